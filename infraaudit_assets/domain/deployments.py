@@ -1,0 +1,67 @@
+"""Deployments as facts. Deliberately absent: talking to a cluster or an engine."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    DEPLOYED = "deployed"
+    SKIPPED = "skipped"
+    """A gate did not open, or there is nowhere to deploy to."""
+    ROLLED_BACK = "rolled_back"
+    """The commit did not become healthy; what ran before runs again, and healthy."""
+    SUPERSEDED = "superseded"
+    """A newer commit was already deployed when this one's turn came."""
+    FAILED = "failed"
+    """The commit did not become healthy and nothing ran before it, or nothing was changed at all."""
+    DEGRADED = "degraded"
+    """The rollback failed too: a person is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a deployment puts in place: rendered manifests of one commit, for one environment."""
+
+    project: str
+    environment: str
+    sha: str
+    image: str
+    """What the manifests name: a digest reference, or the local one."""
+    manifests: str
+    """Multi-document YAML, in the order in which it is applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What a target reports of putting a release in place (or back)."""
+
+    healthy: bool
+    reason: str = ""
+    """Why not healthy: the pod's own message, its last events and log lines."""
+    url: str | None = None
+    """Where the service answers from this machine, where that is known."""
+    seconds: float = 0.0
+    details: tuple[tuple[str, str], ...] = ()
+    """Named texts for the record: events, log ends, replicas over time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One attempt to bring a commit into an environment, and how it ended."""
+
+    project: str
+    environment: str
+    sha: str
+    target: str
+    """``kubernetes:<context>/<namespace>``, ``container`` or ``none``."""
+    outcome: Outcome
+    started_at: datetime
+    finished_at: datetime
+    image: str = ""
+    manifests: str = ""
+    """What was applied; what a rollback to this commit would apply again."""
+    replaced_sha: str | None = None
+    """What was live before."""
+    reason: str = ""
+    url: str | None = None

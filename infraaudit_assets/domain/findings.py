@@ -1,0 +1,100 @@
+"""Findings and scans as facts, and what makes two findings the same.
+
+Deliberately absent: line numbers in the identity, so that a moved line is the same finding; running Checkov.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+    UNKNOWN = "unknown"
+
+
+class ScanStatus(StrEnum):
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Some files could not be read: what was found counts, nothing is closed."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One failed (or suppressed) check of Checkov on one resource."""
+
+    framework: str
+    check_id: str
+    check_name: str
+    file_path: str
+    """Relative to the repository's root, without a leading slash."""
+    resource: str
+    line_start: int
+    line_end: int
+    ordinal: int = 0
+    """Its place among findings equal in framework, check, file and resource, in the order of lines."""
+    status: str = "open"
+    """open, or suppressed by an inline comment of Checkov's."""
+    suppression_reason: str = ""
+    guideline: str = ""
+    severity: Severity = Severity.UNKNOWN
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits: the finding's identity across commits of a project."""
+        identity = "\0".join((self.framework, self.check_id, self.file_path, self.resource, str(self.ordinal)))
+        return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkScan:
+    """What one framework of Checkov said of one tree; shared by every commit with the same ``scan_key``."""
+
+    framework: str
+    scan_key: str
+    """Digest of framework, what it would read, Checkov and dependency versions, and effective configuration."""
+    status: ScanStatus
+    findings: tuple[Finding, ...]
+    unreadable: tuple[UnreadableFile, ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
+    """Why it is partial or failed."""
+    reused: bool = False
+    """Whether the stored result of an equal ``scan_key`` was taken instead of running Checkov."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What Checkov said of one commit."""
+
+    sha: str
+    frameworks: tuple[FrameworkScan, ...]
+    scanner_version: str
+    config_digest: str
+    started_at: datetime
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    """Keys of the commit's Checkov configuration that were not honoured, and why."""
+
+    @property
+    def status(self) -> ScanStatus:
+        states = {scan.status for scan in self.frameworks}
+        if not states or states == {ScanStatus.FAILED}:
+            return ScanStatus.FAILED
+        return ScanStatus.COMPLETE if states == {ScanStatus.COMPLETE} else ScanStatus.PARTIAL
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for scan in self.frameworks for finding in scan.findings)

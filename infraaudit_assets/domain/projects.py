@@ -1,0 +1,69 @@
+"""A project: one Git repository and how the pipeline treats it.
+
+Deliberately absent: reading configs/projects.yaml (resources/project_file.py), and anything a commit could set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a repository keeps what the pipeline reads; the defaults are the layout of InfraAuditAI.
+
+    Every path is relative to the repository's root and stays inside it.
+    """
+
+    dockerfile: str = "docker/Dockerfile"
+    context: str = "."
+    tests: str = "src/tests"
+    checkov_config: str = "scanner/checkov_config.yaml"
+    manifests: tuple[str, ...] = ("configs/kubernetes/deployment.yaml", "configs/kubernetes/service.yaml")
+    prometheus: str = "configs/prometheus/prometheus.yml"
+    dashboard: str = "configs/prometheus/grafana_dashboard.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A place that a project is deployed to, for example staging or production."""
+
+    name: str = "production"
+    namespace: str = "default"
+    context: str | None = None
+    """The kubeconfig context; None is the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One Git repository as the pipeline sees it."""
+
+    name: str
+    url: str
+    branches: tuple[str, ...] = ("main",)
+    """Branch names or glob patterns whose commits become partitions."""
+    deploy_branch: str = "main"
+    paths: Paths = field(default_factory=Paths)
+    environments: tuple[Environment, ...] = (Environment(),)
+    """In the order of promotion; a commit goes to the first by itself."""
+    default: bool = False
+    """The project whose newest report is also kept as ``reports/latest_scan.json``."""
+    commit_url: str | None = None
+    """A link to a commit, with ``{sha}`` in it."""
+    build_args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    registry: str | None = None
+    """``host[:port]/path`` that images are pushed to; None deploys the local image."""
+    container: str | None = None
+    """The container of the workload whose image is replaced; None is its only (or first) one."""
+    first_commits: int = 1
+    """How many commits of each branch the sensor takes when it first sees it; 0 is all."""
+    only_paths: tuple[str, ...] = ()
+    ignore_paths: tuple[str, ...] = ()
+    supersede: bool = False
+    notify: tuple[str, ...] = ()
+    """Apprise URLs, beside those of the settings."""
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that a commit of the deploy branch goes to by itself."""
+        return self.environments[0]
