@@ -1,0 +1,302 @@
+"""A project's repository as a bare mirror, read with the git program.
+
+The git program, and not a library, because it has everyone's credential helpers. It runs without prompts, hooks
+and the user's own configuration of them, with time limits. Deliberately absent: writing to a repository.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
+from resources import process
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SAFE = (
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
+    "-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "safe.directory=*",
+)  # fmt: skip
+_COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+
+FETCH_SECONDS = 600.0
+READ_SECONDS = 60.0
+CHECKOUT_BYTES = 2 * 1024**3
+CHECKOUT_FILES = 200_000
+
+
+class Mirror:
+    """A ``git clone --mirror`` of one repository under our own state folder."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        self.url, self.path = url, path
+
+    def fetch(self) -> None:
+        """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError.
+
+        One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path.parent / f".{self.path.name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (self.path / "HEAD").exists():
+                self._fetch_existing()
+            else:
+                self._clone()
+
+    def _fetch_existing(self) -> None:
+        refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        self._remote("remote", "set-url", "origin", self.url)
+        self._remote("fetch", "--prune", "--no-auto-gc", "--quiet", "origin", *refs)
+
+    def _clone(self) -> None:
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".clone-") as scratch:
+            fresh = Path(scratch) / "mirror"
+            try:
+                _git("clone", "--mirror", "--quiet", "--", self.url, str(fresh), timeout=FETCH_SECONDS)
+            except ToolError as error:
+                raise self._unreachable(error) from error
+            fresh.rename(self.path)
+
+    def _remote(self, *words: str) -> None:
+        try:
+            self._git(*words, timeout=FETCH_SECONDS)
+        except ToolError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> RepositoryError:
+        return RepositoryError(
+            f"The repository {_without_password(self.url)} cannot be read: {excerpt(str(error), 600)}. "
+            "Check its url in the projects file, that it exists, and that git can read it without a prompt."
+        )
+
+    def branches(self) -> dict[str, str]:
+        """The tip of every branch, by branch name."""
+        lines = self._read("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/").splitlines()
+        return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
+
+    def resolve(self, revision: str) -> str:
+        """The full SHA that a revision names. Raises UnknownRevisionError."""
+        if revision and not revision.startswith("-") and "\n" not in revision and "\0" not in revision:
+            words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            done = self._git(*words, timeout=READ_SECONDS, check=False)
+            if done.returncode == 0 and _SHA.fullmatch(done.text.strip()):
+                return done.text.strip()
+        raise UnknownRevisionError(
+            f"{_without_password(self.url)} has no commit {excerpt(revision, 100)!r}. "
+            "Give a branch, a tag or a SHA that was pushed."
+        )
+
+    def commit(self, sha: str) -> Commit:
+        """One commit with the files it changed against its first parent. Raises UnknownRevisionError."""
+        fields = self._read("show", "-s", "--no-show-signature", f"--format={_COMMIT_FORMAT}", self.resolve(sha))
+        return _parse_commit(fields.rstrip("\n"), self.changed_files(sha))
+
+    def commits(self, new: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+        """SHAs reachable from ``new`` and not from ``known``, parents before children."""
+        excluded = [f"^{sha}" for sha in known]
+        return self._read("rev-list", "--topo-order", "--reverse", *new, *excluded, "--").split()
+
+    def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
+        """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
+        bound = [f"--max-count={limit}"] if limit else []
+        return self._read("rev-list", "--first-parent", *bound, sha, "--").split()[::-1]
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether ``newer`` has ``older`` in its history (or is it)."""
+        done = self._git("merge-base", "--is-ancestor", older, newer, timeout=READ_SECONDS, check=False)
+        if done.returncode not in (0, 1):
+            raise RepositoryError(f"Git cannot relate {older} and {newer}: {done.error_text}")
+        return done.returncode == 0
+
+    def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
+        """What a commit changed against its first parent; everything it holds, for a root commit."""
+        parent = self._read("rev-list", "--parents", "--max-count=1", sha, "--").split()[1:2]
+        against = parent or ["--root"]
+        raw = self._read("diff-tree", "-r", "-M", "--no-commit-id", "--name-status", "-z", *against, sha)
+        return tuple(_parse_name_status(raw))
+
+    def renames(self, parent: str, sha: str) -> dict[str, str]:
+        """Files that Git takes for renamed between two commits: new path by old path."""
+        raw = self._read("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", "-z", parent, sha)
+        return {change.old_path: change.path for change in _parse_name_status(raw) if change.old_path}
+
+    def tree(self, sha: str) -> list[TreeEntry]:
+        """Every file, link and submodule of a commit."""
+        listing = self._read("ls-tree", "-r", "-l", "-z", "--full-tree", sha)
+        return [_parse_entry(line) for line in listing.split("\0") if line]
+
+    def read(self, sha: str, path: str, limit: int = 1024 * 1024) -> bytes | None:
+        """One regular file of a commit; None where it is absent, a link or a folder.
+
+        Raises RepositoryError when it is larger than ``limit`` bytes.
+        """
+        listing = self._read("ls-tree", "-l", "-z", "--full-tree", sha, "--", path).rstrip("\0")
+        entry = _parse_entry(listing) if listing and "\0" not in listing else None
+        if entry is None or not entry.is_file or entry.path != path:
+            return None
+        if entry.size > limit:
+            raise RepositoryError(
+                f"{excerpt(path, 200)} at {sha[:12]} has {entry.size} bytes; {limit} are read at most."
+            )
+        return self._git("cat-file", "blob", entry.blob, timeout=READ_SECONDS, max_output=limit + 1).stdout
+
+    def export(self, entries: Iterable[TreeEntry], destination: Path) -> None:
+        """Write regular files of a tree below ``destination``; links and submodules are left out.
+
+        Raises RepositoryError for a path that would leave ``destination``.
+        """
+        files = [entry for entry in entries if entry.is_file]
+        request = b"".join(f"{entry.blob}\n".encode() for entry in files)
+        with tempfile.TemporaryFile() as questions:
+            questions.write(request)
+            questions.seek(0)
+            argv = _argv("-C", str(self.path), "cat-file", "--batch", "--buffer")
+            with process.spawned(
+                argv, env=_environment(), stdin=questions.fileno(), stderr=subprocess.DEVNULL
+            ) as child:
+                assert child.stdout is not None
+                for entry in files:
+                    header = child.stdout.readline().split()
+                    if len(header) != 3:
+                        raise RepositoryError(
+                            f"The mirror {self.path} lacks blob {entry.blob}; delete the mirror to have it cloned anew."
+                        )
+                    content = child.stdout.read(int(header[2]) + 1)[:-1]
+                    _write_file(destination, entry, content)
+
+    @contextmanager
+    def checkout(self, sha: str, scratch: Path) -> Iterator[Path]:
+        """A clean copy of a commit's files in a folder of its own below ``scratch``, removed afterwards.
+
+        No .git, and no link that leads out of it. Raises RepositoryError where it is larger than the limits.
+        """
+        entries = self.tree(sha)
+        size = sum(entry.size for entry in entries)
+        if size > CHECKOUT_BYTES or len(entries) > CHECKOUT_FILES:
+            raise RepositoryError(
+                f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
+            )
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{sha[:12]}-", dir=scratch))
+        try:
+            with tempfile.TemporaryFile(dir=scratch) as archive:
+                argv = _argv("-C", str(self.path), "archive", "--format=tar", sha)
+                with process.spawned(argv, env=_environment(), stdout=archive, stderr=subprocess.PIPE) as child:
+                    if child.wait(FETCH_SECONDS) != 0:
+                        assert child.stderr is not None
+                        raise RepositoryError(
+                            f"Commit {sha[:12]} cannot be checked out: {excerpt(child.stderr.read().decode('utf-8', 'replace'))}"
+                        )
+                archive.seek(0)
+                _extract(archive, folder)
+            yield folder
+        except OSError as error:
+            raise RepositoryError(
+                f"Commit {sha[:12]} cannot be checked out below {scratch}: {error.strerror}. Is the disk full?"
+            ) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _read(self, *words: str) -> str:
+        try:
+            done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024)
+        except ToolError as error:
+            raise RepositoryError(f"The mirror of {_without_password(self.url)} cannot answer: {error}") from error
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def _git(
+        self, *words: str, timeout: float, check: bool = True, max_output: int = 8 * 1024 * 1024
+    ) -> process.Completed:
+        return _git("-C", str(self.path), *words, timeout=timeout, check=check, max_output=max_output)
+
+
+def _argv(*words: str) -> list[str]:
+    return ["git", *_SAFE, *words]
+
+
+def _environment() -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or "CERT" in name or "SSL" in name
+    }
+    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+    return inherited | {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": ssh,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def _git(*words: str, timeout: float, check: bool = True, max_output: int = 8 * 1024 * 1024) -> process.Completed:
+    return process.run(_argv(*words), timeout=timeout, env=_environment(), check=check, max_output=max_output)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://)[^/@]*@", r"\1", url)
+
+
+def _parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
+    sha, tree, parents, name, email, authored, committed, subject = line.split("\0")
+    return Commit(
+        sha=sha,
+        tree=tree,
+        parents=tuple(parents.split()),
+        author_name=excerpt(name, 200),
+        author_email=excerpt(email, 200),
+        authored_at=datetime.fromtimestamp(int(authored), UTC),
+        committed_at=datetime.fromtimestamp(int(committed), UTC),
+        subject=excerpt(subject, 500),
+        changed_files=changed_files,
+    )
+
+
+def _parse_name_status(raw: str) -> Iterator[ChangedFile]:
+    fields = iter(raw.split("\0")[:-1])
+    for status in fields:
+        first = next(fields)
+        if status[0] in "RC":
+            yield ChangedFile(status[0], next(fields), old_path=first)
+        else:
+            yield ChangedFile(status[0], first)
+
+
+def _parse_entry(line: str) -> TreeEntry:
+    description, _, path = line.partition("\t")
+    mode, _kind, blob, size = description.split()
+    return TreeEntry(mode=mode, blob=blob, size=0 if size == "-" else int(size), path=path)
+
+
+def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:
+    inside = PurePosixPath(entry.path)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise RepositoryError(
+            f"The tree holds the path {excerpt(entry.path, 200)!r}, which leaves it; nothing was written there."
+        )
+    target = root / inside
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    if entry.mode == "100755":
+        target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def _extract(archive: object, folder: Path) -> None:
+    def within(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo | None:
+        try:
+            return tarfile.data_filter(member, destination)
+        except tarfile.FilterError:
+            return None
+
+    with tarfile.open(fileobj=archive) as tar:  # type: ignore[call-overload]
+        tar.extractall(folder, filter=within)

@@ -1,0 +1,186 @@
+"""Start programs so that they cannot outlive us, outrun a limit, or fill our memory.
+
+Every child leads its own session and asks the kernel to die with the thread that started it (PR_SET_PDEATHSIG);
+at a limit the whole group is killed. Deliberately absent: shells; a command is a list of words, always.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from infraaudit_assets.domain.errors import ToolError, ToolMissingError, ToolTimeoutError, excerpt
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that came to its end."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    truncated: bool
+    """Whether output beyond the limit was thrown away."""
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def error_text(self) -> str:
+        return excerpt(self.stderr.decode("utf-8", "replace") or self.text)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    max_output: int = DEFAULT_OUTPUT_LIMIT,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end and return what it printed.
+
+    ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read
+    and dropped, so the program never blocks). ``on_line`` gets each line of both streams as it comes.
+
+    Raises ToolMissingError, ToolTimeoutError, and with ``check`` ToolError when the exit code is not 0.
+    """
+    started = time.monotonic()
+    with spawned(argv, cwd=cwd, env=env, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL) as child:
+        streams = [_Reader(child.stdout, max_output, on_line), _Reader(child.stderr, max_output, on_line)]
+        if stdin is not None:
+            _feed(child, stdin)
+        try:
+            returncode = child.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            kill_group(child)
+            raise ToolTimeoutError(
+                f"{_name(argv)} did not finish within {timeout:g} s and was killed. "
+                f"Its last words: {excerpt(streams[1].text() or streams[0].text(), 500) or 'none'}"
+            ) from error
+        outputs = [stream.finish() for stream in streams]
+    done = Completed(
+        tuple(argv), returncode, outputs[0], outputs[1], time.monotonic() - started, any(s.truncated for s in streams)
+    )
+    if check and returncode != 0:
+        raise ToolError(f"{_name(argv)} ended with exit code {returncode}: {done.error_text or 'it said nothing'}")
+    return done
+
+
+@contextmanager
+def spawned(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running program; its whole process group is killed when the block ends, however it ends.
+
+    Raises ToolMissingError.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not cwd.exists():
+            raise ToolError(f"{_name(argv)} cannot run in {cwd}: there is no such folder.") from error
+        raise ToolMissingError(f"{argv[0]} is not installed (or not in PATH).") from error
+    except OSError as error:
+        raise ToolError(f"{_name(argv)} could not be started: {error.strerror}.") from error
+    try:
+        yield child
+    finally:
+        kill_group(child)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends; for a child, before exec."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill the process and everything in its group, and reap it."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    child.wait()
+
+
+def _name(argv: Sequence[str]) -> str:
+    return excerpt(" ".join(argv[:3]), 200)
+
+
+def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
+    def write() -> None:
+        try:
+            assert child.stdin is not None
+            child.stdin.write(data)
+            child.stdin.close()
+        except (BrokenPipeError, ValueError):
+            pass
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+class _Reader:
+    """Drains one stream in a thread, keeping at most ``limit`` bytes."""
+
+    def __init__(self, stream: IO[bytes] | None, limit: int, on_line: Callable[[str], None] | None) -> None:
+        assert stream is not None
+        self._stream, self._limit, self._on_line = stream, limit, on_line
+        self._kept = bytearray()
+        self.truncated = False
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        if self._on_line is None:
+            while chunk := os.read(self._stream.fileno(), 65536):
+                self._keep(chunk)
+        else:
+            while line := self._stream.readline(65536):
+                self._keep(line)
+                self._on_line(line.decode("utf-8", "replace").rstrip("\n"))
+
+    def _keep(self, chunk: bytes) -> None:
+        room = self._limit - len(self._kept)
+        self.truncated |= len(chunk) > room
+        self._kept += chunk[: max(room, 0)]
+
+    def text(self) -> str:
+        return bytes(self._kept).decode("utf-8", "replace")
+
+    def finish(self) -> bytes:
+        # A grandchild may hold the pipe open after the program itself has ended.
+        self._thread.join(timeout=2)
+        return bytes(self._kept)

@@ -1,0 +1,107 @@
+"""What every test may build on: real repositories, and real outside parts where they are to be had."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from resources.git import Mirror
+
+
+def _engine_answers() -> bool:
+    return any(
+        shutil.which(name) and subprocess.run([name, "info"], capture_output=True, timeout=20).returncode == 0
+        for name in ("docker", "podman")
+    )
+
+
+def _cluster_answers() -> bool:
+    command = ["kubectl", "get", "--raw", "/readyz", "--request-timeout=5s"]
+    return shutil.which("kubectl") is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _registry_answers() -> bool:
+    return (
+        subprocess.run(["curl", "-fs", "--max-time", "2", "http://127.0.0.1:5000/v2/"], capture_output=True).returncode
+        == 0
+    )
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "engine": _engine_answers,
+    "kubernetes": _cluster_answers,
+    "registry": _registry_answers,
+    "promtool": lambda: shutil.which("promtool") is not None,
+    "postgresql": lambda: _postgres_bin() is not None,
+    "chromium": lambda: shutil.which("chromium") is not None,
+}
+_answers: dict[str, bool] = {}
+
+
+def _postgres_bin() -> str | None:
+    candidates = [shutil.which("initdb"), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
+    return next((str(Path(found).parent) for found in candidates if found), None)
+
+
+def require(part: str) -> None:
+    """Skip the test where an outside part is missing; fail where INFRAAUDIT_TEST_REQUIRE names it."""
+    if part not in _answers:
+        _answers[part] = PARTS[part]()
+    if _answers[part]:
+        return
+    if part in os.environ.get("INFRAAUDIT_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{part} is required here (INFRAAUDIT_TEST_REQUIRE) and does not answer")
+    pytest.skip(f"{part} does not answer on this machine")
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str], None]:
+    """``needs("engine")`` at the start of a test or fixture: skip, or fail where it is required."""
+    return require
+
+
+class Repository:
+    """A real Git repository that a test writes commits to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._clock = 1_700_000_000
+        path.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *words: str) -> str:
+        self._clock += 60
+        date = f"{self._clock} +0000"
+        identity = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org", "GIT_AUTHOR_DATE": date}
+        identity |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org", "GIT_COMMITTER_DATE": date}
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *words], env=os.environ | identity, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def write(self, files: dict[str, str | None], message: str) -> str:
+        """Commit files by path; None removes one. Returns the SHA."""
+        for path, content in files.items():
+            target = self.path / path
+            if content is None:
+                target.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(content)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def mirror(self) -> Mirror:
+        """A fetched mirror of this repository, beside it."""
+        mirror = Mirror(str(self.path), self.path.parent / f"{self.path.name}.mirror")
+        mirror.fetch()
+        return mirror
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")

@@ -1,0 +1,113 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.errors import RepositoryError, UnknownRevisionError
+from resources.git import Mirror
+from tests.conftest import Repository
+
+
+def test_a_commit_is_read_with_its_changes(repository: Repository) -> None:
+    first = repository.write({"a.txt": "one\n" * 20, "dir/b.txt": "two"}, "first: é")
+    second = repository.write({"a.txt": None, "c.txt": "one\n" * 20, "dir/b.txt": "three"}, "second")
+    mirror = repository.mirror()
+    commit = mirror.commit(second)
+    assert (commit.sha, commit.parents, commit.subject, commit.author_name) == (second, (first,), "second", "Ada")
+    assert {(c.status, c.path, c.old_path) for c in commit.changed_files} == {
+        ("R", "c.txt", "a.txt"),
+        ("M", "dir/b.txt", None),
+    }
+    root = mirror.commit(first)
+    assert root.first_parent is None and root.subject == "first: é"
+    assert {(c.status, c.path) for c in root.changed_files} == {("A", "a.txt"), ("A", "dir/b.txt")}
+    assert mirror.renames(first, second) == {"a.txt": "c.txt"}
+
+
+def test_new_commits_come_parents_first_and_merges_are_included(repository: Repository) -> None:
+    base = repository.write({"a": "1"}, "base")
+    repository.git("switch", "--quiet", "-c", "side")
+    side = repository.write({"b": "1"}, "side")
+    repository.git("switch", "--quiet", "main")
+    main = repository.write({"a": "2"}, "main")
+    repository.git("merge", "--quiet", "--no-edit", "side")
+    merge = repository.git("rev-parse", "HEAD")
+    mirror = repository.mirror()
+    new = mirror.commits([merge], [base])
+    assert set(new) == {side, main, merge} and new[-1] == merge
+    assert mirror.first_parents(merge) == [base, main, merge]
+    assert mirror.is_ancestor(side, merge) and not mirror.is_ancestor(merge, side)
+    assert mirror.branches() == {"main": merge, "side": side}
+
+
+@pytest.mark.parametrize("revision", ["", "--upload-pack=touch /tmp/x", "nope", "main\nmain", "0" * 40, "HEAD:a"])
+def test_what_is_no_commit_is_refused(repository: Repository, revision: str) -> None:
+    repository.write({"a": "1"}, "base")
+    with pytest.raises(UnknownRevisionError, match="no commit"):
+        repository.mirror().resolve(revision)
+
+
+def test_a_checkout_is_clean_and_holds_no_way_out(repository: Repository, tmp_path: Path) -> None:
+    (repository.path / "out").symlink_to("/etc/passwd")
+    (repository.path / "up").symlink_to("../../..")
+    (repository.path / "in").symlink_to("a")
+    sha = repository.write({"a": "1", "dir/run.sh": "#!/bin/sh"}, "links")
+    with repository.mirror().checkout(sha, tmp_path / "scratch") as folder:
+        assert {str(p.relative_to(folder)) for p in folder.rglob("*")} == {"a", "in", "dir", "dir/run.sh"}
+        assert (folder / "in").read_text() == "1"
+    assert not folder.exists()
+
+
+def test_export_writes_files_and_no_links(repository: Repository, tmp_path: Path) -> None:
+    (repository.path / "out").symlink_to("/etc/passwd")
+    run = repository.path / "run.sh"
+    run.write_text("#!/bin/sh\n")
+    run.chmod(0o755)
+    sha = repository.write({"dir/a b.txt": "1\n", "empty": ""}, "files")
+    mirror = repository.mirror()
+    mirror.export(mirror.tree(sha), tmp_path / "export")
+    assert {str(p.relative_to(tmp_path / "export")) for p in (tmp_path / "export").rglob("*") if p.is_file()} == {
+        "dir/a b.txt",
+        "empty",
+        "run.sh",
+    }
+    assert (tmp_path / "export/dir/a b.txt").read_text() == "1\n"
+    assert os.access(tmp_path / "export/run.sh", os.X_OK)
+
+
+def test_read_takes_regular_files_only(repository: Repository) -> None:
+    (repository.path / "link").symlink_to("/etc/passwd")
+    sha = repository.write({"a": "12345", "dir/b": "2"}, "files")
+    mirror = repository.mirror()
+    assert mirror.read(sha, "a") == b"12345"
+    assert (
+        mirror.read(sha, "link") is mirror.read(sha, "dir") is mirror.read(sha, "none") is mirror.read(sha, "*") is None
+    )
+    with pytest.raises(RepositoryError, match="5 bytes"):
+        mirror.read(sha, "a", limit=4)
+
+
+def test_a_fetch_follows_a_force_push_and_keeps_what_was_there(repository: Repository) -> None:
+    repository.write({"a": "1"}, "base")
+    lost = repository.write({"a": "2"}, "lost")
+    mirror = repository.mirror()
+    repository.git("reset", "--quiet", "--hard", "HEAD^")
+    new = repository.write({"a": "3"}, "new")
+    mirror.fetch()
+    assert mirror.branches() == {"main": new}
+    assert mirror.commit(lost).subject == "lost"
+
+
+def test_a_repository_that_is_gone_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="Check its url"):
+        Mirror(str(tmp_path / "gone"), tmp_path / "mirror").fetch()
+    assert not (tmp_path / "mirror").exists()
+
+
+def test_a_hook_of_the_repository_never_runs(repository: Repository, tmp_path: Path) -> None:
+    hook = repository.path / ".git/hooks/post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    sha = repository.write({"a": "1"}, "base")
+    with repository.mirror().checkout(sha, tmp_path / "scratch"):
+        assert not (tmp_path / "ran").exists()

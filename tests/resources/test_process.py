@@ -1,0 +1,74 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.errors import ToolError, ToolMissingError, ToolTimeoutError
+from resources.process import run
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def _gone_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and _alive(pid):
+        time.sleep(0.05)
+    return not _alive(pid)
+
+
+def test_output_streams_and_exit_code_come_back() -> None:
+    lines: list[str] = []
+    script = "import sys; print('out'); print('err', file=sys.stderr); print(sys.stdin.read()); sys.exit(3)"
+    done = run([sys.executable, "-c", script], timeout=20, stdin=b"hello", on_line=lines.append, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"out\nhello\n", b"err\n")
+    assert sorted(lines) == ["err", "hello", "out"]
+
+
+def test_a_failure_says_what_the_program_said() -> None:
+    with pytest.raises(ToolError, match="exit code 2: .*no such"):
+        run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; sys.exit('no such') if 0 else (sys.stderr.write('no such'), sys.exit(2))",
+            ],
+            timeout=20,
+        )
+
+
+def test_a_missing_program_and_folder_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ToolMissingError, match="no-such-program is not installed"):
+        run(["no-such-program"], timeout=1)
+    with pytest.raises(ToolError, match="no such folder"):
+        run(["true"], timeout=1, cwd=tmp_path / "gone")
+
+
+def test_at_the_limit_the_whole_group_dies(tmp_path: Path) -> None:
+    with pytest.raises(ToolTimeoutError, match="within 1 s"):
+        run(["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"], timeout=1)
+    assert _gone_within(int((tmp_path / "pid").read_text()), 5)
+
+
+def test_endless_output_neither_blocks_nor_fills_memory() -> None:
+    done = run([sys.executable, "-c", "import sys; sys.stdout.write('x' * 3_000_000)"], timeout=20, max_output=1000)
+    assert len(done.stdout) == 1000 and done.truncated
+
+
+def test_a_child_dies_when_we_are_killed(tmp_path: Path) -> None:
+    script = (
+        f"from resources.process import run; run(['sh', '-c', 'echo $$ > {tmp_path}/pid; exec sleep 60'], timeout=60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=Path.cwd(), env=os.environ)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    assert _gone_within(int((tmp_path / "pid").read_text()), 5)
