@@ -1,0 +1,63 @@
+"""Every environment variable of InfraAudit, with its unit and default. Nothing else reads the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infraaudit_assets.domain.errors import ConfigurationError
+
+_HERE = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """Settings of this installation; each is the environment variable INFRAAUDIT_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="INFRAAUDIT_", env_ignore_empty=True, frozen=True)
+
+    home: Path = Field(Path(".infraaudit"), description="folder of all state")
+    projects: Path = Field(Path("configs/projects.yaml"), description="file that lists the projects")
+    configs: Path | None = Field(None, description="folder of gate.yaml and the other shipped configuration")
+    reports: Path = Field(Path("reports"), description="folder of latest_scan.json")
+    database_url: str | None = Field(None, description="SQLAlchemy URL of the history; SQLite under home by default")
+    engine: Literal["auto", "docker", "podman", "none"] = Field("auto", description="container engine")
+    base_image: str | None = Field(None, description="BASE_IMAGE build argument of every build that declares it")
+    target: Literal["auto", "kubernetes", "container", "none"] = Field("auto", description="where to deploy to")
+    kubeconfig: Path | None = Field(None, description="kubeconfig file; KUBECONFIG or ~/.kube/config by default")
+    build_seconds: float = Field(1800, gt=0, description="time limit of an image build, in seconds")
+    test_seconds: float = Field(900, gt=0, description="time limit of a test run, in seconds")
+    rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
+    poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
+    dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
+    service_host: str = Field("127.0.0.1", description="address the service listens on")
+    service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
+    prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
+    grafana_url: str | None = Field(None, description="a Grafana to provision")
+    grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")
+    notify: list[SecretStr] = Field(default_factory=list, description="apprise or webhook URLs, as a JSON list")
+
+    @property
+    def state(self) -> Path:
+        return self.home.resolve()
+
+    @property
+    def history_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.state / 'history.db'}"
+
+    @property
+    def shipped(self) -> Path:
+        """The configs folder: the configured one, the checkout's, or the installed package's."""
+        candidates = (self.configs, Path("configs"), _HERE.parent / "configs", _HERE / "data" / "configs")
+        return next((folder.resolve() for folder in candidates if folder and folder.is_dir()), Path("configs"))
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once. Raises ConfigurationError that lists every fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"  INFRAAUDIT_{'_'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors()]
+        raise ConfigurationError("The environment is wrong; mend:\n" + "\n".join(faults)) from error

@@ -1,0 +1,152 @@
+"""Read and write configs/projects.yaml: which repositories there are, and how each is treated.
+
+Every fault of the file is reported at once, with its key. Deliberately absent: anything read from a commit.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from infraaudit_assets.domain.errors import ConfigurationError, excerpt
+from infraaudit_assets.domain.projects import Environment, Paths, Project
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError("must be a path relative to the repository's root that stays inside it")
+    return path
+
+
+def _known_transport(url: str) -> str:
+    if url.startswith("-") or "::" in url or not url.strip():
+        raise ValueError("must be a local path or an https, ssh or git URL")
+    return url
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Paths(_Entry):
+    dockerfile: Inside = "docker/Dockerfile"
+    context: Inside = "."
+    tests: Inside = "src/tests"
+    checkov_config: Inside = "scanner/checkov_config.yaml"
+    manifests: tuple[Inside, ...] = Paths().manifests
+    prometheus: Inside = "configs/prometheus/prometheus.yml"
+    dashboard: Inside = "configs/prometheus/grafana_dashboard.json"
+
+
+class _Environment(_Entry):
+    name: Name = "production"
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
+    context: str | None = None
+
+
+class _Project(_Entry):
+    name: Name
+    url: Annotated[str, AfterValidator(_known_transport)]
+    branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
+    deploy_branch: str = "main"
+    paths: _Paths = _Paths()
+    environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
+    default: bool = False
+    commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
+    build_args: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    registry: str | None = None
+    container: str | None = None
+    first_commits: Annotated[int, Field(ge=0)] = 1
+    only_paths: tuple[str, ...] = ()
+    ignore_paths: tuple[str, ...] = ()
+    supersede: bool = False
+    notify: tuple[str, ...] = ()
+
+    def project(self, folder: Path) -> Project:
+        """The domain's project; a relative local path counts from the projects file's folder."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields["paths"] = Paths(**self.paths.model_dump())
+        fields["environments"] = tuple(Environment(**e.model_dump()) for e in self.environments)
+        fields["url"] = _absolute(self.url, folder)
+        return Project(**fields)
+
+
+class _File(_Entry):
+    projects: tuple[_Project, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "_File":
+        names = [project.name.replace("-", "_") for project in self.projects]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two projects are named {', '.join(doubled)} ('-' and '_' count as equal)")
+        if sum(project.default for project in self.projects) > 1:
+            raise ValueError("only one project can be the default")
+        return self
+
+
+def read_projects(path: Path) -> tuple[Project, ...]:
+    """The projects of a projects file. Raises ConfigurationError that lists every fault with its key."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"There is no projects file {path}. Make one with `infraaudit projects add`, or set INFRAAUDIT_PROJECTS."
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"The projects file {path} is no readable YAML: {excerpt(str(error), 500)}") from error
+    return tuple(entry.project(path.resolve().parent) for entry in _validate(path, raw).projects)
+
+
+def add_project(path: Path, name: str, url: str, branch: str = "main") -> Project:
+    """Append a project to a projects file, which is made where there is none. Raises ConfigurationError.
+
+    The text of the file above it, with its comments, stays as it is.
+    """
+    text = path.read_text("utf-8") if path.exists() else "projects:\n"
+    entry = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}
+    block = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
+    items = re.search(r"^( *)- ", text, re.MULTILINE)
+    indent = items.group(1) if items else "  "
+    indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
+    grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
+    projects = _validate(path, yaml.safe_load(grown)).projects
+    _replace(path, grown)
+    return projects[-1].project(path.resolve().parent)
+
+
+def _validate(path: Path, raw: Any) -> _File:
+    try:
+        return _File.model_validate(raw or {})
+    except ValidationError as error:
+        faults = [f"  {_key(fault['loc'])}: {excerpt(fault['msg'], 300)}" for fault in error.errors()]
+        raise ConfigurationError(f"The projects file {path} is wrong; mend:\n" + "\n".join(faults)) from error
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return words.removeprefix(".") or "the file"
+
+
+def _absolute(url: str, folder: Path) -> str:
+    is_remote = "://" in url or re.match(r"^[^/]+@[^/]+:", url)
+    return url if is_remote else str((folder / Path(url).expanduser()).resolve())
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)

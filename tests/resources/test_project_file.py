@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.domain.projects import Paths
+from resources.project_file import add_project, read_projects
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "projects.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_are_the_missions_layout(tmp_path: Path) -> None:
+    (project,) = read_projects(_file(tmp_path, "projects: [{name: shop, url: ../shop}]"))
+    assert project.paths == Paths()
+    assert project.paths.dockerfile == "docker/Dockerfile"
+    assert project.url == str(tmp_path.parent / "shop")
+    assert project.environment.name == "production"
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.git", "ssh://git@example.org/a", "git@example.org:a/b.git"])
+def test_remote_urls_stay_as_they_are(tmp_path: Path, url: str) -> None:
+    assert read_projects(_file(tmp_path, f"projects: [{{name: a, url: '{url}'}}]"))[0].url == url
+
+
+def test_every_fault_is_listed_with_its_key(tmp_path: Path) -> None:
+    text = """
+projects:
+  - {name: Shop, url: x}
+  - {name: b, url: '--upload-pack=x', branch: main}
+  - {name: c, url: x, paths: {dockerfile: ../Dockerfile, tests: /etc}}
+  - {name: d, url: 'ext::sh -c id', environments: []}
+"""
+    with pytest.raises(ConfigurationError) as caught:
+        read_projects(_file(tmp_path, text))
+    keys = {line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]}
+    assert keys == {
+        "projects[0].name",
+        "projects[1].url",
+        "projects[1].branch",
+        "projects[2].paths.dockerfile",
+        "projects[2].paths.tests",
+        "projects[3].url",
+        "projects[3].environments",
+    }
+
+
+@pytest.mark.parametrize("text", ["projects: [", "- just a list", "projects: [{name: a, url: x}, {name: a, url: y}]"])
+def test_a_file_that_is_no_projects_file_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="projects.yaml"):
+        read_projects(_file(tmp_path, text))
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="infraaudit projects add"):
+        read_projects(tmp_path / "projects.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", [None, "projects: []\n", "projects:\n- {name: a, url: x}\n", "# kept\nprojects:\n  - {name: a, url: x}\n"]
+)
+def test_adding_keeps_what_is_there(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "projects.yaml" if text is None else _file(tmp_path, text)
+    before = len(read_projects(path)) if text else 0
+    added = add_project(path, "new", "https://example.org/new.git", "trunk")
+    assert added.deploy_branch == "trunk" and added.branches == ("trunk",)
+    assert len(read_projects(path)) == before + 1
+    assert ("# kept" in path.read_text()) == bool(text and "# kept" in text)
+    with pytest.raises(ConfigurationError, match="two projects"):
+        add_project(path, "new", "y")
+    assert len(read_projects(path)) == before + 1
