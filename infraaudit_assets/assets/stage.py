@@ -1,0 +1,68 @@
+"""One stage of one commit: its place in the history, and what an error means to Dagster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.projects import Project
+from resources.history import History
+
+RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
+
+
+@dataclass
+class Stage:
+    """What a stage says of itself while it runs; written to the history when it ends."""
+
+    sha: str
+    history: History
+    log: dg.DagsterLogManager
+    outcome: str = "succeeded"
+    reason: str = ""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def skip(self, reason: str) -> None:
+        """Say that this stage does nothing for this commit, and why. The asset then yields no output."""
+        self.outcome, self.reason = "skipped", reason
+        self.log.warning("Skipped: %s", reason)
+
+    def fail(self, reason: str) -> None:
+        """Say that the stage ran and its result is bad (a failing test is a result, not an error)."""
+        self.outcome, self.reason = "failed", reason
+
+
+@contextmanager
+def stage(context: dg.AssetExecutionContext, project: Project, history: History) -> Iterator[Stage]:
+    """Run one stage: its outcome, times and reason become a row of the history, whatever happens.
+
+    An InfraAuditError that a retry cannot mend becomes a Failure that Dagster does not retry.
+    """
+    current = Stage(context.partition_key, history, context.log)
+    name = context.asset_key.path[-1]
+    try:
+        yield current
+    except InfraAuditError as error:
+        current.fail(str(error))
+        raise dg.Failure(str(error), allow_retries=error.retryable) from error
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        current.fail(
+            f"{type(error).__name__}: {error}" if not isinstance(error, dg.Failure) else str(error.description)
+        )
+        raise
+    finally:
+        history.record_stage(
+            project.name,
+            current.sha,
+            name,
+            current.outcome,
+            current.started_at,
+            datetime.now(UTC),
+            context.run_id,
+            current.reason,
+        )

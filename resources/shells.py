@@ -1,0 +1,137 @@
+"""Dagster's view of the outside systems: configuration in, plain client out.
+
+Deliberately absent: behaviour. Each client is made where a step first asks for it, because its library is heavy.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from infraaudit_assets.domain.projects import Environment, Project
+from resources.artifact_store import ArtifactStore
+from resources.git import Mirror
+
+if TYPE_CHECKING:
+    from resources.checkov_runner import CheckovRunner
+    from resources.engine import Engine
+    from resources.grafana import Grafana
+    from resources.history import History
+    from resources.notifier import Notifier
+    from resources.targets import Target
+
+
+class GitResource(dg.ConfigurableResource):
+    """Mirrors and checkouts of the projects' repositories."""
+
+    state: str
+
+    def mirror(self, project: Project) -> Mirror:
+        return Mirror(project.url, Path(self.state) / "mirrors" / project.name)
+
+    @property
+    def scratch(self) -> Path:
+        return Path(self.state) / "checkouts"
+
+
+class ArtifactsResource(dg.ConfigurableResource):
+    """Where stages keep their files."""
+
+    state: str
+    reports: str
+
+    def store(self) -> ArtifactStore:
+        return ArtifactStore(Path(self.state), Path(self.reports))
+
+
+class DockerResource(dg.ConfigurableResource):
+    """The container engine that builds images and runs tests."""
+
+    engine: str = "auto"
+    base_image: str = ""
+    build_seconds: float = 1800
+    test_seconds: float = 900
+
+    def connect(self) -> "Engine":
+        """Raises EngineUnavailableError."""
+        from resources.engine import detect_engine
+
+        return detect_engine(self.engine)
+
+    def build_args(self, project: Project) -> dict[str, str]:
+        base = {"BASE_IMAGE": self.base_image} if self.base_image else {}
+        return base | dict(project.build_args)
+
+
+class KubernetesResource(dg.ConfigurableResource):
+    """Where commits are deployed to: a cluster where one answers, else containers of the engine."""
+
+    target: str = "auto"
+    kubeconfig: str = ""
+    state: str
+    engine: str = "auto"
+    rollout_seconds: float = 300
+
+    def connect(self, environment: Environment) -> "Target":
+        """Raises ClusterUnavailableError or EngineUnavailableError."""
+        from resources.connect_target import connect_target
+
+        kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
+        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state))
+
+
+class CheckovResource(dg.ConfigurableResource):
+    """The scanner."""
+
+    state: str
+    severities: str
+
+    def runner(self, history: "History") -> "CheckovRunner":
+        from resources.checkov_runner import CheckovRunner
+        from resources.severity_file import read_severities
+
+        return CheckovRunner(
+            Path(self.state) / "scans", read_severities(Path(self.severities)), reuse=history.framework_scan
+        )
+
+
+class HistoryResource(dg.ConfigurableResource):
+    """The history database, and the gate's policy on what it holds."""
+
+    url: str
+    gate: str
+
+    def open(self) -> "History":
+        from resources.history import open_history
+
+        return open_history(self.url)
+
+
+class PrometheusResource(dg.ConfigurableResource):
+    """A Prometheus that is reloaded and asked; empty where there is none."""
+
+    url: str = ""
+
+
+class GrafanaResource(dg.ConfigurableResource):
+    """A Grafana that dashboards are provisioned to; empty where there is none."""
+
+    url: str = ""
+    token: str = ""
+
+    def connect(self) -> "Grafana | None":
+        from resources.grafana import Grafana
+
+        return Grafana(self.url, self.token) if self.url else None
+
+
+class NotifierResource(dg.ConfigurableResource):
+    """Who is told; the log alone where no URL is configured."""
+
+    urls: list[str] = []
+    dagster_url: str = ""
+
+    def connect(self, project: Project) -> "Notifier":
+        from resources.notifier import Notifier
+
+        return Notifier([*self.urls, *project.notify])
