@@ -1,0 +1,210 @@
+"""The tables of the history: everything a query may ask about is a row.
+
+Findings are stored once for each scan key; a commit's scan points at the stored framework scans, so the history
+grows with what changed and not with commits times findings. Times are UTC. Migrations make these tables;
+a test holds the two together.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UTCDateTime(sa.TypeDecorator[datetime]):
+    """An aware time in UTC, also where the database keeps none (SQLite)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _commit_key() -> tuple[sa.Column, sa.Column]:
+    return (
+        sa.Column("project", sa.String(64), primary_key=True),
+        sa.Column("sha", sa.String(64), primary_key=True),
+    )
+
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("deploy_branch", sa.Text, nullable=False),
+)
+
+commits = sa.Table(
+    "commits",
+    metadata,
+    *_commit_key(),
+    sa.Column("tree", sa.String(64), nullable=False),
+    sa.Column("first_parent", sa.String(64)),
+    sa.Column("author_name", sa.Text, nullable=False),
+    sa.Column("author_email", sa.Text, nullable=False),
+    sa.Column("authored_at", UTCDateTime, nullable=False),
+    sa.Column("committed_at", UTCDateTime, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("recorded_at", UTCDateTime, nullable=False),
+    sa.Index("ix_commits_project_committed_at", "project", "committed_at"),
+    sa.Index("ix_commits_project_first_parent", "project", "first_parent"),
+)
+
+parents = sa.Table(
+    "parents",
+    metadata,
+    *_commit_key(),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("parent", sa.String(64), nullable=False),
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    *_commit_key(),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("build_seconds", sa.Float, nullable=False),
+    sa.Column("inputs_digest", sa.String(64), nullable=False),
+    sa.Column("digest", sa.Text),
+    sa.Column("reused_from", sa.String(64)),
+    sa.Index("ix_images_project_inputs_digest", "project", "inputs_digest"),
+)
+
+test_runs = sa.Table(
+    "test_runs",
+    metadata,
+    *_commit_key(),
+    sa.Column("passed", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("output_tail", sa.Text, nullable=False),
+)
+
+test_cases = sa.Table(
+    "test_cases",
+    metadata,
+    *_commit_key(),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+)
+
+framework_scans = sa.Table(
+    "framework_scans",
+    metadata,
+    sa.Column("scan_key", sa.String(64), primary_key=True),
+    sa.Column("framework", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("unreadable", sa.JSON, nullable=False),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("fingerprint", sa.String(32), primary_key=True),
+    sa.Column("framework", sa.String(64), nullable=False),
+    sa.Column("check_id", sa.Text, nullable=False),
+    sa.Column("check_name", sa.Text, nullable=False),
+    sa.Column("file_path", sa.Text, nullable=False),
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("line_start", sa.Integer, nullable=False),
+    sa.Column("line_end", sa.Integer, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("suppression_reason", sa.Text, nullable=False),
+    sa.Column("guideline", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+)
+
+scans = sa.Table(
+    "scans",
+    metadata,
+    *_commit_key(),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("scanner_version", sa.String(64), nullable=False),
+    sa.Column("config_digest", sa.String(64), nullable=False),
+    sa.Column("started_at", UTCDateTime, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+)
+
+scan_parts = sa.Table(
+    "scan_parts",
+    metadata,
+    *_commit_key(),
+    sa.Column("framework", sa.String(64), primary_key=True),
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
+    sa.Column("reused", sa.Boolean, nullable=False),
+)
+
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("started_at", UTCDateTime, nullable=False),
+    sa.Column("finished_at", UTCDateTime, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("manifests", sa.Text, nullable=False),
+    sa.Column("replaced_sha", sa.String(64)),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.UniqueConstraint("project", "environment", "sha", "started_at"),
+    sa.Index("ix_deployments_project_environment_id", "project", "environment", "id"),
+)
+
+stages = sa.Table(
+    "stages",
+    metadata,
+    *_commit_key(),
+    sa.Column("stage", sa.String(64), primary_key=True),
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("started_at", UTCDateTime, nullable=False),
+    sa.Column("finished_at", UTCDateTime, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("urgency", sa.String(16), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("sent_at", UTCDateTime, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("last_error", sa.Text, nullable=False, default=""),
+)
