@@ -1,0 +1,110 @@
+"""Connect to the history's database and bring it to the newest revision.
+
+SQLite in WAL mode, or PostgreSQL by ``postgresql+psycopg2://``. Deliberately absent: what is stored (schema, store).
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from infraaudit_assets.domain.errors import HistoryError, excerpt
+
+_BUSY_SECONDS = 30
+
+
+def connect(url: str) -> sa.Engine:
+    """A pool of connections to a history database. Raises HistoryError for a URL that is none."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed)
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        raise HistoryError(
+            "INFRAAUDIT_DATABASE_URL is no database URL that InfraAudit knows; give sqlite:///path or "
+            f"postgresql+psycopg2://user@host/name. ({excerpt(str(error), 200)})"
+        ) from error
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database:
+        _make_folder(Path(url.database).parent)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver's own implicit BEGIN is deferred: two writers that both read first would deadlock into "locked".
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HistoryError(
+            f"The history's folder {folder} cannot be made: {error.strerror}. Set INFRAAUDIT_HOME."
+        ) from error
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the database to the newest revision; does nothing where it is there. Raises HistoryError."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with translated(engine), _one_at_a_time(engine), engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def translated(engine: sa.Engine) -> Iterator[None]:
+    """Turn what the database library raises into HistoryError."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        place = engine.url.render_as_string(hide_password=True)
+        raise HistoryError(
+            f"The history {place} failed: {excerpt(str(cause), 300)}. Check that it can be reached, has free space, "
+            "and was migrated (`infraaudit doctor` tells)."
+        ) from error
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, replacing those that have the same primary key."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    keys = [column.name for column in table.primary_key]
+    insert = dialect.insert(table)
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    statement = (
+        insert.on_conflict_do_update(index_elements=keys, set_=changed) if changed else insert.on_conflict_do_nothing()
+    )
+    connection.execute(statement, rows)
+
+
+@contextmanager
+def _one_at_a_time(engine: sa.Engine) -> Iterator[None]:
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        yield
+        return
+    with open(f"{engine.url.database}.migrating", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,235 @@
+"""Write facts to the history and read them back: one transaction a fact, replaced by its natural key.
+
+Deliberately absent: questions over many commits (queries), and deciding anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.commits import Commit
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from resources.history import schema
+from resources.history.database import connect, migrate, translated, upsert
+
+_MESSAGE_LENGTH = 4000
+
+
+class History:
+    """The history database of one installation."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = connect(url)
+
+    def migrate(self) -> None:
+        """Bring the database to the newest revision. Raises HistoryError."""
+        migrate(self.engine)
+
+    def record_project(self, project: Project) -> None:
+        row = {"name": project.name, "url": project.url, "deploy_branch": project.deploy_branch}
+        self._write((schema.projects, [row]))
+
+    def record_commit(self, project: str, commit: Commit) -> None:
+        key = {"project": project, "sha": commit.sha}
+        row = key | {
+            "tree": commit.tree,
+            "first_parent": commit.first_parent,
+            "author_name": commit.author_name,
+            "author_email": commit.author_email,
+            "authored_at": commit.authored_at,
+            "committed_at": commit.committed_at,
+            "subject": commit.subject,
+            "recorded_at": datetime.now(UTC),
+        }
+        parents = [key | {"position": place, "parent": parent} for place, parent in enumerate(commit.parents)]
+        self._write((schema.commits, [row]), (schema.parents, parents))
+
+    def record_image(self, project: str, sha: str, image: Image) -> None:
+        self._write((schema.images, [{"project": project, "sha": sha} | asdict(image)]))
+
+    def image(self, project: str, sha: str) -> Image | None:
+        row = self._one(_of_commit(schema.images, project, sha))
+        return None if row is None else _image(row)
+
+    def find_image(self, project: str, inputs_digest: str) -> tuple[str, Image] | None:
+        """The commit that first built these inputs, and its image."""
+        table = schema.images
+        wanted = (table.c.project == project) & (table.c.inputs_digest == inputs_digest) & table.c.reused_from.is_(None)
+        row = self._one(sa.select(table).where(wanted).limit(1))
+        return None if row is None else (row["sha"], _image(row))
+
+    def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
+        key = {"project": project, "sha": sha}
+        counts = {name: run.count(outcome) for name, outcome in _OUTCOMES.items()}
+        row = key | counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
+        cases = [
+            key | {"position": place} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
+            for place, case in enumerate(run.cases)
+        ]
+        with translated(self.engine), self.engine.begin() as connection:
+            cases_of_commit = schema.test_cases.delete().where(
+                schema.test_cases.c.project == project, schema.test_cases.c.sha == sha
+            )
+            connection.execute(cases_of_commit)
+            upsert(connection, schema.test_runs, [row])
+            upsert(connection, schema.test_cases, cases)
+
+    def test_run(self, project: str, sha: str) -> TestRun | None:
+        row = self._one(_of_commit(schema.test_runs, project, sha))
+        if row is None:
+            return None
+        cases = self._all(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
+        return TestRun(
+            cases=tuple(TestCase(c["name"], c["outcome"], c["seconds"], c["message"]) for c in cases),
+            seconds=row["seconds"],
+            output_tail=row["output_tail"],
+            reason=row["reason"],
+        )
+
+    def record_scan(self, project: str, scan: Scan) -> None:
+        """Store a commit's scan; what is stored for a scan key already is shared, unless it was not complete."""
+        key = {"project": project, "sha": scan.sha}
+        row = key | {
+            "status": scan.status.value,
+            "scanner_version": scan.scanner_version,
+            "config_digest": scan.config_digest,
+            "started_at": scan.started_at,
+            "seconds": scan.seconds,
+            "warnings": list(scan.warnings),
+        }
+        links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
+        with translated(self.engine), self.engine.begin() as connection:
+            for part in scan.frameworks:
+                if not part.reused:
+                    _store_framework_scan(connection, part)
+            table = schema.scan_parts
+            connection.execute(table.delete().where(table.c.project == project, table.c.sha == scan.sha))
+            upsert(connection, schema.scans, [row])
+            upsert(connection, table, links)
+
+    def scan(self, project: str, sha: str) -> Scan | None:
+        row = self._one(_of_commit(schema.scans, project, sha))
+        if row is None:
+            return None
+        parts = self._all(_of_commit(schema.scan_parts, project, sha).order_by(schema.scan_parts.c.framework))
+        stored = [(part, self.framework_scan(part["scan_key"], complete_only=False)) for part in parts]
+        return Scan(
+            sha=sha,
+            frameworks=tuple(_with_reuse(found, part["reused"]) for part, found in stored if found is not None),
+            scanner_version=row["scanner_version"],
+            config_digest=row["config_digest"],
+            started_at=row["started_at"],
+            seconds=row["seconds"],
+            warnings=tuple(row["warnings"]),
+        )
+
+    def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
+        """The stored result of a scan key; one that is not complete is no answer to reuse."""
+        table = schema.framework_scans
+        row = self._one(sa.select(table).where(table.c.scan_key == scan_key))
+        if row is None or (complete_only and row["status"] != ScanStatus.COMPLETE):
+            return None
+        order = (schema.findings.c.file_path, schema.findings.c.line_start, schema.findings.c.check_id)
+        rows = self._all(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))
+        return FrameworkScan(
+            framework=row["framework"],
+            scan_key=scan_key,
+            status=ScanStatus(row["status"]),
+            findings=tuple(_finding(found) for found in rows),
+            unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
+            seconds=row["seconds"],
+            reason=row["reason"],
+        )
+
+    def record_deployment(self, deployment: Deployment) -> None:
+        row = asdict(deployment) | {"outcome": deployment.outcome.value}
+        table = schema.deployments
+        same = [table.c[name] == row[name] for name in ("project", "environment", "sha", "started_at")]
+        with translated(self.engine), self.engine.begin() as connection:
+            connection.execute(table.delete().where(*same))
+            connection.execute(table.insert(), [row])
+
+    def live(self, project: str, environment: str) -> Deployment | None:
+        """What is in place: the last deployment that became healthy (one that was rolled back left it there)."""
+        table = schema.deployments
+        wanted = (table.c.project == project) & (table.c.environment == environment)
+        healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
+        return self._deployment(sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
+
+    def last_deployment(self, project: str, environment: str, sha: str) -> Deployment | None:
+        """The newest attempt to deploy a commit."""
+        table = schema.deployments
+        wanted = (table.c.project == project) & (table.c.environment == environment) & (table.c.sha == sha)
+        return self._deployment(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
+
+    def record_stage(
+        self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
+        run_id: str, reason: str = "",
+    ) -> None:  # fmt: skip
+        row = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
+        self._write((schema.stages, [row]))
+
+    def _deployment(self, query: sa.Select) -> Deployment | None:
+        row = self._one(query)
+        if row is None:
+            return None
+        fields = {name: row[name] for name in Deployment.__dataclass_fields__}
+        return Deployment(**fields | {"outcome": Outcome(row["outcome"])})
+
+    def _write(self, *facts: tuple[sa.Table, list[dict[str, Any]]]) -> None:
+        with translated(self.engine), self.engine.begin() as connection:
+            for table, rows in facts:
+                upsert(connection, table, rows)
+
+    def _all(self, query: sa.Select) -> Sequence[sa.RowMapping]:
+        with translated(self.engine), self.engine.connect().execution_options(read_only=True) as connection:
+            return connection.execute(query).mappings().all()
+
+    def _one(self, query: sa.Select) -> sa.RowMapping | None:
+        return next(iter(self._all(query)), None)
+
+
+_OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped": "skipped"}
+
+
+def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
+    return sa.select(table).where(table.c.project == project, table.c.sha == sha)
+
+
+def _store_framework_scan(connection: sa.Connection, part: FrameworkScan) -> None:
+    row = {
+        "scan_key": part.scan_key,
+        "framework": part.framework,
+        "status": part.status.value,
+        "seconds": part.seconds,
+        "reason": part.reason,
+        "unreadable": [asdict(file) for file in part.unreadable],
+    }
+    rows = [
+        {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
+        for f in part.findings
+    ]
+    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
+    upsert(connection, schema.framework_scans, [row])
+    upsert(connection, schema.findings, rows)
+
+
+def _with_reuse(part: FrameworkScan, reused: bool) -> FrameworkScan:
+    return FrameworkScan(**{name: getattr(part, name) for name in part.__dataclass_fields__} | {"reused": reused})
+
+
+def _image(row: sa.RowMapping) -> Image:
+    return Image(**{name: row[name] for name in Image.__dataclass_fields__})
+
+
+def _finding(row: sa.RowMapping) -> Finding:
+    fields = {name: row[name] for name in Finding.__dataclass_fields__}
+    return Finding(**fields | {"severity": Severity(row["severity"])})
