@@ -1,0 +1,36 @@
+"""Follow a commit's findings back to the commit it is compared with."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.changes import FindingChanges, compare_scans
+from infraaudit_assets.domain.findings import Scan, ScanStatus
+from resources.git import Mirror
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.store import History
+
+_LOOK_BACK = 500
+
+
+def changes_of(history: History, mirror: Mirror, project: str, scan: Scan) -> tuple[str | None, FindingChanges]:
+    """What a commit's scan changed, and the commit it is compared with.
+
+    That is the nearest first parent with a complete scan; where there is none, every finding is new.
+    """
+    ancestors = mirror.first_parents(scan.sha, limit=_LOOK_BACK)[-2::-1]
+    parent = _nearest_complete(history, project, ancestors)
+    before = history.scan(project, parent) if parent else None
+    if parent is None or before is None:
+        empty = Scan(scan.sha, (), scan.scanner_version, scan.config_digest, scan.started_at, 0.0)
+        return None, compare_scans(empty, scan, {})
+    return parent, compare_scans(before, scan, mirror.renames(parent, scan.sha))
+
+
+def _nearest_complete(history: History, project: str, ancestors: Sequence[str]) -> str | None:
+    table = schema.scans
+    wanted = (table.c.project == project) & (table.c.status == ScanStatus.COMPLETE.value) & table.c.sha.in_(ancestors)
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        complete = set(connection.execute(sa.select(table.c.sha).where(wanted)).scalars())
+    return next((sha for sha in ancestors if sha in complete), None)

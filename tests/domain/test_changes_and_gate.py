@@ -1,0 +1,96 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infraaudit_assets.domain.changes import compare_scans
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.gate import GatePolicy, judge_scan, judge_tests
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def scan(*findings: Finding, status: ScanStatus = ScanStatus.COMPLETE, version: str = "3", config: str = "c") -> Scan:
+    return Scan("a" * 40, (FrameworkScan("terraform", "k", status, findings, reason="why"),), version, config, NOW, 1.0)
+
+
+def finding(resource: str = "r", path: str = "main.tf", line: int = 1, **more: object) -> Finding:
+    return Finding("terraform", "CKV_1", "n", path, resource, line, line + 3, **more)  # type: ignore[arg-type]
+
+
+findings = st.lists(
+    st.builds(finding, st.sampled_from("abcd"), st.sampled_from(["x.tf", "y.tf"]), st.integers(1, 99)),
+    max_size=6,
+    unique_by=lambda f: f.fingerprint,
+)
+
+
+@given(findings, findings)
+def test_what_is_new_one_way_is_fixed_the_other_way(left: list[Finding], right: list[Finding]) -> None:
+    there, back = compare_scans(scan(*left), scan(*right), {}), compare_scans(scan(*right), scan(*left), {})
+    assert {f.fingerprint for f in there.new} == {f.fingerprint for f in back.fixed}
+    assert len(left) + len(there.new) - len(there.fixed) == len(right)
+
+
+@given(findings, st.integers(1, 50))
+def test_moved_lines_change_nothing(before: list[Finding], shift: int) -> None:
+    after = [replace(f, line_start=f.line_start + shift, line_end=f.line_end + shift) for f in before]
+    changes = compare_scans(scan(*before), scan(*after), {})
+    assert changes.new == changes.fixed == changes.moved == ()
+
+
+def test_a_renamed_file_moves_its_findings_and_a_copied_resource_is_new() -> None:
+    before = scan(finding("a", "old.tf"))
+    after = scan(finding("a", "new.tf"), finding("a", "new.tf", line=9, ordinal=1))
+    changes = compare_scans(before, after, {"old.tf": "new.tf"})
+    assert [f.ordinal for f in changes.new] == [1]
+    assert changes.fixed == ()
+    assert [(b.file_path, a.file_path) for b, a in changes.moved] == [("old.tf", "new.tf")]
+
+
+@pytest.mark.parametrize("status", [ScanStatus.PARTIAL, ScanStatus.FAILED])
+def test_a_scan_that_is_not_complete_closes_nothing(status: ScanStatus) -> None:
+    assert compare_scans(scan(finding("a")), scan(finding("b"), status=status), {}).fixed == ()
+
+
+def test_a_suppressed_finding_is_no_open_one() -> None:
+    changes = compare_scans(scan(finding("a")), scan(finding("a", status="suppressed")), {})
+    assert [f.resource for f in changes.fixed] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "cause"), [("3", "c", "code"), ("4", "c", "scanner"), ("3", "d", "config")]
+)
+def test_the_scanner_is_told_from_the_code(version: str, config: str, cause: str) -> None:
+    assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).cause == cause
+
+
+def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:
+    passed, failed, skipped = (TestCase(o, o, 0.0) for o in ("passed", "failed", "skipped"))
+    assert judge_tests(TestRun((passed, skipped), 1)).passed
+    closed = [
+        None,
+        TestRun((), 1),
+        TestRun((skipped,), 1),
+        TestRun((passed, failed), 1),
+        TestRun((passed,), 1, "", "time"),
+    ]
+    assert not any(judge_tests(run).passed for run in closed)
+    assert "1 of 2 tests failed, the first is failed" in str(judge_tests(TestRun((passed, failed), 1)))
+
+
+def test_a_scan_opens_the_gate_within_its_limits() -> None:
+    high = finding(severity=Severity.HIGH)
+    policy = GatePolicy(open={Severity.HIGH: 1}, new={Severity.HIGH: 0})
+    assert judge_scan(policy, scan(high), []).passed
+    assert "1 new high findings, 0 allowed, for example CKV_1 at main.tf:1" in str(
+        judge_scan(policy, scan(high), [high])
+    )
+    assert not judge_scan(policy, scan(high, replace(high, resource="s")), []).passed
+    assert not judge_scan(policy, None, []).passed
+    assert not judge_scan(policy, scan(status=ScanStatus.PARTIAL), []).passed
+    assert judge_scan(replace(policy, allow_partial=True), scan(status=ScanStatus.PARTIAL), []).passed
+    assert not judge_scan(replace(policy, allow_partial=True), scan(status=ScanStatus.FAILED), []).passed
