@@ -1,0 +1,45 @@
+"""The `commit` asset: what Git says of the partition's commit."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.tables import table
+from infraaudit_assets.domain.projects import Project
+from resources.shells import GitResource, HistoryResource
+
+
+def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
+    @dg.asset(
+        **common,
+        name="commit",
+        description="The commit: who wrote it, when, what it says and which files it changes.",
+        kinds={"git"},
+        retry_policy=RETRY,
+    )
+    def commit(
+        context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
+    ) -> Iterator[dg.MaterializeResult]:
+        past = history.open()
+        with stage(context, project, past) as current:
+            mirror = git.mirror(project)
+            mirror.fetch()
+            found = mirror.commit(current.sha)
+            past.record_project(project)
+            past.record_commit(project.name, found)
+            link = project.commit_url.replace("{sha}", found.sha) if project.commit_url else None
+            yield dg.MaterializeResult(
+                data_version=dg.DataVersion(found.tree),
+                metadata={
+                    "subject": found.subject,
+                    "author": f"{found.author_name} <{found.author_email}>",
+                    "committed_at": dg.MetadataValue.timestamp(found.committed_at),
+                    "parents": ", ".join(parent[:12] for parent in found.parents) or "none",
+                    "files_changed": len(found.changed_files),
+                    "files": table(["change", "path"], [(f.status, f.path) for f in found.changed_files]),
+                    **({"link": dg.MetadataValue.url(link)} if link else {}),
+                },
+            )
+
+    return commit

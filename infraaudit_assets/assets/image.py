@@ -1,0 +1,72 @@
+"""The `docker_image` asset: the commit's docker/Dockerfile, built."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from infraaudit_assets.assets.stage import RETRY, Stage, stage
+from infraaudit_assets.assets.tables import code
+from infraaudit_assets.domain.errors import BuildFailedError, EngineUnavailableError
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.projects import Project
+from resources.shells import DockerResource, GitResource, HistoryResource
+
+
+def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
+    @dg.asset(
+        **common,
+        name="docker_image",
+        description=f"The image built from {project.paths.dockerfile}; skipped where no container engine answers.",
+        kinds={"docker"},
+        deps=[dg.AssetKey([*common["key_prefix"], "commit"])],
+        retry_policy=RETRY,
+        output_required=False,
+    )
+    def docker_image(
+        context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
+    ) -> Iterator[dg.MaterializeResult]:
+        with stage(context, project, history.open()) as current:
+            try:
+                image = _build(project, current, git, docker)
+            except EngineUnavailableError as error:
+                current.skip(str(error))
+                return
+            except BuildFailedError as error:
+                current.fail(str(error))
+                raise dg.Failure(
+                    f"{project.paths.dockerfile} of {current.sha[:12]} does not build.",
+                    metadata={"build_log": code(str(error))},
+                    allow_retries=False,
+                ) from error
+            current.history.record_image(project.name, current.sha, image)
+            yield dg.MaterializeResult(data_version=dg.DataVersion(image.image_id), metadata=_metadata(image))
+
+    return docker_image
+
+
+def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource) -> Image:
+    from resources.build_images import build_or_reuse
+
+    engine = docker.connect()
+    return build_or_reuse(
+        engine,
+        git.mirror(project),
+        project,
+        current.sha,
+        scratch=git.scratch,
+        build_args=docker.build_args(project),
+        find_image=current.history.find_image,
+        timeout=docker.build_seconds,
+        on_line=current.log.debug,
+    )
+
+
+def _metadata(image: Image) -> dict[str, object]:
+    return {
+        "reference": image.reference,
+        "image_id": image.image_id,
+        "size_megabytes": round(image.size_bytes / 1e6, 1),
+        "build_seconds": image.build_seconds,
+        "reused": f"the build of {image.reused_from[:12]}: its inputs are the same" if image.reused_from else "no",
+        **({"digest": image.digest} if image.digest else {}),
+    }

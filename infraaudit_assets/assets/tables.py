@@ -1,0 +1,30 @@
+"""Tables in Dagster's metadata. Text from a commit is escaped: its author controls it."""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from infraaudit_assets.domain.errors import excerpt
+
+_ROWS = 50
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
+    """A Markdown table of at most 50 rows; the last row tells how many more there are."""
+    every = [[_cell(value) for value in row] for row in rows]
+    lines = [list(columns), ["---"] * len(columns), *every[:_ROWS]]
+    if len(every) > _ROWS:
+        lines.append([f"… and {len(every) - _ROWS} more", *[""] * (len(columns) - 1)])
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def code(text: str) -> dg.MetadataValue:
+    """Preformatted outside text."""
+    fence = "`" * 4
+    return dg.MetadataValue.md(f"{fence}text\n{excerpt(text, 6000).replace(fence, '')}\n{fence}")
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.2f}" if isinstance(value, float) else excerpt(str(value), 300)
+    escaped = "".join(f"\\{c}" if c in "\\`*_[]|~#!" else c for c in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,64 @@
+"""The `test_results` asset: pytest of the commit's tests, inside its own image."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.tables import code, table
+from infraaudit_assets.checks import TESTS_PASS, blocking_check, check_result
+from infraaudit_assets.domain.errors import EngineError
+from infraaudit_assets.domain.gate import judge_tests
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.test_runs import TestRun
+from resources.shells import DockerResource, HistoryResource
+
+
+def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
+    key = dg.AssetKey([*common["key_prefix"], "test_results"])
+    gate = blocking_check(
+        TESTS_PASS, key, common["partitions_def"], "At least one test passed and none failed; else nothing is deployed."
+    )
+
+    @dg.asset(
+        **common,
+        name="test_results",
+        description=f"pytest of {project.paths.tests} inside the image just built, without network.",
+        kinds={"python", "pytest"},
+        deps=[dg.AssetKey([*common["key_prefix"], "docker_image"])],
+        check_specs=[gate],
+        retry_policy=RETRY,
+    )
+    def test_results(
+        context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
+    ) -> Iterator[dg.MaterializeResult]:
+        from resources.test_runner import run_tests
+
+        past = history.open()
+        with stage(context, project, past) as current:
+            image = past.image(project.name, current.sha)
+            if image is None:
+                raise EngineError(f"{current.sha[:12]} has no image yet; materialize docker_image first.")
+            run = run_tests(docker.connect(), image.image_id, project.paths.tests, seconds=docker.test_seconds)
+            past.record_test_run(project.name, current.sha, run)
+            verdict = judge_tests(run)
+            if not verdict.passed:
+                current.fail(str(verdict))
+            yield dg.MaterializeResult(metadata=_metadata(run), check_results=[check_result(TESTS_PASS, key, verdict)])
+
+    return test_results
+
+
+def _metadata(run: TestRun) -> dict[str, object]:
+    failures = [case for case in run.cases if case.outcome in ("failed", "error")]
+    slowest = sorted(run.cases, key=lambda case: -case.seconds)[:5]
+    return {
+        "passed": run.count("passed"),
+        "failed": run.count("failed"),
+        "errors": run.count("error"),
+        "skipped": run.count("skipped"),
+        "seconds": run.seconds,
+        "slowest": table(["test", "seconds"], [(case.name, case.seconds) for case in slowest]),
+        **({"failures": table(["test", "message"], [(c.name, c.message) for c in failures])} if failures else {}),
+        **({"output": code(run.output_tail)} if run.output_tail and not run.succeeded else {}),
+    }

@@ -1,0 +1,27 @@
+"""The gates as asset checks: what Dagster shows of a verdict of domain/gate.py, and what stops a run."""
+
+import dagster as dg
+
+from infraaudit_assets.domain.gate import Verdict
+
+TESTS_PASS = "tests_pass"
+SCAN_GATE = "scan_gate"
+
+
+def blocking_check(
+    name: str, asset: dg.AssetKey, partitions: dg.PartitionsDefinition, description: str
+) -> dg.AssetCheckSpec:
+    """A check that keeps the assets below it from being materialized in the same run."""
+    return dg.AssetCheckSpec(name, asset=asset, blocking=True, description=description, partitions_def=partitions)
+
+
+def check_result(name: str, asset: dg.AssetKey, verdict: Verdict) -> dg.AssetCheckResult:
+    """A verdict as Dagster shows it."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=asset,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=str(verdict),
+        metadata={"reasons": len(verdict.reasons)},
+    )
