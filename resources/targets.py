@@ -1,0 +1,57 @@
+"""What every deployment target offers, whatever it drives.
+
+Deliberately absent: deciding on a rollback (the caller's), and the targets themselves (cluster, container_target).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from infraaudit_assets.domain.deployments import Release, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a deployed container printed."""
+
+    time: datetime
+    """Aware, in UTC, as the engine or the kubelet stamped it."""
+    container: str
+    text: str
+    pod: str = ""
+    sha: str = ""
+    """The commit that printed it; empty where that is not known."""
+    stream: str = ""
+    """stdout or stderr; empty where the source does not tell (Kubernetes does not)."""
+    previous: bool = False
+    """Whether it is of the container instance before the last restart."""
+
+
+class Target(Protocol):
+    """A place where releases run. Every method may raise an InfraAuditError."""
+
+    @property
+    def name(self) -> str:
+        """What the history calls it: ``kubernetes:<context>/<namespace>`` or ``container``."""
+        ...
+
+    def describe(self) -> str:
+        """One line for people: what this is and where."""
+        ...
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        """Put a release in place and wait until it is healthy or has failed.
+
+        Idempotent: what is already there is left running, a rollout in progress is taken up. It never goes back by
+        itself; the caller deploys the last good release again. ``timeout`` is in seconds.
+        """
+        ...
+
+    def probe(self, project: str, environment: str) -> Rollout:
+        """Whether what runs now is healthy, and its URL."""
+        ...
+
+    def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
+        """Lines printed after ``since`` (all that is kept, where None), in the order of time per container."""
+        ...
