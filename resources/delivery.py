@@ -1,0 +1,85 @@
+"""Bring a release into an environment, and put back what ran before where it does not become healthy.
+
+One delivery at a time for a project and environment on this machine. Deliberately absent: how a target applies
+manifests, and whether a commit may be delivered at all (domain/gate.py).
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
+from resources.targets import Target
+
+
+def deliver(
+    target: Target,
+    release: Release,
+    *,
+    live: Callable[[], Deployment | None],
+    is_older: Callable[[Deployment], bool],
+    lock: Path,
+    timeout: float,
+    clock: Callable[[], datetime],
+    on_progress: Callable[[str], None],
+) -> Deployment:
+    """Deploy, wait until healthy, and put back what was live on failure.
+
+    ``timeout`` is in seconds for each of the two; ``live`` and ``is_older`` are asked when this delivery's turn has
+    come; ``lock`` is a file that all deliveries of a project and environment share.
+    """
+    with _alone(lock):
+        return _deliver(target, release, live(), is_older, timeout, clock, on_progress)
+
+
+def _deliver(
+    target: Target,
+    release: Release,
+    live: Deployment | None,
+    is_older: Callable[[Deployment], bool],
+    timeout: float,
+    clock: Callable[[], datetime],
+    on_progress: Callable[[str], None],
+) -> Deployment:
+    started = clock()
+
+    def ended(outcome: Outcome, reason: str = "", url: str | None = None) -> Deployment:
+        return Deployment(
+            project=release.project,
+            environment=release.environment,
+            sha=release.sha,
+            target=target.name,
+            outcome=outcome,
+            started_at=started,
+            finished_at=clock(),
+            image=release.image,
+            manifests=release.manifests,
+            replaced_sha=live.sha if live else None,
+            reason=reason,
+            url=url,
+        )
+
+    if live is not None and live.sha != release.sha and is_older(live):
+        return ended(Outcome.SUPERSEDED, f"the newer commit {live.sha[:12]} is live already")
+    on_progress(f"deploying {release.sha[:12]} to {target.describe()}")
+    rollout = target.deploy(release, timeout=timeout, on_progress=on_progress)
+    if rollout.healthy:
+        return ended(Outcome.DEPLOYED, url=rollout.url)
+    if live is None or live.sha == release.sha:
+        return ended(Outcome.FAILED, rollout.reason)
+    on_progress(f"not healthy ({rollout.reason.splitlines()[0]}); putting {live.sha[:12]} back")
+    before = Release(live.project, live.environment, live.sha, live.image, live.manifests)
+    back = target.deploy(before, timeout=timeout, on_progress=on_progress)
+    if back.healthy:
+        return ended(Outcome.ROLLED_BACK, rollout.reason, back.url)
+    return ended(Outcome.DEGRADED, f"{rollout.reason}\nThe rollback to {live.sha[:12]} failed too: {back.reason}")
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,70 @@
+"""Read a commit's manifests from its checkout, and write rendered ones as YAML.
+
+The commit is untrusted: a safe loader, no aliases (an alias bomb takes gigabytes), limits on size and count.
+Deliberately absent: judging what is read (domain/manifests.py).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infraaudit_assets.domain.errors import ManifestError, excerpt
+from infraaudit_assets.domain.manifests import Document, render_manifests
+from infraaudit_assets.domain.projects import Environment, Project
+
+MANIFEST_BYTES = 2 * 1024 * 1024
+DOCUMENTS = 500
+
+
+def render_release(folder: Path, project: Project, environment: Environment, sha: str, image: str) -> str:
+    """The rendered manifests of a checkout as multi-document YAML. Raises ManifestError."""
+    documents = [pair for path in project.paths.manifests for pair in read_manifests(folder, path)]
+    if len(documents) > DOCUMENTS:
+        raise ManifestError(f"{len(documents)} objects are more than the {DOCUMENTS} that a release may have.")
+    rendered = render_manifests(
+        documents,
+        project=project.name,
+        sha=sha,
+        environment=environment.name,
+        namespace=environment.namespace,
+        image=image,
+        container=project.container,
+    )
+    return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
+
+
+def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
+    """The (path, document) pairs of a manifest, or of every manifest in a folder. Raises ManifestError."""
+    place = folder / path
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise ManifestError(f"{path} leads out of the checkout.")
+    if place.is_dir():
+        files = sorted(
+            found for found in place.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
+        )
+        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder)))]
+    if not place.is_file():
+        raise ManifestError(f"The commit has no {path}; add it, or set paths.manifests of the project.")
+    return _read_file(place, path)
+
+
+def parse_manifests(text: str) -> list[Document]:
+    """Documents of rendered manifests, as render_release wrote them."""
+    return [document for document in yaml.load_all(text, _Loader) if document is not None]
+
+
+def _read_file(place: Path, path: str) -> list[tuple[str, Document]]:
+    if place.stat().st_size > MANIFEST_BYTES:
+        raise ManifestError(f"{path} is larger than {MANIFEST_BYTES} bytes.")
+    try:
+        return [(path, document) for document in parse_manifests(place.read_text("utf-8"))]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ManifestError(f"{path} is no YAML that can be read: {excerpt(str(error), 400)}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed in a manifest")
+        return super().compose_node(parent, index)
