@@ -1,0 +1,28 @@
+"""Choose where a project is deployed to on this installation."""
+
+from pathlib import Path
+
+from infraaudit_assets.domain.errors import ClusterUnavailableError
+from infraaudit_assets.domain.projects import Environment
+from resources.targets import Target
+
+
+def connect_target(choice: str, environment: Environment, kubeconfig: Path | None, engine: str, state: Path) -> Target:
+    """Kubernetes where one answers, else containers of the engine; ``choice`` narrows that.
+
+    Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy to.
+    """
+    if choice == "none":
+        raise ClusterUnavailableError("INFRAAUDIT_TARGET is none: nothing is deployed.")
+    if choice in ("auto", "kubernetes"):
+        from resources.cluster import KubernetesTarget, connect
+
+        try:
+            return KubernetesTarget(connect(kubeconfig, environment.context), environment.namespace)
+        except ClusterUnavailableError:
+            if choice == "kubernetes" or environment.context is not None:
+                raise
+    from resources.container_target import ContainerTarget
+    from resources.engine import detect_engine
+
+    return ContainerTarget(detect_engine(engine), state / "containers")
