@@ -1,0 +1,1 @@
+"""InfraAuditAI: findings in an uploaded manifest or Terraform file."""
