@@ -1,5 +1,4 @@
 import pytest
-
 from infraauditai.audit import audit
 from infraauditai.findings import UnreadableInput
 

@@ -1,0 +1,43 @@
+"""The `dashboard` asset: the project's Grafana dashboard and InfraAudit's own, kept by commit."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.domain.projects import Project
+from resources.shells import ArtifactsResource, GitResource, HistoryResource
+
+
+def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition:
+    @dg.asset(
+        **common,
+        name="dashboard",
+        description=f"{project.paths.dashboard} of the commit, checked, and the generated dashboard of the pipeline.",
+        kinds={"grafana"},
+        deps=[dg.AssetKey([*common["key_prefix"], name]) for name in ("monitoring", "scan_trends")],
+        retry_policy=RETRY,
+    )
+    def dashboard(
+        context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource, artifacts: ArtifactsResource
+    ) -> Iterator[dg.MaterializeResult]:
+        from resources.dashboards import build_dashboard, check_dashboard
+
+        with stage(context, project, history.open()) as current:
+            generated = build_dashboard()
+            own = git.mirror(project).read(current.sha, project.paths.dashboard)
+            text = own.decode("utf-8", "replace") if own else generated
+            found = check_dashboard(text)
+            store = artifacts.store()
+            path = store.keep("dashboards", project.name, current.sha, "grafana_dashboard.json", text.encode())
+            store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
+            yield dg.MaterializeResult(
+                metadata={
+                    "dashboard": dg.MetadataValue.path(path),
+                    "title": found["title"],
+                    "panels": len(found["panels"]),
+                    "source": "the commit's own" if own else "generated: the commit has none",
+                }
+            )
+
+    return dashboard

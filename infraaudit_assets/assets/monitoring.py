@@ -1,0 +1,61 @@
+"""The `monitoring` asset: Prometheus configured for what was just deployed, which is really up."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.tables import code
+from infraaudit_assets.domain.errors import MonitoringError
+from infraaudit_assets.domain.projects import Project
+from resources.shells import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
+
+
+def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
+    @dg.asset(
+        **common,
+        name="monitoring",
+        description=f"{project.paths.prometheus}, rendered for what is live, checked, and the target seen up.",
+        kinds={"prometheus", "yaml"},
+        deps=[dg.AssetKey([*common["key_prefix"], "deployment"])],
+        retry_policy=RETRY,
+    )
+    def monitoring(
+        context: dg.AssetExecutionContext,
+        git: GitResource,
+        history: HistoryResource,
+        artifacts: ArtifactsResource,
+        prometheus: PrometheusResource,
+    ) -> Iterator[dg.MaterializeResult]:
+        from resources.prometheus import check_prometheus, reload_prometheus, render_prometheus, target_is_up
+
+        past = history.open()
+        with stage(context, project, past) as current:
+            live = past.live(project.name, project.environment.name)
+            if live is None:
+                raise MonitoringError(f"Nothing of {project.name} is live; materialize deployment first.")
+            own = git.mirror(project).read(current.sha, project.paths.prometheus)
+            text = own.decode("utf-8", "replace") if own else None
+            config = render_prometheus(project.name, text, [live.url] if live.url else [])
+            checked_by = check_prometheus(config.text)
+            path = artifacts.store().keep(
+                "monitoring", project.name, current.sha, "prometheus.yml", config.text.encode()
+            )
+            if prometheus.url:
+                reload_prometheus(prometheus.url)
+            fault = target_is_up(live.url) if live.url else "the service has no address on this machine"
+            if fault and live.url:
+                raise MonitoringError(f"The deployed target is not up: {fault}")
+            yield dg.MaterializeResult(
+                metadata={
+                    "config": dg.MetadataValue.path(path),
+                    "prometheus_yml": code(config.text),
+                    "checked_by": checked_by,
+                    "target": live.url or "unknown",
+                    "target_up": fault or "yes",
+                    "ignored_keys": ", ".join(config.ignored) or "none",
+                    "prometheus": prometheus.url or "not configured: set INFRAAUDIT_PROMETHEUS_URL",
+                }
+            )
+
+    return monitoring

@@ -1,0 +1,105 @@
+"""Prometheus' configuration for a deployed project: rendered from the project's own, and checked.
+
+The commit is untrusted: of its prometheus.yml only scrape intervals, job names, paths and rules' inline settings
+that read no file and reach no other host are honoured. Deliberately absent: running Prometheus.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from infraaudit_assets.domain.errors import MonitoringError, ToolError, excerpt
+from resources import process
+
+_GLOBAL_KEYS = frozenset({"scrape_interval", "scrape_timeout", "evaluation_interval"})
+_JOB_KEYS = frozenset(
+    {"job_name", "metrics_path", "scrape_interval", "scrape_timeout", "scheme", "params", "honor_labels"}
+)
+_CHECK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedConfig:
+    text: str
+    ignored: tuple[str, ...]
+    """Keys of the commit's own configuration that were left out."""
+
+
+def render_prometheus(project: str, own: str | None, targets: list[str]) -> RenderedConfig:
+    """The configuration that scrapes a project's live targets (``host:port`` or URLs). Raises MonitoringError."""
+    given = _parse(own)
+    ignored: list[str] = []
+    jobs = given.get("scrape_configs") or [{"job_name": project}]
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+        raise MonitoringError("scrape_configs of the commit's prometheus.yml is no list of mappings.")
+    addresses = [urlsplit(target).netloc or target for target in targets]
+    rendered = {
+        "global": _allowed(given.get("global") or {}, _GLOBAL_KEYS, "global", ignored) or {"scrape_interval": "15s"},
+        "scrape_configs": [
+            _allowed(job, _JOB_KEYS, f"scrape_configs[{place}]", ignored)
+            | {"static_configs": [{"targets": addresses, "labels": {"project": project}}]}
+            for place, job in enumerate(jobs)
+        ],
+    }
+    ignored += sorted(set(given) - {"global", "scrape_configs"})
+    return RenderedConfig(yaml.safe_dump(rendered, sort_keys=False), tuple(ignored))
+
+
+def check_prometheus(text: str) -> str:
+    """Have promtool check a configuration; says what checked it. Raises MonitoringError with promtool's words."""
+    if not shutil.which("promtool"):
+        _parse(text)
+        return "its structure only: promtool is not installed"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prometheus.yml"
+        path.write_text(text, "utf-8")
+        try:
+            process.run(["promtool", "check", "config", str(path)], timeout=_CHECK_SECONDS)
+        except ToolError as error:
+            raise MonitoringError(f"promtool refuses the rendered prometheus.yml: {error}") from error
+    return "promtool check config"
+
+
+def target_is_up(url: str, path: str = "/metrics") -> str | None:
+    """None where the deployed service answers its metrics path; otherwise what is wrong."""
+    import httpx
+
+    try:
+        response = httpx.get(f"{url}{path}", timeout=5, follow_redirects=False)
+    except httpx.HTTPError as error:
+        return f"{url}{path} does not answer: {excerpt(str(error), 200)}"
+    if response.status_code != 200:
+        return f"{url}{path} answers {response.status_code}"
+    return None
+
+
+def reload_prometheus(url: str) -> None:
+    """Have a running Prometheus read its configuration again (it needs --web.enable-lifecycle). Raises MonitoringError."""
+    import httpx
+
+    try:
+        httpx.post(f"{url.rstrip('/')}/-/reload", timeout=10).raise_for_status()
+    except httpx.HTTPError as error:
+        raise MonitoringError(f"Prometheus at {url} did not reload: {excerpt(str(error), 200)}") from error
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    try:
+        parsed = yaml.safe_load(text) if text else {}
+    except (yaml.YAMLError, RecursionError) as error:
+        raise MonitoringError(f"The commit's prometheus.yml is no YAML: {excerpt(str(error), 300)}") from error
+    if not isinstance(parsed, dict):
+        raise MonitoringError("The commit's prometheus.yml is no mapping.")
+    return parsed
+
+
+def _allowed(given: Any, keys: frozenset[str], where: str, ignored: list[str]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise MonitoringError(f"{where} of the commit's prometheus.yml is no mapping.")
+    ignored += [f"{where}.{key}" for key in given if key not in keys and key != "static_configs"]
+    return {key: value for key, value in given.items() if key in keys}
