@@ -1,0 +1,136 @@
+"""What a framework of Checkov can read of a tree, and the key under which its result may be used again.
+
+Every rule is wider than what Checkov does, never narrower: first by name, then, for formats that Checkov recognises
+by words in the text, by those words. Text in which a word may hide (escapes, other encodings) counts as relevant to
+every framework. Deliberately absent: a key for a part of a tree, which is not sound where checks cross files.
+"""
+
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from infraaudit_assets.domain.commits import TreeEntry
+
+_YAML = (".yaml", ".yml")
+_DATA = (".json", *_YAML)
+_TERRAFORM = (".tf", ".tfvars", ".hcl", ".tofu", ".tfvars.json", ".tf.json", ".tofu.json")
+
+_NAMES: Mapping[str, Callable[[str], bool]] = {
+    "ansible": lambda path: path.endswith(_YAML),
+    "argo_workflows": lambda path: path.endswith(_YAML),
+    "arm": lambda path: path.endswith(".json"),
+    "azure_pipelines": lambda path: path.endswith(("azure-pipelines.yml", "azure-pipelines.yaml")),
+    "bicep": lambda path: path.endswith(".bicep"),
+    "bitbucket_pipelines": lambda path: path.endswith(("bitbucket-pipelines.yml", "bitbucket-pipelines.yaml")),
+    "circleci_pipelines": lambda path: ".circleci" in path and path.endswith(_YAML),
+    "cloudformation": lambda path: path.endswith((*_DATA, ".template")),
+    "dockerfile": lambda path: "ockerfile" in posixpath.basename(path),
+    "github_actions": lambda path: ".github" in path and path.endswith(("yml", "yaml")),
+    "gitlab_ci": lambda path: path.endswith((".gitlab-ci.yml", ".gitlab-ci.yaml")),
+    "kubernetes": lambda path: path.endswith(_DATA),
+    "openapi": lambda path: path.endswith(_DATA),
+    "secrets": lambda path: (
+        path.endswith((*_DATA, ".tf", ".template", ".bicep", ".hcl")) or "ockerfile" in posixpath.basename(path)
+    ),
+    "terraform": lambda path: path.endswith(_TERRAFORM) or posixpath.basename(path) == "modules.json",
+    "terraform_json": lambda path: path.endswith((".tf.json", ".tofu.json")),
+    "terraform_plan": lambda path: path.endswith(".json"),
+}
+_WORDS: Mapping[str, tuple[tuple[bytes, ...], ...]] = {
+    "ansible": ((b"name:",),),
+    "argo_workflows": ((b"argoproj.io",),),
+    "arm": ((b"$schema", b"contentVersion"),),
+    "cloudformation": ((b"Resources",),),
+    "kubernetes": ((b"apiVersion", b"kind"),),
+    "openapi": ((b"swagger",), (b"openapi",)),
+    "terraform_plan": ((b"terraform_version",),),
+}
+_PLAIN_WORDS = {
+    **{framework: words for framework, words in _WORDS.items() if framework != "ansible"},
+    "cloudformation": ((b"Resources", b"AWS::"),),
+    "terraform_plan": ((b"terraform_version", b"planned_values"),),
+}
+_HIDING_PLACES = re.compile(rb"\\[xuU\r\n]|\x00|\xef\xbb\xbf")
+"""Escapes and line folds that may spell a word, and signs of another encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFacts:
+    """What the text of a blob says about who may be interested in it."""
+
+    relevant_to: frozenset[str]
+    """Of the frameworks that recognise their files by words: those that may take this one."""
+    expected_by: frozenset[str]
+    """Of those, the ones that it was plainly written for: when they cannot read it, the scan is partial."""
+
+
+EVERYONE = BlobFacts(frozenset(_WORDS), frozenset())
+
+
+def blob_facts(content: bytes) -> BlobFacts:
+    """Which frameworks may recognise a text as theirs."""
+    expected = _recognising(_PLAIN_WORDS, content)
+    if _HIDING_PLACES.search(content) or not _is_utf8(content):
+        return BlobFacts(EVERYONE.relevant_to, expected)
+    return BlobFacts(_recognising(_WORDS, content), expected)
+
+
+def is_recognised_by_words(path: str) -> bool:
+    """Whether the facts of this file's blob matter to any key."""
+    return path.endswith((*_DATA, ".template"))
+
+
+def may_read(framework: str, path: str) -> bool:
+    """Whether a framework opens a file of this name at all."""
+    known = _NAMES.get(framework)
+    return known is None or known(path)
+
+
+def readable(framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, BlobFacts]) -> list[TreeEntry]:
+    """The files of a tree that can change what a framework says; ``facts`` are by blob."""
+    files = [entry for entry in entries if entry.is_file]
+    if framework == "serverless":
+        # A serverless.yml may include any file of the tree; without one nothing is read.
+        return files if any(_is_serverless(entry.path) for entry in files) else []
+    by_words = framework in _WORDS
+    return [
+        entry
+        for entry in files
+        if may_read(framework, entry.path)
+        and (not by_words or framework in facts.get(entry.blob, EVERYONE).relevant_to)
+    ]
+
+
+def scan_key(framework: str, files: Iterable[TreeEntry], versions: str, filters: object) -> str:
+    """The digest of everything that a framework's result depends on: equal keys, equal results."""
+    read = sorted((entry.path, entry.blob) for entry in files)
+    text = json.dumps([framework, versions, filters, read], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_expected_by(framework: str, path: str, facts: BlobFacts) -> bool:
+    """Whether a file that the framework cannot parse is a gap in the scan, and not somebody else's format."""
+    return may_read(framework, path) and (framework not in _WORDS or framework in facts.expected_by)
+
+
+def _recognising(words_of: Mapping[str, tuple[tuple[bytes, ...], ...]], content: bytes) -> frozenset[str]:
+    return frozenset(
+        framework
+        for framework, alternatives in words_of.items()
+        if any(all(word in content for word in words) for words in alternatives)
+    )
+
+
+def _is_serverless(path: str) -> bool:
+    return posixpath.basename(path).startswith("serverless.")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""How bad a failed check is. Checkov says so only with an API key, so a table of our own does.
+
+Deliberately absent: a guess. A check that nobody rated is ``unknown``, and the gate's policy says what that means.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.domain.findings import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityTable:
+    """Severity by check id; ``overrides`` beat the table."""
+
+    table: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, check_id: str) -> Severity:
+        return self.overrides.get(check_id) or self.table.get(check_id) or Severity.UNKNOWN
+
+
+def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> SeverityTable:
+    """Read ``check_id,severity`` lines, and overrides by check id. Raises ConfigurationError with every fault."""
+    table: dict[str, Severity] = {}
+    faults: list[str] = []
+    rows = csv.reader(io.StringIO(text))
+    if next(rows, None) != ["check_id", "severity"]:
+        faults.append("the first line is not check_id,severity")
+    for row in filter(None, rows):
+        if len(row) != 2:
+            faults.append(f"line {rows.line_num} has {len(row)} fields, not 2")
+        elif row[0] in table:
+            faults.append(f"line {rows.line_num} names {row[0]} again")
+        else:
+            _rate(table, row[0], row[1], f"line {rows.line_num}", faults)
+    overriding: dict[str, Severity] = {}
+    for check_id, name in (overrides or {}).items():
+        _rate(overriding, check_id, name, f"the override of {check_id}", faults)
+    if faults:
+        raise ConfigurationError("The severities are wrong; mend:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return SeverityTable(MappingProxyType(table), MappingProxyType(overriding))
+
+
+def _rate(into: dict[str, Severity], check_id: str, name: str, where: str, faults: list[str]) -> None:
+    try:
+        into[check_id.strip()] = Severity(name.strip().lower())
+    except ValueError:
+        faults.append(f"{where}: {name!r} is none of {', '.join(Severity)}")

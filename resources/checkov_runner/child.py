@@ -1,0 +1,157 @@
+"""What happens inside the processes that hold Checkov: priming the parent, and one scan in a forked child.
+
+Each framework's runner is wrapped, so that its crash, its time and the files it opened are told apart from those of
+the others. Deliberately absent: Checkov's own output; its records are written in the shape of its JSON report.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from resources.checkov_runner import patches, yaml_check
+
+_OPENED: dict[str, set[str]] = {}
+_current = ""
+
+
+def prime() -> None:
+    """Import Checkov, load every check and warm it up on one small file of each kind."""
+    import checkov.main as checkov
+
+    patches.apply()
+    for runner in checkov.DEFAULT_RUNNERS:
+        if (registry := getattr(runner, "graph_registry", None)) is not None:
+            registry.load_checks()
+    shared = checkov.DEFAULT_RUNNERS
+    checkov.DEFAULT_RUNNERS = [type(runner)() for runner in shared]
+    with contextlib.suppress(SystemExit):
+        _scan(checkov, str(_warm_up_tree()), sorted({runner.check_type for runner in shared} - _NEVER), [])
+    checkov.DEFAULT_RUNNERS = shared
+
+
+_NEVER = {"helm", "kustomize", "sca_image", "sca_package", "sast", "cdk"}
+
+
+def run(request: dict[str, Any]) -> None:
+    """Do what a request asks and write the answer to its ``answer`` file."""
+    root = request["root"]
+    if request["task"] == "inspect":
+        answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_aliases"])
+    else:
+        import checkov.main as checkov
+
+        os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
+        os.chdir(request["scratch"])
+        _watch_opens(root, request["scratch"])
+        answer = _scan(checkov, root, request["frameworks"], request["arguments"])
+    with open(request["answer"], "w", encoding="utf-8") as stream:
+        json.dump(answer, stream)
+
+
+def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) -> dict[str, Any]:
+    argv = [f"--directory={root}", "-o", "json", "--compact", "--quiet", "--skip-download", *arguments]
+    scan = checkov.Checkov([*argv, "--framework", *frameworks])
+    scan.runners = [runner for runner in scan.runners if runner.check_type in frameworks]
+    told: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
+    for runner in scan.runners:
+        _wrap(runner, told[runner.check_type])
+    sections: list[dict[str, Any]] = []
+    scan.print_results = lambda **_: sections.extend(_section(report) for report in scan.scan_reports) or 0
+    if scan.runners:
+        scan.run()
+    for name, opened in _OPENED.items():
+        if name in told:
+            told[name]["opened"] = sorted(opened)
+    return {"report": sections, "frameworks": told}
+
+
+def _wrap(runner: Any, told: dict[str, Any]) -> None:
+    """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason."""
+    original = runner.run
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from checkov.common.output.report import Report
+
+        global _current
+        _current, started = runner.check_type, time.monotonic()
+        try:
+            return original(*args, **kwargs)
+        except MemoryError:
+            raise
+        except BaseException as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            told["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
+            return Report(runner.check_type)
+        finally:
+            told["seconds"] = time.monotonic() - started
+            _current = ""
+
+    runner.run = run
+
+
+def _section(report: Any) -> dict[str, Any]:
+    return {
+        "check_type": report.check_type,
+        "results": {
+            "failed_checks": [_record(record) for record in report.failed_checks],
+            "skipped_checks": [_record(record) for record in report.skipped_checks],
+            "parsing_errors": [str(path) for path in report.parsing_errors],
+        },
+    }
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {
+        "check_id": record.check_id,
+        "check_name": record.check_name,
+        "check_result": {"suppress_comment": str((record.check_result or {}).get("suppress_comment") or "")},
+        "file_path": str(record.file_path),
+        "file_line_range": [int(line) for line in record.file_line_range],
+        "resource": str(record.resource),
+        "guideline": record.guideline,
+    }
+
+
+def _watch_opens(root: str, scratch: str) -> None:
+    """Note which files of the tree each framework opens, and refuse files of the machine.
+
+    The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree.
+    """
+    inside = f"{root}/"
+    allowed = tuple(f"{os.path.realpath(path)}/" for path in (scratch, sys.prefix, sys.base_prefix, "/usr", "/proc/self"))
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.listdir", "os.scandir") or not args or not isinstance(args[0], (str, bytes)):
+            return
+        path = os.path.abspath(os.fsdecode(args[0]))
+        if path.startswith(inside):
+            if event == "open" and _current:
+                _OPENED.setdefault(_current, set()).add(path[len(inside) :])
+        elif path != root and path != "/dev/null" and not f"{path}/".startswith(allowed):
+            raise PermissionError(13, "outside of the scanned tree", path)
+
+    sys.addaudithook(audit)
+
+
+def _warm_up_tree() -> Path:
+    root = Path(os.environ["TMPDIR"]) / "warm-up"
+    for name, text in _files():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    yield "main.tf", 'variable "n" {\n  default = "a"\n}\nresource "aws_s3_bucket" "b" {\n  bucket = var.n\n}\n'
+    yield "Dockerfile", "FROM debian:12\nRUN true\n"
+    yield "pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
+    yield "stack.yaml", "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: a}\n"
+    yield "a.bicep", "resource s 'Microsoft.Storage/storageAccounts@2021-02-01' = {\n  name: 'a'\n}\n"
+    yield ".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: true\n"
+    yield "arm.json", '{"$schema": "https://a/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": []}'

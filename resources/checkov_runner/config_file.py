@@ -1,0 +1,31 @@
+"""Read a commit's Checkov configuration: small, flat YAML, or none at all."""
+
+from typing import Any
+
+from infraaudit_assets.domain.errors import RepositoryError, excerpt
+from resources.checkov_runner.limits import ScanLimits
+from resources.checkov_runner.yaml_check import inspect_text
+from resources.git import Mirror
+
+
+def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -> tuple[Any, tuple[str, ...]]:
+    """The parsed document (None where there is none to use) and warnings.
+
+    A file that cannot be used changes nothing: the defaults scan more than any configuration may ask for.
+    """
+    import yaml
+
+    try:
+        content = mirror.read(sha, path, limits.config_bytes)
+    except RepositoryError as error:
+        return None, (f"{error} Scanned with the defaults.",)
+    if content is None:
+        return None, ()
+    verdict = inspect_text(content, 10, 0)
+    if verdict:
+        reason = verdict.get("reason") or verdict.get("broken")
+        return None, (f"{path} is not usable ({excerpt(str(reason), 200)}); scanned with the defaults.",)
+    try:
+        return yaml.safe_load(content), ()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return None, (f"{path} is no usable YAML ({excerpt(str(error), 200)}); scanned with the defaults.",)

@@ -1,0 +1,174 @@
+"""Scan the frameworks of a commit whose results are not known: all in one child, and apart when that goes wrong."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infraaudit_assets.domain.checkov_report import FrameworkReport, read_reports
+from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_assets.domain.errors import ScanError, excerpt
+from infraaudit_assets.domain.findings import FrameworkScan, ScanStatus, UnreadableFile
+from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
+from resources.checkov_runner.fallback import Search
+from resources.checkov_runner.limits import ScanLimits
+from resources.checkov_runner.parent import Parent
+from resources.checkov_runner.tree import Facts, link_files
+from resources.git import Mirror
+
+_INSPECTED = (".yaml", ".yml", ".json", ".template")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be scanned of a commit."""
+
+    sha: str
+    frameworks: tuple[str, ...]
+    keys: Mapping[str, str]
+    reads: Mapping[str, Sequence[TreeEntry]]
+    files: tuple[TreeEntry, ...]
+    left_out: tuple[UnreadableFile, ...]
+    arguments: list[str]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a child told of one framework; ``error`` where it gave no result."""
+
+    report: FrameworkReport
+    error: str = ""
+    seconds: float = 0.0
+    opened: tuple[str, ...] = ()
+    culprits: tuple[UnreadableFile, ...] = field(default=())
+
+
+def scan_frameworks(
+    job: Job, mirror: Mirror, work: Path, parent: Parent, facts: Facts, limits: ScanLimits, secret_key: bytes
+) -> dict[str, FrameworkScan]:
+    """The result of every framework of the job, by name; those with nothing to read need no Checkov."""
+    asked = [name for name in job.frameworks if job.reads[name]]
+    scanner = _Scanner(job, work, parent, limits, secret_key)
+    broken: dict[str, str] = {}
+    told: dict[str, _Told] = {}
+    if asked:
+        wanted = {entry.path: entry for name in asked for entry in job.reads[name]}
+        mirror.export(wanted.values(), work / "tree")
+        broken = scanner.inspect(sorted(wanted))
+        told = scanner.scan(asked)
+    return {
+        name: _result(name, job, told.get(name) or _Told(FrameworkReport(name, ())), broken, scanner.refused, facts)
+        for name in job.frameworks
+    }
+
+
+class _Scanner:
+    def __init__(self, job: Job, work: Path, parent: Parent, limits: ScanLimits, secret_key: bytes) -> None:
+        self._job, self._work, self._parent = job, work, parent
+        self._limits, self._secret_key = limits, secret_key
+        self._tree = work / "tree"
+        self.refused: dict[str, str] = {}
+        """Files taken out of the tree before the scan, with the reason."""
+
+    def inspect(self, paths: Sequence[str]) -> dict[str, str]:
+        """Take out what would be dangerous to parse; returns what is no YAML at all."""
+        files = [path for path in paths if path.endswith(_INSPECTED)]
+        if not files:
+            return {}
+        answer = self._parent.ask("inspect", self._tree, self._work, files=files)
+        if answer.outcome != "done":
+            verdicts = {path: {"reason": f"it cannot be looked at: {answer.reason}"} for path in files}
+        else:
+            verdicts = answer.document
+        self.refused = {path: verdict["reason"] for path, verdict in verdicts.items() if "reason" in verdict}
+        for path in self.refused:
+            (self._tree / path).unlink()
+        return {path: verdict["broken"] for path, verdict in verdicts.items() if "broken" in verdict}
+
+    def scan(self, frameworks: Sequence[str]) -> dict[str, _Told]:
+        """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
+        told = self._ask(frameworks, self._tree, None)
+        if len(frameworks) > 1 and all(result.error for result in told.values()):
+            told = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
+        return {name: self._without_culprits(name, result) if result.error else result for name, result in told.items()}
+
+    def _without_culprits(self, framework: str, failed: _Told) -> _Told:
+        paths = [entry.path for entry in self._job.reads[framework] if entry.path not in self.refused]
+        search = Search(self._tree, self._work, lambda tree, s: self._ask([framework], tree, s)[framework].error, self._limits)
+        culprits = search.culprits(paths)
+        if not culprits:
+            return failed
+        rest = self._work / f"rest-{framework}"
+        rest.mkdir()
+        bad = dict(culprits)
+        link_files(self._tree, (path for path in paths if path not in bad), rest)
+        result = self._ask([framework], rest, None)[framework]
+        result.culprits = tuple(UnreadableFile(path, f"it breaks {framework}: {why}") for path, why in culprits)
+        return result
+
+    def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, _Told]:
+        started = time.monotonic()
+        words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments}
+        answer = self._parent.ask("scan", tree, self._work, seconds, **words)
+        if answer.outcome != "done":
+            spent = (time.monotonic() - started) / len(frameworks)
+            return {name: _Told(FrameworkReport(name, ()), error=answer.reason, seconds=spent) for name in frameworks}
+        try:
+            reports = {r.framework: r for r in read_reports(answer.document["report"], str(tree), self._secret_key)}
+        except ScanError as error:
+            return {name: _Told(FrameworkReport(name, ()), error=str(error)) for name in frameworks}
+        return {
+            name: _Told(
+                reports.get(name) or FrameworkReport(name, ()),
+                error=_error(details, name in reports),
+                seconds=details["seconds"],
+                opened=tuple(details["opened"]),
+            )
+            for name, details in answer.document["frameworks"].items()
+        }
+
+
+def _error(details: Mapping[str, Any], has_report: bool) -> str:
+    if details["error"]:
+        return excerpt(f"Checkov crashed: {details['error']}", 600)
+    return "" if has_report else "Checkov gave no report and no reason"
+
+
+def _result(
+    name: str, job: Job, told: _Told, broken: Mapping[str, str], refused: Mapping[str, str], facts: Facts
+) -> FrameworkScan:
+    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
+    reads = {entry.path for entry in job.reads[name]}
+    gaps = [file for file in job.left_out if may_read(name, file.path)]
+    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    gaps += [
+        UnreadableFile(path, f"it is no YAML: {reason}")
+        for path, reason in broken.items()
+        if path in reads and path.endswith((".yaml", ".yml")) and name != "secrets" and is_expected_by(name, path, blobs[path])
+    ]
+    gaps += [
+        file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
+    ]
+    gaps += told.culprits
+    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
+    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+    return FrameworkScan(
+        framework=name,
+        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
+        status=status,
+        findings=told.report.findings,
+        unreadable=unreadable,
+        seconds=told.seconds,
+        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+    )
+
+
+def _is_repeatable(name: str, told: _Told) -> bool:
+    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
+    reads_all = name == "serverless"
+    return not told.error and not told.culprits and (reads_all or all(may_read(name, path) for path in told.opened))
+
+
+def _once(name: str, job: Job) -> str:
+    return scan_key(name, (), job.keys[name], job.sha)

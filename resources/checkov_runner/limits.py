@@ -1,0 +1,25 @@
+"""The limits of a scan. Every one has a default that a large repository stays under."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLimits:
+    """What one scan may use; a scan beyond a limit of its files is partial, beyond one of its process failed."""
+
+    seconds: float = 900
+    """Wall time of one Checkov process."""
+    cpu_seconds: int = 900
+    memory_bytes: int = 4 * 1024**3
+    """Address space of one Checkov process."""
+    file_bytes: int = 2 * 1024**2
+    """Larger files are left out."""
+    total_bytes: int = 512 * 1024**2
+    files: int = 20_000
+    """Files that some framework can read; the rest is left out."""
+    yaml_depth: int = 100
+    yaml_aliases: int = 200
+    report_bytes: int = 256 * 1024**2
+    config_bytes: int = 64 * 1024
+    attempts: int = 60
+    """Processes spent on finding the files that break a framework."""

@@ -1,0 +1,157 @@
+"""The primed parent as its user sees it: started when first needed, asked one thing at a time, started anew if lost."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infraaudit_assets.domain.errors import ScanError, excerpt
+from resources import process
+from resources.checkov_runner.limits import ScanLimits
+
+_START_SECONDS = 180.0
+_GRACE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a child ended: ``done`` with a document, or ``time``, ``cpu``, ``memory``, ``crash``, ``signal N``."""
+
+    outcome: str
+    document: Any = None
+    words: str = ""
+    cpu: float = 0.0
+    memory: int = 0
+
+    @property
+    def reason(self) -> str:
+        told = {
+            "time": "Checkov ran longer than its limit and was killed",
+            "cpu": "Checkov used more processor time than its limit and was killed",
+            "memory": "Checkov needed more memory than its limit",
+        }.get(self.outcome, f"Checkov ended early ({self.outcome})")
+        return f"{told}: {excerpt(self.words, 300)}" if self.words.strip() else told
+
+
+class Parent:
+    """One primed Checkov process. Not for use by several threads at once."""
+
+    def __init__(self, scratch: Path, limits: ScanLimits) -> None:
+        self._scratch, self._limits = scratch, limits
+        self._stack = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.is_offline = False
+        self.cpu = 0.0
+        """CPU seconds that the children used so far."""
+        self.peak_memory = 0
+
+    def close(self) -> None:
+        """End the parent and whatever it runs."""
+        self._process = None
+        self._stack.close()
+
+    def ask(self, task: str, root: Path, work: Path, seconds: float | None = None, **details: Any) -> Answer:
+        """Fork a child for a task on a tree; ``work`` is a folder of its own for what it writes.
+
+        Raises ScanError when no parent can be started.
+        """
+        home = Path(tempfile.mkdtemp(dir=work, prefix="home-"))
+        wall = seconds or self._limits.seconds
+        limits = {name: getattr(self._limits, name) for name in ("cpu_seconds", "memory_bytes", "report_bytes")}
+        depth = {"yaml_depth": self._limits.yaml_depth, "yaml_aliases": self._limits.yaml_aliases}
+        request = {"task": task, "root": str(root), "scratch": str(home), "answer": str(home / "answer.json")}
+        try:
+            told = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
+            self.cpu += told.get("cpu", 0.0)
+            self.peak_memory = max(self.peak_memory, told.get("memory", 0))
+            return self._read(told, home / "answer.json")
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _read(self, told: dict[str, Any], path: Path) -> Answer:
+        words, cpu, memory = told.get("words", ""), told.get("cpu", 0.0), told.get("memory", 0)
+        if told["outcome"] != "done":
+            return Answer(told["outcome"], None, words, cpu, memory)
+        try:
+            return Answer("done", json.loads(path.read_text("utf-8")), words, cpu, memory)
+        except (OSError, ValueError) as error:
+            return Answer("crash", None, f"its report is missing or incomplete ({error})", cpu, memory)
+
+    def _exchange(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        for _ in range(2):
+            child = self._running()
+            assert child.stdin is not None
+            try:
+                child.stdin.write(json.dumps(request).encode() + b"\n")
+                child.stdin.flush()
+                answer = self._line(child, seconds)
+            except BrokenPipeError:
+                answer = None
+            if answer is not None:
+                return answer
+            self.close()
+        raise ScanError("The process that holds Checkov was killed twice; is the machine out of memory?")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = self._start()
+        return self._process
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._stack = ExitStack()
+        temporary = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
+        log = Path(temporary) / "log"
+        child = self._stack.enter_context(
+            process.spawned(
+                [sys.executable, "-P", "-s", "-m", "resources.checkov_runner.server"],
+                cwd=Path(temporary),
+                env=environment(Path(temporary), log),
+                stdin=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        ready = self._line(child, _START_SECONDS)
+        if ready is None:
+            said = log.read_text("utf-8", "replace") if log.exists() else ""
+            self.close()
+            raise ScanError(f"Checkov cannot be started: {excerpt(said, 800) or 'it said nothing'}. Is it installed?")
+        self.is_offline = bool(ready.get("offline"))
+        return child
+
+    @staticmethod
+    def _line(child: subprocess.Popen[bytes], seconds: float) -> dict[str, Any] | None:
+        """One answer; None when the process ended or does not answer in time."""
+        assert child.stdout is not None
+        received, deadline = b"", time.monotonic() + seconds
+        while not received.endswith(b"\n"):
+            ready, _, _ = select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            chunk = os.read(child.stdout.fileno(), 65536) if ready else b""
+            if not chunk:
+                return None
+            received += chunk
+        answer: dict[str, Any] = json.loads(received)
+        return answer
+
+
+def environment(temporary: Path, log: Path) -> dict[str, str]:
+    """All that the parent and its children get to know of ours: no token, no key, no switch of Checkov's."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "LOG_LEVEL": "ERROR",
+        "PYTHONHASHSEED": "0",
+        "CHECKOV_PARALLELIZATION_TYPE": "none",
+        "HCL_PARSE_TIMEOUT_SEC": "120",
+        "INFRAAUDIT_SCAN_LOG": str(log),
+    }

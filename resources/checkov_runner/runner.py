@@ -1,0 +1,133 @@
+"""One commit after the other: what is known is reused, the rest is scanned in one limited child.
+
+A scan that went wrong is a value (``partial`` or ``failed``, with the reason). Deliberately absent: deciding what a
+scan means for findings of other commits, and storing it.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infraaudit_assets.domain.checkov_config import CheckovConfig, read_config
+from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_assets.domain.scan_key import readable, scan_key
+from infraaudit_assets.domain.severity import SeverityTable
+from resources.checkov_runner.config_file import parse_config_file
+from resources.checkov_runner.framework_scans import Job, scan_frameworks
+from resources.checkov_runner.limits import ScanLimits
+from resources.checkov_runner.parent import Parent
+from resources.checkov_runner.secret_key import key_digest, secret_key
+from resources.checkov_runner.tree import Facts, neutral_folder, select
+from resources.checkov_runner.versions import scanner_version, versions_digest
+from resources.git import Mirror
+
+Reuse = Callable[[str], FrameworkScan | None]
+
+
+def no_reuse(scan_key: str) -> FrameworkScan | None:
+    """Nothing is stored: everything is scanned."""
+    return None
+
+
+class CheckovRunner(AbstractContextManager["CheckovRunner"]):
+    """Scans commits; Checkov is started when the first of them needs it. One scan at a time."""
+
+    def __init__(
+        self,
+        scratch: Path,
+        severities: SeverityTable,
+        reuse: Reuse = no_reuse,
+        limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
+    ) -> None:
+        self._severities, self._reuse, self._limits = severities, reuse, limits
+        self._scratch = neutral_folder(scratch)
+        self._secret_key = secret_key(scratch)
+        self._facts = Facts()
+        self.parent = Parent(self._scratch, limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that holds Checkov."""
+        self.parent.close()
+
+    def scan(self, mirror: Mirror, sha: str, config_path: str) -> Scan:
+        """What Checkov says of a commit, under the commit's configuration as far as it is honoured.
+
+        Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
+        """
+        started_at, clock = datetime.now(UTC), time.monotonic()
+        config, warnings = self._config(mirror, sha, config_path)
+        work = Path(tempfile.mkdtemp(dir=self._scratch, prefix="scan-"))
+        try:
+            scans = self._frameworks(mirror, sha, config, work)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        return Scan(
+            sha=sha,
+            frameworks=tuple(self._rated(scan) for scan in scans),
+            scanner_version=scanner_version(),
+            config_digest=config.digest,
+            started_at=started_at,
+            seconds=time.monotonic() - clock,
+            warnings=warnings,
+        )
+
+    def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
+        document, faults = parse_config_file(mirror, sha, path, self._limits)
+        config, warnings = read_config(document)
+        return config, (*faults, *warnings)
+
+    def _frameworks(self, mirror: Mirror, sha: str, config: CheckovConfig, work: Path) -> list[FrameworkScan]:
+        selection = select(mirror.tree(sha), config.frameworks, self._limits)
+        self._facts.learn(mirror, selection.files, work)
+        reads = {name: readable(name, selection.files, self._facts.by_blob) for name in config.frameworks}
+        left_out = [(file.path, file.reason) for file in selection.left_out]
+        keys = {name: self._key(name, reads[name], config, left_out) for name in config.frameworks}
+        known = {name: self._known(keys[name]) for name in config.frameworks}
+        job = Job(
+            sha=sha,
+            frameworks=tuple(name for name in config.frameworks if known[name] is None),
+            keys=keys,
+            reads=reads,
+            files=selection.files,
+            left_out=selection.left_out,
+            arguments=_arguments(config),
+        )
+        fresh = scan_frameworks(job, mirror, work, self.parent, self._facts, self._limits, self._secret_key)
+        return [known[name] or fresh[name] for name in config.frameworks]
+
+    def _key(
+        self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[tuple[str, str]]
+    ) -> str:
+        key = key_digest(self._secret_key) if name == "secrets" else ""
+        bounds = (self._limits.yaml_depth, self._limits.yaml_aliases)
+        return scan_key(name, files, versions_digest(), (config.filters, left_out, bounds, key))
+
+    def _known(self, key: str) -> FrameworkScan | None:
+        stored = self._reuse(key)
+        usable = stored is not None and stored.status is not ScanStatus.FAILED
+        return replace(stored, reused=True, seconds=0.0) if stored is not None and usable else None
+
+    def _rated(self, scan: FrameworkScan) -> FrameworkScan:
+        rated = (replace(finding, severity=self._severities.of(finding.check_id)) for finding in scan.findings)
+        return replace(scan, findings=tuple(rated))
+
+
+def _arguments(config: CheckovConfig) -> list[str]:
+    named = (("--check", config.checks), ("--skip-check", config.skip_checks), ("--skip-path", config.skip_paths))
+    return [f"{option}={value}" for option, values in named for value in values]

@@ -1,0 +1,33 @@
+"""The key of this installation under which secrets found in code are digested."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+
+def secret_key(folder: Path) -> bytes:
+    """The key kept in ``folder``, made when first asked for; every process gets the same one.
+
+    Losing the file makes every secret that was found look like a new one.
+    """
+    path = folder / "secret-resource.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, fresh = tempfile.mkstemp(dir=folder)
+        try:
+            os.write(descriptor, secrets.token_bytes(32))
+            os.fsync(descriptor)
+            os.close(descriptor)
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(fresh)
+    return path.read_bytes()
+
+
+def key_digest(key: bytes) -> str:
+    """Tells keys apart without telling them."""
+    return hashlib.sha256(key).hexdigest()[:16]

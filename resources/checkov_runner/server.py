@@ -1,0 +1,137 @@
+"""The primed parent: imports Checkov once, then forks a limited child for every request on its standard input.
+
+A request is a line of JSON, an answer too. Single-threaded, so that forking is safe; the environment was scrubbed
+by whoever started it. Deliberately absent: anything of a commit in this process. It never reads a tree.
+"""
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import tempfile
+import time
+from typing import Any
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    silence(os.environ.get("INFRAAUDIT_SCAN_LOG", os.devnull))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from resources.checkov_runner import child
+
+    child.prime()
+    is_offline = leave_the_network()
+    gc.collect()
+    gc.freeze()
+    _say(answers, {"ready": True, "offline": is_offline, "parent": os.getpid()})
+    while line := sys.stdin.readline():
+        _say(answers, serve(json.loads(line)))
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """Fork a child for a request, wait for its end, and tell how it ended."""
+    started = time.monotonic()
+    errors = tempfile.TemporaryFile(dir=request["scratch"])
+    pid = os.fork()
+    if pid == 0:
+        _run_child(request, errors.fileno())
+    status, rusage = _wait(pid, request["seconds"])
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(0, size - 4000))
+    return {
+        "outcome": _outcome(status),
+        "words": errors.read().decode("utf-8", "replace"),
+        "seconds": time.monotonic() - started,
+        "cpu": rusage.ru_utime + rusage.ru_stime if rusage else 0.0,
+        "memory": rusage.ru_maxrss * 1024 if rusage else 0,
+    }
+
+
+def _run_child(request: dict[str, Any], errors: int) -> None:
+    code = 70
+    try:
+        os.setsid()
+        os.dup2(errors, 2)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        limit(request)
+        from resources.checkov_runner import child
+
+        child.run(request)
+        code = 0
+    except MemoryError:
+        code = 71
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:2000])
+    finally:
+        os._exit(code)
+
+
+def limit(request: dict[str, Any]) -> None:
+    """Bound this process; what a limit hits ends the scan, never the host."""
+    cpu = int(request["cpu_seconds"])
+    for what, soft, hard in (
+        (resource.RLIMIT_AS, request["memory_bytes"], request["memory_bytes"]),
+        (resource.RLIMIT_CPU, cpu, cpu + 5),
+        (resource.RLIMIT_FSIZE, request["report_bytes"], request["report_bytes"]),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NOFILE, 1024, 1024),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (soft, hard))
+
+
+def _wait(pid: int, seconds: float) -> tuple[int | None, Any]:
+    """The child's wait status, None when it was killed at the wall limit."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+    finally:
+        os.close(descriptor)
+    if not ready:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _, status, rusage = os.wait4(pid, 0)
+    return (status if ready else None), rusage
+
+
+def _outcome(status: int | None) -> str:
+    if status is None:
+        return "time"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return "cpu" if number == signal.SIGXCPU else f"signal {number}"
+    return {0: "done", 71: "memory"}.get(os.WEXITSTATUS(status), "crash")
+
+
+def leave_the_network() -> bool:
+    """Move into an empty network, where the kernel lets us; children inherit it."""
+    return any(_LIBC.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+
+
+def silence(path: str) -> None:
+    """Nothing that Checkov prints may reach the answers."""
+    nowhere = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def _say(stream: Any, answer: dict[str, Any]) -> None:
+    stream.write(json.dumps(answer) + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()

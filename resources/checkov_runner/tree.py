@@ -1,0 +1,107 @@
+"""A commit's files as Checkov gets to see them: regular files only, within the limits, at a neutral place."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_assets.domain.findings import UnreadableFile
+from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, is_recognised_by_words, may_read
+from resources.checkov_runner.limits import ScanLimits
+from resources.git import Mirror
+
+_TAINTED = re.compile(r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages")
+"""Checkov drops findings of files with such a word anywhere in their absolute path."""
+_OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The files of a tree that are scanned, and those that had to be left out."""
+
+    files: tuple[TreeEntry, ...]
+    left_out: tuple[UnreadableFile, ...]
+
+
+def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: ScanLimits) -> Selection:
+    """The files that one of the frameworks may read, as far as the limits allow; smaller limits hit the rest."""
+    entries = [entry for entry in entries if entry.is_file and entry.path not in _OWN_SETTINGS]
+    reads_all = "serverless" in frameworks and any(
+        entry.path.rpartition("/")[2].startswith("serverless.") for entry in entries
+    )
+    files: list[TreeEntry] = []
+    left_out: list[UnreadableFile] = []
+    total = 0
+    for entry in entries:
+        if not reads_all and not any(may_read(framework, entry.path) for framework in frameworks):
+            continue
+        if reason := _objection(entry, len(files), total, limits):
+            left_out.append(UnreadableFile(_printable(entry.path), reason))
+        else:
+            files.append(entry)
+            total += entry.size
+    return Selection(tuple(files), tuple(left_out))
+
+
+def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> str:
+    if _printable(entry.path) != entry.path:
+        return "its name is not UTF-8 text"
+    if entry.size > limits.file_bytes:
+        return f"it has {entry.size} bytes, more than {limits.file_bytes}"
+    if count >= limits.files:
+        return f"the commit has more than {limits.files} files to scan"
+    if total + entry.size > limits.total_bytes:
+        return f"the commit has more than {limits.total_bytes} bytes to scan"
+    return ""
+
+
+def _printable(path: str) -> str:
+    text = path.encode("utf-8", "backslashreplace").decode()
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def neutral_folder(scratch: Path) -> Path:
+    """A folder for trees whose own path does not change what Checkov reports."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    place = scratch.resolve()
+    if not _TAINTED.search(str(place)):
+        return place
+    return Path(tempfile.gettempdir()).resolve()
+
+
+class Facts:
+    """What is known of blobs, kept between scans; a blob is read once."""
+
+    def __init__(self, most: int = 200_000) -> None:
+        self.by_blob: dict[str, BlobFacts] = {}
+        self._most = most
+
+    def learn(self, mirror: Mirror, entries: Iterable[TreeEntry], work: Path) -> None:
+        """Read those blobs of the entries that are recognised by their words and not known yet."""
+        if len(self.by_blob) > self._most:
+            self.by_blob.clear()
+        unknown = {
+            entry.blob: entry
+            for entry in entries
+            if is_recognised_by_words(entry.path) and entry.blob not in self.by_blob
+        }
+        if not unknown:
+            return
+        folder = Path(tempfile.mkdtemp(dir=work, prefix="facts-"))
+        flat = [TreeEntry("100644", blob, entry.size, blob) for blob, entry in unknown.items()]
+        mirror.export(flat, folder)
+        self.by_blob |= {blob: blob_facts((folder / blob).read_bytes()) for blob in unknown}
+        shutil.rmtree(folder)
+
+
+def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
+    """A second tree of some files of the first, made of hard links."""
+    for path in paths:
+        target = destination / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(tree / path, target)
+    return destination
