@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def run(request: dict[str, Any]) -> None:
         import checkov.main as checkov
 
         os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
+        tempfile.tempdir = request["scratch"]
         os.chdir(request["scratch"])
         _watch_opens(root, request["scratch"])
         answer = _scan(checkov, root, request["frameworks"], request["arguments"])
@@ -124,7 +126,9 @@ def _watch_opens(root: str, scratch: str) -> None:
     The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree.
     """
     inside = f"{root}/"
-    allowed = tuple(f"{os.path.realpath(path)}/" for path in (scratch, sys.prefix, sys.base_prefix, "/usr", "/proc/self"))
+    allowed = tuple(
+        f"{os.path.realpath(path)}/" for path in (scratch, sys.prefix, sys.base_prefix, "/usr", "/proc/self")
+    )
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
         if event not in ("open", "os.listdir", "os.scandir") or not args or not isinstance(args[0], (str, bytes)):
