@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         candidates = (self.configs, Path("configs"), _HERE.parent / "configs", _HERE / "data" / "configs")
         return next((folder.resolve() for folder in candidates if folder and folder.is_dir()), Path("configs"))
 
+    @property
+    def severities(self) -> Path:
+        """scanner/severities.csv of the checkout, or of the installed package."""
+        candidates = (Path("scanner"), _HERE.parent / "scanner", _HERE / "data" / "scanner")
+        return (
+            next((f.resolve() for f in candidates if (f / "severities.csv").is_file()), Path("scanner"))
+            / "severities.csv"
+        )
+
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:

@@ -99,7 +99,7 @@ class HistoryResource(dg.ConfigurableResource):
     """The history database, and the gate's policy on what it holds."""
 
     url: str
-    gate: str
+    gate_file: str
 
     def open(self) -> "History":
         from resources.history import open_history

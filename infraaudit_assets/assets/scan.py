@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
@@ -54,7 +55,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             path = artifacts.store().keep_report(project.name, current.sha, content)
             if _is_newest(mirror, project, current.sha):
                 artifacts.store().publish_report(project.name, content, project.default)
-            verdict = judge_scan(read_gate(history.gate_file), scan, changes.new if against else ())
+            verdict = judge_scan(read_gate(Path(history.gate_file)), scan, changes.new if against else ())
             if not verdict.passed:
                 current.fail(str(verdict))
             yield dg.MaterializeResult(

@@ -124,7 +124,9 @@ def _watch_opens(root: str, scratch: str) -> None:
     The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree.
     """
     inside = f"{root}/"
-    allowed = tuple(f"{os.path.realpath(path)}/" for path in (scratch, sys.prefix, sys.base_prefix, "/usr", "/proc/self"))
+    allowed = tuple(
+        f"{os.path.realpath(path)}/" for path in (scratch, sys.prefix, sys.base_prefix, "/usr", "/proc/self")
+    )
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
         if event not in ("open", "os.listdir", "os.scandir") or not args or not isinstance(args[0], (str, bytes)):

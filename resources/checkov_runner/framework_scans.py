@@ -95,7 +95,9 @@ class _Scanner:
 
     def _without_culprits(self, framework: str, failed: _Told) -> _Told:
         paths = [entry.path for entry in self._job.reads[framework] if entry.path not in self.refused]
-        search = Search(self._tree, self._work, lambda tree, s: self._ask([framework], tree, s)[framework].error, self._limits)
+        search = Search(
+            self._tree, self._work, lambda tree, s: self._ask([framework], tree, s)[framework].error, self._limits
+        )
         culprits = search.culprits(paths)
         if not culprits:
             return failed
@@ -145,11 +147,12 @@ def _result(
     gaps += [
         UnreadableFile(path, f"it is no YAML: {reason}")
         for path, reason in broken.items()
-        if path in reads and path.endswith((".yaml", ".yml")) and name != "secrets" and is_expected_by(name, path, blobs[path])
+        if path in reads
+        and path.endswith((".yaml", ".yml"))
+        and name != "secrets"
+        and is_expected_by(name, path, blobs[path])
     ]
-    gaps += [
-        file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
-    ]
+    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
     gaps += told.culprits
     unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
     status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE

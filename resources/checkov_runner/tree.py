@@ -14,7 +14,9 @@ from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, is_recognis
 from resources.checkov_runner.limits import ScanLimits
 from resources.git import Mirror
 
-_TAINTED = re.compile(r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages")
+_TAINTED = re.compile(
+    r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages"
+)
 """Checkov drops findings of files with such a word anywhere in their absolute path."""
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
