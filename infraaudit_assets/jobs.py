@@ -1,6 +1,7 @@
 """What sensors and the command line start: the whole pipeline of a commit, or its audit half."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from infraaudit_assets.assets import commits_of, group_of
 from infraaudit_assets.domain.projects import Project
@@ -32,7 +33,7 @@ def pipeline_name(project: Project) -> str:
     return f"{group_of(project)}_pipeline"
 
 
-def build_jobs(project: Project) -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of one project."""
     group = group_of(project)
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))

@@ -56,3 +56,27 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
     ) as result:
         failed = tuple(event.step_key or "" for event in result.all_events if event.is_step_failure)
         return FinishedRun(result.run_id, result.success, failed)
+
+
+@contextmanager
+def quiet_steps(log: Path, quiet: bool) -> Iterator[None]:
+    """Send what the steps print, in this process and its children, to a file instead of the terminal."""
+    if not quiet:
+        yield
+        return
+    import sys
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(number) for number in (1, 2)]
+    with log.open("ab") as stream:
+        for number in (1, 2):
+            os.dup2(stream.fileno(), number)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, number)
+            os.close(original)
