@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import demo, doctor, projects, run, up
+from infraaudit_assets.commands import demo, projects, run, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -16,7 +16,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
 app.command("up")(up.up)
 app.command("run")(run.run)
 app.add_typer(projects.app, name="projects")

@@ -43,7 +43,9 @@ _BASE_IMAGE_MISSING = re.compile(
     re.IGNORECASE,
 )
 _SYNTAX_MISSING = re.compile(r"resolve image config for \S*docker/dockerfile|failed to solve with frontend gateway")
-_LAST_WORDS = re.compile(r"^(?:#\d+ ERROR: |error|failed to solve|.*error response from daemon|rpc error)", re.IGNORECASE)
+_LAST_WORDS = re.compile(
+    r"^(?:#\d+ ERROR: |error|failed to solve|.*error response from daemon|rpc error)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,18 @@ def test_only_commits_of_the_application_change_what_the_image_is_made_of(histor
 def scan(folder: Path) -> Findings:
     """What Checkov itself, unaided, finds in a folder."""
     config = folder / "scanner" / "checkov_config.yaml"
-    words = ["-m", "checkov.main", "-d", ".", "--config-file", str(config), "--compact", "-o", "json", "--skip-download"]
+    words = [
+        "-m",
+        "checkov.main",
+        "-d",
+        ".",
+        "--config-file",
+        str(config),
+        "--compact",
+        "-o",
+        "json",
+        "--skip-download",
+    ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("BC_", "CKV_", "CHECKOV_"))}
     done = subprocess.run(
         [sys.executable, *words],
@@ -155,8 +166,18 @@ def run_tests(history: Path, sha: str, base: str) -> tuple[int, str]:
     image = f"infraaudit-test/example:{sha[:12]}"
     folder = history.parent / sha
     git(history, "worktree", "add", "--quiet", "--detach", str(folder), sha)
-    build = [engine, "build", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "--file", "docker/Dockerfile", "--tag", image]
-    subprocess.run([*build, "."], cwd=folder, env=os.environ | {"DOCKER_BUILDKIT": "1"}, check=True, capture_output=True)
+    build = [
+        engine,
+        "build",
+        "--quiet",
+        "--build-arg",
+        f"BASE_IMAGE={base}",
+        "--file",
+        "docker/Dockerfile",
+        "--tag",
+        image,
+    ]
+    subprocess.run([*build, "."], cwd=folder, check=True, capture_output=True)
     sandbox = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "10001:10001", "--tmpfs", "/tmp"]
     pytest_words = ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "src/tests"]
     try:

@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.domain.errors import ConfigurationError, EngineError
 from infraaudit_assets.settings import Settings, settings
 
 _PROJECT = "infraauditai"
+_BASE_IMAGE = "infraaudit/base:bookworm"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,10 +28,29 @@ def demo(
     Starts afresh each time; its state is in <home>/demo, its result in <home>/demo/summary.json.
     """
     home = settings().state / "demo"
+    _prepare_machine(settings())
     _start_afresh(home)
     current = settings()
     console = Console(stderr=True)
     _run_all(current, home, console, verbose)
+
+
+def _prepare_machine(current: Settings) -> None:
+    """Have the set-up script give this machine an engine and a base image; without them the audit half still works."""
+    if current.engine == "none":
+        return
+    subprocess.run([str(_ROOT / "docker" / "install-parts.sh"), "engine", "base-image"], stdin=subprocess.DEVNULL)
+    if current.base_image is None and _has_image(_BASE_IMAGE):
+        os.environ["INFRAAUDIT_BASE_IMAGE"] = _BASE_IMAGE
+
+
+def _has_image(reference: str) -> bool:
+    from resources.engine import detect_engine
+
+    try:
+        return detect_engine().find_image(reference) is not None
+    except EngineError:
+        return False
 
 
 def _start_afresh(home: Path) -> None:

@@ -43,7 +43,7 @@ def syntax_image(text: str) -> str | None:
 
 def without_syntax(text: str) -> str:
     """The same file, built by the engine's own frontend."""
-    return re.sub(r"\A((?:\s*#[^\n]*\n)*?)\s*#\s*syntax\s*=[^\n]*\n", r"\1#\n", text, count=1, flags=re.IGNORECASE)
+    return re.sub(r"\A((?:\s*#[^\n]*\n)*?)\s*#\s*syntax\s*=[^\n]*\n", r"\1", text, count=1, flags=re.IGNORECASE)
 
 
 def instructions(text: str) -> list[str]:

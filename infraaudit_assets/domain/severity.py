@@ -6,26 +6,13 @@ Deliberately absent: a guess. A check that nobody rated is ``unknown``, and the 
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.domain.findings import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class SeverityTable:
-    """Severity by check id; ``overrides`` beat the table."""
-
-    table: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
-    overrides: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
-
-    def of(self, check_id: str) -> Severity:
-        return self.overrides.get(check_id) or self.table.get(check_id) or Severity.UNKNOWN
-
-
-def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> SeverityTable:
-    """Read ``check_id,severity`` lines, and overrides by check id. Raises ConfigurationError with every fault."""
+def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> dict[str, Severity]:
+    """Severity by check id, from ``check_id,severity`` lines and overrides that beat them. Raises ConfigurationError with every fault."""
     table: dict[str, Severity] = {}
     faults: list[str] = []
     rows = csv.reader(io.StringIO(text))
@@ -43,7 +30,7 @@ def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> S
         _rate(overriding, check_id, name, f"the override of {check_id}", faults)
     if faults:
         raise ConfigurationError("The severities are wrong; mend:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return SeverityTable(MappingProxyType(table), MappingProxyType(overriding))
+    return table | overriding
 
 
 def _rate(into: dict[str, Severity], check_id: str, name: str, where: str, faults: list[str]) -> None:

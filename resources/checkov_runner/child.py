@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def run(request: dict[str, Any]) -> None:
         import checkov.main as checkov
 
         os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
+        tempfile.tempdir = request["scratch"]
         os.chdir(request["scratch"])
         _watch_opens(root, request["scratch"])
         answer = _scan(checkov, root, request["frameworks"], request["arguments"])

@@ -7,7 +7,7 @@ scan means for findings of other commits, and storing it.
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,9 +17,8 @@ from typing import Self
 
 from infraaudit_assets.domain.checkov_config import CheckovConfig, read_config
 from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_assets.domain.scan_key import readable, scan_key
-from infraaudit_assets.domain.severity import SeverityTable
 from resources.checkov_runner.config_file import parse_config_file
 from resources.checkov_runner.framework_scans import Job, scan_frameworks
 from resources.checkov_runner.limits import ScanLimits
@@ -43,7 +42,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
     def __init__(
         self,
         scratch: Path,
-        severities: SeverityTable,
+        severities: Mapping[str, Severity],
         reuse: Reuse = no_reuse,
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
     ) -> None:
@@ -124,7 +123,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         return replace(stored, reused=True, seconds=0.0) if stored is not None and usable else None
 
     def _rated(self, scan: FrameworkScan) -> FrameworkScan:
-        rated = (replace(finding, severity=self._severities.of(finding.check_id)) for finding in scan.findings)
+        rated = (
+            replace(finding, severity=self._severities.get(finding.check_id, Severity.UNKNOWN))
+            for finding in scan.findings
+        )
         return replace(scan, findings=tuple(rated))
 
 
