@@ -66,7 +66,9 @@ class HistoryCollector(Collector):
             frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
             findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
             findings |= {(project, *key): number for key, number in counts.items()}
-        scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(history, schema.scans, "project", "status")
+        scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
+            history, schema.scans, "project", "status"
+        )
         changes = self._totals.finding_changes()
         return [
             _family(m.FINDINGS, findings.items()),

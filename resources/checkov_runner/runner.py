@@ -50,7 +50,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
-        self.parent = Parent(self._scratch, limits)
+        self.parent = Parent(self._scratch, limits, scratch.resolve() / "grammars")
 
     def __enter__(self) -> Self:
         return self
