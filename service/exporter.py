@@ -110,7 +110,7 @@ class HistoryCollector(Collector):
 
     def _deployments(self) -> list[Family]:
         history, places = self._history, environments(self._history)
-        outcomes = {(*place, o.value): 0 for place in places for o in Outcome}
+        outcomes: dict[tuple[str, ...], int] = {(*place, o.value): 0 for place in places for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
         live = {place: found for place in places if (found := history.live(*place))}
         findings: dict[tuple[str, ...], float] = {}
@@ -135,7 +135,7 @@ class HistoryCollector(Collector):
 
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
-        deliveries = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
+        deliveries: dict[tuple[str, ...], int] = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
         deliveries |= counted(history, schema.deliveries, "project", "state")
         table = schema.notices
         per_project = rows_of(

@@ -137,9 +137,6 @@ def _pods(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
     return list(listed.items)
 
 
-# type: ignore[no-any-return]
-
-
 def _selector(workload: Any) -> str:
     return ",".join(f"{name}={value}" for name, value in (workload.spec.selector.match_labels or {}).items())
 
