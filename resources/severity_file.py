@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.severity import SeverityTable, parse_severities
+from infraaudit_assets.domain.findings import Severity
+from infraaudit_assets.domain.severity import parse_severities
 
 
-def read_severities(path: Path) -> SeverityTable:
+def read_severities(path: Path) -> dict[str, Severity]:
     """The severity of each Checkov check. Raises ConfigurationError."""
     try:
         return parse_severities(path.read_text("utf-8"))

@@ -13,7 +13,7 @@ from infraaudit_assets.domain.findings import FrameworkScan, ScanStatus, Unreada
 from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
 from resources.checkov_runner.fallback import Search
 from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.parent import Parent
+from resources.checkov_runner.parent import Answer, Parent
 from resources.checkov_runner.tree import Facts, link_files
 from resources.git import Mirror
 
@@ -68,6 +68,8 @@ class _Scanner:
         self._job, self._work, self._parent = job, work, parent
         self._limits, self._secret_key = limits, secret_key
         self._tree = work / "tree"
+        # A hostile commit may make every attempt run into its limit; all attempts together have one of their own.
+        self._deadline = time.monotonic() + 2 * limits.seconds
         self.refused: dict[str, str] = {}
         """Files taken out of the tree before the scan, with the reason."""
 
@@ -112,7 +114,8 @@ class _Scanner:
     def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, _Told]:
         started = time.monotonic()
         words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments}
-        answer = self._parent.ask("scan", tree, self._work, seconds, **words)
+        wall = min(seconds or self._limits.seconds, self._deadline - started)
+        answer = self._parent.ask("scan", tree, self._work, wall, **words) if wall > 0 else Answer("time")
         if answer.outcome != "done":
             spent = (time.monotonic() - started) / len(frameworks)
             return {name: _Told(FrameworkReport(name, ()), error=answer.reason, seconds=spent) for name in frameworks}

@@ -53,6 +53,11 @@ class Parent:
         """CPU seconds that the children used so far."""
         self.peak_memory = 0
 
+    @property
+    def pid(self) -> int | None:
+        """The running parent, where there is one."""
+        return self._process.pid if self._process else None
+
     def close(self) -> None:
         """End the parent and whatever it runs."""
         self._process = None
