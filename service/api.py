@@ -102,7 +102,9 @@ def _finding(history: History, request: Request) -> Response:
     life = finding_life(history, known_project(history, request), str(request.path_params["fingerprint"])[:64])
     if life is None:
         raise HTTPException(404, "no such finding")
-    rows = [asdict(event) | {"subject": commit["subject"], "at": commit["committed_at"]} for event, commit in life.events]
+    rows = [
+        asdict(event) | {"subject": commit["subject"], "at": commit["committed_at"]} for event, commit in life.events
+    ]
     return answer(request, rows, len(rows))
 
 

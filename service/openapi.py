@@ -35,8 +35,15 @@ def describe(paths: Iterable[str]) -> dict[str, Any]:
 def _operation(path: str) -> dict[str, Any]:
     in_path = [_parameter(name, "path", {"type": "string"}) for name in re.findall(r"{(\w+)}", path)]
     in_query = [_parameter(name, "query", schema) for name, schema in (_COMMON | _EXTRA.get(path, {})).items()]
-    rows = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array", "items": {"type": "object"}}}}
-    good = {"description": "Rows", "content": {"application/json": {"schema": rows}, "text/csv": {"schema": {"type": "string"}}}}
+    rows = {
+        "type": "object",
+        "required": ["items"],
+        "properties": {"items": {"type": "array", "items": {"type": "object"}}},
+    }
+    good = {
+        "description": "Rows",
+        "content": {"application/json": {"schema": rows}, "text/csv": {"schema": {"type": "string"}}},
+    }
     bad = {"description": "What is wrong", "content": {"application/json": {"schema": {"type": "object"}}}}
     return {
         "summary": path.rpartition("/")[2].strip("{}"),

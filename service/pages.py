@@ -60,7 +60,12 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"ago": _ago, "span": _span, "clean": lambda value: excerpt(str(value), 400), "day": _day}
+        self._templates.filters |= {
+            "ago": _ago,
+            "span": _span,
+            "clean": lambda value: excerpt(str(value), 400),
+            "day": _day,
+        }
 
     def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         page = self._templates.get_template(template)
@@ -95,7 +100,13 @@ class _Pages:
         sha = wanted_commit(self._history, project, request)
         wanted, offset = wanted_findings(request), number(request, "offset", 0, 0, 10_000_000)
         total, rows = findings_at(self._history, project, sha, wanted, PAGE, offset)
-        query = {"commit": sha, "severity": wanted.severity, "status": wanted.status, "framework": wanted.framework, "q": wanted.text}
+        query = {
+            "commit": sha,
+            "severity": wanted.severity,
+            "status": wanted.status,
+            "framework": wanted.framework,
+            "q": wanted.text,
+        }
         return self.render(
             "findings.html",
             title=f"Findings of {project}",
@@ -120,7 +131,13 @@ class _Pages:
         counts = open_by_severity(self._history, project, newest_first)
         rows = {row["sha"]: row for row in commit_rows(self._history, project, newest_first)}
         return [
-            Bar(sha, rows[sha]["subject"], counts[sha], rows[sha]["deployment"], f"/projects/{project}/findings?commit={sha}")
+            Bar(
+                sha,
+                rows[sha]["subject"],
+                counts[sha],
+                rows[sha]["deployment"],
+                f"/projects/{project}/findings?commit={sha}",
+            )
             for sha in reversed(newest_first)
             if sha in counts and sha in rows
         ]

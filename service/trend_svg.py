@@ -33,15 +33,15 @@ def draw(bars: Sequence[Bar]) -> Markup:
     scale = (_HEIGHT - _BOTTOM - 10) / top
     shapes = [_grid(value, _HEIGHT - _BOTTOM - value * scale) for value in sorted({0, top // 2, top})]
     shapes += [_bar(bar, _LEFT + place * step, step, scale) for place, bar in enumerate(bars)]
-    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="Open findings by severity over {} commits">{}</svg>').format(
-        _WIDTH, _HEIGHT, len(bars), Markup("").join(shapes)
-    )
+    return Markup(
+        '<svg viewBox="0 0 {} {}" role="img" aria-label="Open findings by severity over {} commits">{}</svg>'
+    ).format(_WIDTH, _HEIGHT, len(bars), Markup("").join(shapes))
 
 
 def _grid(value: int, y: float) -> Markup:
-    return Markup('<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>').format(
-        _LEFT, _WIDTH, y, _LEFT - 6, y + 4, value
-    )
+    return Markup(
+        '<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
+    ).format(_LEFT, _WIDTH, y, _LEFT - 6, y + 4, value)
 
 
 def _bar(bar: Bar, x: float, step: float, scale: float) -> Markup:

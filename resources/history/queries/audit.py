@@ -44,7 +44,11 @@ def main_line(history: History, project: str) -> list[str]:
 def commit_rows(history: History, project: str, shas: Sequence[str]) -> list[dict[str, Any]]:
     """Commits with their image, tests, scan and last deployment, in the order given."""
     c, i, t, s, d = schema.commits, schema.images, schema.test_runs, schema.scans, schema.deployments
-    last = sa.select(sa.func.max(d.c.id)).where(d.c.project == project, d.c.sha.in_(shas)).group_by(d.c.sha, d.c.environment)
+    last = (
+        sa.select(sa.func.max(d.c.id))
+        .where(d.c.project == project, d.c.sha.in_(shas))
+        .group_by(d.c.sha, d.c.environment)
+    )
 
     def of(table: sa.Table) -> sa.ColumnElement[bool]:
         return (table.c.project == c.c.project) & (table.c.sha == c.c.sha)
@@ -112,7 +116,12 @@ def finding_life(history: History, project: str, fingerprint: str) -> FindingLif
     states = rows_of(history, sa.select(scans.c.sha, scans.c.status).where(scans.c.project == project))
     complete = {row["sha"]: row["status"] == "complete" for row in states}
     sightings = [
-        Sighting(sha, complete[sha], seen[sha]["status"] if sha in seen else None, seen[sha]["line_start"] if sha in seen else 0)
+        Sighting(
+            sha,
+            complete[sha],
+            seen[sha]["status"] if sha in seen else None,
+            seen[sha]["line_start"] if sha in seen else 0,
+        )
         for sha in reversed(main_line(history, project))
         if sha in complete
     ]
@@ -123,12 +132,16 @@ def finding_life(history: History, project: str, fingerprint: str) -> FindingLif
     commits = {row["sha"]: dict(row) for row in rows_of(history, about)}
     open_in = {sha for sha, row in seen.items() if row["status"] == "open"}
     newest = next((seen[s.sha] for s in reversed(sightings) if s.sha in seen), next(iter(by_key.values())))
-    return FindingLife(dict(newest), [(event, commits[event.sha]) for event in events], _live(history, project, open_in))
+    return FindingLife(
+        dict(newest), [(event, commits[event.sha]) for event in events], _live(history, project, open_in)
+    )
 
 
 def _live(history: History, project: str, holding: set[str]) -> list[tuple[str, datetime, datetime | None]]:
     d = schema.deployments
-    query = sa.select(d.c.environment, d.c.sha, d.c.finished_at).where(d.c.project == project, d.c.outcome == "deployed")
+    query = sa.select(d.c.environment, d.c.sha, d.c.finished_at).where(
+        d.c.project == project, d.c.outcome == "deployed"
+    )
     spans: list[tuple[str, datetime, datetime | None]] = []
     since: dict[str, datetime] = {}
     for row in rows_of(history, query.order_by(d.c.id)):
@@ -146,14 +159,20 @@ def _changes(history: History, project: str, parents: dict[str, str | None]) -> 
     shas = set(parents) | {parent for parent in parents.values() if parent}
     complete = set(
         row["sha"]
-        for row in rows_of(history, sa.select(s.c.sha).where(s.c.project == project, s.c.sha.in_(shas), s.c.status == "complete"))
+        for row in rows_of(
+            history, sa.select(s.c.sha).where(s.c.project == project, s.c.sha.in_(shas), s.c.status == "complete")
+        )
     )
     keys: dict[str, set[str]] = defaultdict(set)
-    for row in rows_of(history, sa.select(parts.c.sha, parts.c.scan_key).where(parts.c.project == project, parts.c.sha.in_(shas))):
+    for row in rows_of(
+        history, sa.select(parts.c.sha, parts.c.scan_key).where(parts.c.project == project, parts.c.sha.in_(shas))
+    ):
         keys[row["sha"]].add(row["scan_key"])
     wanted = set().union(*keys.values()) if keys else set()
     found: dict[str, set[str]] = defaultdict(set)
-    for row in rows_of(history, sa.select(f.c.scan_key, f.c.fingerprint).where(f.c.scan_key.in_(wanted), f.c.status == "open")):
+    for row in rows_of(
+        history, sa.select(f.c.scan_key, f.c.fingerprint).where(f.c.scan_key.in_(wanted), f.c.status == "open")
+    ):
         found[row["scan_key"]].add(row["fingerprint"])
     result: dict[str, tuple[int | None, ...]] = {}
     for sha, parent in parents.items():
