@@ -5,8 +5,10 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
+# Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup test check demo up clean
+.PHONY: help setup parts test check demo up wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,15 +17,21 @@ setup: $(VENV)/.ready  ## install the locked dependencies into .venv
 
 $(UV):
 	@echo "set-up: uv into .venv-tools"
-	@python3 -c 'import ensurepip' 2>/dev/null || { [ -z "$${INFRAAUDIT_NO_INSTALL:-}" ] && apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; }
-	@python3 -m venv .venv-tools && .venv-tools/bin/python -m pip install --quiet uv 2> >(grep -v '^WARNING: Location' >&2)
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+	  [ "$${INFRAAUDIT_NO_INSTALL:-}" != 1 ] || { echo "python3-venv is missing; install it: apt-get install python3-venv" >&2; exit 1; }; \
+	  echo "set-up: installing python3-venv from Debian's packages"; docker/apt-get-quietly.sh python3-venv; }
+	@rm -rf .venv-tools && python3 -m venv .venv-tools
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1' 2> >(grep -v '^WARNING: Location' >&2)
 
 $(VENV)/.ready: pyproject.toml uv.lock | $(UV)
 	@echo "set-up: locked dependencies into .venv, byte-compiled (about 900 MB)"
 	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
-test: setup  ## run every test; what a part of the machine is missing for is skipped with the reason
+parts:  ## have a container engine that answers and a base image in it, where INFRAAUDIT_NO_INSTALL is not 1
+	@docker/install-parts.sh engine base-image || echo "set-up: going on without; what needs it is skipped" >&2
+
+test: setup parts  ## run every test; what a part of the machine is missing for is skipped with the reason
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: setup  ## lint, types, and the direction of imports
@@ -35,8 +43,11 @@ check: setup  ## lint, types, and the direction of imports
 demo: setup  ## build, test, scan and deploy every commit of a sample repository, through Dagster
 	@$(BIN)/infraaudit demo
 
-up: setup  ## start the Dagster UI and the daemon
+up: setup  ## start the Dagster UI, the daemon and the service
 	@$(BIN)/infraaudit up
 
+wheel: setup  ## build the wheel into dist/
+	@$(UV) build --quiet --wheel
+
 clean:  ## remove what set-up installed; state and reports stay
-	@rm -rf $(VENV) .venv-tools
+	@rm -rf $(VENV) .venv-tools dist

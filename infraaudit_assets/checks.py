@@ -1,5 +1,7 @@
 """The gates as asset checks: what Dagster shows of a verdict of domain/gate.py, and what stops a run."""
 
+import warnings
+
 import dagster as dg
 
 from infraaudit_assets.domain.gate import Verdict
@@ -12,7 +14,10 @@ def blocking_check(
     name: str, asset: dg.AssetKey, partitions: dg.PartitionsDefinition, description: str
 ) -> dg.AssetCheckSpec:
     """A check that keeps the assets below it from being materialized in the same run."""
-    return dg.AssetCheckSpec(name, asset=asset, blocking=True, description=description, partitions_def=partitions)
+    with warnings.catch_warnings():
+        # Partitioned checks are a preview in Dagster 1.13; without them a check has one result for all commits.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(name, asset=asset, blocking=True, description=description, partitions_def=partitions)
 
 
 def check_result(name: str, asset: dg.AssetKey, verdict: Verdict) -> dg.AssetCheckResult:

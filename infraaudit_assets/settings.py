@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
+    webhook_secrets: dict[str, list[SecretStr]] = Field(
+        default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
+    )
+    service_tokens: list[SecretStr] = Field(
+        default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"
+    )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")
@@ -51,6 +57,15 @@ class Settings(BaseSettings):
         """The configs folder: the configured one, the checkout's, or the installed package's."""
         candidates = (self.configs, Path("configs"), _HERE.parent / "configs", _HERE / "data" / "configs")
         return next((folder.resolve() for folder in candidates if folder and folder.is_dir()), Path("configs"))
+
+    @property
+    def severities(self) -> Path:
+        """scanner/severities.csv of the checkout, or of the installed package."""
+        candidates = (Path("scanner"), _HERE.parent / "scanner", _HERE / "data" / "scanner")
+        return (
+            next((f.resolve() for f in candidates if (f / "severities.csv").is_file()), Path("scanner"))
+            / "severities.csv"
+        )
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,49 @@
+"""The assets of a project: one module a stage, one factory for all of them."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from infraaudit_assets.assets.commit import build_commit
+from infraaudit_assets.assets.dashboard import build_dashboard_asset
+from infraaudit_assets.assets.deployment import build_deployment
+from infraaudit_assets.assets.image import build_docker_image
+from infraaudit_assets.assets.logs import build_application_logs
+from infraaudit_assets.assets.monitoring import build_monitoring
+from infraaudit_assets.assets.scan import build_scan_report
+from infraaudit_assets.assets.tests import build_test_results
+from infraaudit_assets.assets.trends import build_scan_trends
+from infraaudit_assets.domain.projects import Project
+
+_BUILDERS = (
+    build_commit,
+    build_docker_image,
+    build_test_results,
+    build_scan_report,
+    build_deployment,
+    build_monitoring,
+    build_scan_trends,
+    build_application_logs,
+    build_dashboard_asset,
+)
+
+
+def group_of(project: Project) -> str:
+    """The asset group of a project; Dagster's names have no hyphen."""
+    return project.name.replace("-", "_")
+
+
+def commits_of(project: Project) -> dg.DynamicPartitionsDefinition:
+    """The partitions of a project: one for each commit, keyed by its full SHA."""
+    return dg.DynamicPartitionsDefinition(name=f"{group_of(project)}_commits")
+
+
+def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
+    """Every asset of a project, keyed ``[project, name]``."""
+    common = {
+        "key_prefix": [group_of(project)],
+        "group_name": group_of(project),
+        "partitions_def": commits_of(project),
+        "owners": ["team:platform"],
+    }
+    return [build(project, common) for build in _BUILDERS]

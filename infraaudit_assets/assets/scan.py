@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -54,7 +56,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             path = artifacts.store().keep_report(project.name, current.sha, content)
             if _is_newest(mirror, project, current.sha):
                 artifacts.store().publish_report(project.name, content, project.default)
-            verdict = judge_scan(read_gate(history.gate_file), scan, changes.new if against else ())
+            verdict = judge_scan(read_gate(Path(history.gate_file)), scan, changes.new if against else ())
             if not verdict.passed:
                 current.fail(str(verdict))
             yield dg.MaterializeResult(
@@ -78,7 +80,7 @@ def _digest(scan: Scan) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32]
 
 
-def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, object]:
+def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
     counts = Counter(finding.severity for finding in scan.findings if finding.status == "open")
     return {
         "status": scan.status.value,
@@ -104,6 +106,6 @@ def _findings(findings: tuple) -> dg.MetadataValue:
     return table(["severity", "check", "what", "where", "resource"], rows)
 
 
-def _unreadable(scan: Scan) -> dict[str, object]:
+def _unreadable(scan: Scan) -> dict[str, Any]:
     rows = [(part.framework, file.path, file.reason) for part in scan.frameworks for file in part.unreadable]
     return {"unreadable": table(["framework", "file", "why"], rows)} if rows else {}

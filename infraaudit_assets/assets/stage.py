@@ -48,12 +48,15 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
     except InfraAuditError as error:
         current.fail(str(error))
         raise dg.Failure(str(error), allow_retries=error.retryable) from error
-    except GeneratorExit:
+    except dg.Failure as failure:
+        current.fail(str(failure.description))
         raise
-    except BaseException as error:
-        current.fail(
-            f"{type(error).__name__}: {error}" if not isinstance(error, dg.Failure) else str(error.description)
-        )
+    except Exception as error:
+        # A defect of ours: running the same code again cannot help, and the run shows its traceback.
+        current.fail(f"{type(error).__name__}: {error}")
+        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+    except (KeyboardInterrupt, SystemExit):
+        current.fail("interrupted")
         raise
     finally:
         history.record_stage(

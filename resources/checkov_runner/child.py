@@ -174,7 +174,7 @@ def _watch_opens(root: str, *writable: str) -> None:
 
 
 def _warm_up_tree() -> Path:
-    root = Path(os.environ["TMPDIR"]) / "warm-up"
+    root = Path(os.environ["HOME"]) / "warm-up"
     for name, text in _files():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)

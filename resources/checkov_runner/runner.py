@@ -52,7 +52,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
         self._memo = None if reuse is no_reuse else FileMemo()
-        self.parent = Parent(self._scratch, limits)
+        self.parent = Parent(self._scratch, limits, scratch.resolve() / "grammars")
 
     def __enter__(self) -> Self:
         return self

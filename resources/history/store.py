@@ -14,6 +14,7 @@ from infraaudit_assets.domain.commits import Commit
 from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.notices import Notice
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import schema
@@ -173,9 +174,37 @@ class History:
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
         run_id: str, reason: str = "",
     ) -> None:  # fmt: skip
-        row = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        row: dict[str, Any] = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
         row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
         self._write((schema.stages, [row]))
+
+    def reasons(self, project: str, sha: str, run_id: str | None = None) -> dict[str, str]:
+        """Why stages of a commit failed or were skipped, by stage; of one run where that is given."""
+        table = schema.stages
+        query = _of_commit(table, project, sha).where(table.c.reason != "").order_by(table.c.finished_at)
+        rows = self._all(query.where(table.c.run_id == run_id) if run_id else query)
+        return {row["stage"]: row["reason"] for row in rows}
+
+    def enqueue_notice(self, notice: Notice) -> None:
+        """Put a notice into the outbox; one with the same key is there only once."""
+        row = asdict(notice) | {"created_at": datetime.now(UTC), "attempts": 0, "last_error": ""}
+        with translated(self.engine), self.engine.begin() as connection:
+            known = sa.select(schema.notices.c.key).where(schema.notices.c.key == notice.key)
+            if connection.execute(known).first() is None:
+                upsert(connection, schema.notices, [row])
+
+    def due_notices(self, limit: int = 100) -> list[Notice]:
+        """Notices that have not been sent, oldest first."""
+        table = schema.notices
+        rows = self._all(sa.select(table).where(table.c.sent_at.is_(None)).order_by(table.c.created_at).limit(limit))
+        return [Notice(**{name: row[name] for name in Notice.__dataclass_fields__}) for row in rows]
+
+    def mark_notice(self, key: str, moment: datetime, fault: str | None) -> None:
+        """A notice was sent, or (with a fault) stays due."""
+        table = schema.notices
+        change = {"attempts": table.c.attempts + 1, "last_error": fault or ""} | ({} if fault else {"sent_at": moment})
+        with translated(self.engine), self.engine.begin() as connection:
+            connection.execute(table.update().where(table.c.key == key).values(change))
 
     def _deployment(self, query: sa.Select) -> Deployment | None:
         row = self._one(query)

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from infraaudit_assets.domain.changes import FindingChanges
 from infraaudit_assets.domain.deployments import Deployment
 from infraaudit_assets.domain.findings import Scan
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.test_runs import TestRun
 from resources.git import Mirror
-from resources.history import schema
-from resources.history.database import translated
 from resources.history.lineage import changes_of
 from resources.history.store import History
 
@@ -49,16 +45,5 @@ def _of(history: History, mirror: Mirror, project: str, environment: str, sha: s
         scan=scan,
         changes=changes_of(history, mirror, project, scan)[1] if scan else None,
         deployment=history.last_deployment(project, environment, sha),
-        reasons=_reasons(history, project, sha),
+        reasons=history.reasons(project, sha),
     )
-
-
-def _reasons(history: History, project: str, sha: str) -> dict[str, str]:
-    table = schema.stages
-    query = (
-        sa.select(table.c.stage, table.c.reason)
-        .where(table.c.project == project, table.c.sha == sha, table.c.reason != "")
-        .order_by(table.c.finished_at)
-    )
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
-        return {stage: reason for stage, reason in connection.execute(query)}

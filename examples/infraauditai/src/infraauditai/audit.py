@@ -6,9 +6,7 @@ from infraauditai.findings import SEVERITIES, Finding
 from infraauditai.kubernetes import audit_manifest
 from infraauditai.terraform import audit_terraform
 
-_TERRAFORM = re.compile(
-    r"^[ \t]*(resource|variable|module|provider|data|output|terraform|locals)\b[^:=\n]*\{", re.MULTILINE
-)
+_TERRAFORM = re.compile(r'^[ \t]*(resource|variable|module|provider|data|output|terraform|locals)\b[^:=\n]*\{', re.MULTILINE)
 
 
 def audit(text: str) -> list[Finding]:

@@ -49,9 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > MAX_BODY:
             self.close_connection = True
-            self._answer(
-                413 if length.isdigit() else 411, {"error": f"send at most {MAX_BODY} bytes, with their length"}
-            )
+            self._answer(413 if length.isdigit() else 411, {"error": f"send at most {MAX_BODY} bytes, with their length"})
             return
         self._audit(self.rfile.read(int(length)))
 

@@ -1,4 +1,5 @@
 import pytest
+
 from infraauditai.audit import audit
 from infraauditai.findings import UnreadableInput
 

@@ -5,12 +5,13 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+
 from infraauditai.service import MAX_BODY, Service
 
 VOLUME = b'resource "aws_ebs_volume" "data" {\n  size = 8\n}\n'
 
 
-@pytest.fixture
+@pytest.fixture()
 def url() -> Iterator[str]:
     service = Service(("127.0.0.1", 0))
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})

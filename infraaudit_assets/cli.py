@@ -1,0 +1,36 @@
+"""The command `infraaudit`. Each room of commands has a module of its own; heavy imports are made where used."""
+
+import sys
+
+import typer
+
+from infraaudit_assets.commands import demo, doctor, projects, run, service, up
+from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
+
+app = typer.Typer(
+    name="infraaudit",
+    help="Deliver and audit every commit: image, tests, scan, deployment, monitoring, and the history of it all.\n\n"
+    "New here? `infraaudit doctor` tells what this machine has, `infraaudit demo` shows the whole pipeline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
+app.command("serve")(service.serve)
+app.add_typer(projects.app, name="projects")
+app.add_typer(service.webhook, name="webhook")
+
+
+def main() -> None:
+    """Entry point; exit code 0 good, 1 the pipeline stopped or something failed, 2 wrong usage or configuration."""
+    try:
+        app()
+    except ConfigurationError as error:
+        print(f"infraaudit: {error}", file=sys.stderr)
+        sys.exit(2)
+    except InfraAuditError as error:
+        print(f"infraaudit: {error}", file=sys.stderr)
+        sys.exit(1)

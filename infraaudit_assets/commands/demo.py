@@ -1,0 +1,127 @@
+"""`infraaudit demo`: every commit of a sample repository through the real pipeline."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from infraaudit_assets.domain.errors import ConfigurationError, EngineError
+from infraaudit_assets.settings import Settings, settings
+
+_PROJECT = "infraauditai"
+_BASE_IMAGE = "infraaudit/base:bookworm"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def demo(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
+) -> None:
+    """Take a repository with a history through the pipeline: each commit is built, tested, scanned and deployed.
+
+    Starts afresh each time; its state is in <home>/demo, its result in <home>/demo/summary.json.
+    """
+    home = settings().state / "demo"
+    _prepare_machine(settings())
+    _start_afresh(home)
+    current = settings()
+    console = Console(stderr=True)
+    _run_all(current, home, console, verbose)
+
+
+def _prepare_machine(current: Settings) -> None:
+    """Have the set-up script give this machine an engine and a base image; without them the audit half still works."""
+    if current.engine == "none":
+        return
+    subprocess.run([str(_ROOT / "docker" / "install-parts.sh"), "engine", "base-image"], stdin=subprocess.DEVNULL)
+    if current.base_image is None and _has_image(_BASE_IMAGE):
+        os.environ["INFRAAUDIT_BASE_IMAGE"] = _BASE_IMAGE
+
+
+def _has_image(reference: str) -> bool:
+    from resources.engine import detect_engine
+
+    try:
+        return detect_engine().find_image(reference) is not None
+    except EngineError:
+        return False
+
+
+def _start_afresh(home: Path) -> None:
+    """Make the demo's own state folder, repository and projects file, and point the settings to them."""
+    make_history = _ROOT / "examples" / "make_history.py"
+    if not make_history.exists():
+        raise ConfigurationError("The demo needs the examples folder; run it from a clone of InfraAudit (make demo).")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, str(make_history), str(home / "repository.git")], check=True, stdout=subprocess.DEVNULL
+    )
+    projects = home / "projects.yaml"
+    entry = {"name": _PROJECT, "url": str(home / "repository.git"), "default": True, "first_commits": 0}
+    projects.write_text(json.dumps({"projects": [entry]}, indent=2))
+    os.environ |= {"INFRAAUDIT_HOME": str(home), "INFRAAUDIT_PROJECTS": str(projects)}
+    os.environ.setdefault("INFRAAUDIT_REPORTS", str(home / "reports"))
+    settings.cache_clear()
+
+
+def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> None:
+    from infraaudit_assets.commands.projects import find_project, mirror_of
+    from infraaudit_assets.commands.summary import commit_row, summary_table
+    from infraaudit_assets.runs import dagster_instance, quiet_steps, run_commit
+    from resources.history import open_history
+    from resources.history.queries import overview
+
+    project = find_project(_PROJECT)
+    mirror = mirror_of(project)
+    mirror.fetch()
+    shas = mirror.first_parents(mirror.branches()[project.deploy_branch])
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    runs: dict[str, str] = {}
+    with dagster_instance(current) as instance, Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting", total=len(shas))
+        for sha in shas:
+            progress.update(task, description=f"{sha[:7]} {mirror.commit(sha).subject[:44]}")
+            with quiet_steps(home / "demo.log", not verbose):
+                runs[sha] = run_commit(instance, project, sha).run_id
+            progress.advance(task)
+        progress.update(task, description="done")
+    past = open_history(current.history_url)
+    rows = overview(past, mirror, project.name, project.environment.name, shas)
+    live = past.live(project.name, project.environment.name)
+    summary = {
+        "project": project.name,
+        "commits": [commit_row(row, runs[row.sha]) for row in rows],
+        "live": {"sha": live.sha, "url": live.url, "healthy": _is_healthy(live.url)} if live else None,
+    }
+    (home / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    out = Console()
+    out.print(summary_table(rows))
+    for stage, reason in dict.fromkeys((s, r) for row in rows for s, r in row.reasons.items() if row.image is None):
+        out.print(f"{stage} was skipped: {reason}", markup=False)
+    if live:
+        out.print(f"Live: {live.sha[:7]} at {live.url}", markup=False)
+    out.print(f"Summary: {_shown(home / 'summary.json')}", markup=False)
+    out.print("Look at it: infraaudit up --demo, then open http://127.0.0.1:3000", markup=False)
+
+
+def _is_healthy(url: str | None) -> bool:
+    from resources.prometheus import target_is_up
+
+    return url is not None and target_is_up(url, "/healthz") is None
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,84 @@
+"""What the pipeline did with commits, as a table and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from infraaudit_assets.domain.deployments import Outcome
+from resources.history.queries import CommitOverview
+
+_COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}
+
+
+def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
+    """One commit of the summary."""
+    image, tests, scan, changes = row.image, row.tests, row.scan, row.changes
+    return {
+        "sha": row.sha,
+        "subject": row.subject,
+        "image": None
+        if image is None
+        else {
+            "reference": image.reference,
+            "digest": image.digest or image.image_id,
+            "reused": image.reused_from is not None,
+        },
+        "tests": None
+        if tests is None
+        else {
+            "passed": tests.count("passed"),
+            "failed": tests.count("failed"),
+            "errors": tests.count("error"),
+            "skipped": tests.count("skipped"),
+        },
+        "findings": None
+        if scan is None or changes is None
+        else {"total": _open(row), "new": len(changes.new), "fixed": len(changes.fixed)},
+        "deployment": {"outcome": _outcome(row), "target": row.deployment.target if row.deployment else "none"},
+        "run_id": run_id,
+    }
+
+
+def summary_table(rows: Sequence[CommitOverview]) -> Table:
+    """Commits as a table, in the order given."""
+    table = Table("commit", "subject", "image", "tests", "findings", "deployment")
+    for row in rows:
+        outcome = _outcome(row)
+        table.add_row(
+            row.sha[:7],
+            Text(row.subject[:44]),
+            _image(row),
+            _tests(row),
+            _findings(row),
+            Text(outcome, style=_COLOR.get(outcome, "dim")),
+        )
+    return table
+
+
+def _outcome(row: CommitOverview) -> str:
+    return row.deployment.outcome.value if row.deployment else Outcome.SKIPPED.value
+
+
+def _open(row: CommitOverview) -> int:
+    return sum(finding.status == "open" for finding in row.scan.findings) if row.scan else 0
+
+
+def _image(row: CommitOverview) -> str:
+    if row.image is None:
+        return "—"
+    return f"as {row.image.reused_from[:7]}" if row.image.reused_from else f"{row.image.build_seconds:.1f} s"
+
+
+def _tests(row: CommitOverview) -> Text:
+    if row.tests is None:
+        return Text("—")
+    bad = row.tests.count("failed") + row.tests.count("error")
+    return Text(f"{row.tests.count('passed')} passed" + (f", {bad} failed" if bad else ""), style="red" if bad else "")
+
+
+def _findings(row: CommitOverview) -> str:
+    if row.scan is None or row.changes is None:
+        return "—"
+    return f"{_open(row)} (+{len(row.changes.new)} −{len(row.changes.fixed)})"

@@ -1,0 +1,101 @@
+"""A commit's image: the one an equal build already made, or a new one.
+
+Deliberately absent: where earlier builds are remembered; the caller looks them up.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from infraaudit_assets.domain.errors import BuildFailedError, EngineError
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.projects import Project
+from resources.build_inputs import BuildInputs, inputs_digest
+from resources.engine import Engine
+from resources.git import Mirror
+from resources.image_builder import BuildRequest, build_image, image_reference
+
+_FILE_LIMIT = 1024 * 1024
+
+
+def build_or_reuse(
+    engine: Engine,
+    mirror: Mirror,
+    project: Project,
+    sha: str,
+    *,
+    scratch: Path,
+    build_args: Mapping[str, str],
+    find_image: Callable[[str, str], tuple[str, Image] | None],
+    timeout: float,
+    on_line: Callable[[str], None],
+) -> Image:
+    """The image of a commit, under the commit's own reference.
+
+    ``find_image`` tells by project and inputs digest which commit first built these inputs, and the image.
+    Raises BuildFailedError or EngineError.
+    """
+    paths = project.paths
+    digest = commit_inputs_digest(engine, mirror, project, sha, build_args)
+    earlier = find_image(project.name, digest)
+    if earlier is not None and (image := _reuse(engine, project.name, sha, *earlier)) is not None:
+        on_line(f"The build inputs equal those of {earlier[0][:12]}: its image is taken.")
+        return image
+    commit = mirror.commit(sha)
+    with mirror.checkout(sha, scratch) as checkout:
+        request = BuildRequest(
+            project.name,
+            sha,
+            project.url,
+            commit.committed_at,
+            checkout,
+            paths.dockerfile,
+            paths.context,
+            build_args,
+        )
+        return build_image(engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
+
+
+def commit_inputs_digest(
+    engine: Engine, mirror: Mirror, project: Project, sha: str, build_args: Mapping[str, str]
+) -> str:
+    """What a build of the commit would read, as a digest. Raises BuildFailedError where there is no Dockerfile."""
+    paths = project.paths
+    text = mirror.read(sha, paths.dockerfile, _FILE_LIMIT)
+    if text is None:
+        raise BuildFailedError(
+            f"{sha[:12]} has no {paths.dockerfile}: add one, or set paths.dockerfile of the project {project.name}."
+        )
+    inputs = BuildInputs(
+        sha, mirror.tree(sha), paths.dockerfile, text.decode("utf-8", "surrogateescape"), paths.context, build_args
+    )
+    return inputs_digest(
+        inputs, lambda path: mirror.read(sha, path, _FILE_LIMIT), lambda reference: identify(engine, reference)
+    )
+
+
+def identify(engine: Engine, reference: str) -> str | None:
+    """What an image reference means now: the id of the local image, else what its registry says; None if nobody knows.
+
+    The engine prefers its own image, so a tag that moved in the registry does not matter where there is one.
+    """
+    if not reference or reference.startswith("-"):
+        return None
+    local = engine.find_image(reference)
+    if local is not None:
+        return local.image_id
+    try:
+        manifest = engine.run("manifest", "inspect", reference, timeout=15, check=False)
+    except EngineError:
+        return None
+    return manifest.text if manifest.returncode == 0 and manifest.stdout else None
+
+
+def _reuse(engine: Engine, project: str, sha: str, first_sha: str, image: Image) -> Image | None:
+    if engine.find_image(image.image_id) is None:
+        return None
+    reference = image_reference(project, sha)
+    engine.tag(image.image_id, reference)
+    if first_sha == sha:
+        return image
+    return replace(image, reference=reference, build_seconds=0.0, digest=None, reused_from=first_sha)

@@ -1,0 +1,10 @@
+"""The container engine: Docker or Podman, driven by its own program.
+
+The program, not a socket library: it has BuildKit, credential helpers, contexts and remote engines. It is started by
+resources/process, because python-on-whales gives its children neither a time limit nor our death.
+"""
+
+from resources.engine.client import Builder, Engine, ImageFacts
+from resources.engine.detection import detect_engine
+
+__all__ = ["Builder", "Engine", "ImageFacts", "detect_engine"]

@@ -1,0 +1,175 @@
+"""One engine that answered, and the few things the pipeline asks of it.
+
+Deliberately absent: finding it (detection), building (resources/image_builder.py), what runs in containers.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from infraaudit_assets.domain.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ToolError,
+    ToolMissingError,
+    ToolTimeoutError,
+    excerpt,
+)
+from resources import process
+
+_ABSENT = re.compile(r"no such (?:object|image|container|volume)|image not known|no container with|not found", re.I)
+UNREACHABLE = re.compile(
+    r"cannot connect to the docker daemon|error during connect|is the docker daemon running|unexpected EOF"
+    r"|connection reset by peer|code = Unavailable|unable to connect to Podman|docker\.sock: connect:",
+    re.IGNORECASE,
+)
+
+
+class Builder(StrEnum):
+    """How images are built, best first."""
+
+    BUILDX = "buildx"
+    BUILDKIT = "buildkit"
+    """The engine's own BuildKit, driven by a program older than 23 that needs no plugin for it."""
+    PODMAN = "podman"
+    LEGACY = "legacy"
+    """No ``RUN --mount``, no ``# syntax``; only where BuildKit is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the engine knows of an image."""
+
+    image_id: str
+    size_bytes: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    repo_digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers. Every method may raise EngineError."""
+
+    name: str
+    """docker or podman."""
+    version: str
+    """The server's."""
+    program: str
+    """Path of the program that drives it."""
+    builder: Builder
+    build_program: str
+    """Path of the program that builds; another one where only that has BuildKit."""
+
+    def run(
+        self,
+        *words: str,
+        timeout: float = 60,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+        stdin: bytes | None = None,
+        max_output: int = process.DEFAULT_OUTPUT_LIMIT,
+    ) -> process.Completed:
+        """Run one command of the engine's program to its end. Raises EngineError, at the limit too."""
+        try:
+            done = process.run(
+                [self.program, *words],
+                timeout=timeout,
+                check=False,
+                on_line=on_line,
+                stdin=stdin,
+                max_output=max_output,
+            )
+        except ToolMissingError as error:
+            raise EngineUnavailableError(f"{self.program} is gone; install {self.name} again.") from error
+        except ToolTimeoutError as error:
+            raise EngineError(f"{self.name} {words[0]} had no end after {timeout:g} s; is the engine stuck?") from error
+        except ToolError as error:
+            raise EngineError(str(error)) from error
+        if check and done.returncode != 0:
+            raise self.error(words[0], done)
+        return done
+
+    def error(self, action: str, done: process.Completed) -> EngineError:
+        """What a failed command of the program means."""
+        if UNREACHABLE.search(done.stderr.decode("utf-8", "replace")):
+            return EngineError(f"The {self.name} engine stopped answering during {action}. Start it, then run again.")
+        return EngineError(f"{self.name} {action} failed: {excerpt(done.error_text, 500) or 'it said nothing'}")
+
+    def answers(self) -> bool:
+        """Whether the engine is alive right now."""
+        try:
+            return self.run("version", "--format", "{{json .Server}}", timeout=10, check=False).returncode == 0
+        except EngineError:
+            return False
+
+    def inspect(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The engine's own description of an image, a container or a volume; None where there is none."""
+        done = self.run("inspect", "--type", kind, "--", name, timeout=30, check=False)
+        if done.returncode == 0:
+            found: list[dict[str, Any]] = json.loads(done.stdout)
+            return found[0] if found else None
+        if _ABSENT.search(done.error_text):
+            return None
+        raise self.error(f"inspect of {excerpt(name, 100)}", done)
+
+    def find_image(self, reference: str) -> ImageFacts | None:
+        """An image the engine has, by reference or id; None where it has none. Pulls nothing."""
+        found = self.inspect("image", reference)
+        if found is None:
+            return None
+        config = found.get("Config") or {}
+        image_id = str(found["Id"])
+        return ImageFacts(
+            image_id if image_id.startswith("sha256:") else f"sha256:{image_id}",
+            int(found.get("Size") or 0),
+            config.get("Labels") or {},
+            tuple(config.get("Volumes") or ()),
+            tuple(found.get("RepoDigests") or ()),
+        )
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image another reference; one that another image has moves over."""
+        self.run("tag", image, reference)
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a reference, and the image with its last one. One that is not there is no error."""
+        done = self.run("rmi", reference, check=False)
+        if done.returncode != 0 and not _ABSENT.search(done.error_text):
+            raise self.error("rmi", done)
+
+    def containers(self, labels: Mapping[str, str], *, running_only: bool = False) -> list[str]:
+        """Names of the containers that carry all of these labels."""
+        scope = [] if running_only else ["--all"]
+        done = self.run("ps", *scope, *_filters(labels), "--format", "{{.Names}}")
+        return [line.split(",")[0] for line in done.text.splitlines() if line]
+
+    def volumes(self, labels: Mapping[str, str]) -> list[str]:
+        """Names of the volumes that carry all of these labels."""
+        done = self.run("volume", "ls", *_filters(labels), "--format", "{{.Name}}")
+        return [line for line in done.text.splitlines() if line]
+
+    def remove_container(self, name: str) -> None:
+        """Kill and remove a container with its anonymous volumes. One that is not there is no error."""
+        done = self.run("rm", "--force", "--volumes", name, check=False)
+        if done.returncode != 0 and not _ABSENT.search(done.error_text) and "in progress" not in done.error_text:
+            raise self.error("rm", done)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume. One that is not there is no error."""
+        done = self.run("volume", "rm", "--force", name, check=False)
+        if done.returncode != 0 and not _ABSENT.search(done.error_text):
+            raise self.error("volume rm", done)
+
+
+def label_words(labels: Mapping[str, str]) -> list[str]:
+    """The words that put labels on a container, a volume or an image."""
+    return [word for name, value in sorted(labels.items()) for word in ("--label", f"{name}={value}")]
+
+
+def _filters(labels: Mapping[str, str]) -> Sequence[str]:
+    equal = (f"label={name}={value}" if value else f"label={name}" for name, value in labels.items())
+    return [word for text in equal for word in ("--filter", text)]

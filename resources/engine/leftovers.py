@@ -1,0 +1,66 @@
+"""Containers and volumes that belong to one process, and removing those whose process is gone.
+
+A killed process cannot clean up; the next one does, by the owner's label. Ownership is judged only on the same boot
+and in the same PID namespace: an engine may be shared with processes that we cannot see.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from infraaudit_assets.domain.errors import EngineError
+from resources.engine.client import Engine
+
+OWNER_LABEL = "infraaudit.owner"
+
+
+def owner_label() -> dict[str, str]:
+    """The label of what lives no longer than this process."""
+    return {OWNER_LABEL: f"{_place()}.{os.getpid()}.{_started(os.getpid())}"}
+
+
+def sweep(engine: Engine) -> list[str]:
+    """Remove the containers and volumes of processes of this machine that no longer run; returns their names."""
+    removed = []
+    for name, owner in _owned(engine, "ps", "--all", "{{.Names}}"):
+        if _is_orphan(owner):
+            engine.remove_container(name)
+            removed.append(name)
+    for name, owner in _owned(engine, "volume", "ls", "{{.Name}}"):
+        if _is_orphan(owner):
+            # Another process may be sweeping the same volume.
+            with suppress(EngineError):
+                engine.remove_volume(name)
+                removed.append(name)
+    return removed
+
+
+def _owned(engine: Engine, *command: str) -> list[tuple[str, str]]:
+    *words, name = command
+    template = f'{name}\t{{{{.Label "{OWNER_LABEL}"}}}}'
+    done = engine.run(*words, "--filter", f"label={OWNER_LABEL}", "--format", template)
+    pairs = (line.split("\t") for line in done.text.splitlines())
+    return [(pair[0].split(",")[0], pair[1]) for pair in pairs if len(pair) == 2]
+
+
+def _is_orphan(owner: str) -> bool:
+    place, _, rest = owner.partition(".")
+    pid, _, started = rest.partition(".")
+    if place != _place() or not pid.isdecimal():
+        return False
+    return _started(int(pid)) != started
+
+
+def _place() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
+    return f"{boot}{os.stat('/proc/self/ns/pid').st_ino}"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty where it does not run."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *rest = stat.rpartition(")")[2].split()
+    return "" if state in "ZX" else rest[18]

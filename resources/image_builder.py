@@ -1,0 +1,237 @@
+"""Build the image of one commit from a clean checkout.
+
+The checkout is hostile input: the Dockerfile and the context stay inside it, the program gets a list of words, and a
+time limit ends the build. Deliberately absent: secrets and SSH agents (nothing of ours is mounted into a build), and
+pushing. A RUN has the engine's default network, because it must reach a package registry.
+"""
+
+import os
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit, urlunsplit
+
+from infraaudit_assets.domain.dockerfile import syntax_image, without_syntax
+from infraaudit_assets.domain.errors import (
+    BuildFailedError,
+    EngineError,
+    EngineUnavailableError,
+    ToolError,
+    ToolMissingError,
+    ToolTimeoutError,
+    excerpt,
+)
+from infraaudit_assets.domain.images import Image
+from resources import process
+from resources.engine.client import UNREACHABLE, Builder, Engine, label_words
+
+_LOG_LINES = 200
+_DOCKERFILE_LIMIT = 1024 * 1024
+_NOT_THE_COMMITS_FAULT = re.compile(
+    r"no space left on device|disk quota exceeded|i/o timeout|TLS handshake timeout|toomanyrequests"
+    r"|context deadline exceeded|50[234] (?:Bad Gateway|Service Unavailable|Gateway Time-?out)",
+    re.IGNORECASE,
+)
+_BASE_IMAGE_MISSING = re.compile(
+    r"pull access denied|failed to resolve source metadata|manifest unknown|no such host"
+    r"|failed to do request|repository does not exist|manifest for \S+ not found",
+    re.IGNORECASE,
+)
+_SYNTAX_MISSING = re.compile(r"resolve image config for \S*docker/dockerfile|failed to solve with frontend gateway")
+_LAST_WORDS = re.compile(
+    r"^(?:#\d+ ERROR: |error|failed to solve|.*error response from daemon|rpc error)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One commit's build."""
+
+    project: str
+    sha: str
+    source: str
+    """The repository's URL, for the image's labels; a password in it is left out."""
+    committed_at: datetime
+    """Becomes the image's created label: the same commit makes the same labels."""
+    checkout: Path
+    dockerfile: str
+    context: str
+    build_args: Mapping[str, str]
+
+    @property
+    def reference(self) -> str:
+        return image_reference(self.project, self.sha)
+
+
+def image_reference(project: str, sha: str) -> str:
+    """What the engine calls the image of a commit."""
+    return f"infraaudit/{project}:{sha[:12]}"
+
+
+def build_image(
+    engine: Engine, request: BuildRequest, *, inputs_digest: str, timeout: float, on_line: Callable[[str], None]
+) -> Image:
+    """Build, label and tag the image. ``timeout`` is in seconds; ``on_line`` gets the log as it comes.
+
+    Raises BuildFailedError (the commit's fault; its message ends with the end of the log) or EngineError.
+    """
+    dockerfile = _inside(request.checkout, request.dockerfile, "Dockerfile")
+    context = _inside(request.checkout, request.context, "build context")
+    if not dockerfile.is_file() or dockerfile.stat().st_size > _DOCKERFILE_LIMIT:
+        raise BuildFailedError(
+            f"{request.sha[:12]} has no usable {request.dockerfile}: add one, or set paths.dockerfile of the project."
+        )
+    if not context.is_dir():
+        raise BuildFailedError(f"{request.sha[:12]} has no folder {request.context}; set paths.context of the project.")
+    started = monotonic()
+    image_id = _Build(engine, request, dockerfile, context, timeout, on_line).run()
+    facts = engine.find_image(image_id)
+    if facts is None:
+        raise EngineError(f"{engine.name} built {request.reference} and does not have it; run the step again.")
+    return Image(request.reference, facts.image_id, facts.size_bytes, round(monotonic() - started, 3), inputs_digest)
+
+
+def image_labels(request: BuildRequest) -> dict[str, str]:
+    """The image's OCI labels, and ours."""
+    return {
+        "org.opencontainers.image.title": request.project,
+        "org.opencontainers.image.revision": request.sha,
+        "org.opencontainers.image.source": _without_password(request.source),
+        "org.opencontainers.image.created": request.committed_at.isoformat(timespec="seconds"),
+        "infraaudit.project": request.project,
+    }
+
+
+class _Build:
+    """One run of the build program, and a second without ``# syntax=`` where that frontend is out of reach."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: BuildRequest,
+        dockerfile: Path,
+        context: Path,
+        timeout: float,
+        on_line: Callable[[str], None],
+    ) -> None:
+        self._engine, self._request, self._dockerfile, self._context = engine, request, dockerfile, context
+        self._deadline, self._timeout, self._on_line = monotonic() + timeout, timeout, on_line
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+
+    def run(self) -> str:
+        with tempfile.TemporaryDirectory(prefix="infraaudit-build-") as folder:
+            scratch = Path(folder)
+            if self._attempt(scratch, self._dockerfile):
+                return (scratch / "image-id").read_text().strip()
+            text = self._dockerfile.read_text("utf-8", "replace")
+            if syntax_image(text) and _SYNTAX_MISSING.search(self._last_words()):
+                self._say(f"{syntax_image(text)} is out of reach; building with the engine's own frontend.")
+                plain = scratch / "Dockerfile"
+                plain.write_text(without_syntax(text))
+                if self._attempt(scratch, plain):
+                    return (scratch / "image-id").read_text().strip()
+        raise self._failure()
+
+    def _attempt(self, scratch: Path, dockerfile: Path) -> bool:
+        words = _words(self._engine, self._request, dockerfile, self._context, scratch / "image-id")
+        try:
+            done = process.run(
+                words,
+                cwd=scratch,
+                env=_environment(self._engine.builder),
+                timeout=max(self._deadline - monotonic(), 1),
+                on_line=self._say,
+                max_output=65536,
+                check=False,
+            )
+        except ToolTimeoutError as error:
+            raise BuildFailedError(
+                f"The build of {self._request.sha[:12]} had no end after {self._timeout:g} s and was stopped. "
+                f"The end of its log:\n{self._log_end()}"
+            ) from error
+        except ToolMissingError as error:
+            raise EngineUnavailableError(f"{self._engine.build_program} is gone; install it again.") from error
+        except ToolError as error:
+            raise EngineError(str(error)) from error
+        return done.returncode == 0
+
+    def _failure(self) -> BuildFailedError | EngineError:
+        sha, words = self._request.sha[:12], self._last_words()
+        if UNREACHABLE.search(words) or not self._engine.answers():
+            return EngineError(
+                f"The {self._engine.name} engine died during the build of {sha}. Start it, then run again."
+            )
+        if fault := _NOT_THE_COMMITS_FAULT.search(words):
+            return EngineError(
+                f"The build of {sha} stopped for lack of disk or network ({fault[0]}). Mend that, then run again.\n"
+                f"{self._log_end()}"
+            )
+        hint = ""
+        if _BASE_IMAGE_MISSING.search(words):
+            hint = (
+                " An image it starts from cannot be pulled here: set INFRAAUDIT_BASE_IMAGE, or log in to its registry."
+            )
+        return BuildFailedError(
+            f"{self._request.dockerfile} of {sha} does not build.{hint} The end of its log:\n{self._log_end()}"
+        )
+
+    def _last_words(self) -> str:
+        """The program's own words on why it stopped, not what a RUN printed."""
+        return "\n".join(line for line in list(self._log)[-25:] if _LAST_WORDS.match(line))
+
+    def _log_end(self) -> str:
+        return excerpt("\n".join(self._log), 4000)
+
+    def _say(self, line: str) -> None:
+        clean = excerpt(line, 1000)
+        if clean:
+            self._log.append(clean)
+            self._on_line(clean)
+
+
+def _words(engine: Engine, request: BuildRequest, dockerfile: Path, context: Path, id_file: Path) -> list[str]:
+    start = {
+        Builder.BUILDX: ["buildx", "build", "--load", "--progress=plain"],
+        Builder.BUILDKIT: ["build", "--progress=plain"],
+        Builder.PODMAN: ["build", "--format=docker"],
+        Builder.LEGACY: ["build", "--force-rm"],
+    }[engine.builder]
+    arguments = [word for name, value in request.build_args.items() for word in ("--build-arg", f"{name}={value}")]
+    target = ["--tag", request.reference, "--iidfile", str(id_file), "--file", str(dockerfile)]
+    return [
+        engine.build_program,
+        *start,
+        *target,
+        *label_words(image_labels(request)),
+        *arguments,
+        "--",
+        str(context),
+    ]
+
+
+def _environment(builder: Builder) -> dict[str, str]:
+    # Attestations would make an index of the image, and the program would run git in the checkout for them.
+    quiet = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "false", "DOCKER_CLI_HINTS": "false"}
+    return {**os.environ, **quiet, "DOCKER_BUILDKIT": "0" if builder is Builder.LEGACY else "1"}
+
+
+def _inside(checkout: Path, path: str, what: str) -> Path:
+    """The real path of a file of the checkout. Raises BuildFailedError for one that leads out of it."""
+    root = checkout.resolve()
+    found = (root / path).resolve()
+    if not found.is_relative_to(root):
+        raise BuildFailedError(f"The {what} {excerpt(path, 200)} leads out of the repository; use a path inside it.")
+    return found
+
+
+def _without_password(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else url
+    except ValueError:
+        return ""

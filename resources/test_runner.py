@@ -1,0 +1,246 @@
+"""Run the tests of a commit inside its own image, where they can reach nothing of ours.
+
+No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
+time and every file written. The one thing that comes out is one file: it lies in a volume whose folder belongs to root,
+so that the tests can fill that file and make no other. Deliberately absent: trust in the report; tests can forge their
+own results, nothing else.
+"""
+
+import io
+import re
+import tarfile
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from infraaudit_assets.domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from resources.engine import Engine
+from resources.engine.client import label_words
+from resources.engine.leftovers import owner_label, sweep
+from resources.junit_report import REPORT_LIMIT, read_report
+
+_USER = 10001
+_REPORT = "junit.xml"
+_OUTPUT_LINES = 200
+_PLAIN_PATH = re.compile(r"/[\w./-]+")
+_PROGRAMS = ("python3", "python")
+# pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
+_INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a test run may use."""
+
+    seconds: float = 900
+    memory_megabytes: int = 1024
+    processes: int = 512
+    scratch_megabytes: int = 256
+    """Size of /tmp, in memory. Each file is at most this long too."""
+
+
+def run_tests(
+    engine: Engine,
+    image_id: str,
+    tests_path: str,
+    *,
+    seconds: float | None = None,
+    limits: Limits | None = None,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> TestRun:
+    """Run pytest on ``tests_path`` (relative to the image's working directory) in a new container of the image.
+
+    A run that came to no usable report is a TestRun with a ``reason``. Raises EngineError where the engine failed.
+    """
+    limits = limits or Limits()
+    if seconds is not None:
+        limits = Limits(seconds, limits.memory_megabytes, limits.processes, limits.scratch_megabytes)
+    sweep(engine)
+    facts = engine.find_image(image_id)
+    if facts is None:
+        raise EngineError(f"{engine.name} no longer has the image {image_id[:19]}; materialize docker_image again.")
+    started = monotonic()
+    output: deque[str] = deque(maxlen=_OUTPUT_LINES)
+
+    def say(line: str) -> None:
+        output.append(excerpt(line, 1000))
+        on_line(output[-1])
+
+    cases: tuple[TestCase, ...] = ()
+    reason = ""
+    try:
+        cases = _Run(engine, image_id, facts.volumes, tests_path, limits, say).cases()
+    except TestRunError as error:
+        reason = str(error)
+    return TestRun(cases, round(monotonic() - started, 3), excerpt("\n".join(output), 8000), reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    engine: Engine
+    image_id: str
+    image_volumes: tuple[str, ...]
+    tests_path: str
+    limits: Limits
+    say: Callable[[str], None]
+
+    def cases(self) -> tuple[TestCase, ...]:
+        if self.tests_path.startswith("-"):
+            raise TestRunError(f"The tests' path {excerpt(self.tests_path, 100)} is an option, not a path.")
+        for program in _PROGRAMS:
+            with self._container(program) as name:
+                if not self._start(name):
+                    continue
+                state = self._state(name)
+                report, broken = self._report(name)
+                return self._judge(state, report, broken)
+        raise TestRunError(f"The image has no {' or '.join(_PROGRAMS)} in its PATH: install Python and pytest in it.")
+
+    @contextmanager
+    def _container(self, program: str) -> Iterator[str]:
+        """A container that is ready to start and has an empty report; it and its volume are removed at the end."""
+        name = f"infraaudit-tests-{uuid.uuid4().hex[:16]}"
+        labels = label_words(owner_label() | {"infraaudit.kind": "tests"})
+        try:
+            self.engine.run("volume", "create", *labels, name)
+            self.engine.run("create", "--name", name, *labels, *self._sandbox(name), *self._command(program))
+            self.engine.run("cp", "-", f"{name}:/reports", stdin=_empty_report())
+            yield name
+        finally:
+            # The sweep of the next run gets what cannot be removed now; the first error is the one that matters.
+            with suppress(EngineError):
+                self.engine.remove_container(name)
+                self.engine.remove_volume(name)
+
+    def _sandbox(self, volume: str) -> list[str]:
+        limits = self.limits
+        size = limits.scratch_megabytes
+        if odd := [path for path in self.image_volumes if not _PLAIN_PATH.fullmatch(path)]:
+            raise TestRunError(f"The image declares a volume of an odd name: {excerpt(odd[0], 100)}")
+        folders = {"/tmp", *self.image_volumes} - {"/reports"}
+        scratch = [f"--tmpfs={path}:rw,nosuid,nodev,size={size}m,mode=1777" for path in sorted(folders)]
+        return [
+            "--network=none",
+            "--read-only",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            f"--user={_USER}:{_USER}",
+            f"--memory={limits.memory_megabytes}m",
+            f"--memory-swap={limits.memory_megabytes}m",
+            f"--pids-limit={limits.processes}",
+            f"--ulimit=fsize={size << 20}:{size << 20}",
+            "--ulimit=core=0:0",
+            "--shm-size=16m",
+            # Nothing the tests print is kept by the engine: it would fill the host's disk.
+            "--log-driver=none",
+            "--no-healthcheck",
+            "--restart=no",
+            *scratch,
+            f"--volume={volume}:/reports:nocopy",
+            "--env=HOME=/tmp",
+            "--env=PYTHONDONTWRITEBYTECODE=1",
+            "--env=PYTHONUNBUFFERED=1",
+            "--env=PYTEST_ADDOPTS=",
+        ]
+
+    def _command(self, program: str) -> list[str]:
+        options = ["-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml=/reports/{_REPORT}"]
+        return [f"--entrypoint={program}", self.image_id, "-m", "pytest", *options, "--", self.tests_path]
+
+    def _start(self, name: str) -> bool:
+        """Run the container to its end. False where the image has no such program."""
+        seconds = self.limits.seconds
+        try:
+            done = self.engine.run(
+                "start",
+                "--attach",
+                name,
+                timeout=seconds,
+                check=False,
+                on_line=self.say,
+                max_output=65536,
+            )
+        except EngineError as error:
+            if isinstance(error.__cause__, ToolTimeoutError):
+                raise TestRunError(f"The tests had no end after {seconds:g} s and were stopped.") from error
+            raise
+        if self._state(name).get("Status") == "created":
+            if re.search(r"executable file not found|no such file or directory", done.error_text):
+                return False
+            raise self.engine.error("start", done)
+        return True
+
+    def _state(self, name: str) -> dict[str, Any]:
+        found = self.engine.inspect("container", name)
+        if found is None:
+            raise EngineError(f"The container of the tests is gone: {self.engine.name} lost it, or someone removed it.")
+        state: dict[str, Any] = found["State"]
+        return state
+
+    def _report(self, name: str) -> tuple[tuple[TestCase, ...], str]:
+        """The tests of the report, or why there is none."""
+        done = self.engine.run("cp", f"{name}:/reports/{_REPORT}", "-", max_output=REPORT_LIMIT + 65536)
+        try:
+            return read_report(_only_file(done.stdout)), ""
+        except TestRunError as error:
+            return (), str(error)
+
+    def _judge(self, state: dict[str, Any], cases: tuple[TestCase, ...], broken: str) -> tuple[TestCase, ...]:
+        code = int(state.get("ExitCode", -1))
+        bad = any(case.outcome in ("failed", "error") for case in cases)
+        if state.get("OOMKilled"):
+            raise TestRunError(
+                f"The tests used more than {self.limits.memory_megabytes} MB of memory and were stopped."
+            )
+        if state.get("Running") or state.get("Status") not in ("exited", "stopped"):
+            raise EngineError(f"{self.engine.name} let go of the tests while they ran; run the step again.")
+        if code == _NOTHING_COLLECTED or (not broken and code == 0 and not cases):
+            raise TestRunError(f"pytest found no test in {self.tests_path}.")
+        if code == _USAGE:
+            raise TestRunError(
+                f"pytest could not start on {self.tests_path}: is it in the image, below its working directory?"
+            )
+        if broken:
+            raise TestRunError(f"{broken} pytest ended with exit code {code}.{_hint(code)}")
+        if code != 0 and not bad:
+            raise TestRunError(f"pytest ended with exit code {code}, and its report names no failure.{_hint(code)}")
+        return cases
+
+
+def _hint(code: int) -> str:
+    return {
+        1: " Is pytest installed in the image?",
+        _INTERRUPTED: " It was interrupted, or a test could not be imported.",
+        _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
+        137: " It was killed.",
+    }.get(code, "")
+
+
+def _empty_report() -> bytes:
+    """An archive of the report as the tests find it: empty, theirs to write, in a folder that is not."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo(_REPORT)
+        member.uid = member.gid = _USER
+        member.mode = 0o600
+        archive.addfile(member)
+    return buffer.getvalue()
+
+
+def _only_file(archive: bytes) -> bytes:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as found:
+            member = found.next()
+            if member is None or not member.isreg():
+                raise TestRunError("The tests' report is no plain file.")
+            if member.size > REPORT_LIMIT:
+                raise TestRunError(f"The tests' report is longer than {REPORT_LIMIT >> 20} MB.")
+            stream = found.extractfile(member)
+            return stream.read() if stream else b""
+    except tarfile.TarError as error:
+        raise TestRunError("The tests' report could not be read out of the container.") from error
