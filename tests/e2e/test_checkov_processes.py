@@ -49,7 +49,7 @@ def test_a_scan_that_hangs_fails_and_leaves_nothing_behind(repository: Repositor
         assert _family(runner.parent.pid) == [runner.parent.pid]
     assert scan.status is ScanStatus.FAILED
     assert "longer than its limit" in scan.frameworks[0].reason
-    assert [path.name for path in (tmp_path / "scans").iterdir()] == ["secret-resource.key"]
+    assert not [path for path in (tmp_path / "scans").iterdir() if path.name.startswith(("scan-", "parent-"))]
 
 
 def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: Path) -> None:
