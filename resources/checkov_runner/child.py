@@ -38,6 +38,7 @@ def prime() -> None:
     with contextlib.suppress(SystemExit):
         _scan(checkov, str(_warm_up_tree()), sorted({runner.check_type for runner in shared} - _NEVER), [])
     checkov.DEFAULT_RUNNERS = shared
+    _evaluations.forget()
     # Checkov formats every debug message for a support bundle that nobody asked for: a tenth of its time.
     logging.disable(logging.CRITICAL)
 

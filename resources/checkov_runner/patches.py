@@ -83,6 +83,10 @@ class Evaluations:
             return {}
         return known if isinstance(known, dict) and len(known) < _MOST_EVALUATED else {}
 
+    def forget(self) -> None:
+        """Know nothing again, so that whoever is forked from here reads the file."""
+        self._known, self._fresh = None, {}
+
     def save(self) -> None:
         """Leave what this process learned to the next one."""
         if self._fresh:
