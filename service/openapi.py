@@ -15,7 +15,7 @@ _FINDINGS = {
     "framework": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
     "q": {"type": "string", "maxLength": 200},
 }
-_EXTRA = {
+_EXTRA: dict[str, dict[str, Any]] = {
     "/projects/{project}/findings": _FINDINGS | {"commit": {"type": "string", "pattern": "^[0-9a-f]{7,64}$"}},
     "/projects/{project}/live": _FINDINGS,
     "/projects/{project}/deployments": {"environment": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}},
