@@ -66,7 +66,9 @@ class HistoryCollector(Collector):
             frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
             findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
             findings |= {(project, *key): number for key, number in counts.items()}
-        scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(history, schema.scans, "project", "status")
+        scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
+            history, schema.scans, "project", "status"
+        )
         changes = self._totals.finding_changes()
         return [
             _family(m.FINDINGS, findings.items()),
@@ -108,7 +110,7 @@ class HistoryCollector(Collector):
 
     def _deployments(self) -> list[Family]:
         history, places = self._history, environments(self._history)
-        outcomes = {(*place, o.value): 0 for place in places for o in Outcome}
+        outcomes: dict[tuple[str, ...], int] = {(*place, o.value): 0 for place in places for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
         live = {place: found for place in places if (found := history.live(*place))}
         findings: dict[tuple[str, ...], float] = {}
@@ -133,7 +135,7 @@ class HistoryCollector(Collector):
 
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
-        deliveries = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
+        deliveries: dict[tuple[str, ...], int] = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
         deliveries |= counted(history, schema.deliveries, "project", "state")
         table = schema.notices
         per_project = rows_of(

@@ -47,9 +47,7 @@ STAGE_DURATION = Metric(
     "infraaudit_stage_duration_seconds", "histogram", "How long stages took.", ("project", "stage", "outcome")
 )
 RUNS = Metric("infraaudit_runs_total", "counter", "Pipeline runs, by their worst stage.", ("project", "outcome"))
-DEPLOYMENTS = Metric(
-    "infraaudit_deployments_total", "counter", "Deployments, by how they ended.", (*_PLACE, "outcome")
-)
+DEPLOYMENTS = Metric("infraaudit_deployments_total", "counter", "Deployments, by how they ended.", (*_PLACE, "outcome"))
 DEPLOYMENT_INFO = Metric(
     "infraaudit_deployment_info", "gauge", "What is deployed; always 1.", (*_PLACE, "sha", "image")
 )
@@ -65,12 +63,8 @@ CHANGE_FAILURE = Metric(
 RESTORE_TIME = Metric(
     "infraaudit_restore_time_seconds", "gauge", "Median of failed to next healthy deployment over 30 days.", _PLACE
 )
-DEPLOYS_PER_DAY = Metric(
-    "infraaudit_deployments_per_day", "gauge", "Healthy deployments a day over 30 days.", _PLACE
-)
-INCIDENT_OPEN = Metric(
-    "infraaudit_incident_open", "gauge", "1 while the last deployment tried is not healthy.", _PLACE
-)
+DEPLOYS_PER_DAY = Metric("infraaudit_deployments_per_day", "gauge", "Healthy deployments a day over 30 days.", _PLACE)
+INCIDENT_OPEN = Metric("infraaudit_incident_open", "gauge", "1 while the last deployment tried is not healthy.", _PLACE)
 DELIVERIES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries taken, by state.", ("project", "state")
 )

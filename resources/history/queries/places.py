@@ -36,7 +36,9 @@ def environments(history: History) -> list[tuple[str, str]]:
 def deployments(history: History, project: str, environment: str | None = None, limit: int = 0) -> list[Deployment]:
     """Deployments, newest first; without the manifests, which are large."""
     table = schema.deployments
-    columns = [column for column in table.c if column.name in Deployment.__dataclass_fields__ and column.name != "manifests"]
+    columns = [
+        column for column in table.c if column.name in Deployment.__dataclass_fields__ and column.name != "manifests"
+    ]
     query = sa.select(*columns).where(table.c.project == project).order_by(table.c.id.desc())
     query = query.where(table.c.environment == environment) if environment else query
     rows = rows_of(history, query.limit(limit) if limit else query)
@@ -47,7 +49,9 @@ def dora(history: History, project: str, environment: str, now: datetime, days: 
     """The DORA measures of a project and environment."""
     tried = deployments(history, project, environment)
     table = schema.commits
-    rows = rows_of(history, sa.select(table.c.sha, table.c.first_parent, table.c.committed_at).where(table.c.project == project))
+    rows = rows_of(
+        history, sa.select(table.c.sha, table.c.first_parent, table.c.committed_at).where(table.c.project == project)
+    )
     commits = {row["sha"]: (row["first_parent"], row["committed_at"]) for row in rows}
     healthy = sorted((d for d in tried if d.outcome is Outcome.DEPLOYED), key=lambda d: d.finished_at)
     brought: dict[str, list[datetime]] = {}
