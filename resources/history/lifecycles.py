@@ -12,13 +12,12 @@ from itertools import islice
 import sqlalchemy as sa
 
 from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding
-from infraaudit_assets.domain.lifecycle import Reading, Renames, Span, advance, after
+from infraaudit_assets.domain.lifecycle import Fixed, Reading, Renames, Span, advance, after
 from resources.git import Mirror
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.readings import Readings
-from resources.history.store import History
+from resources.history.store import History, finding_of
 
 _BATCH = 500
 """Commits followed in one transaction: other writers wait that long."""
@@ -64,7 +63,7 @@ class Line:
         with self.history.engine.begin() as connection:
             self._lock(connection)
             self._match(connection)
-            start = connection.execute(
+            start: int | None = connection.execute(
                 sa.select(sa.func.min(schema.line_commits.c.position)).where(
                     self._is(schema.line_commits), schema.line_commits.c.followed.is_(False)
                 )
@@ -128,7 +127,7 @@ class Line:
         found = (span_of(row) for row in connection.execute(query).mappings())
         return {span.finding.fingerprint: span for span in found}
 
-    def _fixed(self, connection: sa.Connection, before: int):  # type: ignore[no-untyped-def]
+    def _fixed(self, connection: sa.Connection, before: int) -> Fixed:
         table = schema.spans
 
         def newest(fingerprints: Collection[str]) -> Mapping[str, Span]:
@@ -168,8 +167,6 @@ class Line:
 
 def span_of(row: sa.RowMapping) -> Span:
     """A span as it is stored."""
-    from resources.history.store import finding_of
-
     return Span(
         life=row["life"],
         finding=finding_of(row),
@@ -200,5 +197,5 @@ def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
 
 
 def _order(span: Span) -> tuple[str, int, str, str]:
-    finding: Finding = span.finding
+    finding = span.finding
     return finding.file_path, finding.line_start, finding.check_id, finding.fingerprint

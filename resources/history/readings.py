@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from infraaudit_assets.domain.findings import Finding, ScanStatus
 from infraaudit_assets.domain.lifecycle import Reading
 from resources.history import schema
+from resources.history.store import finding_of
 
 _KEPT = 256
 """Framework scans held in memory."""
@@ -38,7 +39,7 @@ class Readings:
 
     def are_equal(self, left: str, right: str) -> bool:
         """Whether two commits share every stored result, so that nothing can differ between them."""
-        (one, these), (other, those) = self._scan(left), self._scan(right)
+        (_, these), (_, those) = self._scan(left), self._scan(right)
         same = {part["scan_key"] for part in these} == {part["scan_key"] for part in those}
         return same and all(part["status"] == ScanStatus.COMPLETE.value for part in those)
 
@@ -58,8 +59,6 @@ class Readings:
         return self._parts[sha]
 
     def _load(self, scan_key: str) -> dict[str, Finding]:
-        from resources.history.store import finding_of
-
         table = schema.findings
         rows = self._connection.execute(sa.select(table).where(table.c.scan_key == scan_key)).mappings()
         return {row["fingerprint"]: finding_of(row) for row in rows}
