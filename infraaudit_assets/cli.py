@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import audit, demo, projects, run, scan, up
+from infraaudit_assets.commands import audit, demo, doctor, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -21,7 +21,10 @@ app.command("run")(run.run)
 app.command("scan")(scan.scan)
 for question in (audit.trends, audit.findings, audit.blame, audit.compare):
     app.command(question.__name__)(question)
+app.command("doctor")(doctor.doctor)
+app.command("serve")(service.serve)
 app.add_typer(projects.app, name="projects")
+app.add_typer(service.webhook, name="webhook")
 
 
 def main() -> None:

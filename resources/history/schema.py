@@ -229,6 +229,23 @@ stages = sa.Table(
     sa.Column("started_at", UTCDateTime, nullable=False),
     sa.Column("finished_at", UTCDateTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_stages_finished_at", "finished_at"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("forge", sa.String(16), nullable=False),
+    sa.Column("branch", sa.Text, nullable=False),
+    sa.Column("before", sa.String(64), nullable=False),
+    sa.Column("after", sa.String(64), nullable=False),
+    sa.Column("received_at", UTCDateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("done_at", UTCDateTime),
 )
 
 notices = sa.Table(
