@@ -28,7 +28,7 @@ from service.api import api_routes
 from service.deliveries import DeliveryWorker
 from service.exporter import HistoryCollector
 from service.pages import page_routes
-from service.webhook import Webhook
+from service.webhook import REASONS, Webhook
 
 _HEADERS = (
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'"),
@@ -50,7 +50,7 @@ class ServiceOptions:
 
 def build_app(history: History, options: ServiceOptions, worker: DeliveryWorker | None = None) -> Starlette:
     """The service over a history; without a worker, deliveries are stored and wait."""
-    rejected: Counter[str] = Counter()
+    rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhook = Webhook(history, options.secrets, options.projects, rejected, worker.wake if worker else lambda: None)
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))

@@ -69,7 +69,7 @@ def _launch(project: Project) -> "Launch":
 
 
 @webhook.command("test")
-def test(
+def send_test_push(
     project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:

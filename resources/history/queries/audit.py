@@ -157,7 +157,7 @@ def _changes(history: History, project: str, parents: dict[str, str | None]) -> 
     """Open, new and fixed findings of each scanned commit against its first parent, by fingerprint."""
     parts, f, s = schema.scan_parts, schema.findings, schema.scans
     shas = set(parents) | {parent for parent in parents.values() if parent}
-    complete = set(
+    complete = {
         row["sha"]
         for row in rows_of(
             history, sa.select(s.c.sha).where(s.c.project == project, s.c.sha.in_(shas), s.c.status == "complete")
