@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
     webhook_secrets: dict[str, list[SecretStr]] = Field(
-        default_factory=dict, description='JSON: project to its webhook secrets; two while one is being replaced'
+        default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
     service_tokens: list[SecretStr] = Field(
         default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"

@@ -40,7 +40,9 @@ def test_noise_before_the_report_is_skipped() -> None:
     assert len(parse_report(text, ROOT, KEY)[0].findings) == 1
 
 
-@pytest.mark.parametrize("text", ["", "killed", '{"check_type": "terraform", "resul', "3", "[1]", '{"a": 1}', "[" * 9999])
+@pytest.mark.parametrize(
+    "text", ["", "killed", '{"check_type": "terraform", "resul', "3", "[1]", '{"a": 1}', "[" * 9999]
+)
 def test_anything_else_is_an_error_and_never_an_empty_scan(text: str) -> None:
     with pytest.raises(ScanError):
         parse_report(text, ROOT, KEY)

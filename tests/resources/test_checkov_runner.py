@@ -153,7 +153,7 @@ def test_modules_outside_of_the_tree_are_not_read(runner: CheckovRunner, reposit
 
 def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repository: Repository) -> None:
     good = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: a}\n"
-    bad = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketEncryption: {ServerSide: [!Ref B]}\n  C: 7\n"
+    bad = "Resources:\n  B:\n    Type: [AWS::S3::Bucket]\n"
     scan = scan_files(runner, repository, {"good.yaml": good, "bad.yaml": bad})
     one = framework(scan, "cloudformation")
     assert one.status is ScanStatus.PARTIAL, one.reason
