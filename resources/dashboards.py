@@ -70,7 +70,9 @@ def build_dashboard() -> str:
         board = board.with_variable(variable.refresh(_on_time_range_change()))
     for number, spec in enumerate(PANELS, start=1):
         board = board.with_panel(_panel(number, spec, source))
-    deployed = build.AnnotationQuery().name("Deployments").datasource(source).enable(True).hide(False).icon_color("green")
+    deployed = (
+        build.AnnotationQuery().name("Deployments").datasource(source).enable(True).hide(False).icon_color("green")
+    )
     deployed = deployed.expr(f"changes(infraaudit_deployment_time_seconds{{{_PLACE}}}[$__interval]) > 0")
     return str(JSONEncoder(sort_keys=True, indent=2).encode(board.annotation(deployed).build())) + "\n"
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 webhook = typer.Typer(help="Try the webhook.", no_args_is_help=True)
 
 
+@webhook.callback()
+def _webhook() -> None:
+    """Try the webhook."""
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; INFRAAUDIT_SERVICE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; INFRAAUDIT_SERVICE_PORT.")] = None,
