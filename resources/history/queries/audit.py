@@ -162,7 +162,7 @@ def _changes(history: History, project: str, parents: dict[str, str | None]) -> 
         for row in rows_of(
             history, sa.select(s.c.sha).where(s.c.project == project, s.c.sha.in_(shas), s.c.status == "complete")
         )
-    )
+    }
     keys: dict[str, set[str]] = defaultdict(set)
     for row in rows_of(
         history, sa.select(parts.c.sha, parts.c.scan_key).where(parts.c.project == project, parts.c.sha.in_(shas))
