@@ -25,7 +25,7 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
     with translated(f"reading {document['kind']}/{name}"):
         read = getattr(client.AppsV1Api(cluster.client), f"read_namespaced_{kind}")
         found = read(name, namespace, _request_timeout=REQUEST_SECONDS)
-    pods = [pod for pod in _pods(cluster, namespace, _selector(found)) if _commit_of(pod) == sha]
+    pods = [pod for pod in _pods(cluster, namespace, _selector(found)) if _commit_of(pod) == sha and not _leaving(pod)]
     return _workload(found), [state for pod in pods for state in _pod_states(pod)]
 
 
@@ -35,7 +35,12 @@ def workloads_of(cluster: Cluster, namespace: str, project: str) -> list[Workloa
 
     apps, selector = client.AppsV1Api(cluster.client), f"{_PROJECT_LABEL}={project}"
     with translated(f"listing the workloads of {project}"):
-        lists = [getattr(apps, f"list_namespaced_{kind}")(namespace, label_selector=selector) for kind in _KINDS]
+        lists = [
+            getattr(apps, f"list_namespaced_{kind}")(
+                namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
+            )
+            for kind in _KINDS
+        ]
     return [_workload(found) for listed in lists for found in listed.items]
 
 
@@ -147,30 +152,48 @@ def _commit_of(pod: Any) -> str | None:
     return str(found) if found else None
 
 
+def _leaving(pod: Any) -> bool:
+    return pod.metadata.deletion_timestamp is not None
+
+
 def _workload(found: Any) -> WorkloadStatus:
     status, desired = found.status, getattr(found.spec, "replicas", None)
     if desired is None:
         desired = getattr(status, "desired_number_scheduled", None) or 0
-    late = (
-        c.message for c in status.conditions or () if c.type == "Progressing" and c.reason == "ProgressDeadlineExceeded"
-    )
+    conditions = [c for c in status.conditions or () if c.type in ("Progressing", "ReplicaFailure")]
+    late = (c.message for c in conditions if c.reason == "ProgressDeadlineExceeded")
+    refused = (c.message for c in conditions if c.type == "ReplicaFailure" and c.status == "True")
     return WorkloadStatus(
         name=found.metadata.name,
         generation=found.metadata.generation or 0,
         observed_generation=status.observed_generation or 0,
         desired=desired,
-        updated=_first(status, "updated_replicas", "updated_number_scheduled"),
-        available=_first(status, "available_replicas", "number_available", "ready_replicas"),
-        total=_first(status, "replicas", "current_number_scheduled"),
+        updated=_count(status, "updated_replicas", "updated_number_scheduled"),
+        available=_available(status),
+        total=_count(status, "replicas", "current_number_scheduled"),
         deadline_exceeded=excerpt(next(late, None) or "", 300),
+        replica_failure=excerpt(next(refused, None) or "", 300),
     )
 
 
-def _first(status: Any, *names: str) -> int:
+def _available(status: Any) -> int:
+    # A StatefulSet tells availability only since Kubernetes 1.22; before, readiness is the nearest there is.
+    # The other kinds leave the field out at 0, and readiness would then count pods that are ready for too short.
+    if type(status).__name__ == "V1StatefulSetStatus" and status.available_replicas is None:
+        return status.ready_replicas or 0
+    return _count(status, "available_replicas", "number_available")
+
+
+def _count(status: Any, *names: str) -> int:
     return next((int(value) for name in names if (value := getattr(status, name, None)) is not None), 0)
 
 
 def _pod_states(pod: Any) -> Iterator[PodStatus]:
+    for condition in pod.status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
+            waited = (datetime.now(UTC) - (condition.last_transition_time or datetime.now(UTC))).total_seconds()
+            message = excerpt(condition.message or "no node fits", 300)
+            yield PodStatus(pod.metadata.name, "", unschedulable=message, unschedulable_seconds=waited)
     for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
         waiting, last = status.state.waiting, status.last_state.terminated
         yield PodStatus(
@@ -178,5 +201,10 @@ def _pod_states(pod: Any) -> Iterator[PodStatus]:
             status.name,
             waiting_reason=(waiting.reason or "") if waiting else "",
             waiting_message=excerpt((waiting.message or "") if waiting else "", 300),
-            last_exit=f"exit code {last.exit_code}" if last else "",
+            last_exit=_last_exit(last) if last else "",
         )
+
+
+def _last_exit(ended: Any) -> str:
+    why = f" ({ended.reason})" if ended.reason and ended.reason not in ("Error", "Completed") else ""
+    return f"exit code {ended.exit_code}{why}"

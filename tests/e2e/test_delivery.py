@@ -1,0 +1,154 @@
+"""Deliveries to the real cluster, with the rights of the Role alone: what is healthy stays, whatever a commit brings."""
+
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.errors import ClusterUnavailableError, RejectedByClusterError
+from resources.cluster import KubernetesTarget, connect
+from tests.e2e.clusters import (
+    CRASHING, HEALTHY, NEVER_READY, SHAS, Place, eventually, kubectl, manifests, place, release,
+)  # fmt: skip
+
+pytestmark = pytest.mark.e2e
+__all__ = ["place"]
+
+
+def test_first_deployment_then_nothing_to_do_then_upgrade(place: Place) -> None:
+    first = place.deliver(1, manifests(HEALTHY))
+    assert (first.outcome, first.replaced_sha) == (Outcome.DEPLOYED, None), first.reason
+    assert first.url and urllib.request.urlopen(first.url, timeout=5).read() == b"VERSION"
+    generation = place.get("deployment/web")["metadata"]["generation"]
+    started = time.monotonic()
+    assert place.deliver(1, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
+    assert place.get("deployment/web")["metadata"]["generation"] == generation
+    assert time.monotonic() - started < 10
+    second = place.deliver(2, manifests(HEALTHY))
+    assert (second.outcome, second.replaced_sha) == (Outcome.DEPLOYED, SHAS[1])
+    assert place.running_versions() == {SHAS[2]}
+    assert place.target().probe("shop", "production").healthy
+
+
+def test_a_crash_loop_is_seen_before_the_deadline_and_rolled_back(place: Place) -> None:
+    place.deliver(1, manifests(HEALTHY))
+    started = time.monotonic()
+    bad = place.deliver(2, manifests(CRASHING), timeout=120)
+    assert bad.outcome is Outcome.ROLLED_BACK
+    assert time.monotonic() - started < 28, "the progress deadline is 30 s"
+    assert "CrashLoopBackOff: exit code 3" in bad.reason and "the reason is a missing table" in bad.reason
+    assert place.running_versions() == {SHAS[1]}
+    assert place.live and place.live.sha == SHAS[1]
+
+
+def test_an_image_that_cannot_be_pulled_is_rolled_back(place: Place) -> None:
+    place.deliver(1, manifests(HEALTHY))
+    bad = place.deliver(2, manifests(HEALTHY), image="127.0.0.1:1/none@sha256:" + "0" * 64, timeout=120)
+    assert bad.outcome is Outcome.ROLLED_BACK and "ImagePullBackOff" in bad.reason
+    assert place.running_versions() == {SHAS[1]}
+
+
+def test_what_never_becomes_ready_and_what_no_node_can_take(place: Place) -> None:
+    assert place.deliver(1, manifests(NEVER_READY), timeout=6).outcome is Outcome.FAILED
+    greedy = manifests(HEALTHY)
+    greedy[0]["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "900"}}
+    bad = place.deliver(2, greedy, target=place.target(unschedulable_seconds=2))
+    assert bad.outcome is Outcome.FAILED and "unschedulable: 0/1 nodes are available" in bad.reason
+
+
+def test_a_rollback_that_fails_too_is_degraded(place: Place) -> None:
+    place.deliver(1, manifests(HEALTHY))
+    assert place.live
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    place.get("deployment/web")
+    kubectl("--namespace", place.namespace, "apply", "-f", "-", stdin=str(quota).replace("'", '"'))
+    kubectl("--namespace", place.namespace, "delete", "pods", "--all", "--grace-period=1")
+    bad = place.deliver(2, manifests(HEALTHY), timeout=20)
+    assert bad.outcome is Outcome.DEGRADED
+    assert "exceeded quota" in bad.reason and f"rollback to {SHAS[1][:12]} failed too" in bad.reason
+
+
+def test_an_older_commit_is_superseded_and_changes_nothing(place: Place) -> None:
+    place.deliver(3, manifests(HEALTHY))
+    before = place.get("deployment/web")["metadata"]["generation"]
+    assert place.deliver(2, manifests(CRASHING)).outcome is Outcome.SUPERSEDED
+    assert place.get("deployment/web")["metadata"]["generation"] == before
+
+
+def test_two_machines_at_once_deliver_one_after_the_other(place: Place) -> None:
+    """Two lock files stand for two machines: only the Lease is between them."""
+    other = Place(place.namespace, place.kubeconfig, place.folder / "other")
+    place.deliver(1, manifests(HEALTHY))
+    other.live = place.live
+    threads = [
+        threading.Thread(target=one.deliver, args=(number, manifests(HEALTHY)))
+        for one, number in ((place, 2), (other, 3))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert any("waiting for" in line for line in [*place.progress, *other.progress])
+    spans = sorted((one.live.started_at, one.live.finished_at) for one in (place, other) if one.live)
+    assert spans[0][1] <= spans[1][0]
+
+
+def test_a_schema_fault_and_a_foreign_field_change_nothing(place: Place) -> None:
+    place.deliver(1, manifests(HEALTHY))
+    wrong = place.deliver(2, manifests(HEALTHY, selector={"matchLabels": {"app": "other"}}))
+    assert wrong.outcome is Outcome.FAILED and "Nothing was changed" in wrong.reason and "selector" in wrong.reason
+    unknown = place.deliver(2, manifests(HEALTHY, replicasss=3))
+    assert unknown.outcome is Outcome.FAILED and "replicasss" in unknown.reason
+    kubectl("--namespace", place.namespace, "scale", "deployment/web", "--replicas=2")
+    conflict = place.deliver(2, manifests(HEALTHY))
+    assert conflict.outcome is Outcome.FAILED and "conflict" in conflict.reason
+    eventually(lambda: place.running_versions() == {SHAS[1]})
+    assert place.deliver(2, manifests(HEALTHY), target=place.target(force=True)).outcome is Outcome.DEPLOYED
+
+
+def test_the_role_reaches_no_other_namespace(place: Place) -> None:
+    elsewhere = KubernetesTarget(connect(place.kubeconfig), "default")
+    refused = elsewhere.deploy(release(1, manifests(HEALTHY), "default"), timeout=5, on_progress=lambda _: None)
+    assert not refused.healthy and not refused.changed and "role.yaml" in refused.reason
+
+
+def test_no_cluster_is_told_quickly_and_an_expired_login_is_not_taken_for_it(place: Place, tmp_path: Path) -> None:
+    text = place.kubeconfig.read_text()
+    expired = tmp_path / "expired"
+    expired.write_text(text.replace('"token": "', '"token": "x'))
+    with pytest.raises(RejectedByClusterError, match="login has expired"):
+        connect(expired)
+    gone = tmp_path / "gone"
+    gone.write_text(text.replace("https://", "https://127.0.0.1:1/"))
+    started = time.monotonic()
+    for path in (gone, tmp_path / "missing"):
+        with pytest.raises(ClusterUnavailableError, match="No Kubernetes API answers"):
+            connect(path)
+    assert time.monotonic() - started < 4
+
+
+def test_no_request_fails_while_an_upgrade_and_a_failed_one_roll(place: Place) -> None:
+    first = place.deliver(1, manifests(HEALTHY, replicas=2))
+    assert first.url
+    stop, answers = threading.Event(), []
+
+    def client() -> None:
+        while not stop.is_set():
+            try:
+                answers.append(urllib.request.urlopen(first.url or "", timeout=5).status)
+            except OSError as error:
+                answers.append(repr(error))
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        assert place.deliver(2, manifests(HEALTHY, replicas=2)).outcome is Outcome.DEPLOYED
+        assert place.deliver(3, manifests(CRASHING, replicas=2), timeout=90).outcome is Outcome.ROLLED_BACK
+    finally:
+        stop.set()
+        thread.join()
+    assert len(answers) > 100 and set(answers) == {200}
