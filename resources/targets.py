@@ -4,8 +4,8 @@ Deliberately absent: deciding on a rollback (the caller's), and the targets them
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 

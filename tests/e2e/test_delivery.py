@@ -11,7 +11,16 @@ from infraaudit_assets.domain.deployments import Outcome
 from infraaudit_assets.domain.errors import ClusterUnavailableError, RejectedByClusterError
 from resources.cluster import KubernetesTarget, connect
 from tests.e2e.clusters import (
-    CRASHING, HEALTHY, NEVER_READY, SHAS, Place, eventually, kubectl, manifests, place, release,
+    CRASHING,
+    HEALTHY,
+    NEVER_READY,
+    SHAS,
+    Place,
+    eventually,
+    kubectl,
+    manifests,
+    place,
+    release,
 )  # fmt: skip
 
 pytestmark = pytest.mark.e2e
