@@ -65,7 +65,7 @@ def _require_a_choice(workloads: Sequence[Document], container: str | None) -> N
 
 
 def _chosen(spec: Mapping[str, object], container: str | None) -> list[Document]:
-    containers = [found for found in containers_of({"containers": spec.get("containers")})]
+    containers = containers_of({"containers": spec.get("containers")})
     return [found for found in containers if found.get("name") == container] if container else containers[:1]
 
 
