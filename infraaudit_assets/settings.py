@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
+    webhook_secrets: dict[str, list[SecretStr]] = Field(
+        default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
+    )
+    service_tokens: list[SecretStr] = Field(
+        default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"
+    )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")

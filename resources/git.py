@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
+from resources.tree_archive import extract
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SAFE = (
@@ -198,7 +198,7 @@ class Mirror:
                             f"Commit {sha[:12]} cannot be checked out: {excerpt(child.stderr.read().decode('utf-8', 'replace'))}"
                         )
                 archive.seek(0)
-                _extract(archive, folder)
+                extract(archive, folder)
             yield folder
         except OSError as error:
             raise RepositoryError(
@@ -289,14 +289,3 @@ def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:
     target.write_bytes(content)
     if entry.mode == "100755":
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-
-
-def _extract(archive: object, folder: Path) -> None:
-    def within(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo | None:
-        try:
-            return tarfile.data_filter(member, destination)
-        except tarfile.FilterError:
-            return None
-
-    with tarfile.open(fileobj=archive) as tar:  # type: ignore[call-overload]
-        tar.extractall(folder, filter=within)

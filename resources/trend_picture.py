@@ -38,7 +38,7 @@ def draw_trend(points: Sequence[TrendPoint], title: str) -> bytes:
     ]
     scale = alt.Scale(domain=[s.value for s in _COLORS], range=list(_COLORS.values()))
     chart = (
-        alt.Chart(alt.Data(values=rows), title=title, width=520, height=200)
+        alt.Chart(alt.InlineData(values=rows), title=title, width=520, height=200)
         .mark_bar()
         .encode(
             x=alt.X(

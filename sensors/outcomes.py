@@ -1,5 +1,6 @@
 """Tell people that a run failed: written to the outbox first, then delivered, so that no notice is lost."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -32,9 +33,7 @@ def build_failure_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
     return failed_runs
 
 
-def deliver_due(
-    past: History, notifier: NotifierResource, projects: dict[str, Project], log: dg.DagsterLogManager
-) -> None:
+def deliver_due(past: History, notifier: NotifierResource, projects: dict[str, Project], log: logging.Logger) -> None:
     """Send what is in the outbox; what cannot be sent stays there, with the reason."""
     for notice in past.due_notices():
         log.warning("%s\n%s", notice.title, notice.body)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -130,7 +131,7 @@ def _record_skip(project: Project, current: Stage, reason: str) -> None:
     )
 
 
-def _metadata(done: Deployment) -> dict[str, object]:
+def _metadata(done: Deployment) -> dict[str, Any]:
     return {
         "outcome": done.outcome.value,
         "target": done.target,

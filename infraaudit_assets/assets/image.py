@@ -1,6 +1,7 @@
 """The `docker_image` asset: the commit's docker/Dockerfile, built."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -61,7 +62,7 @@ def _build(project: Project, current: Stage, git: GitResource, docker: DockerRes
     )
 
 
-def _metadata(image: Image) -> dict[str, object]:
+def _metadata(image: Image) -> dict[str, Any]:
     return {
         "reference": image.reference,
         "image_id": image.image_id,

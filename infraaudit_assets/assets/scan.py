@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -79,7 +80,7 @@ def _digest(scan: Scan) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32]
 
 
-def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, object]:
+def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
     counts = Counter(finding.severity for finding in scan.findings if finding.status == "open")
     return {
         "status": scan.status.value,
@@ -105,6 +106,6 @@ def _findings(findings: tuple) -> dg.MetadataValue:
     return table(["severity", "check", "what", "where", "resource"], rows)
 
 
-def _unreadable(scan: Scan) -> dict[str, object]:
+def _unreadable(scan: Scan) -> dict[str, Any]:
     rows = [(part.framework, file.path, file.reason) for part in scan.frameworks for file in part.unreadable]
     return {"unreadable": table(["framework", "file", "why"], rows)} if rows else {}

@@ -1,6 +1,7 @@
 """The `test_results` asset: pytest of the commit's tests, inside its own image."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -49,7 +50,7 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     return test_results
 
 
-def _metadata(run: TestRun) -> dict[str, object]:
+def _metadata(run: TestRun) -> dict[str, Any]:
     failures = [case for case in run.cases if case.outcome in ("failed", "error")]
     slowest = sorted(run.cases, key=lambda case: -case.seconds)[:5]
     return {

@@ -60,7 +60,9 @@ def _start_afresh(home: Path) -> None:
         raise ConfigurationError("The demo needs the examples folder; run it from a clone of InfraAudit (make demo).")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    subprocess.run([sys.executable, str(make_history), str(home / "repository.git")], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, str(make_history), str(home / "repository.git")], check=True, stdout=subprocess.DEVNULL
+    )
     projects = home / "projects.yaml"
     entry = {"name": _PROJECT, "url": str(home / "repository.git"), "default": True, "first_commits": 0}
     projects.write_text(json.dumps({"projects": [entry]}, indent=2))
@@ -80,7 +82,13 @@ def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> 
     mirror = mirror_of(project)
     mirror.fetch()
     shas = mirror.first_parents(mirror.branches()[project.deploy_branch])
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     runs: dict[str, str] = {}
     with dagster_instance(current) as instance, Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=len(shas))

@@ -35,7 +35,9 @@ def list_projects(as_json: Annotated[bool, typer.Option("--json", help="Print JS
     """Show every project."""
     projects = read_projects(settings().projects)
     if as_json:
-        rows = [{"name": p.name, "url": p.url, "branches": p.branches, "deploy_branch": p.deploy_branch} for p in projects]
+        rows = [
+            {"name": p.name, "url": p.url, "branches": p.branches, "deploy_branch": p.deploy_branch} for p in projects
+        ]
         print(json.dumps(rows, indent=2))
         return
     table = Table("name", "repository", "branches", "deployed from", "to")
@@ -70,4 +72,6 @@ def add(
 ) -> None:
     """Add a repository to the projects file; what is in the file stays as it is."""
     project = add_project(settings().projects, name, url, branch)
-    print(f"Added {project.name} ({project.url}) to {settings().projects}. Next: infraaudit run --project {name} --commit {branch}")
+    print(
+        f"Added {project.name} ({project.url}) to {settings().projects}. Next: infraaudit run --project {name} --commit {branch}"
+    )

@@ -29,7 +29,11 @@ def run(
         finished = run_commit(instance, found, sha)
     (row,) = overview(open_history(settings().history_url), mirror, found.name, found.environment.name, [sha])
     if as_json:
-        print(json.dumps(commit_row(row, finished.run_id) | {"succeeded": finished.succeeded, "reasons": row.reasons}, indent=2))
+        print(
+            json.dumps(
+                commit_row(row, finished.run_id) | {"succeeded": finished.succeeded, "reasons": row.reasons}, indent=2
+            )
+        )
     else:
         Console().print(summary_table([row]))
         for stage, reason in row.reasons.items():

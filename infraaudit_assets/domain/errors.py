@@ -96,6 +96,16 @@ class MonitoringError(InfraAuditError):
     retryable = True
 
 
+class DagsterUnavailableError(InfraAuditError):
+    """The Dagster webserver does not answer, or refused; what was asked of it waits."""
+
+    retryable = True
+
+
+class MalformedPushError(InfraAuditError):
+    """A webhook's payload is not what its forge sends; the message names the field."""
+
+
 class HistoryError(InfraAuditError):
     """The history database cannot be read or written."""
 

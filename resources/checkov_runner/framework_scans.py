@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.checkov_report import FrameworkReport, read_reports
+from infraaudit_assets.domain.checkov_report import FrameworkReport, read_reports, with_ordinals
 from infraaudit_assets.domain.commits import TreeEntry
 from infraaudit_assets.domain.errors import ScanError, excerpt
-from infraaudit_assets.domain.findings import FrameworkScan, ScanStatus, UnreadableFile
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, ScanStatus, UnreadableFile
 from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
 from resources.checkov_runner.fallback import Search
+from resources.checkov_runner.file_memo import FRAMEWORK, FileMemo
 from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.parent import Parent
+from resources.checkov_runner.parent import Answer, Parent
 from resources.checkov_runner.tree import Facts, link_files
 from resources.git import Mirror
 
@@ -31,6 +32,12 @@ class Job:
     files: tuple[TreeEntry, ...]
     left_out: tuple[UnreadableFile, ...]
     arguments: list[str]
+    memo: FileMemo | None = None
+    """What is known of single files; None where nothing may be reused."""
+
+    @property
+    def arguments_key(self) -> tuple[str, ...]:
+        return tuple(self.arguments)
 
 
 @dataclass(slots=True)
@@ -48,17 +55,19 @@ def scan_frameworks(
     job: Job, mirror: Mirror, work: Path, parent: Parent, facts: Facts, limits: ScanLimits, secret_key: bytes
 ) -> dict[str, FrameworkScan]:
     """The result of every framework of the job, by name; those with nothing to read need no Checkov."""
-    asked = [name for name in job.frameworks if job.reads[name]]
     scanner = _Scanner(job, work, parent, limits, secret_key)
+    asked = [name for name in job.frameworks if scanner.wanted(name)]
     broken: dict[str, str] = {}
     told: dict[str, _Told] = {}
     if asked:
-        wanted = {entry.path: entry for name in asked for entry in job.reads[name]}
+        wanted = {entry.path: entry for name in asked for entry in scanner.wanted(name)}
         mirror.export(wanted.values(), work / "tree")
         broken = scanner.inspect(sorted(wanted))
         told = scanner.scan(asked)
+        if job.memo is not None and FRAMEWORK in asked:
+            scanner.remember(job.memo, told[FRAMEWORK])
     return {
-        name: _result(name, job, told.get(name) or _Told(FrameworkReport(name, ())), broken, scanner.refused, facts)
+        name: _result(name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, facts)
         for name in job.frameworks
     }
 
@@ -68,8 +77,34 @@ class _Scanner:
         self._job, self._work, self._parent = job, work, parent
         self._limits, self._secret_key = limits, secret_key
         self._tree = work / "tree"
+        # A hostile commit may make every attempt run into its limit; all attempts together have one of their own.
+        self._deadline = time.monotonic() + 2 * limits.seconds
         self.refused: dict[str, str] = {}
         """Files taken out of the tree before the scan, with the reason."""
+
+        self._only = job.memo.missing(job.arguments_key, job.reads.get(FRAMEWORK, ())) if job.memo else None
+
+    def wanted(self, framework: str) -> Sequence[TreeEntry]:
+        """The files that a framework has to be run for."""
+        return self._job.reads[framework] if framework != FRAMEWORK or self._only is None else self._only
+
+    def untold(self, framework: str) -> _Told:
+        """The result of a framework that needs no run: nothing to read, or all of it known."""
+        known: Sequence[Finding] = ()
+        if framework == FRAMEWORK and self._job.memo is not None:
+            known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
+        return _Told(FrameworkReport(framework, with_ordinals(known)))
+
+    def remember(self, memo: FileMemo, told: _Told) -> None:
+        """Add what is known of the files that did not have to be read, and keep what was found in the others."""
+        if told.error or told.culprits or self._only is None:
+            return
+        read = [entry for entry in self._only if entry.path not in self.refused]
+        fresh = {entry.path for entry in self._only}
+        rest = [entry for entry in self._job.reads[FRAMEWORK] if entry.path not in fresh]
+        known = memo.recall(self._job.arguments_key, rest)
+        memo.learn(self._job.arguments_key, read, told.report.findings)
+        told.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *told.report.findings]))
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
         """Take out what would be dangerous to parse; returns what is no YAML at all."""
@@ -94,12 +129,12 @@ class _Scanner:
         return {name: self._without_culprits(name, result) if result.error else result for name, result in told.items()}
 
     def _without_culprits(self, framework: str, failed: _Told) -> _Told:
-        paths = [entry.path for entry in self._job.reads[framework] if entry.path not in self.refused]
+        paths = [entry.path for entry in self.wanted(framework) if entry.path not in self.refused]
         search = Search(
             self._tree, self._work, lambda tree, s: self._ask([framework], tree, s)[framework].error, self._limits
         )
         culprits = search.culprits(paths)
-        if not culprits:
+        if not culprits or len(culprits) == len(paths):
             return failed
         rest = self._work / f"rest-{framework}"
         rest.mkdir()
@@ -111,8 +146,10 @@ class _Scanner:
 
     def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, _Told]:
         started = time.monotonic()
-        words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments}
-        answer = self._parent.ask("scan", tree, self._work, seconds, **words)
+        only = {FRAMEWORK: [entry.path for entry in self._only]} if self._only is not None else {}
+        words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments, "only": only}
+        wall = min(seconds or self._limits.seconds, self._deadline - started)
+        answer = self._parent.ask("scan", tree, self._work, wall, **words) if wall > 0 else Answer("time")
         if answer.outcome != "done":
             spent = (time.monotonic() - started) / len(frameworks)
             return {name: _Told(FrameworkReport(name, ()), error=answer.reason, seconds=spent) for name in frameworks}

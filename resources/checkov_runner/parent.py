@@ -44,14 +44,20 @@ class Answer:
 class Parent:
     """One primed Checkov process. Not for use by several threads at once."""
 
-    def __init__(self, scratch: Path, limits: ScanLimits) -> None:
-        self._scratch, self._limits = scratch, limits
+    def __init__(self, scratch: Path, limits: ScanLimits, grammars: Path) -> None:
+        """``grammars`` is a private folder that stays: building the parsers' tables anew takes ten seconds."""
+        self._scratch, self._limits, self._grammars = scratch, limits, grammars
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self.is_offline = False
         self.cpu = 0.0
         """CPU seconds that the children used so far."""
         self.peak_memory = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The running parent, where there is one."""
+        return self._process.pid if self._process else None
 
     def close(self) -> None:
         """End the parent and whatever it runs."""
@@ -109,11 +115,12 @@ class Parent:
         self._stack = ExitStack()
         temporary = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
         log = Path(temporary) / "log"
+        self._grammars.mkdir(mode=0o700, parents=True, exist_ok=True)
         child = self._stack.enter_context(
             process.spawned(
                 [sys.executable, "-P", "-s", "-m", "resources.checkov_runner.server"],
                 cwd=Path(temporary),
-                env=environment(Path(temporary), log),
+                env=environment(Path(temporary), self._grammars, log),
                 stdin=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
@@ -141,13 +148,14 @@ class Parent:
         return answer
 
 
-def environment(temporary: Path, log: Path) -> dict[str, str]:
+def environment(home: Path, grammars: Path, log: Path) -> dict[str, str]:
     """All that the parent and its children get to know of ours: no token, no key, no switch of Checkov's."""
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).parents[2]),
-        "HOME": str(temporary),
-        "TMPDIR": str(temporary),
+        "HOME": str(home),
+        # Lark keeps pickled tables in here; only the primed parent, which never reads a tree, writes them.
+        "TMPDIR": str(grammars),
         "LANG": "C.UTF-8",
         "LOG_LEVEL": "ERROR",
         "PYTHONHASHSEED": "0",

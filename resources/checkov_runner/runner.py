@@ -20,6 +20,7 @@ from infraaudit_assets.domain.commits import TreeEntry
 from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_assets.domain.scan_key import readable, scan_key
 from resources.checkov_runner.config_file import parse_config_file
+from resources.checkov_runner.file_memo import FileMemo
 from resources.checkov_runner.framework_scans import Job, scan_frameworks
 from resources.checkov_runner.limits import ScanLimits
 from resources.checkov_runner.parent import Parent
@@ -50,7 +51,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
-        self.parent = Parent(self._scratch, limits)
+        self._memo = None if reuse is no_reuse else FileMemo()
+        self.parent = Parent(self._scratch, limits, scratch.resolve() / "grammars")
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +108,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             files=selection.files,
             left_out=selection.left_out,
             arguments=_arguments(config),
+            memo=self._memo,
         )
         fresh = scan_frameworks(job, mirror, work, self.parent, self._facts, self._limits, self._secret_key)
         return [known[name] or fresh[name] for name in config.frameworks]

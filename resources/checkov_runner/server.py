@@ -40,18 +40,18 @@ def main() -> None:
 def serve(request: dict[str, Any]) -> dict[str, Any]:
     """Fork a child for a request, wait for its end, and tell how it ended."""
     started = time.monotonic()
-    errors = tempfile.TemporaryFile(dir=request["scratch"])
-    pid = os.fork()
-    if pid == 0:
-        _run_child(request, errors.fileno())
-    status, rusage = _wait(pid, request["seconds"])
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    size = errors.seek(0, os.SEEK_END)
-    errors.seek(max(0, size - 4000))
+    with tempfile.TemporaryFile(dir=request["scratch"]) as errors:
+        pid = os.fork()
+        if pid == 0:
+            _run_child(request, errors.fileno())
+        status, rusage = _wait(pid, request["seconds"])
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
+        words = errors.read().decode("utf-8", "replace")
     return {
         "outcome": _outcome(status),
-        "words": errors.read().decode("utf-8", "replace"),
+        "words": words,
         "seconds": time.monotonic() - started,
         "cpu": rusage.ru_utime + rusage.ru_stime if rusage else 0.0,
         "memory": rusage.ru_maxrss * 1024 if rusage else 0,

@@ -136,11 +136,10 @@ def _pods(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
     from kubernetes import client
 
     with translated("listing pods"):
-        return (
-            client.CoreV1Api(cluster.client)
-            .list_namespaced_pod(namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS)
-            .items
-        )  # type: ignore[no-any-return]
+        listed = client.CoreV1Api(cluster.client).list_namespaced_pod(
+            namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
+        )
+    return list(listed.items)
 
 
 def _selector(workload: Any) -> str:

@@ -32,7 +32,8 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _commit_key() -> tuple[sa.Column, sa.Column]:
@@ -163,6 +164,41 @@ scan_parts = sa.Table(
     sa.Column("reused", sa.Boolean, nullable=False),
 )
 
+line_commits = sa.Table(
+    "line_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("followed", sa.Boolean, nullable=False),
+    sa.Index("ix_line_commits_project_sha", "project", "sha"),
+    sa.Index("ix_line_commits_project_branch_followed", "project", "branch", "followed", "position"),
+)
+"""The first-parent history of a branch; ``followed`` where the spans hold what the commit's scan says."""
+
+spans = sa.Table(
+    "spans",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("start_position", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String(32), primary_key=True),
+    sa.Column("life", sa.String(32), nullable=False),
+    sa.Column("introduced_position", sa.Integer, nullable=False),
+    sa.Column("opened_position", sa.Integer, nullable=False),
+    sa.Column("started_as", sa.String(16), nullable=False),
+    sa.Column("start_cause", sa.String(16), nullable=False),
+    sa.Column("end_position", sa.Integer),
+    sa.Column("ended_as", sa.String(16)),
+    sa.Column("end_cause", sa.String(16)),
+    *(column._copy() for column in findings.columns if column.name not in ("scan_key", "fingerprint")),
+    sa.Index("ix_spans_project_branch_end_position", "project", "branch", "end_position", "start_position"),
+    sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
+    sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
+)
+"""The lives of findings along a branch; see domain/lifecycle.py. Derived: it can be made again from the scans."""
+
 deployments = sa.Table(
     "deployments",
     metadata,
@@ -193,6 +229,23 @@ stages = sa.Table(
     sa.Column("started_at", UTCDateTime, nullable=False),
     sa.Column("finished_at", UTCDateTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_stages_finished_at", "finished_at"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("forge", sa.String(16), nullable=False),
+    sa.Column("branch", sa.Text, nullable=False),
+    sa.Column("before", sa.String(64), nullable=False),
+    sa.Column("after", sa.String(64), nullable=False),
+    sa.Column("received_at", UTCDateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("done_at", UTCDateTime),
 )
 
 notices = sa.Table(

@@ -174,7 +174,7 @@ class History:
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
         run_id: str, reason: str = "",
     ) -> None:  # fmt: skip
-        row = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        row: dict[str, Any] = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
         row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
         self._write((schema.stages, [row]))
 

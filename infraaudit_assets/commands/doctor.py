@@ -1,0 +1,58 @@
+"""`infraaudit doctor`: what this machine has for the pipeline."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.settings import settings
+from resources.doctor import Part, examine
+from resources.project_file import read_projects
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show every outside part: found or not, which version, and what is lost without it.
+
+    Exits with 1 where a part is missing that nothing works without.
+    """
+    current = settings()
+    parts = examine(
+        engine=current.engine,
+        kubeconfig=current.kubeconfig,
+        target=current.target,
+        registries=_registries(),
+        prometheus_url=current.prometheus_url,
+        grafana_url=current.grafana_url,
+        database_url=current.history_url,
+    )
+    if as_json:
+        print(json.dumps([asdict(part) for part in parts], indent=2))
+    else:
+        Console().print(_table(parts))
+    raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
+
+
+def _registries() -> list[str]:
+    try:
+        return [project.registry for project in read_projects(settings().projects) if project.registry]
+    except ConfigurationError:
+        # `infraaudit projects check` tells what is wrong with the file; the doctor looks at the rest.
+        return []
+
+
+def _table(parts: list[Part]) -> Table:
+    table = Table("part", "found")
+    for heading in ("version", "where, or why not", "lost without it"):
+        table.add_column(heading, overflow="fold")
+    for part in parts:
+        mark = Text("yes", style="green") if part.found else Text("no", style="red" if part.needed else "yellow")
+        table.add_row(part.name, mark, Text(part.version), Text(part.detail), Text("" if part.found else part.lost))
+    return table

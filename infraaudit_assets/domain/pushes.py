@@ -1,0 +1,150 @@
+"""What a forge says of a push, and whether the forge really said it.
+
+GitHub, Gitea and Forgejo, GitLab, Bitbucket, and a plain ``{"ref", "after"}`` for anything else. The payload is
+outside input: everything is checked for its type and shape, and nothing of it is a path, a URL or an option.
+Deliberately absent: reading requests, storing deliveries.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infraaudit_assets.domain.errors import MalformedPushError
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
+_DELIVERY_HEADERS = {
+    "github": "x-github-delivery",
+    "gitea": "x-gitea-delivery",
+    "gitlab": "x-gitlab-event-uuid",
+    "bitbucket": "x-request-uuid",
+    "plain": "x-infraaudit-delivery",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One branch that moved."""
+
+    branch: str
+    before: str
+    """What the branch was at; empty where the forge did not say or the branch is new."""
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAPush:
+    """A well-formed event that moves no branch."""
+
+    reason: str
+
+
+def forge_of(headers: Mapping[str, str]) -> str:
+    """Which forge sent a request, by its headers (lower case). Gitea sends GitHub's headers too."""
+    if "x-gitea-event" in headers or "x-forgejo-event" in headers:
+        return "gitea"
+    if "x-github-event" in headers:
+        return "github"
+    if "x-gitlab-event" in headers:
+        return "gitlab"
+    return "bitbucket" if "x-event-key" in headers else "plain"
+
+
+def is_authentic(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bool:
+    """Whether one of the project's secrets signed the body (GitLab: was sent with it)."""
+    if forge == "gitlab":
+        given = headers.get("x-gitlab-token", "").encode("utf-8", "surrogateescape")
+        # Every secret is compared, so that the time does not tell which one matched.
+        return sum(hmac.compare_digest(given, secret.encode()) for secret in secrets) > 0
+    name = {
+        "github": "x-hub-signature-256",
+        "gitea": "x-gitea-signature",
+        "bitbucket": "x-hub-signature",
+        "plain": "x-infraaudit-signature",
+    }[forge]
+    signature = headers.get(name, "") or (headers.get("x-hub-signature-256", "") if forge == "gitea" else "")
+    given = signature.removeprefix("sha256=").encode("utf-8", "surrogateescape")
+    return sum(hmac.compare_digest(given, sign(body, secret).encode()) for secret in secrets) > 0
+
+
+def sign(body: bytes, secret: str) -> str:
+    """The hexadecimal HMAC-SHA256 of a body."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def delivery_id(project: str, forge: str, headers: Mapping[str, str], body: bytes) -> str:
+    """What makes a delivery and its redelivery the same: the forge's id, else the body itself."""
+    given = headers.get(_DELIVERY_HEADERS[forge], "") or hashlib.sha256(body).hexdigest()
+    return hashlib.sha256("\0".join((project, forge, given)).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+
+
+def parse_pushes(forge: str, headers: Mapping[str, str], payload: Any) -> Sequence[Push] | NotAPush:
+    """The branches that an event moved. Raises MalformedPushError."""
+    if not isinstance(payload, dict):
+        raise MalformedPushError("the body is no JSON object")
+    event = headers.get(
+        {
+            "github": "x-github-event",
+            "gitea": "x-gitea-event",
+            "gitlab": "x-gitlab-event",
+            "bitbucket": "x-event-key",
+        }.get(forge, ""),
+        "push",
+    )
+    if forge == "gitea" and "x-gitea-event" not in headers:
+        event = headers.get("x-forgejo-event", "")
+    if event not in ("push", "Push Hook", "repo:push"):
+        return NotAPush("ping" if event == "ping" else f"the event {event[:40]!r} is no push")
+    if forge == "bitbucket":
+        return _bitbucket(payload)
+    return _one(_text(payload, "ref"), payload.get("before") or "", _text(payload, "after"))
+
+
+def _bitbucket(payload: Mapping[str, Any]) -> Sequence[Push] | NotAPush:
+    push = payload.get("push")
+    changes = push.get("changes") if isinstance(push, dict) else None
+    if not isinstance(changes, list) or len(changes) > 100 or not all(isinstance(c, dict) for c in changes):
+        raise MalformedPushError("push.changes is no list of at most 100 objects")
+    pushes: list[Push] = []
+    for change in changes:
+        new, old = change.get("new"), change.get("old")
+        if not isinstance(new, dict) or new.get("type") != "branch":
+            continue
+        found = _one(f"refs/heads/{_text(new, 'name')}", _hash(old) if old else "", _hash(new))
+        pushes += [] if isinstance(found, NotAPush) else found
+    return pushes or NotAPush("no branch was moved")
+
+
+def _hash(side: Any) -> str:
+    target = side.get("target") if isinstance(side, dict) else None
+    return _text(target, "hash") if isinstance(target, dict) else ""
+
+
+def _one(ref: str, before: Any, after: str) -> Sequence[Push] | NotAPush:
+    if ref.startswith("refs/tags/"):
+        return NotAPush("a tag, not a branch")
+    branch = ref.removeprefix("refs/heads/")
+    if (
+        not _BRANCH.fullmatch(branch)
+        or ".." in branch
+        or branch.startswith("/")
+        or branch.endswith(("/", ".lock", "."))
+    ):
+        raise MalformedPushError("ref is no branch name that Git allows")
+    if not _SHA.fullmatch(after):
+        raise MalformedPushError("after is no full SHA")
+    if not after.strip("0"):
+        return NotAPush("the branch was deleted")
+    if not isinstance(before, str) or (before and not _SHA.fullmatch(before)):
+        raise MalformedPushError("before is no full SHA")
+    return [Push(branch, before if before.strip("0") else "", after)]
+
+
+def _text(payload: Mapping[str, Any], key: str) -> str:
+    value = payload.get(key)
+    if not isinstance(value, str) or len(value) > 1000:
+        raise MalformedPushError(f"{key} is no text")
+    return value

@@ -1,0 +1,89 @@
+"""Start runs through the Dagster webserver's GraphQL, as a sensor would: once for each run key.
+
+Deliberately absent: which commits to run, and Dagster itself (this is an HTTP client).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infraaudit_assets.domain.errors import DagsterUnavailableError, excerpt
+
+_SECONDS = 20
+_REPOSITORIES = "{repositoriesOrError{... on RepositoryConnection{nodes{name location{name} jobs{name}}}}}"
+_RUNS = "query($f:RunsFilter!){runsOrError(filter:$f,limit:1){__typename ... on Runs{results{runId status startTime}}}}"
+_ADD = """mutation($r:RepositorySelector!,$d:String!,$k:String!){
+  addDynamicPartition(repositorySelector:$r,partitionsDefName:$d,partitionKey:$k){__typename
+    ... on PythonError{message} ... on UnauthorizedError{message}}}"""
+_LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typename
+  ... on LaunchRunSuccess{run{runId}} ... on PythonError{message} ... on UnauthorizedError{message}
+  ... on PipelineNotFoundError{message} ... on RunConflict{message}
+  ... on RunConfigValidationInvalid{errors{message}}}}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run of a run key."""
+
+    run_id: str
+    status: str
+
+
+class DagsterApi:
+    """One Dagster webserver."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def find_run(self, run_key: str) -> Started | None:
+        """The newest run that was started for a run key, by whomever."""
+        tags = [{"key": "dagster/run_key", "value": run_key}]
+        found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
+        return Started(found[0]["runId"], found[0]["status"]) if found else None
+
+    def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Mapping[str, str]) -> Started:
+        """Add a partition and start the job for it, unless a run of this run key is there."""
+        known = self.find_run(run_key)
+        if known is not None:
+            return known
+        location, repository = self._place_of(job)
+        selector = {"repositoryLocationName": location, "repositoryName": repository}
+        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": partition})["addDynamicPartition"]
+        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+        all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
+        execution = {
+            "selector": selector | {"jobName": job},
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in all_tags.items()]},
+        }
+        launched = self._ask(_LAUNCH, {"p": execution})["launchRun"]
+        self._expect(launched, "LaunchRunSuccess")
+        return Started(launched["run"]["runId"], "QUEUED")
+
+    def _place_of(self, job: str) -> tuple[str, str]:
+        nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
+        for node in nodes:
+            if any(found["name"] == job for found in node["jobs"]):
+                return node["location"]["name"], node["name"]
+        raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
+
+    def _expect(self, answer: Mapping[str, Any], *names: str) -> None:
+        if answer["__typename"] not in names:
+            said = answer.get("message") or answer.get("errors") or ""
+            raise DagsterUnavailableError(
+                f"Dagster at {self.url} refused: {answer['__typename']} {excerpt(str(said), 300)}"
+            )
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        import httpx
+
+        try:
+            answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=_SECONDS)
+            body = answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise DagsterUnavailableError(
+                f"Dagster at {self.url} does not answer: {excerpt(str(error), 200)}"
+            ) from error
+        if body.get("errors"):
+            raise DagsterUnavailableError(f"Dagster at {self.url} refused: {excerpt(str(body['errors']), 300)}")
+        return dict(body["data"])

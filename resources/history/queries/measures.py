@@ -1,0 +1,147 @@
+"""What the exporter reads at scrape time: the newest values, and totals that never go down.
+
+Totals over stages are kept running between scrapes, because a history of 50,000 runs is too long to add up for each.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.metrics import STAGE_BUCKETS
+from resources.history import schema
+from resources.history.queries.places import rows_of
+from resources.history.store import History
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class StageTotal:
+    """Durations of one stage and outcome, as a histogram."""
+
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(STAGE_BUCKETS) + 1))
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.seconds += seconds
+        place = next((n for n, bound in enumerate(STAGE_BUCKETS) if seconds <= bound), len(STAGE_BUCKETS))
+        self.buckets[place] += 1
+
+
+class RunningTotals:
+    """Totals over stages and finding changes; reads only what is new since the last reading."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._seen_until = _START
+        self._seen_at_end: set[tuple[str, ...]] = set()
+        self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
+        self._runs: dict[tuple[str, str], str] = {}
+        self._changes: dict[tuple[str, str, str], tuple[int, int]] = {}
+
+    def read_stages(self) -> None:
+        """Take in the stages that ended since the last reading."""
+        table = schema.stages
+        newer = sa.select(table).where(table.c.finished_at >= self._seen_until).order_by(table.c.finished_at)
+        for row in rows_of(self._history, newer):
+            key = (row["project"], row["sha"], row["stage"], row["run_id"])
+            if row["finished_at"] > self._seen_until:
+                self._seen_until, self._seen_at_end = row["finished_at"], set()
+            elif key in self._seen_at_end:
+                continue
+            self._seen_at_end.add(key)
+            seconds = (row["finished_at"] - row["started_at"]).total_seconds()
+            self.stages[row["project"], row["stage"], row["outcome"]].add(max(0.0, seconds))
+            run = (row["project"], row["run_id"])
+            if self._runs.get(run) != "failed":
+                self._runs[run] = "failed" if row["outcome"] == "failed" else "succeeded"
+
+    def runs(self) -> Mapping[tuple[str, str], int]:
+        """Runs by project and outcome."""
+        counts: dict[tuple[str, str], int] = defaultdict(int)
+        for (project, _), outcome in self._runs.items():
+            counts[project, outcome] += 1
+        return counts
+
+    def finding_changes(self) -> Mapping[str, tuple[int, int]]:
+        """Findings introduced and fixed, by project, over every commit whose first parent was scanned completely.
+
+        A renamed file counts as both here; the commit's own record, which knows Git's renames, does not.
+        """
+        totals: dict[str, tuple[int, int]] = {}
+        for row in self._changed_parts():
+            before, after = row["before"] or "", row["after"] or ""
+            key = (row["project"], before, after)
+            if key not in self._changes:
+                self._changes[key] = (self._only_in(after, before), self._only_in(before, after))
+            introduced, fixed = self._changes[key]
+            earlier = totals.get(row["project"], (0, 0))
+            totals[row["project"]] = (earlier[0] + introduced * row["times"], earlier[1] + fixed * row["times"])
+        return totals
+
+    def _changed_parts(self) -> Iterable[sa.RowMapping]:
+        new, old = schema.scan_parts.alias("new"), schema.scan_parts.alias("old")
+        commits, scans, parents = schema.commits, schema.scans, schema.scans.alias("parents")
+        same = (old.c.project == new.c.project) & (old.c.sha == commits.c.first_parent)
+        changed = (
+            sa.select(new.c.project, old.c.scan_key.label("before"), new.c.scan_key.label("after"), sa.func.count().label("times"))
+            .join(commits, (commits.c.project == new.c.project) & (commits.c.sha == new.c.sha))
+            .join(scans, (scans.c.project == new.c.project) & (scans.c.sha == new.c.sha) & (scans.c.status == "complete"))
+            .join(
+                parents,
+                (parents.c.project == new.c.project)
+                & (parents.c.sha == commits.c.first_parent)
+                & (parents.c.status == "complete"),
+            )
+            .outerjoin(old, same & (old.c.framework == new.c.framework))
+            .where(sa.or_(old.c.scan_key.is_(None), old.c.scan_key != new.c.scan_key))
+            .group_by(new.c.project, old.c.scan_key, new.c.scan_key)
+        )  # fmt: skip
+        return rows_of(self._history, changed)
+
+    def _only_in(self, wanted: str, other: str) -> int:
+        table = schema.findings
+        elsewhere = sa.select(table.c.fingerprint).where(table.c.scan_key == other, table.c.status == "open")
+        query = sa.select(sa.func.count().label("number")).where(
+            table.c.scan_key == wanted, table.c.status == "open", table.c.fingerprint.not_in(elsewhere)
+        )
+        return int(rows_of(self._history, query)[0]["number"])
+
+
+def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | None:
+    """The row of the project's newest commit that has one in a table keyed by commit."""
+    commits = schema.commits
+    query = (
+        sa.select(table)
+        .join(commits, (commits.c.project == table.c.project) & (commits.c.sha == table.c.sha))
+        .where(commits.c.project == project)
+        .order_by(commits.c.committed_at.desc(), commits.c.recorded_at.desc())
+        .limit(1)
+    )
+    return next(iter(rows_of(history, query)), None)
+
+
+def findings_of(history: History, project: str, sha: str) -> dict[tuple[str, str, str], int]:
+    """Findings of a commit by framework, severity and status."""
+    parts, findings = schema.scan_parts, schema.findings
+    keys = (findings.c.framework, findings.c.severity, findings.c.status)
+    query = (
+        sa.select(*keys, sa.func.count().label("number"))
+        .join(parts, parts.c.scan_key == findings.c.scan_key)
+        .where(parts.c.project == project, parts.c.sha == sha)
+        .group_by(*keys)
+    )
+    return {(r["framework"], r["severity"], r["status"]): r["number"] for r in rows_of(history, query)}
+
+
+def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> dict[tuple[str, ...], int]:
+    """How many rows a table has for each combination of columns."""
+    keys = [table.c[name] for name in names]
+    query = sa.select(*keys, sa.func.count().label("number")).group_by(*keys)
+    for name, value in wanted.items():
+        query = query.where(table.c[name] == value)
+    return {tuple(row[name] for name in names): row["number"] for row in rows_of(history, query)}

@@ -1,0 +1,75 @@
+"""Projects and the environments they were deployed to, with every deployment and what it brought."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.dora import Dora, measure
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.store import History
+
+_BROUGHT_LIMIT = 5000
+
+
+def rows_of(history: History, query: sa.Select) -> Sequence[sa.RowMapping]:
+    """The rows of one read."""
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(query).mappings().all()
+
+
+def project_names(history: History) -> list[str]:
+    """Every project that has a commit or was recorded."""
+    known = sa.union(sa.select(schema.projects.c.name), sa.select(schema.commits.c.project).distinct())
+    return sorted(row["name"] for row in rows_of(history, known))  # type: ignore[arg-type]
+
+
+def environments(history: History) -> list[tuple[str, str]]:
+    """Every project and environment that a deployment was recorded for."""
+    table = schema.deployments
+    pairs = rows_of(history, sa.select(table.c.project, table.c.environment).distinct())
+    return sorted((row["project"], row["environment"]) for row in pairs)
+
+
+def deployments(history: History, project: str, environment: str | None = None, limit: int = 0) -> list[Deployment]:
+    """Deployments, newest first; without the manifests, which are large."""
+    table = schema.deployments
+    columns = [
+        column for column in table.c if column.name in Deployment.__dataclass_fields__ and column.name != "manifests"
+    ]
+    query = sa.select(*columns).where(table.c.project == project).order_by(table.c.id.desc())
+    query = query.where(table.c.environment == environment) if environment else query
+    rows = rows_of(history, query.limit(limit) if limit else query)
+    return [Deployment(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
+
+
+def dora(history: History, project: str, environment: str, now: datetime, days: float = 30) -> Dora:
+    """The DORA measures of a project and environment."""
+    tried = deployments(history, project, environment)
+    table = schema.commits
+    rows = rows_of(
+        history, sa.select(table.c.sha, table.c.first_parent, table.c.committed_at).where(table.c.project == project)
+    )
+    commits = {row["sha"]: (row["first_parent"], row["committed_at"]) for row in rows}
+    healthy = sorted((d for d in tried if d.outcome is Outcome.DEPLOYED), key=lambda d: d.finished_at)
+    brought: dict[str, list[datetime]] = {}
+    taken: set[str] = set()
+    for deployment in healthy:
+        brought.setdefault(deployment.sha, []).extend(_brought(deployment, commits, taken))
+    return measure(tried, brought, now, days)
+
+
+def _brought(
+    deployment: Deployment, commits: dict[str, tuple[str | None, datetime]], taken: set[str]
+) -> list[datetime]:
+    """The times of the commits on the first-parent way back to what earlier deployments brought."""
+    times: list[datetime] = []
+    sha: str | None = deployment.sha
+    while sha and sha in commits and sha not in taken and len(times) < _BROUGHT_LIMIT:
+        taken.add(sha)
+        parent, moment = commits[sha]
+        times.append(moment)
+        sha = parent
+    return times

@@ -1,0 +1,70 @@
+"""Ask a container of the engine what its probe asks, from this machine.
+
+Redirects count as success without being followed, and certificates are not checked, as the kubelet does it.
+"""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+
+from infraaudit_assets.domain.errors import EngineError, excerpt
+from infraaudit_assets.domain.probes import Probe
+from resources.engine import Engine
+
+HOST = "127.0.0.1"
+
+
+def ask(engine: Engine, container: str, probe: Probe, published: Mapping[int, int]) -> str:
+    """Empty where the probe succeeds, else why it does not. ``published`` maps ports to those of this machine."""
+    if probe.kind == "exec":
+        return _ask_inside(engine, container, probe)
+    port = published.get(probe.port)
+    if port is None:
+        return f"port {probe.port} is not published"
+    return _ask_http(probe, port) if probe.kind == "http" else _ask_tcp(probe, port)
+
+
+def _ask_http(probe: Probe, port: int) -> str:
+    seconds = probe.timeout_seconds
+    connection = (
+        http.client.HTTPSConnection(HOST, port, timeout=seconds, context=ssl._create_unverified_context())
+        if probe.scheme == "https"
+        else http.client.HTTPConnection(HOST, port, timeout=seconds)
+    )
+    try:
+        connection.request("GET", probe.path, headers={"User-Agent": "infraaudit-probe", **dict(probe.headers)})
+        response = connection.getresponse()
+        if 200 <= response.status < 400:
+            return ""
+        return (
+            f"{probe} answers {response.status} {excerpt(response.read(300).decode('utf-8', 'replace'), 200)}".strip()
+        )
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"{probe} does not answer ({excerpt(str(error), 100) or type(error).__name__})"
+    finally:
+        connection.close()
+
+
+def _ask_tcp(probe: Probe, port: int) -> str:
+    try:
+        with socket.create_connection((HOST, port), timeout=probe.timeout_seconds) as connection:
+            # The engine's proxy accepts for a container that does not listen, and closes at once.
+            connection.settimeout(0.2)
+            with suppress(TimeoutError):
+                if not connection.recv(1):
+                    return f"{probe} is closed"
+            return ""
+    except OSError as error:
+        return f"{probe} does not answer ({excerpt(str(error), 100)})"
+
+
+def _ask_inside(engine: Engine, container: str, probe: Probe) -> str:
+    try:
+        done = engine.run(
+            "exec", container, *probe.command, timeout=probe.timeout_seconds + 1, check=False, max_output=65536
+        )
+    except EngineError as error:
+        return f"{probe}: {error}"
+    return "" if done.returncode == 0 else f"{probe} ended with {done.returncode}: {excerpt(done.error_text, 200)}"

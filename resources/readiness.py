@@ -1,0 +1,99 @@
+"""Wait until the containers of a pod are ready, or until it is plain that they will not be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+
+from infraaudit_assets.domain.pod_spec import ContainerPlan
+from infraaudit_assets.domain.probes import Probe
+from resources.pod_runner import Pod
+from resources.probing import ask
+
+_RESTARTS_THAT_ARE_A_LOOP = 3
+_LONGEST_PAUSE = 1.0
+# A container without a probe is ready once it has run this long.
+_SETTLED_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a pod is ready, or why not."""
+
+    ready: bool
+    reason: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def wait_until_ready(pod: Pod, deadline: float, on_progress: Callable[[str], None], *, once: bool = False) -> Readiness:
+    """Watch a pod until it is ready, loops, or ``deadline`` (of the monotonic clock) has passed.
+
+    With ``once`` each probe is asked a single time: is it healthy right now?
+    """
+    watches = [_Watch(pod, container, once) for container in pod.plan.containers]
+    published = pod.published()
+    said = ""
+    while True:
+        waiting = ""
+        for watch in watches:
+            if failed := watch.failure():
+                return Readiness(False, failed)
+            waiting = waiting or watch.waits_for(published)
+        if not waiting:
+            return Readiness(True)
+        if once or monotonic() >= deadline:
+            return Readiness(False, waiting if once else f"It was not ready in time: {waiting}")
+        if waiting != said:
+            on_progress(waiting)
+            said = waiting
+        pauses = [probe.period_seconds for watch in watches if (probe := watch.current())]
+        sleep(max(0.1, min([*pauses, _LONGEST_PAUSE, deadline - monotonic()])))
+
+
+@dataclass
+class _Watch:
+    """One container on its way: start-up probe first, then readiness, as often in a row as it wants."""
+
+    pod: Pod
+    plan: ContainerPlan
+    once: bool
+    began: float = field(default_factory=monotonic)
+    started_up: bool = False
+    successes: int = 0
+
+    def current(self) -> Probe | None:
+        return self.plan.startup if self.plan.startup and not self.started_up else self.plan.readiness
+
+    def failure(self) -> str:
+        """Why this container will not become ready; empty while it still may."""
+        name, state = self.plan.name, self.pod.state(self.plan)
+        if state is None:
+            return f"Container {name} is gone: someone removed it."
+        why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
+        if state.restarts >= _RESTARTS_THAT_ARE_A_LOOP and not self.once:
+            return f"Container {name} crashes again and again: it {why}.{self._last_words()}"
+        if state.status not in ("running", "restarting", "created"):
+            return f"Container {name} {why} and stays stopped.{self._last_words()}"
+        return f"Container {name} {why} and restarts." if self.once and state.status == "restarting" else ""
+
+    def waits_for(self, published: dict[int, int]) -> str:
+        """What is still missing; empty where the container is ready."""
+        probe = self.current()
+        age = monotonic() - self.began
+        if probe is None:
+            settled = max(_SETTLED_SECONDS, self.pod.plan.min_ready_seconds)
+            return "" if self.once or age >= settled else f"container {self.plan.name} has to run {settled:g} s"
+        if age < probe.delay_seconds and not self.once:
+            return f"container {self.plan.name} is asked after {probe.delay_seconds:g} s"
+        answer = ask(self.pod.engine, self.pod.name(self.plan.name), probe, published)
+        if answer:
+            self.successes = 0
+            return f"container {self.plan.name}: {answer}"
+        if probe is self.plan.startup and probe is not self.plan.readiness:
+            self.started_up = True
+            return self.waits_for(published) if self.plan.readiness else ""
+        self.successes += 1
+        return "" if self.once or self.successes >= probe.successes else f"container {self.plan.name}: once is too few"
+
+    def _last_words(self) -> str:
+        end = self.pod.log_end(self.plan.name, 10)
+        return f" Its log ends:\n{end}" if end else ""

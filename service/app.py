@@ -1,0 +1,133 @@
+"""The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
+
+It reads the history and takes webhooks; nothing else writes through it. Loopback by default; with tokens set, every
+path but health and signed webhooks needs one. Deliberately absent: settings (the command gives what is needed).
+"""
+
+import asyncio
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infraaudit_assets.domain.errors import HistoryError
+from resources.history import History
+from resources.history.queries.places import environments
+from service.api import api_routes
+from service.deliveries import DeliveryWorker
+from service.exporter import HistoryCollector
+from service.pages import page_routes
+from service.webhook import Webhook
+
+_HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """What the service is told by whoever starts it."""
+
+    projects: Sequence[str]
+    secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tokens: Sequence[str] = ()
+    dagster_url: str = ""
+
+
+def build_app(history: History, options: ServiceOptions, worker: DeliveryWorker | None = None) -> Starlette:
+    """The service over a history; without a worker, deliveries are stored and wait."""
+    rejected: Counter[str] = Counter()
+    webhook = Webhook(history, options.secrets, options.projects, rejected, worker.wake if worker else lambda: None)
+    registry = CollectorRegistry()
+    registry.register(HistoryCollector(history, rejected))
+
+    async def health(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def metrics(_: Request) -> Response:
+        return Response(await run_in_threadpool(generate_latest, registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def targets(_: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(_targets, history))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(worker.run()) if worker else None
+        yield
+        if task:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route("/metrics", metrics),
+            Route("/sd", targets),
+            Route("/webhooks/{project}", webhook.receive, methods=["POST"]),
+            *api_routes(history),
+            *page_routes(history, options.dagster_url),
+        ],
+        middleware=[Middleware(Guard, tokens=tuple(options.tokens))],
+        exception_handlers={HistoryError: _history_failed},
+        lifespan=lifespan,
+    )
+
+
+class Guard:
+    """Security headers on every answer, and a bearer token for every path that has no protection of its own."""
+
+    def __init__(self, app: ASGIApp, tokens: tuple[str, ...]) -> None:
+        self._app, self._tokens = app, tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        if self._is_open(scope["path"]) or self._has_token(scope):
+            await self._app(scope, receive, with_headers)
+        else:
+            answer = JSONResponse({"error": "a bearer token is needed"}, 401, {"WWW-Authenticate": "Bearer"})
+            await answer(scope, receive, with_headers)
+
+    def _is_open(self, path: str) -> bool:
+        return not self._tokens or path == "/healthz" or path.startswith("/webhooks/")
+
+    def _has_token(self, scope: Scope) -> bool:
+        given = dict(scope["headers"]).get(b"authorization", b"").removeprefix(b"Bearer ")
+        return sum(hmac.compare_digest(given, token.encode()) for token in self._tokens) > 0
+
+
+def _targets(history: History) -> list[dict[str, object]]:
+    """What is live, in the form that Prometheus' http_sd reads."""
+    groups: list[dict[str, object]] = []
+    for project, environment in environments(history):
+        live = history.live(project, environment)
+        if live and live.url:
+            labels = {"project": project, "environment": environment, "sha": live.sha}
+            groups.append({"targets": [urlsplit(live.url).netloc], "labels": labels})
+    return groups
+
+
+async def _history_failed(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "the history cannot be read now"}, status_code=503)

@@ -1,0 +1,179 @@
+"""Metrics of the history, read at scrape time.
+
+A counter pushed by a run would restart at 1 in each; the history does not. Every known label set is there from the
+start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import accumulate
+
+import sqlalchemy as sa
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from infraaudit_assets.domain import metrics as m
+from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_assets.domain.findings import ScanStatus, Severity
+from resources.history import History, schema
+from resources.history.queries.measures import RunningTotals, counted, findings_of, newest
+from resources.history.queries.places import dora, environments, project_names, rows_of
+
+_STATUSES = ("open", "suppressed")
+_TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
+_DELIVERY_STATES = ("waiting", "done", "ignored", "failed")
+
+
+class HistoryCollector(Collector):
+    """Reads the history each time it is asked."""
+
+    def __init__(self, history: History, rejected: Counter[str] | None = None) -> None:
+        self._history = history
+        self._totals = RunningTotals(history)
+        self._rejected = rejected if rejected is not None else Counter()
+
+    def describe(self) -> Iterable[Family]:
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        began = time.perf_counter()
+        families: list[Family] = []
+        try:
+            for read in (self._scans, self._artifacts, self._stages, self._deployments, self._messages):
+                families += read()
+        except HistoryError:
+            yield _family(m.READ_OK, [((), 0)])
+            return
+        yield from families
+        yield _family(m.REJECTED, [((reason,), count) for reason, count in self._rejected.items()])
+        yield _family(m.READ_OK, [((), 1)])
+        yield _family(m.READ_SECONDS, [((), time.perf_counter() - began)])
+
+    def _scans(self) -> list[Family]:
+        history, projects = self._history, project_names(self._history)
+        findings: dict[tuple[str, ...], float] = {}
+        times: list[tuple[tuple[str, ...], float]] = []
+        for project in projects:
+            scan = newest(history, schema.scans, project)
+            if scan is None:
+                continue
+            times.append(((project,), scan["started_at"].timestamp()))
+            counts = findings_of(history, project, scan["sha"])
+            frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
+            findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
+            findings |= {(project, *key): number for key, number in counts.items()}
+        scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
+            history, schema.scans, "project", "status"
+        )
+        changes = self._totals.finding_changes()
+        return [
+            _family(m.FINDINGS, findings.items()),
+            _family(m.SCAN_TIME, times),
+            _family(m.SCANS, scans.items()),
+            _family(
+                m.FINDING_CHANGES,
+                [
+                    ((project, change), changes.get(project, (0, 0))[place])
+                    for project in projects
+                    for place, change in enumerate(("introduced", "fixed"))
+                ],
+            ),
+            _family(m.COMMITS, ({(p,): 0 for p in projects} | counted(history, schema.commits, "project")).items()),
+        ]
+
+    def _artifacts(self) -> list[Family]:
+        images = {p: newest(self._history, schema.images, p) for p in project_names(self._history)}
+        tests = {p: newest(self._history, schema.test_runs, p) for p in images}
+        return [
+            _family(m.BUILD_SECONDS, [((p,), row["build_seconds"]) for p, row in images.items() if row]),
+            _family(m.IMAGE_SIZE, [((p,), row["size_bytes"]) for p, row in images.items() if row]),
+            _family(
+                m.TESTS,
+                [((p, o), row[column]) for p, row in tests.items() if row for o, column in _TEST_OUTCOMES.items()],
+            ),
+        ]
+
+    def _stages(self) -> list[Family]:
+        self._totals.read_stages()
+        durations = HistogramMetricFamily(m.STAGE_DURATION.name, m.STAGE_DURATION.help, labels=m.STAGE_DURATION.labels)
+        bounds = [*(str(bound) for bound in m.STAGE_BUCKETS), "+Inf"]
+        for key, total in sorted(self._totals.stages.items()):
+            buckets = list(zip(bounds, accumulate(total.buckets), strict=True))
+            durations.add_metric(key, buckets, total.seconds)
+        projects = project_names(self._history)
+        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(self._totals.runs())
+        return [durations, _family(m.RUNS, runs.items())]
+
+    def _deployments(self) -> list[Family]:
+        history, places = self._history, environments(self._history)
+        outcomes: dict[tuple[str, ...], int] = {(*place, o.value): 0 for place in places for o in Outcome}
+        outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
+        live = {place: found for place in places if (found := history.live(*place))}
+        findings: dict[tuple[str, ...], float] = {}
+        for place, deployed in live.items():
+            findings |= {(*place, severity.value): 0 for severity in Severity}
+            for (_, severity, status), number in findings_of(history, place[0], deployed.sha).items():
+                if status == "open":
+                    findings[(*place, severity)] += number
+        now = datetime.now(UTC)
+        measured = {place: dora(history, *place, now) for place in places}
+        return [
+            _family(m.DEPLOYMENTS, outcomes.items()),
+            _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image), 1) for place, d in live.items()]),
+            _family(m.DEPLOYMENT_TIME, [(place, d.finished_at.timestamp()) for place, d in live.items()]),
+            _family(m.FINDINGS_LIVE, findings.items()),
+            _known(m.LEAD_TIME, {place: d.lead_seconds for place, d in measured.items()}),
+            _known(m.CHANGE_FAILURE, {place: d.failure_ratio for place, d in measured.items()}),
+            _known(m.RESTORE_TIME, {place: d.restore_seconds for place, d in measured.items()}),
+            _known(m.DEPLOYS_PER_DAY, {place: d.per_day for place, d in measured.items()}),
+            _known(m.INCIDENT_OPEN, {place: float(d.incident_open) for place, d in measured.items()}),
+        ]
+
+    def _messages(self) -> list[Family]:
+        history, projects = self._history, project_names(self._history)
+        deliveries: dict[tuple[str, ...], int] = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
+        deliveries |= counted(history, schema.deliveries, "project", "state")
+        table = schema.notices
+        per_project = rows_of(
+            history,
+            sa.select(
+                table.c.project,
+                sa.func.count(table.c.sent_at).label("sent"),
+                (sa.func.count() - sa.func.count(table.c.sent_at)).label("waiting"),
+            ).group_by(table.c.project),
+        )
+        oldest = rows_of(
+            history,
+            sa.select(table.c.project, sa.func.min(table.c.created_at).label("oldest"))
+            .where(table.c.sent_at.is_(None))
+            .group_by(table.c.project),
+        )
+        sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
+        waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
+        return [
+            _family(m.DELIVERIES, deliveries.items()),
+            _family(m.NOTICES_SENT, sent.items()),
+            _family(m.NOTICES_WAITING, waiting.items()),
+            _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),
+        ]
+
+
+def _parts(history: History, project: str, sha: str) -> Iterable[sa.RowMapping]:
+    table = schema.scan_parts
+    return rows_of(history, sa.select(table.c.framework).where(table.c.project == project, table.c.sha == sha))
+
+
+def _known(metric: m.Metric, values: dict[tuple[str, str], float | None]) -> Family:
+    return _family(metric, [(labels, value) for labels, value in values.items() if value is not None])
+
+
+def _family(metric: m.Metric, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family

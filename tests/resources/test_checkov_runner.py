@@ -1,0 +1,193 @@
+"""The runner on real commits with the real Checkov: good input, bad input, limits."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_assets.domain.checkov_report import parse_report
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from resources.checkov_runner import CheckovRunner, ScanLimits
+from resources.checkov_runner.secret_key import secret_key
+from tests.conftest import Repository
+
+FIXTURE = Path(__file__).parent / "checkov_fixture" / "app"
+CONFIG = "scanner/checkov_config.yaml"
+BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, FrameworkScan]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state") / "scans"
+
+
+@pytest.fixture(scope="module")
+def runner(scratch: Path, stored: dict[str, FrameworkScan]) -> Iterator[CheckovRunner]:
+    limits = ScanLimits(seconds=40, file_bytes=200_000, files=500)
+    with CheckovRunner(scratch, {"CKV_AWS_18": Severity.LOW}, stored.get, limits) as runner:
+        yield runner
+
+
+def framework(scan: Scan, name: str) -> FrameworkScan:
+    return next(one for one in scan.frameworks if one.framework == name)
+
+
+def commit_fixture(repository: Repository) -> str:
+    shutil.copytree(FIXTURE, repository.path, dirs_exist_ok=True)
+    return repository.write({}, "fixture")
+
+
+def scan_files(runner: CheckovRunner, repository: Repository, files: dict[str, str | None]) -> Scan:
+    sha = repository.write(files, "files")
+    return runner.scan(repository.mirror(), sha, CONFIG)
+
+
+def plain(findings: Iterator[Finding] | tuple[Finding, ...]) -> set[tuple[object, ...]]:
+    return {(f.fingerprint, f.line_start, f.line_end, f.status, f.suppression_reason, f.check_name) for f in findings}
+
+
+def test_it_finds_what_a_fresh_checkov_finds(
+    runner: CheckovRunner, repository: Repository, scratch: Path, tmp_path: Path
+) -> None:
+    sha = commit_fixture(repository)
+    scan = runner.scan(repository.mirror(), sha, CONFIG)
+    argv = [str(Path(sys.executable).with_name("checkov")), "-d", str(FIXTURE), "-o", "json", "--skip-download"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [*argv, "--framework", *DEFAULT_FRAMEWORKS], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    reports = parse_report(done.stdout, str(FIXTURE), secret_key(scratch))
+    assert plain(scan.findings) == plain(tuple(f for report in reports for f in report.findings))
+    found = {one.framework for one in scan.frameworks if one.findings}
+    assert found >= {"terraform", "dockerfile", "kubernetes", "cloudformation", "github_actions", "secrets", "openapi"}
+    assert scan.status is ScanStatus.COMPLETE
+    assert {one.framework for one in scan.frameworks} == set(DEFAULT_FRAMEWORKS)
+    assert {f.severity for f in scan.findings if f.check_id == "CKV_AWS_18"} == {Severity.LOW}
+    assert {f.severity for f in scan.findings if f.check_id != "CKV_AWS_18"} == {Severity.UNKNOWN}
+    suppressed = {f.suppression_reason for f in scan.findings if f.status == "suppressed"}
+    assert suppressed == {"access logs are kept elsewhere"}
+    assert "ghp_" not in repr(scan)
+
+
+def test_an_equal_framework_is_reused_across_commits(
+    runner: CheckovRunner, repository: Repository, stored: dict[str, FrameworkScan]
+) -> None:
+    first = scan_files(runner, repository, {"main.tf": BUCKET, "Dockerfile": "FROM a\n"})
+    stored.update({one.scan_key: one for one in first.frameworks})
+    sha = repository.write({"main.tf": "\n" + BUCKET}, "2")
+    second = runner.scan(repository.mirror(), sha, CONFIG)
+    assert framework(second, "dockerfile").reused and not framework(second, "terraform").reused
+    assert framework(second, "dockerfile").findings == framework(first, "dockerfile").findings
+    assert {f.fingerprint for f in second.findings} == {f.fingerprint for f in first.findings}
+    assert plain(second.findings) != plain(first.findings), "the lines moved"
+
+
+def test_the_commits_configuration_is_honoured_as_far_as_it_is_harmless(
+    runner: CheckovRunner, repository: Repository
+) -> None:
+    (repository.path / "evil").mkdir()
+    marker = repository.path.parent / "executed"
+    config = "framework: [terraform]\nskip-check: [CKV_AWS_18]\nexternal-checks-dir: [evil]\noutput-file-path: /tmp/x\n"
+    files = {"evil/__init__.py": f"open({str(marker)!r}, 'w')\n", "evil/a.py": f"open({str(marker)!r}, 'w')\n"}
+    sha = repository.write({**files, CONFIG: config, ".checkov.yaml": config, "main.tf": BUCKET}, "evil")
+    scan = runner.scan(repository.mirror(), sha, CONFIG)
+    assert [one.framework for one in scan.frameworks] == ["terraform"]
+    assert scan.findings and "CKV_AWS_18" not in {f.check_id for f in scan.findings}
+    assert len(scan.warnings) == 2 and not marker.exists()
+
+
+def test_a_configuration_that_is_a_bomb_changes_nothing(runner: CheckovRunner, repository: Repository) -> None:
+    bomb = "a: &a [x,x]\nb: &b [*a,*a]\nskip-check: *b\n"
+    scan = scan_files(runner, repository, {CONFIG: bomb, "main.tf": BUCKET})
+    assert len(scan.frameworks) == len(DEFAULT_FRAMEWORKS)
+    assert "not usable" in scan.warnings[0]
+
+
+def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, repository: Repository) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
+    bomb = "apiVersion: v1\nkind: List\na: &a [x]\nb: [" + "*a," * 500 + "*a]\n"
+    files = {
+        "good.yaml": pod,
+        "good.tf": BUCKET,
+        "broken.tf": 'resource "aws_s3_bucket" {{{\n',
+        "broken.yaml": "apiVersion: v1\nkind: Pod\n  bad: [indent\n",
+        "bomb.yaml": bomb,
+        "deep.yaml": "apiVersion: v1\nkind: Pod\na: " + "[" * 5000 + "]" * 5000 + "\n",
+        "huge.json": '{"a": "' + "x" * 300_000 + '"}',
+    }
+    repository.write(files, "bad")
+    os.symlink("/etc", repository.path / "etc")
+    os.symlink(".", repository.path / "loop")
+    os.symlink("/etc/hosts", repository.path / "hosts.tf")
+    (Path(os.fsdecode(os.fsencode(repository.path) + b"/\xff.tf"))).write_text(BUCKET)
+    scan = scan_files(runner, repository, {})
+    kubernetes, terraform = framework(scan, "kubernetes"), framework(scan, "terraform")
+    assert scan.status is ScanStatus.PARTIAL
+    assert {file.path for file in kubernetes.unreadable} == {"broken.yaml", "bomb.yaml", "deep.yaml", "huge.json"}
+    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf"}
+    assert {f.file_path for f in kubernetes.findings} == {"good.yaml"}
+    assert {f.file_path for f in terraform.findings} == {"good.tf"}
+    assert framework(scan, "dockerfile").status is ScanStatus.COMPLETE
+    assert all(file.reason for one in scan.frameworks for file in one.unreadable)
+
+
+def test_modules_outside_of_the_tree_are_not_read(runner: CheckovRunner, repository: Repository, scratch: Path) -> None:
+    outside = scratch / "outside"
+    outside.mkdir()
+    (outside / "main.tf").write_text(BUCKET)
+    source = 'module "m" {\n  source = "../../outside"\n}\n'
+    scan = scan_files(runner, repository, {"main.tf": source})
+    assert not [f for f in scan.findings if "aws_s3_bucket" in f.resource]
+
+
+def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repository: Repository) -> None:
+    good = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: a}\n"
+    bad = "Resources:\n  B:\n    Type: [AWS::S3::Bucket]\n"
+    scan = scan_files(runner, repository, {"good.yaml": good, "bad.yaml": bad})
+    one = framework(scan, "cloudformation")
+    assert one.status is ScanStatus.PARTIAL, one.reason
+    assert [file.path for file in one.unreadable] == ["bad.yaml"]
+    assert {f.file_path for f in one.findings} == {"good.yaml"}
+
+
+def test_too_many_files_are_a_partial_scan(runner: CheckovRunner, repository: Repository) -> None:
+    sha = repository.write({f"d/{number}.tf": "\n" for number in range(520)} | {"a.tf": BUCKET}, "many")
+    scan = runner.scan(repository.mirror(), sha, CONFIG)
+    assert framework(scan, "terraform").status is ScanStatus.PARTIAL
+    assert len(framework(scan, "terraform").unreadable) == 21
+    assert {f.file_path for f in scan.findings} == {"a.tf"}
+
+
+def test_an_empty_commit_is_a_complete_scan(runner: CheckovRunner, repository: Repository) -> None:
+    scan = scan_files(runner, repository, {"readme.md": "hello"})
+    assert scan.status is ScanStatus.COMPLETE and scan.findings == ()
+
+
+def test_a_killed_parent_is_started_anew(runner: CheckovRunner, repository: Repository) -> None:
+    sha = repository.write({"main.tf": BUCKET}, "1")
+    before = runner.scan(repository.mirror(), sha, CONFIG)
+    assert runner.parent.pid is not None
+    os.kill(runner.parent.pid, signal.SIGKILL)
+    assert runner.scan(repository.mirror(), sha, CONFIG).findings == before.findings
+
+
+def test_a_scan_that_hangs_fails_and_leaves_nothing_behind(repository: Repository, scratch: Path) -> None:
+    # A pattern that backtracks for ever is a hang that a commit can really bring about.
+    files = {CONFIG: 'framework: terraform\nskip-path: ["(a|a)+$"]\n', "a" * 60 + "!.tf": BUCKET}
+    sha = repository.write(files, "hang")
+    before = set(scratch.iterdir())
+    with CheckovRunner(scratch, {}, limits=ScanLimits(seconds=2)) as runner:
+        scan = runner.scan(repository.mirror(), sha, CONFIG)
+        assert (scan.status, "longer than its limit" in scan.frameworks[0].reason) == (ScanStatus.FAILED, True)
+    assert set(scratch.iterdir()) == before

@@ -1,0 +1,106 @@
+"""The doctor sees what is there, says what is lost, and never hangs."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resources.doctor import SECONDS, Part, examine
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        yield listener.getsockname()[1]
+
+
+def _by_name(parts: list[Part]) -> dict[str, Part]:
+    return {part.name: part for part in parts}
+
+
+def test_every_part_is_there_or_says_why_not(tmp_path: Path) -> None:
+    parts = _by_name(
+        examine(
+            engine="none",
+            target="container",
+            database_url=f"sqlite:///{tmp_path}/h.db",
+            grafana_url="file:///etc/passwd",
+        )
+    )
+    assert list(parts) == [
+        "git", "engine", "builder", "cluster", "registry", "promtool", "prometheus", "grafana", "database",
+    ]  # fmt: skip
+    assert parts["git"].found and parts["git"].version[0].isdigit()
+    assert not parts["engine"].found and "INFRAAUDIT_ENGINE is none" in parts["engine"].detail and parts["engine"].lost
+    assert "INFRAAUDIT_TARGET is container" in parts["cluster"].detail
+    assert parts["database"].found and "made at the first run" in parts["database"].detail
+    assert not (tmp_path / "h.db").exists(), "looking makes nothing"
+    assert "no http address" in parts["grafana"].detail
+    json.dumps([part.detail for part in parts.values()])
+
+
+def test_a_part_that_hangs_is_reported_in_time(
+    silent_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"http://127.0.0.1:{silent_port}"
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nwhile :; do /bin/sleep 1; done\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("resources.engine.detection._ALSO_LOOK_IN", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "kubeconfig").write_text(
+        f"apiVersion: v1\nkind: Config\ncurrent-context: a\n"
+        f"clusters: [{{name: a, cluster: {{server: '{address}'}}}}]\n"
+        "contexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {token: x}}]\n"
+    )
+    examine(engine="none", target="container")  # the clients are imported once
+    started = time.monotonic()
+    parts = _by_name(
+        examine(
+            kubeconfig=tmp_path / "kubeconfig",
+            registries=[f"127.0.0.1:{silent_port}/a"],
+            prometheus_url=address,
+            grafana_url=address,
+            database_url=f"postgresql+psycopg2://u:secret@127.0.0.1:{silent_port}/x",
+        )
+    )
+    assert time.monotonic() - started < SECONDS + 1.5
+    assert not any(part.found for part in parts.values())
+    assert not any("secret" in part.detail for part in parts.values())
+    assert "not installed" in parts["git"].detail
+
+
+def test_what_answers_is_found_with_its_version() -> None:
+    import http.server
+
+    class Grafana(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            body = {"version": "11.2.0", "data": {"version": "3.1.4"}}
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *words: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Grafana) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        parts = _by_name(
+            examine(
+                engine="none",
+                target="none",
+                grafana_url=address,
+                prometheus_url=address,
+                registries=[f"127.0.0.1:{server.server_port}/app"],
+            )
+        )
+        server.shutdown()
+    assert (parts["grafana"].version, parts["prometheus"].version) == ("11.2.0", "3.1.4")
+    assert parts[f"registry 127.0.0.1:{address.rpartition(':')[2]}"].found
