@@ -28,14 +28,18 @@ def deliver(
     timeout: float,
     clock: Callable[[], datetime],
     on_progress: Callable[[str], None],
+    record: Callable[[Deployment], None] = lambda _: None,
 ) -> Deployment:
     """Deploy, wait until healthy, and put back what was live on failure.
 
+    ``record`` keeps the outcome; it is called before the next delivery's turn, which judges by it.
     ``timeout`` is in seconds for each of the two; ``live`` and ``is_older`` are asked when this delivery's turn has
     come; ``lock`` is a file that all deliveries of a project and environment share.
     """
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-        return _deliver(target, release, live(), is_older, timeout, clock, on_progress)
+        done = _deliver(target, release, live(), is_older, timeout, clock, on_progress)
+        record(done)
+        return done
 
 
 def _deliver(

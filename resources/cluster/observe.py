@@ -8,11 +8,10 @@ from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.domain.manifests import Document
 from infraaudit_assets.domain.rollout import PodStatus, WorkloadStatus
 from resources.cluster.connection import REQUEST_SECONDS, Cluster, translated
-from resources.targets import LogLine
+from resources.cluster.logs import raw_log
 
 _PROJECT_LABEL = "infraaudit/project"
 _COMMIT = "infraaudit/commit"
-_LOG_BYTES = 5 * 1024 * 1024
 _KINDS = ("deployment", "stateful_set", "daemon_set")
 
 
@@ -25,7 +24,7 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
     with translated(f"reading {document['kind']}/{name}"):
         read = getattr(client.AppsV1Api(cluster.client), f"read_namespaced_{kind}")
         found = read(name, namespace, _request_timeout=REQUEST_SECONDS)
-    pods = [pod for pod in _pods(cluster, namespace, _selector(found)) if _commit_of(pod) == sha and not _leaving(pod)]
+    pods = [pod for pod in pods_of(cluster, namespace, _selector(found)) if commit_of(pod) == sha and not _leaving(pod)]
     return _workload(found), [state for pod in pods for state in _pod_states(pod)]
 
 
@@ -74,14 +73,14 @@ def failure_details(
     core = client.CoreV1Api(cluster.client)
     details: list[tuple[str, str]] = []
     with translated("reading why the rollout failed"):
-        pods = [pod for pod in core.list_namespaced_pod(namespace).items if _commit_of(pod) == sha]
+        pods = [pod for pod in core.list_namespaced_pod(namespace).items if commit_of(pod) == sha]
         for pod in pods[:3]:
             events = core.list_namespaced_event(namespace, field_selector=f"involvedObject.name={pod.metadata.name}")
             messages = dict.fromkeys(excerpt(e.message or "", 300) for e in events.items if e.type == "Warning")
             if messages:
                 details.append((f"events of {pod.metadata.name}", "\n".join(messages)))
             for status in pod.status.container_statuses or ():
-                lines = _raw_log(
+                lines = raw_log(
                     core, namespace, pod.metadata.name, status.name, status.restart_count > 0, tail_lines=15
                 )
                 if lines:
@@ -89,50 +88,8 @@ def failure_details(
     return tuple(details)
 
 
-def logs_of(cluster: Cluster, namespace: str, project: str, since: datetime | None) -> Iterator[LogLine]:
-    """What every pod of a project printed after ``since``."""
-    from kubernetes import client
-
-    core = client.CoreV1Api(cluster.client)
-    with translated(f"reading the logs of {project}"):
-        for pod in _pods(cluster, namespace, f"{_PROJECT_LABEL}={project}"):
-            for status in pod.status.container_statuses or ():
-                for previous in (True, False) if status.restart_count else (False,):
-                    text = _raw_log(core, namespace, pod.metadata.name, status.name, previous, timestamps=True)
-                    yield from _lines(text, pod, status.name, previous, since)
-
-
-def _lines(text: str, pod: Any, container: str, previous: bool, since: datetime | None) -> Iterator[LogLine]:
-    for line in text.splitlines():
-        stamp, _, message = line.partition(" ")
-        moment = _moment(stamp)
-        if moment is not None and (since is None or moment > since):
-            yield LogLine(moment, container, message, pod.metadata.name, _commit_of(pod) or "", "", previous)
-
-
-def _moment(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(f"{stamp[:19]}.{stamp[20:-1][:6].ljust(6, '0')}").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _raw_log(core: Any, namespace: str, pod: str, container: str, previous: bool, **options: Any) -> str:
-    from kubernetes.client.exceptions import ApiException
-
-    try:
-        response = core.read_namespaced_pod_log(
-            pod, namespace, container=container, previous=previous, limit_bytes=_LOG_BYTES,
-            _preload_content=False, _request_timeout=REQUEST_SECONDS, **options,
-        )  # fmt: skip
-    except ApiException as error:
-        if error.status in (400, 404):  # The container has not started, or its last instance is gone.
-            return ""
-        raise
-    return str(response.data.decode("utf-8", "replace"))
-
-
-def _pods(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
+def pods_of(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
+    """The pods that a label selector finds."""
     from kubernetes import client
 
     with translated("listing pods"):
@@ -146,7 +103,8 @@ def _selector(workload: Any) -> str:
     return ",".join(f"{name}={value}" for name, value in (workload.spec.selector.match_labels or {}).items())
 
 
-def _commit_of(pod: Any) -> str | None:
+def commit_of(pod: Any) -> str | None:
+    """The commit that a pod runs."""
     found = (pod.metadata.annotations or {}).get(_COMMIT)
     return str(found) if found else None
 

@@ -15,13 +15,15 @@ from infraaudit_assets.domain.errors import ClusterError, InfraAuditError, Rejec
 from infraaudit_assets.domain.manifests import WORKLOADS, Document, identity
 from infraaudit_assets.domain.rollout import Judgement, judge_rollout
 from resources.cluster import observe
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried
+from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.cluster.lease import Lease
+from resources.cluster.logs import container_lines
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
 FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.5
+_URL_SECONDS = 5
 
 
 class KubernetesTarget:
@@ -81,7 +83,16 @@ class KubernetesTarget:
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, the instance before a restart included."""
-        return observe.logs_of(self.cluster, self.namespace, project, since)
+        from kubernetes import client
+
+        core = client.CoreV1Api(self.cluster.client)
+        with translated(f"reading the logs of {project}"):
+            for pod in observe.pods_of(self.cluster, self.namespace, f"infraaudit/project={project}"):
+                for status in pod.status.container_statuses or ():
+                    for previous in (True, False) if status.restart_count else (False,):
+                        name, sha = pod.metadata.name, observe.commit_of(pod) or ""
+                        for moment, text in container_lines(core, self.namespace, name, status.name, previous, since):
+                            yield LogLine(moment, status.name, text, name, sha, "", previous)
 
     @contextmanager
     def exclusive(
@@ -149,14 +160,21 @@ class KubernetesTarget:
         for document in documents:
             if document["kind"] == "Service":
                 address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
-                if address and _answers(address, port):
+                if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None
 
 
-def _answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
+def _answers(address: str, port: int, seconds: float) -> bool:
+    """Whether an address takes connections; one that refuses is asked again, for a node needs a moment to route it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=2):
+                return True
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        except OSError:  # This machine has no way to the cluster's addresses.
+            return False

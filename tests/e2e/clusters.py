@@ -100,7 +100,7 @@ class Place:
     def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 60,
                 target: KubernetesTarget | None = None) -> Deployment:  # fmt: skip
         """Deliver commit ``number`` of a straight history as the asset does, with the live one remembered."""
-        done = deliver(
+        return deliver(
             target or self.target(),
             release(number, documents, self.namespace, image),
             live=lambda: self.live,
@@ -109,10 +109,12 @@ class Place:
             timeout=timeout,
             clock=lambda: datetime.now(UTC),
             on_progress=self.progress.append,
+            record=self._record,
         )
+
+    def _record(self, done: Deployment) -> None:
         if done.outcome is Outcome.DEPLOYED:
             self.live = done
-        return done
 
     def get(self, what: str) -> dict[str, Any]:
         return dict(json.loads(kubectl("--namespace", self.namespace, "get", what, "-o", "json")))

@@ -1,15 +1,23 @@
 """Deliveries to the real cluster, with the rights of the Role alone: what is healthy stays, whatever a commit brings."""
 
+import http.server
+import itertools
+import json
+import subprocess
+import sys
 import threading
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.errors import ClusterUnavailableError, RejectedByClusterError
+from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
 from resources.cluster import KubernetesTarget, connect
+from resources.log_store import LogStore
 from tests.e2e.clusters import (
     CRASHING,
     HEALTHY,
@@ -111,7 +119,7 @@ def test_a_schema_fault_and_a_foreign_field_change_nothing(place: Place) -> None
     assert wrong.outcome is Outcome.FAILED and "Nothing was changed" in wrong.reason and "selector" in wrong.reason
     unknown = place.deliver(2, manifests(HEALTHY, replicasss=3))
     assert unknown.outcome is Outcome.FAILED and "replicasss" in unknown.reason
-    kubectl("--namespace", place.namespace, "scale", "deployment/web", "--replicas=2")
+    kubectl("--namespace", place.namespace, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
     conflict = place.deliver(2, manifests(HEALTHY))
     assert conflict.outcome is Outcome.FAILED and "conflict" in conflict.reason
     eventually(lambda: place.running_versions() == {SHAS[1]})
@@ -161,3 +169,135 @@ def test_no_request_fails_while_an_upgrade_and_a_failed_one_roll(place: Place) -
         stop.set()
         thread.join()
     assert len(answers) > 100 and set(answers) == {200}
+
+
+def test_logs_over_a_pod_restart_have_no_gap_and_no_double(place: Place) -> None:
+    counting = HEALTHY.replace(
+        "server.serve_forever()",
+        "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
+        "for number in range(40): print('line', number, flush=True); time.sleep(0.05)\n"
+        "import os\n"
+        "if not os.path.exists('/kept/restarted'): open('/kept/restarted', 'w'); os._exit(1)\n"
+        "time.sleep(1000)",
+    )
+    documents = manifests(counting)
+    spec = documents[0]["spec"]["template"]["spec"]
+    spec["volumes"] = [{"name": "kept", "emptyDir": {}}]
+    spec["containers"][0]["volumeMounts"] = [{"name": "kept", "mountPath": "/kept"}]
+    assert place.deliver(1, documents).outcome is Outcome.DEPLOYED
+    store, target = LogStore(place.folder), place.target()
+
+    def collected() -> bool:
+        store.append("production", target.logs("shop", "production", store.last("production")))
+        return [row["text"] for row in store.read("production")].count("line 39") == 2
+
+    eventually(collected, 40)
+    collected()
+    expected = ["serving VERSION", *(f"line {number}" for number in range(40))]
+    assert [row["text"] for row in store.read("production")] == expected * 2
+    assert {row["commit"] for row in store.read("production")} == {SHAS[1]}
+
+
+def test_a_killed_delivery_is_taken_up_where_it_was(place: Place) -> None:
+    slow = manifests(HEALTHY)
+    slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 6
+    script = (
+        "import sys, pathlib, tests.e2e.clusters as c\n"
+        "place = c.Place(sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))\n"
+        "slow = c.json.loads(sys.argv[4])\n"
+        "place.deliver(2, slow)"
+    )
+    words = [sys.executable, "-c", script, place.namespace, str(place.kubeconfig), str(place.folder), json.dumps(slow)]
+    place.deliver(1, manifests(HEALTHY))
+    killed = subprocess.Popen(words)
+    eventually(lambda: place.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
+    killed.kill()
+    killed.wait()
+    generation = place.get("deployment/web")["metadata"]["generation"]
+    started = time.monotonic()
+    assert place.deliver(2, slow).outcome is Outcome.DEPLOYED
+    assert time.monotonic() - started < 15, "the Lease of the killed delivery is ours: no wait for it to run out"
+    assert place.get("deployment/web")["metadata"]["generation"] == generation, "taken up, not started over"
+
+
+class FaultyApi:
+    """The cluster's API behind a plain proxy that answers some requests with a fault instead."""
+
+    def __init__(self) -> None:
+        self.fault: Callable[[str, str], int] = lambda method, path: 0
+        self.faults = 0
+        upstream = subprocess.Popen(
+            ["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert upstream.stdout
+        port = upstream.stdout.readline().strip().rpartition(":")[2]
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def _pass(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status = outer.fault(self.command, self.path)
+                if status:
+                    outer.faults += 1
+                    answer = b'{"kind": "Status", "message": "made up by the test"}'
+                else:
+                    request = urllib.request.Request(
+                        f"http://127.0.0.1:{port}{self.path}", body or None, method=self.command
+                    )
+                    for name in ("Content-Type", "Accept"):
+                        request.add_header(name, self.headers.get(name) or "application/json")
+                    try:
+                        with urllib.request.urlopen(request, timeout=30) as response:
+                            status, answer = response.status, response.read()
+                    except urllib.error.HTTPError as error:
+                        status, answer = error.code, error.read()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = do_PATCH = _pass
+
+            def log_message(self, *words: object) -> None: ...
+
+        self.upstream, self.server = upstream, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def kubeconfig(self, path: Path) -> Path:
+        cluster = {"name": "faulty", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
+        context = {"name": "faulty", "context": {"cluster": "faulty", "user": "nobody"}}
+        user = {"name": "nobody", "user": {}}
+        config = {"apiVersion": "v1", "kind": "Config", "current-context": "faulty"}
+        path.write_text(json.dumps(config | {"clusters": [cluster], "contexts": [context], "users": [user]}))
+        return path
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyApi]:
+    api = FaultyApi()
+    yield api
+    api.server.shutdown()
+    api.upstream.kill()
+    api.upstream.wait()
+
+
+def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_nothing_silently(
+    place: Place, faulty: FaultyApi, tmp_path: Path
+) -> None:
+    target = KubernetesTarget(connect(faulty.kubeconfig(tmp_path / "faulty")), place.namespace)
+    turn = itertools.count()
+    faulty.fault = lambda method, path: (0, 429, 503)[next(turn) % 3]
+    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert faulty.faults > 5
+    outage = time.monotonic() + 8
+
+    def down_while_it_rolls(method: str, path: str) -> int:
+        return 503 if method == "GET" and "/deployments/" in path and time.monotonic() < outage else 0
+
+    faulty.fault = down_while_it_rolls
+    assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    faulty.fault = lambda method, path: 500 if method == "PATCH" else 0
+    with pytest.raises(ClusterError, match="answered 500: made up by the test"):
+        place.deliver(3, manifests(HEALTHY), target=target)
+    assert place.running_versions() == {SHAS[2]}
