@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from infraaudit_assets.domain.deployments import Release, Rollout
+from infraaudit_assets.domain.drift import Difference
 from infraaudit_assets.domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
 from infraaudit_assets.domain.manifests import WORKLOADS, Document, identity
 from infraaudit_assets.domain.rollout import Judgement, judge_rollout
@@ -18,6 +19,7 @@ from resources.cluster import observe
 from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.cluster.lease import Lease
 from resources.cluster.logs import container_lines
+from resources.cluster.objects import drift_of, prune
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
@@ -30,11 +32,15 @@ class KubernetesTarget:
     """One namespace of one cluster."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, *, force: bool = False, unschedulable_seconds: float = 60.0
-    ) -> None:
-        """``force`` takes fields over from other managers; else such a conflict refuses the release."""
+        self, cluster: Cluster, namespace: str, *, force: bool = False, prune: bool = False,
+        unschedulable_seconds: float = 60.0,
+    ) -> None:  # fmt: skip
+        """``force`` takes fields over from other managers; else such a conflict refuses the release.
+
+        ``prune`` deletes, once a release is healthy, what earlier ones brought and it does not.
+        """
         self.cluster, self.namespace = cluster, namespace
-        self.force, self.unschedulable_seconds = force, unschedulable_seconds
+        self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
         self._lease: Lease | None = None
 
     @property
@@ -60,6 +66,9 @@ class KubernetesTarget:
         judgement, seen = self._wait(workloads, release.sha, started + timeout, on_progress)
         seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(seen))
         if judgement.state == "available":
+            if self.prune:
+                gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
+                on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
             return Rollout(True, url=self._url(documents), seconds=seconds, details=(replicas,))
         details = self._why(workloads, release.sha)
         reason = "\n".join([judgement.reason, *(f"{name}:\n{text}" for name, text in details)])
@@ -80,6 +89,10 @@ class KubernetesTarget:
         bad = next((judgement for judgement in judgements if judgement.state != "available"), None)
         services = observe.services_of(self.cluster, self.namespace, project)
         return Rollout(bad is None, bad.reason if bad else "", url=self._url(services))
+
+    def drift(self, manifests: str) -> list[Difference]:
+        """In what the objects that run differ from what was deployed."""
+        return drift_of(self.cluster, self.namespace, parse_manifests(manifests), FIELD_MANAGER)
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, the instance before a restart included."""

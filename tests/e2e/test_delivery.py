@@ -21,6 +21,7 @@ from resources.log_store import LogStore
 from tests.e2e.clusters import (
     CRASHING,
     HEALTHY,
+    IMAGE,
     NEVER_READY,
     SHAS,
     Place,
@@ -301,3 +302,35 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
     with pytest.raises(ClusterError, match="answered 500: made up by the test"):
         place.deliver(3, manifests(HEALTHY), target=target)
     assert place.running_versions() == {SHAS[2]}
+
+
+def test_drift_is_found_and_gone_after_another_delivery(place: Place) -> None:
+    done = place.deliver(1, manifests(HEALTHY))
+    target = place.target(force=True)
+    assert target.drift(done.manifests) == []
+    patch = {"spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "other:1"}]}}}}
+    kubectl("--namespace", place.namespace, "patch", "deployment/web", "--patch", json.dumps(patch))
+    kubectl("--namespace", place.namespace, "delete", "service/web")
+    found = [str(difference) for difference in target.drift(done.manifests)]
+    assert found == [
+        "Service/web is gone",
+        "Deployment/web: spec.replicas is 2, deployed was 1",
+        f"Deployment/web: spec.template.spec.containers[0].image is other:1, deployed was {IMAGE}",
+    ]
+    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert target.drift(done.manifests) == []
+
+
+def test_pruning_deletes_only_what_we_brought_and_only_where_it_is_on(place: Place) -> None:
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ours"}, "data": {"a": "b"}}
+    kubectl("--namespace", place.namespace, "create", "configmap", "foreign")
+    place.deliver(1, [*manifests(HEALTHY), config])
+    place.deliver(2, manifests(HEALTHY))
+
+    def names() -> set[str]:
+        return {item["metadata"]["name"] for item in place.get("configmaps")["items"]} - {"kube-root-ca.crt"}
+
+    assert names() == {"ours", "foreign"}
+    assert place.deliver(3, manifests(HEALTHY), target=place.target(prune=True)).outcome is Outcome.DEPLOYED
+    assert names() == {"foreign"}
+    assert place.running_versions() == {SHAS[3]}
