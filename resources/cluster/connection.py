@@ -56,7 +56,21 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
         raise _unavailable(place, error) from error
-    return Cluster(api, name, version)
+    settings.retries = _patience()
+    return Cluster(client.ApiClient(settings), name, version)
+
+
+def _patience() -> Any:
+    """Ask a busy API server again at the level of single requests, because the client's discovery makes many.
+
+    Every request that we make may be repeated. A 500 is not among them: old servers answer schema faults with it.
+    """
+    from urllib3.util.retry import Retry
+
+    return Retry(
+        total=3, connect=3, read=1, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504),
+        allowed_methods=None, raise_on_status=False,
+    )  # fmt: skip
 
 
 def _path(kubeconfig: Path | None) -> str:
@@ -127,7 +141,7 @@ def _message(error: Any) -> str:
 _Result = TypeVar("_Result")
 
 
-def retried(doing: str, request: Callable[[], _Result], *, pauses: Sequence[float] = (0.5, 1, 2, 4)) -> _Result:
+def retried(doing: str, request: Callable[[], _Result], *, pauses: Sequence[float] = (0.5, 1, 2)) -> _Result:
     """The answer to an idempotent request, asked again after a pause where that can help."""
     for pause in pauses:
         try:
