@@ -35,7 +35,7 @@ def main_line(history: History, project: str) -> list[str]:
     parents = {row["sha"]: row["first_parent"] for row in rows_of(history, query)}
     line: dict[str, None] = {}
     sha = next(iter(parents), None)
-    while sha in parents and sha not in line:
+    while sha is not None and sha in parents and sha not in line:
         line[sha] = None
         sha = parents[sha]
     return list(line)
@@ -157,12 +157,12 @@ def _changes(history: History, project: str, parents: dict[str, str | None]) -> 
     """Open, new and fixed findings of each scanned commit against its first parent, by fingerprint."""
     parts, f, s = schema.scan_parts, schema.findings, schema.scans
     shas = set(parents) | {parent for parent in parents.values() if parent}
-    complete = set(
+    complete = {
         row["sha"]
         for row in rows_of(
             history, sa.select(s.c.sha).where(s.c.project == project, s.c.sha.in_(shas), s.c.status == "complete")
         )
-    )
+    }
     keys: dict[str, set[str]] = defaultdict(set)
     for row in rows_of(
         history, sa.select(parts.c.sha, parts.c.scan_key).where(parts.c.project == project, parts.c.sha.in_(shas))
@@ -180,7 +180,7 @@ def _changes(history: History, project: str, parents: dict[str, str | None]) -> 
         if sha not in complete:
             result[sha] = (number if sha in keys else None, None, None)
             continue
-        if parent not in complete:
+        if parent is None or parent not in complete:
             result[sha] = (number, None, None)
             continue
         now = set().union(*(found[key] for key in keys[sha] - keys[parent]))
