@@ -2,7 +2,7 @@
 # Read secrets from the files that NAME_FILE points to into NAME, put Dagster's instance file in its home, and
 # become the command. A secret that cannot be read stops the start: running without it fails later, and worse.
 set -eu
-for name in PGPASSWORD INFRAAUDIT_GRAFANA_TOKEN INFRAAUDIT_NOTIFY INFRAAUDIT_WEBHOOK_SECRET; do
+for name in PGPASSWORD INFRAAUDIT_GRAFANA_TOKEN INFRAAUDIT_NOTIFY INFRAAUDIT_WEBHOOK_SECRETS INFRAAUDIT_SERVICE_TOKENS; do
   eval "file=\${${name}_FILE:-}"
   [ -n "$file" ] || continue
   [ -r "$file" ] || { echo "infraaudit: ${name}_FILE names $file, which uid $(id -u) cannot read" >&2; exit 2; }

@@ -112,6 +112,7 @@ def psql(host: str, database: str, query: str) -> str:
 @dataclass
 class Installation:
     url: str
+    service: str
     postgres: str
     repository: Path
 
@@ -160,6 +161,7 @@ def installation(image: str, postgres: str) -> Iterator[Installation]:
         "INFRAAUDIT_DATABASE_URL": f"postgresql+psycopg2://infraaudit@{postgres}:5432/infraaudit",
         "INFRAAUDIT_DAGSTER_CONFIG": "/etc/infraaudit/dagster.yaml",
         "INFRAAUDIT_DAGSTER_URL": "http://webserver:3000",
+        "INFRAAUDIT_SERVICE_HOST": "0.0.0.0",
         "INFRAAUDIT_PROJECTS": "/etc/infraaudit/projects.yaml",
         "INFRAAUDIT_BASE_IMAGE": "infraaudit/base:bookworm",
         "INFRAAUDIT_ENGINE": "docker",
@@ -178,7 +180,7 @@ def installation(image: str, postgres: str) -> Iterator[Installation]:
             words += ["--volume", "/var/run/docker.sock:/var/run/docker.sock", "--group-add", str(group)]
         docker(*words, image, *command)
 
-    roles = ("code", "webserver", "daemon")
+    roles = ("code", "webserver", "daemon", "service")
     workspace = ("--workspace", "/etc/infraaudit/workspace.yaml")
     try:
         start("code", "dagster", "code-server", "start", "--host", "0.0.0.0", "--port", "4000",
@@ -192,8 +194,10 @@ def installation(image: str, postgres: str) -> Iterator[Installation]:
         start("webserver", "dagster-webserver", "--host", "0.0.0.0", "--port", "3000", *workspace,
               options=("--publish", "127.0.0.1::3000"))  # fmt: skip
         start("daemon", "dagster-daemon", "run", *workspace)
+        start("service", "infraaudit", "serve", engine=False, options=("--publish", "127.0.0.1::3001"))
         address = docker("port", f"{NAME}-webserver", "3000").splitlines()[0]
-        found = Installation(f"http://{address}", postgres, shared / "repository.git")
+        service = docker("port", f"{NAME}-service", "3001").splitlines()[0]
+        found = Installation(f"http://{address}", f"http://{service}", postgres, shared / "repository.git")
         until("the webserver", lambda: answers(found), 90)
         yield found
     finally:
@@ -219,6 +223,8 @@ def test_a_commit_goes_through_in_a_container_of_its_own(installation: Installat
     assert run["status"] == "SUCCESS", installation.why(run["runId"])
     assert run["tags"]["docker/container_id"]
     assert psql(installation.postgres, "infraaudit", "SELECT count(*) FROM scans") == "1"
+    with urllib.request.urlopen(f"{installation.service}/metrics", timeout=20) as answer:
+        assert "infraaudit_" in answer.read().decode()
     worker = ("ps", "--all", "--quiet", "--filter", f"label=dagster/run_id={run['runId']}")
     until("the end of the run's container", lambda: docker(*worker) == "" or None, 30)
 
