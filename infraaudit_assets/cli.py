@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import audit, demo, doctor, export, projects, run, scan, service, up
+from infraaudit_assets.commands import audit, demo, doctor, export, feedback, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ for question in (audit.trends, audit.findings, audit.blame, audit.compare):
     app.command(question.__name__)(question)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
+app.command("dora")(feedback.dora)
+app.command("dashboard")(feedback.dashboard)
 app.add_typer(projects.app, name="projects")
 app.add_typer(service.webhook, name="webhook")
 
