@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import audit, demo, doctor, feedback, projects, run, scan, service, up
+from infraaudit_assets.commands import audit, demo, doctor, export, feedback, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("run")(run.run)
 app.command("scan")(scan.scan)
+app.command("export")(export.export)
 for question in (audit.trends, audit.findings, audit.blame, audit.compare):
     app.command(question.__name__)(question)
 app.command("doctor")(doctor.doctor)

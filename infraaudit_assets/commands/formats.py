@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_WIDE = 250
+
+
 class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
@@ -25,7 +28,9 @@ def show(rows: "pd.DataFrame", form: Format, columns: tuple[str, ...] = ()) -> N
     elif form is Format.CSV:
         print(rows.to_csv(index=False), end="")
     else:
-        Console().print(_table(rows, columns))
+        console = Console()
+        # Into a pipe there is no width to keep to: a cell that is cut cannot be searched for.
+        (console if console.is_terminal else Console(width=_WIDE)).print(_table(rows, columns))
 
 
 def _table(rows: "pd.DataFrame", columns: tuple[str, ...]) -> Table:

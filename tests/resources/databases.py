@@ -3,10 +3,12 @@
 import os
 import pwd
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -21,24 +23,37 @@ _server: dict[str, str] = {}
 def fresh_history(
     kind: str, folder: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
 ) -> Iterator[History]:
-    """An empty, migrated history on a database of its own."""
-    url = f"sqlite:///{folder}/history.db"
+    """An empty, migrated history on a database of its own (a copy of one that the migrations made)."""
     if kind == "postgresql":
         needs("postgresql")
-        url = _database(_postgres(request))
-    history = History(url)
-    history.migrate()
+        history = History(_database(_postgres(request)))
+    else:
+        (folder / "history.db").write_bytes(_migrated_file())
+        history = History(f"sqlite:///{folder}/history.db")
     yield history
     history.engine.dispose()
+
+
+@lru_cache(maxsize=1)
+def _migrated_file() -> bytes:
+    """A migrated SQLite database: migrating takes longer than most tests, so that it is done once."""
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(f"sqlite:///{folder}/history.db")
+        history.migrate()
+        history.engine.dispose()
+        with sqlite3.connect(f"{folder}/history.db") as plain:
+            plain.execute("VACUUM INTO ?", (f"{folder}/copy.db",))
+        plain.close()
+        return Path(folder, "copy.db").read_bytes()
 
 
 def _database(server: str) -> str:
     name = f"t{uuid.uuid4().hex[:12]}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE migrated"))
     engine.dispose()
-    return server.rsplit("/", 1)[0] + f"/{name}" if "?" not in server else server.replace("/postgres?", f"/{name}?")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 def _postgres(request: pytest.FixtureRequest) -> str:
@@ -60,7 +75,18 @@ def _postgres(request: pytest.FixtureRequest) -> str:
 
         request.session.config.add_cleanup(stop)
         _server["url"] = f"postgresql+psycopg2://audit@/postgres?host={home}"
+        _make_template(_server["url"])
     return _server["url"]
+
+
+def _make_template(server: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE migrated"))
+    engine.dispose()
+    history = History(server.replace("/postgres?", "/migrated?"))
+    history.migrate()
+    history.engine.dispose()
 
 
 def _ordinary_user() -> str | None:

@@ -1,0 +1,148 @@
+"""Time the audit's queries over a generated history: by default 10,000 commits and 1,000,000 stored finding rows.
+
+    python benchmarks/history_queries.py [--commits 10000] [--rows 1000000] [--url postgresql+psycopg2://…]
+
+Every commit changes one scan key of 100 findings (so the rows are commits times 100), replacing two of them. Prints
+the time of following the whole line, then of each query (median of 5, pandas included), then the query plans.
+"""
+
+import argparse
+import hashlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Finding
+from resources.history import History, schema
+from resources.history.lifecycles import Line
+from resources.history.queries.changes_over_time import trends
+from resources.history.queries.findings import compare, findings_at
+from resources.history.queries.lives import blame
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+SEVERITIES = ("critical", "high", "medium", "low", "info", "unknown")
+
+
+class Generated:
+    """Stands in for the mirror: one branch without renames."""
+
+    def __init__(self, commits: int) -> None:
+        self.line = [hashlib.sha1(str(place).encode()).hexdigest() for place in range(commits)]
+
+    def branches(self) -> dict[str, str]:
+        return {"main": self.line[-1]}
+
+    def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
+        return self.line[: self.line.index(sha) + 1]
+
+    def renames(self, parent: str, sha: str) -> dict[str, str]:
+        return {}
+
+
+def generate(history: History, mirror: Generated, each: int) -> None:
+    with history.engine.begin() as connection:
+        for start in range(0, len(mirror.line), 500):
+            some = list(enumerate(mirror.line[start : start + 500], start))
+            connection.execute(schema.commits.insert(), [_commit(place, sha) for place, sha in some])
+            connection.execute(schema.scans.insert(), [_scan(place, sha) for place, sha in some])
+            keys = [
+                {"scan_key": f"k{p}", "framework": "terraform", "status": "complete"}
+                | {"seconds": 1.0, "reason": "", "unreadable": []}
+                for p, _ in some
+            ]
+            connection.execute(schema.framework_scans.insert(), keys)
+            parts = [
+                {"project": "p", "sha": s, "framework": "terraform", "scan_key": f"k{p}", "reused": False}
+                for p, s in some
+            ]
+            connection.execute(schema.scan_parts.insert(), parts)
+            rows = [_finding(place, number) for place, _ in some for number in range(place * 2, place * 2 + each)]
+            connection.execute(schema.findings.insert(), rows)
+
+
+def _commit(place: int, sha: str) -> dict[str, object]:
+    at = START + timedelta(hours=place)
+    return {
+        "project": "p", "sha": sha, "tree": sha, "first_parent": None, "author_name": f"author {place % 20}",
+        "author_email": "a@example.org", "authored_at": at, "committed_at": at, "subject": "s", "recorded_at": at,
+    }  # fmt: skip
+
+
+def _scan(place: int, sha: str) -> dict[str, object]:
+    return {
+        "project": "p", "sha": sha, "status": "complete", "scanner_version": "3", "config_digest": "c",
+        "started_at": START + timedelta(hours=place), "seconds": 1.0, "warnings": [],
+    }  # fmt: skip
+
+
+def _finding(place: int, number: int) -> dict[str, object]:
+    check, path = f"CKV_{number % 300}", f"infra/{number % 40}/main.tf"
+    made = Finding("terraform", check, "name", path, f"aws_thing.r{number}", 1, 5)
+    return {
+        "scan_key": f"k{place}", "fingerprint": made.fingerprint, "framework": "terraform", "check_id": check,
+        "check_name": "name", "file_path": path, "resource": made.resource, "line_start": 1, "line_end": 5,
+        "ordinal": 0, "status": "open", "suppression_reason": "", "guideline": "",
+        "severity": SEVERITIES[number % 6],
+    }  # fmt: skip
+
+
+def timed(name: str, query: Callable[[], object]) -> None:
+    query()
+    seconds = []
+    for _ in range(5):
+        clock = time.perf_counter()
+        query()
+        seconds.append(time.perf_counter() - clock)
+    print(f"{name:44} {statistics.median(seconds) * 1000:9.1f} ms")
+
+
+def show_plans(history: History) -> None:
+    explain = "EXPLAIN QUERY PLAN" if history.engine.dialect.name == "sqlite" else "EXPLAIN"
+    statements: list[tuple[str, tuple, dict]] = []
+
+    @sa.event.listens_for(history.engine, "before_cursor_execute")
+    def _keep(_c: object, _k: object, statement: str, values: object, _x: object, _m: object) -> None:
+        statements.append((statement, values, {}))  # type: ignore[arg-type]
+
+    line = Line(history, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
+    findings_at(line, line.shas[-1], datetime.now(UTC))
+    trends(line, "severity")
+    sa.event.remove(history.engine, "before_cursor_execute", _keep)
+    with history.engine.connect().execution_options(read_only=True) as connection:
+        for statement, values, _ in statements:
+            if statement.lstrip().startswith("SELECT"):
+                plan = connection.exec_driver_sql(f"{explain} {statement}", values).fetchall()
+                print(" ".join(statement.split())[-120:], *(f"\n    {row[-1]}" for row in plan))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commits", type=int, default=10_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--url")
+    parser.add_argument("--plans", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        HISTORY, MIRROR = History(arguments.url or f"sqlite:///{folder}/history.db"), Generated(arguments.commits)
+        HISTORY.migrate()
+        clock = time.perf_counter()
+        generate(HISTORY, MIRROR, arguments.rows // arguments.commits)
+        print(f"generated {arguments.commits} commits, {arguments.rows} rows: {time.perf_counter() - clock:.1f} s")
+        clock = time.perf_counter()
+        LINE = Line(HISTORY, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
+        print(f"followed the whole line: {time.perf_counter() - clock:.1f} s")
+        now, head, middle = datetime.now(UTC), LINE.shas[-1], LINE.shas[len(LINE.shas) // 2]
+        timed("follow, nothing new", lambda: LINE.follow())
+        timed("findings at head", lambda: findings_at(LINE, head, now))
+        timed("findings in the middle", lambda: findings_at(LINE, middle, now))
+        timed("findings new since the middle", lambda: findings_at(LINE, head, now, since=middle))
+        timed("compare middle with head", lambda: compare(LINE, middle, head))
+        timed("trends by commit", lambda: trends(LINE))
+        timed("trends by severity and week", lambda: trends(LINE, "severity", "week"))
+        timed("blame a check in a file", lambda: blame(LINE, "production", check="CKV_7", path="infra/7/main.tf"))
+        if arguments.plans:
+            show_plans(HISTORY)
