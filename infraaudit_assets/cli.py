@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import demo, doctor, projects, run, service, up
+from infraaudit_assets.commands import delivery, demo, doctor, logs, projects, run, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -18,6 +18,10 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("run")(run.run)
+app.command("status")(delivery.status)
+app.command("rollback")(delivery.rollback)
+app.command("promote")(delivery.promote)
+app.command("logs")(logs.logs)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
 app.add_typer(projects.app, name="projects")
