@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import delivery, demo, doctor, logs, projects, run, service, up
+from infraaudit_assets.commands import audit, delivery, demo, doctor, feedback, logs, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -22,8 +22,13 @@ app.command("status")(delivery.status)
 app.command("rollback")(delivery.rollback)
 app.command("promote")(delivery.promote)
 app.command("logs")(logs.logs)
+app.command("scan")(scan.scan)
+for question in (audit.trends, audit.findings, audit.blame, audit.compare):
+    app.command(question.__name__)(question)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
+app.command("dora")(feedback.dora)
+app.command("dashboard")(feedback.dashboard)
 app.add_typer(projects.app, name="projects")
 app.add_typer(service.webhook, name="webhook")
 

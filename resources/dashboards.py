@@ -1,55 +1,84 @@
 """The Grafana dashboard as code. configs/prometheus/grafana_dashboard.json is what this generates.
 
-Deliberately absent: sending it to a Grafana.
+``python -m resources.dashboards`` writes that file. Deliberately absent: sending it to a Grafana (resources/grafana.py).
 """
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
-_PANELS = (
-    ("Open findings by severity", "sum by (severity) (infraaudit_findings{project=~\"$project\",status=\"open\"})", "short"),
-    ("New and fixed findings", "sum by (change) (increase(infraaudit_finding_changes_total{project=~\"$project\"}[$__range]))", "short"),
-    ("Tests by outcome", "sum by (outcome) (infraaudit_tests{project=~\"$project\"})", "short"),
-    ("Stage duration", "sum by (stage) (infraaudit_stage_seconds{project=~\"$project\"})", "s"),
-    ("Deployments by outcome", "sum by (outcome) (infraaudit_deployments_total{project=~\"$project\"})", "short"),
-    ("Image size", "infraaudit_image_size_bytes{project=~\"$project\"}", "bytes"),
-    ("Live since", "time() - infraaudit_deployment_time_seconds{project=~\"$project\"}", "s"),
-    ("Service up", "up{project=~\"$project\"}", "short"),
+from infraaudit_assets.domain.errors import MonitoringError
+
+_MINE = 'project=~"$project"'
+_PLACE = f'{_MINE},environment=~"$environment"'
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpec:
+    """One panel: a number or lines over time, of one expression."""
+
+    title: str
+    expression: str
+    unit: str = "short"
+    legend: str = "__auto"
+    kind: Literal["lines", "bars", "number"] = "lines"
+    width: int = 12
+    description: str = ""
+
+
+PANELS = (
+    PanelSpec("Open findings", f'sum(infraaudit_findings{{{_MINE},status="open"}})', kind="number", width=4),
+    PanelSpec("Critical and high, live", f'sum(infraaudit_findings_live{{{_PLACE},severity=~"critical|high"}})', kind="number", width=4),
+    PanelSpec("Deployments a day", f"sum(infraaudit_deployments_per_day{{{_PLACE}}})", kind="number", width=4, description="Healthy ones, over 30 days."),
+    PanelSpec("Lead time", f"max(infraaudit_lead_time_seconds{{{_PLACE}}})", "s", kind="number", width=4, description="Median of commit to healthy, 30 days."),
+    PanelSpec("Change failure rate", f"max(infraaudit_change_failure_ratio{{{_PLACE}}})", "percentunit", kind="number", width=4),
+    PanelSpec("Time to restore", f"max(infraaudit_restore_time_seconds{{{_PLACE}}})", "s", kind="number", width=4),
+    PanelSpec("Open findings by severity", f'sum by (severity) (infraaudit_findings{{{_MINE},status="open"}})', legend="{{severity}}"),
+    PanelSpec("Findings introduced and fixed", f"sum by (change) (increase(infraaudit_finding_changes_total{{{_MINE}}}[$__range]))", legend="{{change}}", kind="bars"),
+    PanelSpec("Live findings by severity", f"sum by (severity) (infraaudit_findings_live{{{_PLACE}}})", legend="{{severity}}"),
+    PanelSpec("Age of what is live", f"time() - max by (project, environment) (infraaudit_deployment_time_seconds{{{_PLACE}}})", "s", "{{project}} {{environment}}"),
+    PanelSpec("Tests of the newest commit", f"sum by (outcome) (infraaudit_tests{{{_MINE}}})", legend="{{outcome}}"),
+    PanelSpec("Deployments by outcome", f"sum by (outcome) (infraaudit_deployments_total{{{_PLACE}}})", legend="{{outcome}}"),
+    PanelSpec(
+        "Mean stage duration",
+        f"sum by (stage) (infraaudit_stage_duration_seconds_sum{{{_MINE}}})"
+        f" / sum by (stage) (infraaudit_stage_duration_seconds_count{{{_MINE}}})",
+        "s",
+        "{{stage}}",
+    ),
+    PanelSpec("Runs by outcome", f"sum by (outcome) (infraaudit_runs_total{{{_MINE}}})", legend="{{outcome}}"),
+    PanelSpec("Image size", f"infraaudit_image_size_bytes{{{_MINE}}}", "bytes", "{{project}}"),
+    PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_total{{{_MINE},state=\"waiting\"}})", kind="lines"),
 )  # fmt: skip
 
 
 def build_dashboard() -> str:
     """The dashboard of the pipeline as JSON, the same text for the same code."""
     from grafana_foundation_sdk.builders import dashboard as build
-    from grafana_foundation_sdk.builders import prometheus, timeseries
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
     from grafana_foundation_sdk.models import common
 
     source = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-    board = (
-        build.Dashboard("InfraAudit")
-        .uid("infraaudit")
-        .tags(["infraaudit"])
-        .with_variable(build.DatasourceVariable("datasource").type("prometheus"))
-        .with_variable(
-            build.QueryVariable("project")
-            .datasource(source)
-            .query("label_values(infraaudit_findings, project)")
-            .multi(True)
-            .include_all(True)
-        )
+    board = build.Dashboard("InfraAudit").uid("infraaudit").tags(["infraaudit"]).refresh("1m").time("now-30d", "now")
+    board = board.with_variable(build.DatasourceVariable("datasource").type("prometheus"))
+    for name, query in (
+        ("project", "label_values(infraaudit_commits_total, project)"),
+        ("environment", "label_values(infraaudit_deployment_info, environment)"),
+    ):
+        variable = build.QueryVariable(name).datasource(source).query(query).multi(True).include_all(True)
+        board = board.with_variable(variable.refresh(_on_time_range_change()))
+    for number, spec in enumerate(PANELS, start=1):
+        board = board.with_panel(_panel(number, spec, source))
+    deployed = (
+        build.AnnotationQuery().name("Deployments").datasource(source).enable(True).hide(False).icon_color("green")
     )
-    for number, (title, expression, unit) in enumerate(_PANELS, start=1):
-        target = prometheus.Dataquery().ref_id("A").expr(expression)
-        panel = timeseries.Panel().id(number).title(title).datasource(source).unit(unit).span(12).height(8)
-        board = board.with_panel(panel.with_target(target))
-    return str(JSONEncoder(sort_keys=True, indent=2).encode(board.build())) + "\n"
+    deployed = deployed.expr(f"changes(infraaudit_deployment_time_seconds{{{_PLACE}}}[$__interval]) > 0")
+    return str(JSONEncoder(sort_keys=True, indent=2).encode(board.annotation(deployed).build())) + "\n"
 
 
 def check_dashboard(text: str) -> dict[str, Any]:
-    """Parse a dashboard and return it. Raises MonitoringError where it is no Grafana dashboard."""
-    from infraaudit_assets.domain.errors import MonitoringError
-
+    """Parse a dashboard; its title and its panels' titles. Raises MonitoringError where it is no Grafana dashboard."""
     try:
         board = json.loads(text)
         titles = [panel["title"] for panel in board["panels"]]
@@ -58,3 +87,29 @@ def check_dashboard(text: str) -> dict[str, Any]:
             "The commit's grafana_dashboard.json is no dashboard: panels with titles are missing."
         ) from error
     return {"title": str(board.get("title", "")), "panels": titles}
+
+
+def _on_time_range_change() -> Any:
+    from grafana_foundation_sdk.models.dashboard import VariableRefresh
+
+    return VariableRefresh.ON_TIME_RANGE_CHANGED
+
+
+def _panel(number: int, spec: PanelSpec, source: Any) -> Any:
+    from grafana_foundation_sdk.builders import common, prometheus, stat, timeseries
+    from grafana_foundation_sdk.models.common import GraphDrawStyle
+
+    target = prometheus.Dataquery().ref_id("A").expr(spec.expression).legend_format(spec.legend)
+    if spec.kind == "number":
+        last = common.ReduceDataOptions().calcs(["lastNotNull"])
+        panel: Any = stat.Panel().reduce_options(last).height(5)
+    else:
+        style = GraphDrawStyle.BARS if spec.kind == "bars" else GraphDrawStyle.LINE
+        panel = timeseries.Panel().draw_style(style).fill_opacity(12).height(8)
+    panel = panel.id(number).title(spec.title).description(spec.description).datasource(source)
+    return panel.unit(spec.unit).span(spec.width).with_target(target)
+
+
+if __name__ == "__main__":
+    Path("configs/prometheus").mkdir(parents=True, exist_ok=True)
+    Path("configs/prometheus/grafana_dashboard.json").write_text(build_dashboard(), "utf-8")

@@ -2,13 +2,12 @@
 
 No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
 time and every file written. The one thing that comes out is one file: it lies in a volume whose folder belongs to root,
-so that the tests can fill that file and make no other. Deliberately absent: trust in the report; tests can forge their
+so that the tests can fill that file and make no other (Podman gives them the folder; each file is still limited, and all
+are removed). Deliberately absent: trust in the report; tests can forge their
 own results, nothing else.
 """
 
-import io
 import re
-import tarfile
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
 from resources.engine.client import label_words
 from resources.engine.leftovers import owner_label, sweep
-from resources.junit_report import REPORT_LIMIT, read_report
+from resources.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
 
 _USER = 10001
 _REPORT = "junit.xml"
@@ -31,6 +30,7 @@ _PLAIN_PATH = re.compile(r"/[\w./-]+")
 _PROGRAMS = ("python3", "python")
 # pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
+_KILLED = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class _Run:
         try:
             self.engine.run("volume", "create", *labels, name)
             self.engine.run("create", "--name", name, *labels, *self._sandbox(name), *self._command(program))
-            self.engine.run("cp", "-", f"{name}:/reports", stdin=_empty_report())
+            self.engine.run("cp", "-", f"{name}:/reports", stdin=empty_report(_REPORT, _USER))
             yield name
         finally:
             # The sweep of the next run gets what cannot be removed now; the first error is the one that matters.
@@ -135,6 +135,9 @@ class _Run:
             f"--pids-limit={limits.processes}",
             f"--ulimit=fsize={size << 20}:{size << 20}",
             "--ulimit=core=0:0",
+            # Named, because Podman asks for more than a host without CAP_SYS_RESOURCE may give.
+            "--ulimit=nofile=4096:4096",
+            "--ulimit=nproc=16384:16384",
             "--shm-size=16m",
             # Nothing the tests print is kept by the engine: it would fill the host's disk.
             "--log-driver=none",
@@ -186,7 +189,7 @@ class _Run:
         """The tests of the report, or why there is none."""
         done = self.engine.run("cp", f"{name}:/reports/{_REPORT}", "-", max_output=REPORT_LIMIT + 65536)
         try:
-            return read_report(_only_file(done.stdout)), ""
+            return read_report(only_file(done.stdout)), ""
         except TestRunError as error:
             return (), str(error)
 
@@ -206,41 +209,18 @@ class _Run:
                 f"pytest could not start on {self.tests_path}: is it in the image, below its working directory?"
             )
         if broken:
-            raise TestRunError(f"{broken} pytest ended with exit code {code}.{_hint(code)}")
+            raise TestRunError(f"{broken} pytest ended with exit code {code}.{self._hint(code)}")
         if code != 0 and not bad:
-            raise TestRunError(f"pytest ended with exit code {code}, and its report names no failure.{_hint(code)}")
+            raise TestRunError(
+                f"pytest ended with exit code {code}, and its report names no failure.{self._hint(code)}"
+            )
         return cases
 
-
-def _hint(code: int) -> str:
-    return {
-        1: " Is pytest installed in the image?",
-        _INTERRUPTED: " It was interrupted, or a test could not be imported.",
-        _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
-        137: " It was killed.",
-    }.get(code, "")
-
-
-def _empty_report() -> bytes:
-    """An archive of the report as the tests find it: empty, theirs to write, in a folder that is not."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        member = tarfile.TarInfo(_REPORT)
-        member.uid = member.gid = _USER
-        member.mode = 0o600
-        archive.addfile(member)
-    return buffer.getvalue()
-
-
-def _only_file(archive: bytes) -> bytes:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as found:
-            member = found.next()
-            if member is None or not member.isreg():
-                raise TestRunError("The tests' report is no plain file.")
-            if member.size > REPORT_LIMIT:
-                raise TestRunError(f"The tests' report is longer than {REPORT_LIMIT >> 20} MB.")
-            stream = found.extractfile(member)
-            return stream.read() if stream else b""
-    except tarfile.TarError as error:
-        raise TestRunError("The tests' report could not be read out of the container.") from error
+    def _hint(self, code: int) -> str:
+        return {
+            1: " Is pytest installed in the image?",
+            _INTERRUPTED: " It was interrupted, or a test could not be imported.",
+            _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
+            # Podman does not tell why.
+            _KILLED: f" It was killed; the limit is {self.limits.memory_megabytes} MB of memory.",
+        }.get(code, "")

@@ -16,7 +16,14 @@ from starlette.routing import Route
 from infraaudit_assets.domain.findings import Severity
 from resources.history import History, schema
 from resources.history.queries import open_by_severity
-from resources.history.queries.audit import FindingFilter, commit_rows, finding_life, findings_at, main_line
+from resources.history.queries.audit import (
+    FindingFilter,
+    commit_rows,
+    failed_scans,
+    finding_life,
+    findings_at,
+    main_line,
+)
 from resources.history.queries.measures import newest
 from resources.history.queries.places import deployments, dora, environments, project_names, rows_of
 from service.openapi import describe
@@ -124,6 +131,8 @@ def _trends(history: History, request: Request) -> Response:
     limit, offset = _page(request)
     line = main_line(history, project)[offset : offset + limit]
     counts = open_by_severity(history, project, line)
+    for sha in failed_scans(history, project):
+        counts.pop(sha, None)
     rows = [{"sha": sha} | {s.value: counts[sha].get(s, 0) for s in Severity} for sha in line if sha in counts]
     return answer(request, rows, len(rows))
 

@@ -27,8 +27,9 @@ from resources.history.queries.places import environments
 from service.api import api_routes
 from service.deliveries import DeliveryWorker
 from service.exporter import HistoryCollector
+from service.notices import NoticeWorker
 from service.pages import page_routes
-from service.webhook import Webhook
+from service.webhook import REASONS, Webhook
 
 _HEADERS = (
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'"),
@@ -48,9 +49,14 @@ class ServiceOptions:
     dagster_url: str = ""
 
 
-def build_app(history: History, options: ServiceOptions, worker: DeliveryWorker | None = None) -> Starlette:
-    """The service over a history; without a worker, deliveries are stored and wait."""
-    rejected: Counter[str] = Counter()
+def build_app(
+    history: History,
+    options: ServiceOptions,
+    worker: DeliveryWorker | None = None,
+    notices: NoticeWorker | None = None,
+) -> Starlette:
+    """The service over a history; without workers, deliveries and notices are stored and wait."""
+    rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhook = Webhook(history, options.secrets, options.projects, rejected, worker.wake if worker else lambda: None)
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))
@@ -66,9 +72,9 @@ def build_app(history: History, options: ServiceOptions, worker: DeliveryWorker 
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(worker.run()) if worker else None
+        tasks = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
         yield
-        if task:
+        for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_COMMON = {
+_COMMON: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
     "offset": {"type": "integer", "minimum": 0, "maximum": 10_000_000, "default": 0},
     "format": {"type": "string", "enum": ["json", "csv"], "default": "json"},
 }
-_FINDINGS = {
+_FINDINGS: dict[str, Any] = {
     "severity": {"type": "string", "enum": ["critical", "high", "medium", "low", "info", "unknown"]},
     "status": {"type": "string", "enum": ["open", "suppressed"], "default": "open"},
     "framework": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
     "q": {"type": "string", "maxLength": 200},
 }
-_EXTRA = {
+_EXTRA: dict[str, dict[str, Any]] = {
     "/projects/{project}/findings": _FINDINGS | {"commit": {"type": "string", "pattern": "^[0-9a-f]{7,64}$"}},
     "/projects/{project}/live": _FINDINGS,
     "/projects/{project}/deployments": {"environment": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}},

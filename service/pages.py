@@ -139,7 +139,7 @@ class _Pages:
                 f"/projects/{project}/findings?commit={sha}",
             )
             for sha in reversed(newest_first)
-            if sha in counts and sha in rows
+            if sha in counts and sha in rows and rows[sha]["scan"] != "failed"
         ]
 
     def _places(self, project: str) -> list[dict[str, Any]]:

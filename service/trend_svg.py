@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.domain.findings import Severity
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 240, 40, 34
@@ -61,5 +62,5 @@ def _bar(bar: Bar, x: float, step: float, scale: float) -> Markup:
         parts.append(label.format(x + step / 2, _HEIGHT - 4, bar.sha[:7]))
     numbers = ", ".join(f"{count} {severity.value}" for severity, count in bar.counts.items() if count) or "none open"
     deployment = f"; {bar.deployment}" if bar.deployment else ""
-    title = Markup("<title>{}</title>").format(f"{bar.sha[:7]} {bar.subject[:80]}: {numbers}{deployment}")
+    title = Markup("<title>{}</title>").format(f"{bar.sha[:7]} {excerpt(bar.subject)[:80]}: {numbers}{deployment}")
     return Markup('<a href="{}">{}{}</a>').format(escape(bar.link), title, Markup("").join(parts))

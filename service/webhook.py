@@ -24,6 +24,8 @@ from resources.history.deliveries import Delivery, store_deliveries
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 _MAX_DEPTH = 60
+REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored")
+"""Why a request may be refused; each is a label of the metric, there from the start."""
 _LOG = logging.getLogger("infraaudit.webhook")
 
 

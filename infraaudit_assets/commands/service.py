@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 webhook = typer.Typer(help="Try the webhook.", no_args_is_help=True)
 
 
+@webhook.callback()
+def _webhook() -> None:
+    """Try the webhook."""
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; INFRAAUDIT_SERVICE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; INFRAAUDIT_SERVICE_PORT.")] = None,
@@ -39,9 +44,11 @@ def build_service(current: Settings) -> "Starlette":
     """The service of this installation."""
     from resources.dagster_api import DagsterApi
     from resources.history import open_history
+    from resources.notifier import Notifier
     from resources.project_file import read_projects
     from service.app import ServiceOptions, build_app
     from service.deliveries import DeliveryWorker
+    from service.notices import NoticeWorker
 
     projects = read_projects(current.projects)
     history = open_history(current.history_url)
@@ -55,7 +62,10 @@ def build_service(current: Settings) -> "Starlette":
         tokens=[token.get_secret_value() for token in current.service_tokens],
         dagster_url=current.dagster_url,
     )
-    return build_app(history, options, worker)
+    notify = {p.name: Notifier([*(u.get_secret_value() for u in current.notify), *p.notify]) for p in projects}
+    fallback = Notifier([url.get_secret_value() for url in current.notify])
+    notices = NoticeWorker(history, lambda notice: notify.get(notice.project, fallback).send(notice))
+    return build_app(history, options, worker, notices)
 
 
 def _launch(project: Project) -> "Launch":
@@ -69,7 +79,7 @@ def _launch(project: Project) -> "Launch":
 
 
 @webhook.command("test")
-def test(
+def send_test_push(
     project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:

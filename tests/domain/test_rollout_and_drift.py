@@ -41,7 +41,9 @@ def test_pods_tell_before_the_workload_does() -> None:
 
 def test_drift_is_by_field_and_leaves_out_what_the_server_keeps() -> None:
     deployed = {"metadata": {"name": "w", "generation": 1}, "spec": {"a": [1, 2], "b": {"c": 1}}, "status": {"x": 1}}
-    assert differences("D/w", deployed, deployed | {"status": {"x": 2}, "metadata": {"name": "w", "generation": 7}}) == []
+    assert (
+        differences("D/w", deployed, deployed | {"status": {"x": 2}, "metadata": {"name": "w", "generation": 7}}) == []
+    )
     found = differences("D/w", deployed, deployed | {"spec": {"a": [1, 3], "b": {"c": 1, "d": 5}}})
     assert [str(one) for one in found] == [
         "D/w: spec.a[1] is 3, deployed was 2",

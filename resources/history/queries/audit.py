@@ -73,6 +73,13 @@ def commit_rows(history: History, project: str, shas: Sequence[str]) -> list[dic
     return [found[sha] for sha in shas if sha in found]
 
 
+def failed_scans(history: History, project: str) -> list[str]:
+    """Commits whose scan crashed: that they have no findings says nothing."""
+    table = schema.scans
+    query = sa.select(table.c.sha).where(table.c.project == project, table.c.status == "failed")
+    return [row["sha"] for row in rows_of(history, query)]
+
+
 def findings_at(
     history: History, project: str, sha: str, wanted: FindingFilter, limit: int, offset: int
 ) -> tuple[int, list[dict[str, Any]]]:

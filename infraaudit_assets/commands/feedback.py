@@ -1,0 +1,73 @@
+"""`infraaudit dora` and `infraaudit dashboard`: what the history says of delivery, and the dashboard's file."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.settings import settings
+
+
+def dora(
+    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    days: Annotated[float, typer.Option(min=1, max=3650, help="Length of the window that ends now, in days.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Deployment frequency, lead time, change failure rate and time to restore, for each environment."""
+    from resources.history import open_history
+    from resources.history.queries.places import dora as measure
+    from resources.history.queries.places import environments
+
+    found, history = find_project(project), open_history(settings().history_url)
+    places = [environment for name, environment in environments(history) if name == found.name]
+    measured = {place: measure(history, found.name, place, datetime.now(UTC), days) for place in places}
+    if as_json:
+        print(json.dumps({place: asdict(values) for place, values in measured.items()}, indent=2))
+        return
+    table = Table("environment", "deployments", "a day", "lead time", "change failure rate", "time to restore")
+    for place, m in measured.items():
+        rate = "—" if m.failure_ratio is None else f"{m.failure_ratio:.0%}"
+        row = (
+            f"{m.deployed} of {m.attempts}",
+            f"{m.per_day:.2f}",
+            _hours(m.lead_seconds),
+            rate,
+            _hours(m.restore_seconds),
+        )
+        table.add_row(place, *row)
+    Console().print(table)
+
+
+def dashboard(
+    write: Annotated[bool, typer.Option("--write", help="Write the file instead of printing it.")] = False,
+    file: Annotated[Path, typer.Option(help="Where --write writes it.")] = Path(
+        "configs/prometheus/grafana_dashboard.json"
+    ),
+) -> None:
+    """Print the Grafana dashboard of the pipeline, for import, or write it."""
+    from resources.dashboards import build_dashboard
+
+    if not write:
+        print(build_dashboard(), end="")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(build_dashboard(), "utf-8")
+    print(f"Wrote {file}")
+
+
+def _hours(seconds: float | None) -> str:
+    if seconds is None:
+        return "—"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

@@ -1,0 +1,69 @@
+"""A history as a pipeline leaves it, and a service over it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from infraaudit_assets.domain.commits import Commit
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.notices import Notice
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from resources.history import History
+from service.app import ServiceOptions, build_app
+
+SECRET = "a secret of the project"
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
+SHAS = [f"{n}" * 40 for n in range(1, 5)]
+HOSTILE = "<script>alert(1)</script>\x1b[31m"
+
+
+def finding(check: str, line: int = 1, status: str = "open", severity: Severity = Severity.HIGH) -> Finding:
+    name = f"name of {check} {HOSTILE}"
+    return Finding(
+        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, "", "", severity
+    )
+
+
+A, B, C = finding("CKV_A"), finding("CKV_B", severity=Severity.CRITICAL), finding("CKV_C", severity=Severity.LOW)
+SCANS = [(A, B), (finding("CKV_A", 9), C), None, (A, B, finding("CKV_D", status="suppressed"))]
+"""What four commits have: B is fixed by the second and comes back with the fourth; the third's scan crashed."""
+OUTCOMES = [Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.DEPLOYED]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    past = History(f"sqlite:///{tmp_path / 'history.db'}")
+    past.migrate()
+    for place, sha in enumerate(SHAS):
+        _record(past, place, sha)
+    past.enqueue_notice(Notice("key", "shop", "title", "body"))
+    return past
+
+
+@pytest.fixture
+def client(history: History) -> TestClient:
+    return TestClient(build_app(history, ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})))
+
+
+def _record(past: History, place: int, sha: str) -> None:
+    then = START + timedelta(hours=place)
+    parents = (SHAS[place - 1],) if place else ()
+    past.record_commit("shop", Commit(sha, sha, parents, "Ada", "ada@example.org", then, then, f"commit {HOSTILE}"))
+    past.record_image("shop", sha, Image(f"shop:{sha[:12]}", f"sha256:{sha}", 1_000_000 + place, 3.5, sha))
+    past.record_test_run("shop", sha, TestRun((TestCase("a", "passed", 0.1), TestCase("b", "failed", 0.1)), 1.0))
+    found = SCANS[place]
+    state = ScanStatus.FAILED if found is None else ScanStatus.COMPLETE
+    part = FrameworkScan("terraform", f"key-{place}", state, found or ())
+    past.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
+    for stage, outcome in (("docker_image", "succeeded"), ("deployment", "failed" if place == 1 else "succeeded")):
+        past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{place}")
+    end = then + timedelta(minutes=10)
+    past.record_deployment(
+        Deployment(
+            "shop", "production", sha, "container", OUTCOMES[place], then, end, "image", url="http://127.0.0.1:9"
+        )
+    )

@@ -1,0 +1,72 @@
+"""The exporter over a real history: right numbers, counters that never fall, and promtool's judgement."""
+
+import subprocess
+from collections.abc import Callable
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from infraaudit_assets.domain.metrics import METRICS
+from resources.history import History
+from tests.service.conftest import SHAS, START
+
+
+def samples(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    text = client.get("/metrics").text
+    families = text_string_to_metric_families(text)
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def value(client: TestClient, name: str, **labels: str) -> float:
+    return samples(client)[name, tuple(sorted(labels.items()))]
+
+
+def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
+    place = {"project": "shop", "environment": "production"}
+    newest = {"project": "shop", "framework": "terraform"}
+    assert value(client, "infraaudit_findings", **newest, severity="critical", status="open") == 1
+    assert value(client, "infraaudit_findings", **newest, severity="high", status="suppressed") == 1
+    assert value(client, "infraaudit_findings", **newest, severity="low", status="open") == 0
+    assert value(client, "infraaudit_findings_live", **place, severity="critical") == 1
+    assert value(client, "infraaudit_deployments_total", **place, outcome="rolled_back") == 1
+    assert value(client, "infraaudit_deployments_total", **place, outcome="degraded") == 0
+    assert value(client, "infraaudit_change_failure_ratio", **place) == 1 / 3
+    assert value(client, "infraaudit_restore_time_seconds", **place) == 2 * 3600
+    assert value(client, "infraaudit_deployment_info", **place, sha=SHAS[3], image="image") == 1
+    assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
+    assert value(client, "infraaudit_scans_total", project="shop", status="failed") == 1
+    assert value(client, "infraaudit_notices_waiting", project="shop") == 1
+    # B of the first commit went, C came with the second; the crashed third scan is compared with nothing.
+    assert value(client, "infraaudit_finding_changes_total", project="shop", change="introduced") == 1
+    assert value(client, "infraaudit_finding_changes_total", project="shop", change="fixed") == 1
+
+
+def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: History) -> None:
+    labels = {"project": "shop", "stage": "docker_image", "outcome": "succeeded"}
+    name = "infraaudit_stage_duration_seconds"
+    assert [value(client, f"{name}_count", **labels) for _ in range(2)] == [4, 4]
+    assert value(client, f"{name}_bucket", **labels, le="10.0") == 0
+    assert value(client, f"{name}_bucket", **labels, le="30.0") == 4
+    later = START + timedelta(hours=9)
+    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", later, later + timedelta(seconds=1), "again")
+    assert value(client, f"{name}_count", **labels) == 5
+    assert value(client, f"{name}_sum", **labels) == 81
+
+
+def test_every_metric_that_is_named_is_served(client: TestClient) -> None:
+    served = {name for name, _ in samples(client)}
+    missing = {m.name for m in METRICS if m.name not in served and f"{m.name}_count" not in served}
+    assert not missing
+
+
+def test_promtool_has_nothing_to_say(client: TestClient, needs: Callable[[str], None]) -> None:
+    needs("promtool")
+    done = subprocess.run(["promtool", "check", "metrics"], input=client.get("/metrics").content, capture_output=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: History) -> None:
+    with history.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE notices")
+    assert samples(client) == {("infraaudit_history_up", ()): 0}

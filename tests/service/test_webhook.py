@@ -1,0 +1,159 @@
+"""The webhook over real HTTP requests: who is believed, what is stored, what is refused."""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from infraaudit_assets.domain.errors import DagsterUnavailableError, MalformedPushError
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.pushes import NotAPush, Push, parse_pushes
+from resources.dagster_api import DagsterApi, Started
+from resources.history import History
+from resources.history.deliveries import waiting_deliveries
+from service.deliveries import DeliveryWorker, Launch
+from tests.conftest import Repository
+from tests.service.conftest import SECRET
+
+AFTER, BEFORE = "a" * 40, "b" * 40
+PUSH = {"ref": "refs/heads/main", "before": BEFORE, "after": AFTER}
+BITBUCKET = {
+    "push": {"changes": [{"new": {"type": "branch", "name": "main", "target": {"hash": AFTER}},
+                          "old": {"type": "branch", "name": "main", "target": {"hash": BEFORE}}}]}
+}  # fmt: skip
+
+
+def post(client: TestClient, payload: Any, forge: str = "plain", secret: str = SECRET, **extra: str) -> Any:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {
+        "github": {"X-GitHub-Event": "push", "X-GitHub-Delivery": "1", "X-Hub-Signature-256": f"sha256={digest}"},
+        "gitea": {
+            "X-Gitea-Event": "push",
+            "X-GitHub-Event": "push",
+            "X-Gitea-Delivery": "1",
+            "X-Gitea-Signature": digest,
+        },
+        "gitlab": {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": secret, "X-Gitlab-Event-UUID": "1"},
+        "bitbucket": {"X-Event-Key": "repo:push", "X-Hub-Signature": f"sha256={digest}", "X-Request-UUID": "1"},
+        "plain": {"X-InfraAudit-Signature": f"sha256={digest}"},
+    }[forge]
+    return client.post("/webhooks/shop", content=body, headers=headers | extra)
+
+
+@pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
+def test_a_signed_push_is_stored_once(client: TestClient, history: History, forge: str) -> None:
+    payload = BITBUCKET if forge == "bitbucket" else PUSH
+    first, again = post(client, payload, forge), post(client, payload, forge)
+    assert (first.status_code, first.json()["state"]) == (202, "stored")
+    assert (again.status_code, again.json()["state"]) == (202, "known")
+    (delivery,) = waiting_deliveries(history)
+    assert (delivery.forge, delivery.branch, delivery.before, delivery.after) == (forge, "main", BEFORE, AFTER)
+
+
+@pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
+def test_a_forged_push_is_refused_and_counted(client: TestClient, history: History, forge: str) -> None:
+    assert post(client, PUSH, forge, secret="wrong").status_code == 401
+    assert client.post("/webhooks/shop", json=PUSH).status_code == 401
+    assert not waiting_deliveries(history)
+    assert 'infraaudit_webhook_rejected_total{reason="signature"} 2.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("payload", "status"),
+    [
+        (b"{", 400),
+        (b"\xff\xfe{}", 400),
+        (b"[" * 100_000, 400),
+        ({"ref": {"deep": 1}, "after": AFTER}, 400),
+        (PUSH | {"x": json.loads("[" * 100 + "]" * 100)}, 400),
+        (PUSH | {"ref": "refs/heads/--upload-pack=evil"}, 400),
+        (PUSH | {"ref": "refs/heads/a\nb"}, 400),
+        (PUSH | {"ref": "refs/heads/../../etc"}, 400),
+        (PUSH | {"after": "HEAD"}, 400),
+        (PUSH | {"before": 7}, 400),
+        (b" " * (1024 * 1024 + 1), 413),
+        (PUSH | {"after": "0" * 40}, 200),
+        (PUSH | {"ref": "refs/tags/v1"}, 200),
+    ],
+)
+def test_what_is_no_push_of_a_branch_is_not_stored(
+    client: TestClient, history: History, payload: Any, status: int
+) -> None:
+    answer = post(client, payload)
+    assert answer.status_code == status
+    assert answer.json().get("error") or answer.json().get("reason")
+    assert not waiting_deliveries(history)
+
+
+def test_other_events_projects_and_methods(client: TestClient) -> None:
+    assert post(client, {"zen": "…"}, "github", **{"X-GitHub-Event": "ping"}).json()["reason"] == "ping"
+    assert client.post("/webhooks/other", json=PUSH).status_code == 404
+    assert client.get("/webhooks/shop").status_code == 405
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda s: st.lists(s) | st.dictionaries(st.sampled_from(
+    ["ref", "after", "before", "push", "changes", "new", "old", "target", "hash", "name", "type"]), s)))  # fmt: skip
+def test_no_payload_breaks_the_parser(payload: Any) -> None:
+    for forge, headers in (("plain", {}), ("bitbucket", {"x-event-key": "repo:push"})):
+        try:
+            pushes = parse_pushes(forge, headers, payload)
+        except MalformedPushError:
+            continue
+        assert isinstance(pushes, NotAPush) or all(isinstance(push, Push) for push in pushes)
+
+
+class RecordingDagster(DagsterApi):
+    """Stands in for a webserver: notes what would be launched, or does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9")
+        self.launched: list[str] = []
+        self.answers = True
+
+    def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Any) -> Started:
+        if not self.answers:
+            raise DagsterUnavailableError("does not answer")
+        self.launched.append(run_key)
+        return Started("run", "QUEUED")
+
+
+def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
+    client: TestClient, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(tmp_path / "shop")
+    shas = [repository.write({"a": str(n)}, f"commit {n}") for n in range(3)]
+    project = Project("shop", str(repository.path))
+    dagster, mirror = RecordingDagster(), repository.mirror()
+    launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}")
+    worker = DeliveryWorker(history, {"shop": launch}, lambda _: mirror, dagster)
+    post(client, {"ref": "refs/heads/main", "before": shas[0], "after": shas[2]})
+    dagster.answers = False
+    assert worker.work_off() == 0
+    assert waiting_deliveries(history)[0].attempts == 1
+    dagster.answers = True
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)
+    assert worker.work_off() == 1
+    assert dagster.launched == [f"shop:{sha}" for sha in shas[1:]]
+    assert not waiting_deliveries(history)
+
+
+def test_a_commit_that_the_repository_does_not_have_fails_for_good(
+    client: TestClient, history: History, tmp_path: Path
+) -> None:
+    repository = Repository(tmp_path / "shop")
+    repository.write({"a": "1"}, "one")
+    mirror = repository.mirror()
+    launch = Launch(Project("shop", ""), "job", "commits", "sensor", str)
+    worker = DeliveryWorker(history, {"shop": launch}, lambda _: mirror, RecordingDagster())
+    post(client, PUSH)
+    assert worker.work_off() == 1
+    assert not waiting_deliveries(history)
+    labels = 'infraaudit_webhook_deliveries_total{project="shop",state="failed"} 1.0'
+    assert labels in client.get("/metrics").text
