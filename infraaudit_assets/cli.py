@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import audit, demo, doctor, export, feedback, projects, run, scan, service, up
+from infraaudit_assets.commands import audit, delivery, demo, doctor, export, feedback, logs, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -18,6 +18,10 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("run")(run.run)
+app.command("status")(delivery.status)
+app.command("rollback")(delivery.rollback)
+app.command("promote")(delivery.promote)
+app.command("logs")(logs.logs)
 app.command("scan")(scan.scan)
 app.command("export")(export.export)
 for question in (audit.trends, audit.findings, audit.blame, audit.compare):

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ClusterUnavailableError
+from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError
 from infraaudit_assets.domain.projects import Environment
 from resources.targets import Target
 
 
-def connect_target(choice: str, environment: Environment, kubeconfig: Path | None, engine: str, state: Path) -> Target:
+def connect_target(
+    choice: str, environment: Environment, kubeconfig: Path | None, engine: str, state: Path, live_in: str = ""
+) -> Target:
     """Kubernetes where one answers, else containers of the engine; ``choice`` narrows that.
 
-    Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy to.
+    ``live_in`` is the target that what is live was deployed to: a cluster that does not answer for a while is not
+    replaced by containers. Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy
+    to, and ClusterError, which is worth a retry, where there was.
     """
     if choice == "none":
         raise ClusterUnavailableError("INFRAAUDIT_TARGET is none: nothing is deployed.")
@@ -24,7 +28,11 @@ def connect_target(choice: str, environment: Environment, kubeconfig: Path | Non
                 force=environment.force_conflicts,
                 prune=environment.prune,
             )
-        except ClusterUnavailableError:
+        except ClusterUnavailableError as error:
+            if live_in.startswith("kubernetes:"):
+                raise ClusterError(
+                    f"What is live is in {live_in}. {error} To leave that cluster, set INFRAAUDIT_TARGET=container."
+                ) from error
             if choice == "kubernetes" or environment.context is not None:
                 raise
     from resources.container_target import ContainerTarget

@@ -58,7 +58,10 @@ def _read_file(place: Path, path: str) -> list[tuple[str, Document]]:
     if place.stat().st_size > MANIFEST_BYTES:
         raise ManifestError(f"{path} is larger than {MANIFEST_BYTES} bytes.")
     try:
-        return [(path, document) for document in parse_manifests(place.read_text("utf-8"))]
+        text = place.read_text("utf-8")
+        if (count := text.count("\n---")) > DOCUMENTS:  # Told before the parser spends its time on them.
+            raise ManifestError(f"{path}: {count} objects are more than the {DOCUMENTS} that a release may have.")
+        return [(path, document) for document in parse_manifests(text)]
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ManifestError(f"{path} is no YAML that can be read: {excerpt(str(error), 400)}") from error
 

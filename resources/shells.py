@@ -71,12 +71,12 @@ class KubernetesResource(dg.ConfigurableResource):
     engine: str = "auto"
     rollout_seconds: float = 300
 
-    def connect(self, environment: Environment) -> "Target":
-        """Raises ClusterUnavailableError or EngineUnavailableError."""
+    def connect(self, environment: Environment, live_in: str = "") -> "Target":
+        """Raises ClusterUnavailableError or EngineUnavailableError; see connect_target."""
         from resources.connect_target import connect_target
 
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
-        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state))
+        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live_in)
 
 
 class CheckovResource(dg.ConfigurableResource):

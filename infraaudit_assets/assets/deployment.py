@@ -50,7 +50,8 @@ def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
                 _record_skip(project, current, f"it is not on {project.deploy_branch}")
                 return
             try:
-                target = kubernetes.connect(project.environment)
+                live = past.live(project.name, project.environment.name)
+                target = kubernetes.connect(project.environment, live.target if live else "")
             except (ClusterUnavailableError, EngineUnavailableError) as error:
                 _record_skip(project, current, str(error))
                 return

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -35,6 +36,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
             target = kubernetes.connect(project.environment)
             environment = project.environment.name
             lines = store.append(environment, target.logs(project.name, environment, store.last(environment)))
+            store.tidy(environment, today=datetime.now(UTC))
             levels = Counter(line["level"] for line in lines)
             yield dg.MaterializeResult(
                 metadata={

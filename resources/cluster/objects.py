@@ -9,7 +9,8 @@ from typing import Any
 from infraaudit_assets.domain.drift import Difference, differences
 from infraaudit_assets.domain.manifest_policy import ALLOWED_KINDS
 from infraaudit_assets.domain.manifests import Document, identity
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried
+from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.cluster.observe import commit_of, pods_of
 
 _ENVIRONMENT = "infraaudit/environment"
 # Volumes hold data: a claim that left the manifests is for a person to delete.
@@ -56,6 +57,30 @@ def prune(cluster: Cluster, namespace: str, project: str, environment: str, docu
             _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
             gone.append(f"{kind}/{name}")
     return gone
+
+
+def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> str | None:
+    """Delete one pod of a StatefulSet that is of another commit and not ready; its name where there was one.
+
+    The controller waits for such a pod before it goes on, for ever where it crashes, so that not even the manifests
+    from before it would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay.
+    """
+    from kubernetes import client
+
+    labels = document["spec"]["selector"].get("matchLabels") or {}
+    selector = ",".join(f"{name}={value}" for name, value in labels.items())
+    for pod in pods_of(cluster, namespace, selector) if selector else ():
+        owners = [owner.name for owner in pod.metadata.owner_references or () if owner.kind == "StatefulSet"]
+        ready = any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
+        leaving = pod.metadata.deletion_timestamp is not None
+        if document["metadata"]["name"] in owners and commit_of(pod) != sha and not ready and not leaving:
+            name = str(pod.metadata.name)
+            with translated(f"deleting pod {name}, which blocks its StatefulSet"):
+                client.CoreV1Api(cluster.client).delete_namespaced_pod(
+                    name, namespace, _request_timeout=REQUEST_SECONDS
+                )
+            return name
+    return None
 
 
 def _api(cluster: Cluster) -> Any:

@@ -17,9 +17,10 @@ from infraaudit_assets.domain.manifests import WORKLOADS, Document, identity
 from infraaudit_assets.domain.rollout import Judgement, judge_rollout
 from resources.cluster import observe
 from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.cluster.image_loading import load_image
 from resources.cluster.lease import Lease
 from resources.cluster.logs import container_lines
-from resources.cluster.objects import drift_of, prune
+from resources.cluster.objects import drift_of, prune, unblock
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
@@ -59,6 +60,7 @@ class KubernetesTarget:
             self._apply(documents, dry_run=True)
         except RejectedByClusterError as error:
             return Rollout(False, f"{error} Nothing was changed.", changed=False)
+        load_image(self.cluster.context, release.image, on_progress)
         try:
             self._apply(documents, dry_run=False)
         except RejectedByClusterError as error:
@@ -155,6 +157,9 @@ class KubernetesTarget:
 
     def _judge(self, workloads: list[Document], sha: str) -> Judgement:
         try:
+            for document in workloads:
+                if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, sha)):
+                    return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")
             judgements = [
                 judge_rollout(
                     *observe.status_of(self.cluster, self.namespace, document, sha),

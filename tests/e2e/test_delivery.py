@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -334,3 +335,20 @@ def test_pruning_deletes_only_what_we_brought_and_only_where_it_is_on(place: Pla
     assert place.deliver(3, manifests(HEALTHY), target=place.target(prune=True)).outcome is Outcome.DEPLOYED
     assert names() == {"foreign"}
     assert place.running_versions() == {SHAS[3]}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_other_workloads_are_waited_for_and_rolled_back_too(place: Place, kind: str) -> None:
+    def documents(program: str) -> list[dict[str, Any]]:
+        workload, service = manifests(program)
+        for name in ("strategy", "progressDeadlineSeconds", *(["replicas"] if kind == "DaemonSet" else [])):
+            del workload["spec"][name]
+        name = {"serviceName": "web"} if kind == "StatefulSet" else {}
+        return [workload | {"kind": kind, "spec": workload["spec"] | name}, service]
+
+    assert place.deliver(1, documents(HEALTHY)).outcome is Outcome.DEPLOYED
+    assert place.running_versions() == {SHAS[1]}
+    assert place.deliver(2, documents(HEALTHY)).outcome is Outcome.DEPLOYED
+    assert place.running_versions() == {SHAS[2]}
+    bad = place.deliver(3, documents(CRASHING), timeout=60)
+    assert (bad.outcome, place.running_versions()) == (Outcome.ROLLED_BACK, {SHAS[2]}), bad.reason

@@ -41,7 +41,7 @@ class Shop:
     project: Project
 
     def commit(self, program: str) -> str:
-        text = yaml.safe_dump_all(manifests(program))
+        text = yaml.safe_dump_all(json.loads(json.dumps(manifests(program))))
         return self.repository.write({"k8s.yaml": text, "program": program}, "a commit")
 
     def deploy(self, sha: str) -> Outcome:
