@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import demo, feedback, projects, run, service, up
+from infraaudit_assets.commands import audit, demo, doctor, feedback, projects, run, scan, service, up
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
@@ -18,6 +18,10 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("run")(run.run)
+app.command("scan")(scan.scan)
+for question in (audit.trends, audit.findings, audit.blame, audit.compare):
+    app.command(question.__name__)(question)
+app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
 app.command("dora")(feedback.dora)
 app.command("dashboard")(feedback.dashboard)

@@ -128,7 +128,7 @@ class ContainerTarget:
     def _remove_others(self, release: Release, keep: set[str], grace_seconds: int) -> None:
         labels = pod_labels(release.project, release.environment)
         scope = [word for name, value in labels.items() for word in ("--filter", f"label={name}={value}")]
-        done = self.engine.run("ps", "--all", *scope, "--format", '{{.Label "infraaudit.release"}}')
+        done = self.engine.run("ps", "--all", *scope, "--format", self.engine.label_template("infraaudit.release"))
         for key in {line.strip() for line in done.text.splitlines()} - keep - {""}:
             remove_pod(self.engine, labels | {"infraaudit.release": key}, grace_seconds)
 

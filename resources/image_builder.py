@@ -2,7 +2,8 @@
 
 The checkout is hostile input: the Dockerfile and the context stay inside it, the program gets a list of words, and a
 time limit ends the build. Deliberately absent: secrets and SSH agents (nothing of ours is mounted into a build), and
-pushing. A RUN has the engine's default network, because it must reach a package registry.
+pushing. A build that is stopped is stopped in Docker's engine too; with Podman a RUN that sleeps goes on sleeping (its CPU
+time is limited). A RUN has the engine's default network, because it must reach a package registry.
 """
 
 import os
@@ -138,7 +139,7 @@ class _Build:
         raise self._failure()
 
     def _attempt(self, scratch: Path, dockerfile: Path) -> bool:
-        words = _words(self._engine, self._request, dockerfile, self._context, scratch / "image-id")
+        words = _words(self._engine, self._request, dockerfile, self._context, scratch / "image-id", self._timeout)
         try:
             done = process.run(
                 words,
@@ -194,11 +195,13 @@ class _Build:
             self._on_line(clean)
 
 
-def _words(engine: Engine, request: BuildRequest, dockerfile: Path, context: Path, id_file: Path) -> list[str]:
+def _words(
+    engine: Engine, request: BuildRequest, dockerfile: Path, context: Path, id_file: Path, timeout: float
+) -> list[str]:
     start = {
         Builder.BUILDX: ["buildx", "build", "--load", "--progress=plain"],
         Builder.BUILDKIT: ["build", "--progress=plain"],
-        Builder.PODMAN: ["build", "--format=docker"],
+        Builder.PODMAN: ["build", "--format=docker", f"--ulimit=cpu={max(int(timeout), 1)}"],
         Builder.LEGACY: ["build", "--force-rm"],
     }[engine.builder]
     arguments = [word for name, value in request.build_args.items() for word in ("--build-arg", f"{name}={value}")]

@@ -69,7 +69,12 @@ class _Watch:
         if state is None:
             return f"Container {name} is gone: someone removed it."
         why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
-        if state.restarts >= _RESTARTS_THAT_ARE_A_LOOP and not self.once:
+        # While it runs the engine does not tell how it ended before; an engine that restarts at once rarely shows it.
+        loops = state.restarts >= _RESTARTS_THAT_ARE_A_LOOP
+        if loops and state.status == "running" and not state.out_of_memory:
+            why = "keeps ending"
+            loops = state.restarts >= 2 * _RESTARTS_THAT_ARE_A_LOOP
+        if loops and not self.once:
             return f"Container {name} crashes again and again: it {why}.{self._last_words()}"
         if state.status not in ("running", "restarting", "created"):
             return f"Container {name} {why} and stays stopped.{self._last_words()}"

@@ -15,7 +15,6 @@ from resources.git import Mirror
 if TYPE_CHECKING:
     from resources.checkov_runner import CheckovRunner
     from resources.engine import Engine
-    from resources.grafana import Grafana
     from resources.history import History
     from resources.notifier import Notifier
     from resources.targets import Target
@@ -118,11 +117,6 @@ class GrafanaResource(dg.ConfigurableResource):
 
     url: str = ""
     token: str = ""
-
-    def connect(self) -> "Grafana | None":
-        from resources.grafana import Grafana
-
-        return Grafana(self.url, self.token) if self.url else None
 
 
 class NotifierResource(dg.ConfigurableResource):

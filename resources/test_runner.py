@@ -2,7 +2,8 @@
 
 No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
 time and every file written. The one thing that comes out is one file: it lies in a volume whose folder belongs to root,
-so that the tests can fill that file and make no other. Deliberately absent: trust in the report; tests can forge their
+so that the tests can fill that file and make no other (Podman gives them the folder; each file is still limited, and all
+are removed). Deliberately absent: trust in the report; tests can forge their
 own results, nothing else.
 """
 
@@ -31,6 +32,7 @@ _PLAIN_PATH = re.compile(r"/[\w./-]+")
 _PROGRAMS = ("python3", "python")
 # pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
+_KILLED = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,9 @@ class _Run:
             f"--pids-limit={limits.processes}",
             f"--ulimit=fsize={size << 20}:{size << 20}",
             "--ulimit=core=0:0",
+            # Named, because Podman asks for more than a host without CAP_SYS_RESOURCE may give.
+            "--ulimit=nofile=4096:4096",
+            "--ulimit=nproc=16384:16384",
             "--shm-size=16m",
             # Nothing the tests print is kept by the engine: it would fill the host's disk.
             "--log-driver=none",
@@ -206,19 +211,21 @@ class _Run:
                 f"pytest could not start on {self.tests_path}: is it in the image, below its working directory?"
             )
         if broken:
-            raise TestRunError(f"{broken} pytest ended with exit code {code}.{_hint(code)}")
+            raise TestRunError(f"{broken} pytest ended with exit code {code}.{self._hint(code)}")
         if code != 0 and not bad:
-            raise TestRunError(f"pytest ended with exit code {code}, and its report names no failure.{_hint(code)}")
+            raise TestRunError(
+                f"pytest ended with exit code {code}, and its report names no failure.{self._hint(code)}"
+            )
         return cases
 
-
-def _hint(code: int) -> str:
-    return {
-        1: " Is pytest installed in the image?",
-        _INTERRUPTED: " It was interrupted, or a test could not be imported.",
-        _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
-        137: " It was killed.",
-    }.get(code, "")
+    def _hint(self, code: int) -> str:
+        return {
+            1: " Is pytest installed in the image?",
+            _INTERRUPTED: " It was interrupted, or a test could not be imported.",
+            _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
+            # Podman does not tell why.
+            _KILLED: f" It was killed; the limit is {self.limits.memory_megabytes} MB of memory.",
+        }.get(code, "")
 
 
 def _empty_report() -> bytes:

@@ -34,7 +34,7 @@ def describe(paths: Iterable[str]) -> dict[str, Any]:
 
 def _operation(path: str) -> dict[str, Any]:
     in_path = [_parameter(name, "path", {"type": "string"}) for name in re.findall(r"{(\w+)}", path)]
-    in_query = [_parameter(name, "query", schema) for name, schema in (_COMMON | _EXTRA.get(path, {})).items()]
+    in_query = [_parameter(name, "query", schema) for name, schema in {**_COMMON, **_EXTRA.get(path, {})}.items()]
     rows = {
         "type": "object",
         "required": ["items"],

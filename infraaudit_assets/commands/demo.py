@@ -73,7 +73,7 @@ def _start_afresh(home: Path) -> None:
 
 def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> None:
     from infraaudit_assets.commands.projects import find_project, mirror_of
-    from infraaudit_assets.commands.summary import commit_row, summary_table
+    from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
     from infraaudit_assets.runs import dagster_instance, quiet_steps, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
@@ -107,7 +107,7 @@ def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> 
         "live": {"sha": live.sha, "url": live.url, "healthy": _is_healthy(live.url)} if live else None,
     }
     (home / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    out = Console()
+    out = wide_console()
     out.print(summary_table(rows))
     for stage, reason in dict.fromkeys((s, r) for row in rows for s, r in row.reasons.items() if row.image is None):
         out.print(f"{stage} was skipped: {reason}", markup=False)

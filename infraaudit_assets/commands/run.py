@@ -4,7 +4,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
@@ -16,7 +15,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""
-    from infraaudit_assets.commands.summary import commit_row, summary_table
+    from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
@@ -35,7 +34,7 @@ def run(
             )
         )
     else:
-        Console().print(summary_table([row]))
+        wide_console().print(summary_table([row]))
         for stage, reason in row.reasons.items():
             print(f"{stage}: {reason}")
     raise typer.Exit(0 if finished.succeeded else 1)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from infraaudit_assets.domain.deployments import Outcome
 from resources.history.queries import CommitOverview
 
+_WIDTH = 112
 _COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}
 
 
@@ -43,18 +46,26 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
 
 def summary_table(rows: Sequence[CommitOverview]) -> Table:
     """Commits as a table, in the order given."""
-    table = Table("commit", "subject", "image", "tests", "findings", "deployment")
+    table = Table(box=box.SIMPLE)
+    for name in ("commit", "subject", "image", "tests", "findings", "deployment"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for row in rows:
         outcome = _outcome(row)
         table.add_row(
             row.sha[:7],
-            Text(row.subject[:44]),
+            Text(row.subject if len(row.subject) <= 40 else f"{row.subject[:39]}…"),
             _image(row),
             _tests(row),
             _findings(row),
             Text(outcome, style=_COLOR.get(outcome, "dim")),
         )
     return table
+
+
+def wide_console() -> Console:
+    """Standard output, at least as wide as the table; a file or a pipe has no width of its own."""
+    console = Console()
+    return console if console.width >= _WIDTH else Console(width=_WIDTH)
 
 
 def _outcome(row: CommitOverview) -> str:

@@ -5,6 +5,7 @@ the others. Deliberately absent: Checkov's own output; its records are written i
 """
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -20,13 +21,15 @@ from resources.checkov_runner import patches, yaml_check
 
 _OPENED: dict[str, set[str]] = {}
 _current = ""
+_evaluations: patches.Evaluations | None = None
 
 
 def prime() -> None:
     """Import Checkov, load every check and warm it up on one small file of each kind."""
     import checkov.main as checkov
 
-    patches.apply(Path(os.environ["TMPDIR"]) / "parsed")
+    global _evaluations
+    _evaluations = patches.apply(Path(os.environ["TMPDIR"]) / "parsed")
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -44,6 +47,8 @@ _NEVER = {"helm", "kustomize", "sca_image", "sca_package", "sast", "cdk"}
 
 def run(request: dict[str, Any]) -> None:
     """Do what a request asks and write the answer to its ``answer`` file."""
+    # A child lives for seconds; collecting its garbage as often as usual costs more than the memory is worth.
+    gc.set_threshold(100_000, 20, 100)
     root = request["root"]
     if request["task"] == "inspect":
         answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_aliases"])
@@ -58,6 +63,8 @@ def run(request: dict[str, Any]) -> None:
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
         answer = _scan(checkov, root, request["frameworks"], request["arguments"])
+        if _evaluations is not None:
+            _evaluations.save()
     with open(request["answer"], "w", encoding="utf-8") as stream:
         json.dump(answer, stream)
 
@@ -180,5 +187,5 @@ def _files() -> Iterator[tuple[str, str]]:
     yield "pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
     yield "stack.yaml", "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: a}\n"
     yield "a.bicep", "resource s 'Microsoft.Storage/storageAccounts@2021-02-01' = {\n  name: 'a'\n}\n"
-    yield ".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: true\n"
+    yield ".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: make\n"
     yield "arm.json", '{"$schema": "https://a/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": []}'

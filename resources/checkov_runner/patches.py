@@ -7,23 +7,24 @@ compare findings with those of an unpatched process.
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _MOST_PARSED = 20_000
-_MOST_EVALUATED, _LONGEST_EVALUATED = 20_000, 2_000
+_MOST_EVALUATED, _LONGEST_EVALUATED = 10_000, 1_000
 _CHANGING = ("time", "uuid", "rand", "bcrypt", "date")
 """Parts of the names of functions that do not give the same value twice."""
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def apply(parsed: Path) -> None:
-    """Patch the Checkov that is imported in this process; ``parsed`` keeps parsed Terraform files by their text."""
+def apply(parsed: Path) -> "Evaluations":
+    """Patch the Checkov that is imported in this process; ``parsed`` is where children leave what they parsed."""
+    parsed.mkdir(parents=True, exist_ok=True)
     cache_jsonpath_tables()
-    remember_evaluations()
+    remember_evaluations(evaluations := Evaluations(parsed / "evaluations.json"))
     keep_parsed_terraform(parsed)
+    return evaluations
 
 
 def cache_jsonpath_tables() -> None:
@@ -45,47 +46,75 @@ def cache_jsonpath_tables() -> None:
         return tables[key].parse(lexer=token_stream(token_iterator))
 
     setattr(parser.JsonPathParser, "parse_token_stream", parse_token_stream)  # noqa: B010 - mypy: a method
+    from bc_jsonpath_ng.ext.parser import parse
+
+    parse("$.a[?(@.b == 1)]")  # builds the tables here, before any child is forked
 
 
-def remember_evaluations() -> None:
-    """Evaluate an expression of Terraform once per scan: an interpreter is made for each, and most come again."""
+class Evaluations:
+    """Expressions of Terraform and their values, kept from one child to the next in a file of JSON."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._known: dict[str, list[Any]] | None = None
+        self._fresh: dict[str, list[Any]] = {}
+
+    def value(self, evaluate: Callable[[str], Any], text: str) -> Any:
+        """What ``evaluate`` gives for a text, asked only when that is not known."""
+        if not isinstance(text, str) or len(text) > _LONGEST_EVALUATED or any(word in text for word in _CHANGING):
+            return evaluate(text)
+        if self._known is None:
+            self._known = self._load()
+        outcome = self._known.get(text) or _outcome(evaluate, text)
+        if outcome is None:
+            return evaluate(text)
+        if text not in self._known and len(self._known) < _MOST_EVALUATED:
+            self._known[text] = self._fresh[text] = outcome
+        kind, value = outcome
+        if kind == "error":
+            raise ValueError(*value)
+        # Checkov changes lists and maps in place, so that everyone gets one of their own.
+        return json.loads(value) if kind == "json" else value
+
+    def _load(self) -> dict[str, list[Any]]:
+        try:
+            known = json.loads(self._place.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) and len(known) < _MOST_EVALUATED else {}
+
+    def save(self) -> None:
+        """Leave what this process learned to the next one."""
+        if self._fresh:
+            fresh = self._place.with_name(f"{self._place.name}.{os.getpid()}")
+            fresh.write_text(json.dumps(self._known))
+            fresh.rename(self._place)
+
+
+def remember_evaluations(memory: Evaluations) -> None:
+    """Evaluate an expression of Terraform once: an interpreter is made for each, and most come again."""
     try:
         from checkov.terraform.graph_builder.variable_rendering import evaluate_terraform, safe_eval_functions
     except ImportError:
         return
     original = safe_eval_functions.evaluate
-    known: dict[str, tuple[bool, Any]] = {}
 
     def evaluate(input_str: str) -> Any:
-        if not isinstance(input_str, str) or len(input_str) > _LONGEST_EVALUATED:
-            return original(input_str)
-        if any(word in input_str for word in _CHANGING):
-            return original(input_str)
-        if input_str not in known:
-            outcome = _outcome(original, input_str)
-            if outcome is None or len(known) >= _MOST_EVALUATED:
-                return original(input_str)
-            known[input_str] = outcome
-        is_value, value = known[input_str]
-        if not is_value:
-            raise ValueError(*value)
-        # Checkov changes lists and maps in place, so that everyone gets one of their own.
-        return value if isinstance(value, _PLAIN) else pickle.loads(value)
+        return memory.value(original, input_str)
 
     for module in (safe_eval_functions, evaluate_terraform):
         if getattr(module, "evaluate", None) is original:
             setattr(module, "evaluate", evaluate)  # noqa: B010 - mypy: not exported
 
 
-def _outcome(evaluate: Callable[[str], Any], text: str) -> tuple[bool, Any] | None:
+def _outcome(evaluate: Callable[[str], Any], text: str) -> list[Any] | None:
     try:
         value = evaluate(text)
     except ValueError as error:
-        return (False, error.args) if type(error) is ValueError else None
-    if type(value) in _PLAIN:
-        return True, value
-    # Only plain lists and maps are kept: anything else may be a function or refer to the interpreter.
-    return (True, pickle.dumps(value)) if _is_plain(value) else None
+        return ["error", list(error.args)] if type(error) is ValueError and _is_plain(list(error.args)) else None
+    if not _is_plain(value):
+        return None  # a function, or something that refers to the interpreter
+    return ["plain", value] if type(value) in _PLAIN else ["json", json.dumps(value)]
 
 
 def keep_parsed_terraform(folder: Path) -> None:
@@ -98,7 +127,6 @@ def keep_parsed_terraform(folder: Path) -> None:
     if getattr(parser_utils, "hcl2", None) is not hcl2:
         return
     original: Callable[[Any], Any] = hcl2.load
-    folder.mkdir(parents=True, exist_ok=True)
 
     def load(stream: Any) -> Any:
         text = stream.read()

@@ -141,6 +141,10 @@ class Engine:
         if done.returncode != 0 and not _ABSENT.search(done.error_text):
             raise self.error("rmi", done)
 
+    def label_template(self, label: str) -> str:
+        """What prints a label in a ``--format`` of ``ps`` and ``volume ls``."""
+        return f'{{{{index .Labels "{label}"}}}}' if self.name == "podman" else f'{{{{.Label "{label}"}}}}'
+
     def containers(self, labels: Mapping[str, str], *, running_only: bool = False) -> list[str]:
         """Names of the containers that carry all of these labels."""
         scope = [] if running_only else ["--all"]
@@ -149,8 +153,12 @@ class Engine:
 
     def volumes(self, labels: Mapping[str, str]) -> list[str]:
         """Names of the volumes that carry all of these labels."""
-        done = self.run("volume", "ls", *_filters(labels), "--format", "{{.Name}}")
-        return [line for line in done.text.splitlines() if line]
+        wanted = list(labels.values())
+        template = "\t".join(["{{.Name}}", *(self.label_template(label) for label in labels)])
+        done = self.run("volume", "ls", *_filters(labels), "--format", template)
+        # Podman lists the volumes that carry any of them.
+        rows = (line.split("\t") for line in done.text.splitlines())
+        return [name for name, *found in rows if found == wanted]
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes. One that is not there is no error."""
@@ -159,8 +167,8 @@ class Engine:
             raise self.error("rm", done)
 
     def remove_volume(self, name: str) -> None:
-        """Remove a volume. One that is not there is no error."""
-        done = self.run("volume", "rm", "--force", name, check=False)
+        """Remove a volume; one that is not there is no error. Not by force: Podman would remove its containers too."""
+        done = self.run("volume", "rm", name, check=False)
         if done.returncode != 0 and not _ABSENT.search(done.error_text):
             raise self.error("volume rm", done)
 

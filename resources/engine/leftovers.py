@@ -37,7 +37,7 @@ def sweep(engine: Engine) -> list[str]:
 
 def _owned(engine: Engine, *command: str) -> list[tuple[str, str]]:
     *words, name = command
-    template = f'{name}\t{{{{.Label "{OWNER_LABEL}"}}}}'
+    template = f"{name}\t{engine.label_template(OWNER_LABEL)}"
     done = engine.run(*words, "--filter", f"label={OWNER_LABEL}", "--format", template)
     pairs = (line.split("\t") for line in done.text.splitlines())
     return [(pair[0].split(",")[0], pair[1]) for pair in pairs if len(pair) == 2]

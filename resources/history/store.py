@@ -95,7 +95,8 @@ class History:
         )
 
     def record_scan(self, project: str, scan: Scan) -> None:
-        """Store a commit's scan; what is stored for a scan key already is shared, unless it was not complete."""
+        """Store a commit's scan; what is stored for a scan key is shared, and a complete result is never replaced by
+        one that is not. The lives of findings are followed anew from this commit on."""
         key = {"project": project, "sha": scan.sha}
         row = key | {
             "status": scan.status.value,
@@ -107,13 +108,12 @@ class History:
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with translated(self.engine), self.engine.begin() as connection:
-            for part in scan.frameworks:
-                if not part.reused:
-                    _store_framework_scan(connection, part)
+            changed = [part.scan_key for part in scan.frameworks if not part.reused and _store(connection, part)]
             table = schema.scan_parts
             connection.execute(table.delete().where(table.c.project == project, table.c.sha == scan.sha))
             upsert(connection, schema.scans, [row])
             upsert(connection, table, links)
+            _follow_again(connection, project, scan.sha, changed)
 
     def scan(self, project: str, sha: str) -> Scan | None:
         row = self._one(_of_commit(schema.scans, project, sha))
@@ -143,7 +143,7 @@ class History:
             framework=row["framework"],
             scan_key=scan_key,
             status=ScanStatus(row["status"]),
-            findings=tuple(_finding(found) for found in rows),
+            findings=tuple(finding_of(found) for found in rows),
             unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
             seconds=row["seconds"],
             reason=row["reason"],
@@ -233,7 +233,12 @@ def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
 
 
-def _store_framework_scan(connection: sa.Connection, part: FrameworkScan) -> None:
+def _store(connection: sa.Connection, part: FrameworkScan) -> bool:
+    """Store a framework's result; whether another status was stored for its key before."""
+    stored = sa.select(schema.framework_scans.c.status).where(schema.framework_scans.c.scan_key == part.scan_key)
+    status = connection.execute(stored).scalar()
+    if status == ScanStatus.COMPLETE and part.status is not ScanStatus.COMPLETE:
+        return False
     row = {
         "scan_key": part.scan_key,
         "framework": part.framework,
@@ -249,6 +254,15 @@ def _store_framework_scan(connection: sa.Connection, part: FrameworkScan) -> Non
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.framework_scans, [row])
     upsert(connection, schema.findings, rows)
+    return status is not None and status != part.status
+
+
+def _follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
+    lines, parts = schema.line_commits, schema.scan_parts
+    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
+    if changed:
+        sharing = sa.select(parts.c.sha).where(parts.c.project == lines.c.project, parts.c.scan_key.in_(changed))
+        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(followed=False))
 
 
 def _with_reuse(part: FrameworkScan, reused: bool) -> FrameworkScan:
@@ -259,6 +273,7 @@ def _image(row: sa.RowMapping) -> Image:
     return Image(**{name: row[name] for name in Image.__dataclass_fields__})
 
 
-def _finding(row: sa.RowMapping) -> Finding:
+def finding_of(row: sa.RowMapping) -> Finding:
+    """A finding as a row of the findings or the spans holds it."""
     fields = {name: row[name] for name in Finding.__dataclass_fields__}
     return Finding(**fields | {"severity": Severity(row["severity"])})

@@ -219,7 +219,8 @@ def test_a_commit_goes_through_in_a_container_of_its_own(installation: Installat
     assert run["status"] == "SUCCESS", installation.why(run["runId"])
     assert run["tags"]["docker/container_id"]
     assert psql(installation.postgres, "infraaudit", "SELECT count(*) FROM scans") == "1"
-    assert docker("ps", "--all", "--quiet", "--filter", f"label=dagster/run_id={run['runId']}") == ""
+    worker = ("ps", "--all", "--quiet", "--filter", f"label=dagster/run_id={run['runId']}")
+    until("the end of the run's container", lambda: docker(*worker) == "" or None, 30)
 
 
 def test_a_run_whose_container_is_killed_ends_as_failed(installation: Installation) -> None:

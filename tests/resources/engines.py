@@ -23,7 +23,7 @@ PROJECT = f"engine-tests-{os.getpid()}"
 def engine() -> Iterator[Engine]:
     """The engine of this machine; what the tests leave behind is removed at the end."""
     require("engine")
-    found = detect_engine()
+    found = detect_engine(os.environ.get("INFRAAUDIT_ENGINE") or "auto")
     if found.find_image(BASE) is None:
         pytest.skip(f"no base image {BASE}: make demo makes one from Debian's packages, or set INFRAAUDIT_BASE_IMAGE")
     yield found

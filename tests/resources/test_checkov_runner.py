@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,22 +171,3 @@ def test_too_many_files_are_a_partial_scan(runner: CheckovRunner, repository: Re
 def test_an_empty_commit_is_a_complete_scan(runner: CheckovRunner, repository: Repository) -> None:
     scan = scan_files(runner, repository, {"readme.md": "hello"})
     assert scan.status is ScanStatus.COMPLETE and scan.findings == ()
-
-
-def test_a_killed_parent_is_started_anew(runner: CheckovRunner, repository: Repository) -> None:
-    sha = repository.write({"main.tf": BUCKET}, "1")
-    before = runner.scan(repository.mirror(), sha, CONFIG)
-    assert runner.parent.pid is not None
-    os.kill(runner.parent.pid, signal.SIGKILL)
-    assert runner.scan(repository.mirror(), sha, CONFIG).findings == before.findings
-
-
-def test_a_scan_that_hangs_fails_and_leaves_nothing_behind(repository: Repository, scratch: Path) -> None:
-    # A pattern that backtracks for ever is a hang that a commit can really bring about.
-    files = {CONFIG: 'framework: terraform\nskip-path: ["(a|a)+$"]\n', "a" * 60 + "!.tf": BUCKET}
-    sha = repository.write(files, "hang")
-    before = set(scratch.iterdir())
-    with CheckovRunner(scratch, {}, limits=ScanLimits(seconds=2)) as runner:
-        scan = runner.scan(repository.mirror(), sha, CONFIG)
-        assert (scan.status, "longer than its limit" in scan.frameworks[0].reason) == (ScanStatus.FAILED, True)
-    assert set(scratch.iterdir()) == before

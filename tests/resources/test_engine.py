@@ -102,7 +102,7 @@ def test_the_legacy_builder_builds_too(engine: Engine, tmp_path: Path) -> None: 
     ("dockerfile", "words"),
     [
         ("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo it is $((40+2)) && exit 3\n", "it is 42"),
-        ("FRO scratch\n", "(?i)unknown instruction"),
+        ("FRO scratch\n", "(?i)unknown instruction|no FROM statement"),
         ("", "does not build"),
         ("FROM scratch\nCOPY ../../etc/passwd /\n", "does not build"),
         ("FROM scratch\nCOPY nothing /\n", "(?i)not found|no such file"),
@@ -138,6 +138,8 @@ def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Pa
 
 
 def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+    if engine.name == "podman":
+        pytest.skip("a RUN that sleeps outlives Podman's build, as resources/image_builder.py says")
     dockerfile = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo started; sleep 98.7\n"
     with pytest.raises(BuildFailedError, match="no end after 4 s"):
         build(engine, tmp_path, {"Dockerfile": dockerfile}, seconds=4)
@@ -153,6 +155,8 @@ def test_an_engine_that_is_dead_is_not_the_commits_fault(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if engine.name == "podman":
+        pytest.skip("Podman has no engine that could die")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(EngineError, match="died during the build"):
         build(engine, tmp_path, {"Dockerfile": DOCKERFILE, "a.txt": "1"})

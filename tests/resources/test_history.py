@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,17 +14,15 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, Scan
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History, schema
+from tests.resources.databases import fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHA = "a" * 40
 
 
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    history = History(f"sqlite:///{tmp_path}/history.db")
-    history.migrate()
-    yield history
-    history.engine.dispose()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
 
 
 def _count(history: History, table: sa.Table) -> int:

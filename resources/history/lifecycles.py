@@ -1,0 +1,201 @@
+"""Keep the lives of findings along a branch in step with the scans that are stored.
+
+What is kept is a function of the branch's first-parent history and its scans: recording a scan marks its commit as
+not followed, and following starts again at the first such commit, so that any order of recording gives the same
+result. Deliberately absent: the rules of a finding's life (domain/lifecycle.py).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_assets.domain.lifecycle import Fixed, Reading, Renames, Span, advance, after
+from resources.git import Mirror
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.readings import Readings
+from resources.history.store import History, finding_of
+
+_BATCH = 500
+"""Commits followed in one transaction: other writers wait that long."""
+_QUERY = 400
+"""Values in one IN list."""
+
+
+class Line:
+    """The first-parent history of one branch, with the lives of the findings along it."""
+
+    def __init__(self, history: History, mirror: Mirror, project: str, branch: str) -> None:
+        self.history, self.mirror, self.project, self.branch = history, mirror, project, branch
+        self.shas: list[str] = []
+
+    def follow(self) -> "Line":
+        """Bring the line and the lives to what Git and the stored scans say. Raises HistoryError."""
+        head = self.mirror.branches().get(self.branch)
+        if head is None:
+            raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
+        self.shas = self.mirror.first_parents(head)
+        with translated(self.history.engine):
+            while self._follow_some():
+                pass
+        return self
+
+    def standing(self, sha: str) -> tuple[list[str], list[Span]]:
+        """The line that ends in a commit, and the findings that stand there; also for one that is not on the branch."""
+        path = self.mirror.first_parents(sha)
+        shared = _common(self.shas, path)
+        with translated(self.history.engine), self._reading() as connection:
+            active = self._active(connection, shared - 1)
+            readings = Readings(connection, self.project)
+            before = readings.last(reversed(path[:shared]))
+            for position, commit in enumerate(path[shared:], shared):
+                if (now := readings.of(commit)) is not None:
+                    step = advance(
+                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared)
+                    )
+                    active, before = after(active, step), now
+        return path, sorted(active.values(), key=_order)
+
+    def _follow_some(self) -> bool:
+        with self.history.engine.begin() as connection:
+            self._lock(connection)
+            self._match(connection)
+            start: int | None = connection.execute(
+                sa.select(sa.func.min(schema.line_commits.c.position)).where(
+                    self._is(schema.line_commits), schema.line_commits.c.followed.is_(False)
+                )
+            ).scalar()
+            if start is None:
+                return False
+            self._rewind(connection, start)
+            self._advance(connection, start, min(start + _BATCH, len(self.shas)))
+            return start + _BATCH < len(self.shas)
+
+    def _match(self, connection: sa.Connection) -> None:
+        """Make the stored line the branch's: what a force-push replaced is dropped, what is new is added."""
+        table = schema.line_commits
+        order = sa.select(table.c.sha).where(self._is(table)).order_by(table.c.position)
+        stored = list(connection.execute(order).scalars())
+        shared = _common(stored, self.shas)
+        if shared < len(stored):
+            connection.execute(table.delete().where(self._is(table), table.c.position >= shared))
+            self._rewind(connection, shared)
+        rows = [
+            {"project": self.project, "branch": self.branch, "position": place, "sha": sha, "followed": False}
+            for place, sha in enumerate(self.shas[shared:], shared)
+        ]
+        if rows:
+            connection.execute(table.insert(), rows)
+
+    def _rewind(self, connection: sa.Connection, start: int) -> None:
+        table, lines = schema.spans, schema.line_commits
+        connection.execute(table.delete().where(self._is(table), table.c.start_position >= start))
+        reopened = table.update().where(self._is(table), table.c.end_position >= start)
+        connection.execute(reopened.values(end_position=None, ended_as=None, end_cause=None))
+        behind = lines.update().where(self._is(lines), lines.c.position >= start, lines.c.followed.is_(True))
+        connection.execute(behind.values(followed=False))
+
+    def _advance(self, connection: sa.Connection, start: int, stop: int) -> None:
+        table = schema.spans
+        readings = Readings(connection, self.project)
+        active = self._active(connection, start - 1)
+        before = readings.last(reversed(self.shas[:start]))
+        for position in range(start, stop):
+            now = readings.of(self.shas[position])
+            if now is None or (before and before.complete and readings.are_equal(before.sha, now.sha)):
+                before = now or before
+                continue
+            step = advance(active, before, now, position, self._renames(before, now), self._fixed(connection, position))
+            active, before = after(active, step), now
+            for span in step.ended:
+                same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
+                ending = {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
+                connection.execute(table.update().where(self._is(table), same).values(ending))
+            if step.started:
+                connection.execute(table.insert(), [self._row(span) for span in step.started])
+        lines = schema.line_commits
+        done = lines.update().where(self._is(lines), lines.c.position >= start, lines.c.position < stop)
+        connection.execute(done.values(followed=True))
+
+    def _active(self, connection: sa.Connection, position: int) -> dict[str, Span]:
+        table = schema.spans
+        ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
+        query = sa.select(table).where(self._is(table), table.c.start_position <= position, ends_later)
+        found = (span_of(row) for row in connection.execute(query).mappings())
+        return {span.finding.fingerprint: span for span in found}
+
+    def _fixed(self, connection: sa.Connection, before: int) -> Fixed:
+        table = schema.spans
+
+        def newest(fingerprints: Collection[str]) -> Mapping[str, Span]:
+            found: dict[str, Span] = {}
+            for some in _chunks(fingerprints):
+                wanted = table.c.fingerprint.in_(some) & (table.c.ended_as == "fixed") & (table.c.end_position < before)
+                query = sa.select(table).where(self._is(table), wanted).order_by(table.c.start_position)
+                found |= {row["fingerprint"]: span_of(row) for row in connection.execute(query).mappings()}
+            return found
+
+        return newest
+
+    def _renames(self, before: Reading | None, now: Reading) -> Renames:
+        return lambda: self.mirror.renames(before.sha, now.sha) if before else {}
+
+    def _lock(self, connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            key = f"{self.project} {self.branch}"
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
+
+    def _reading(self) -> sa.Connection:
+        return self.history.engine.connect().execution_options(read_only=True)
+
+    def _is(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        return (table.c.project == self.project) & (table.c.branch == self.branch)
+
+    def _row(self, span: Span) -> dict[str, object]:
+        return (
+            {"project": self.project, "branch": self.branch, "fingerprint": span.finding.fingerprint}
+            | {"life": span.life, "introduced_position": span.introduced, "opened_position": span.opened}
+            | {"start_position": span.start, "started_as": span.started_as, "start_cause": span.start_cause}
+            | {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
+            | asdict(span.finding)
+            | {"severity": span.finding.severity.value}
+        )
+
+
+def span_of(row: sa.RowMapping) -> Span:
+    """A span as it is stored."""
+    return Span(
+        life=row["life"],
+        finding=finding_of(row),
+        introduced=row["introduced_position"],
+        opened=row["opened_position"],
+        start=row["start_position"],
+        started_as=row["started_as"],
+        start_cause=row["start_cause"],
+        end=row["end_position"],
+        ended_as=row["ended_as"],
+        end_cause=row["end_cause"],
+    )
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    length = 0
+    for mine, theirs in zip(left, right, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return length
+
+
+def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
+    left = iter(values)
+    while some := list(islice(left, _QUERY)):
+        yield some
+
+
+def _order(span: Span) -> tuple[str, int, str, str]:
+    finding = span.finding
+    return finding.file_path, finding.line_start, finding.check_id, finding.fingerprint

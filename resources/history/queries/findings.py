@@ -1,0 +1,108 @@
+"""Which findings stand at a commit, since when and since which commit; and what differs between two commits."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.changes import compare_scans
+from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_assets.domain.findings import Finding, Scan
+from infraaudit_assets.domain.lifecycle import Span
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.lifecycles import Line
+from resources.history.queries.frames import commits_named, committed_at, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINDING_COLUMNS = (
+    "id", "framework", "check_id", "check_name", "severity", "status", "file_path", "resource", "line_start",
+    "line_end", "introduced_by", "introduced_at", "author", "opened_by", "opened_at", "age_days",
+    "suppression_reason", "guideline",
+)  # fmt: skip
+COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
+                   "line_start", "id")  # fmt: skip
+
+
+def findings_at(line: Line, sha: str, now: datetime, since: str | None = None) -> "pd.DataFrame":
+    """The findings that stand at a commit; with ``since``, those that did not stand at that commit.
+
+    ``opened_by`` is the commit that introduced a finding, or last reopened it; the age counts from there.
+    Raises HistoryError where the commit was never scanned.
+    """
+    _scanned(line, sha)
+    path, spans = line.standing(sha)
+    if since is not None:
+        _scanned(line, since)
+        lives = {span.life for span in line.standing(since)[1]}
+        spans = [span for span in spans if span.life not in lives]
+    lines = _current(line, sha)
+    commits = commits_named(line.history, line.project, (path[p] for s in spans for p in (s.introduced, s.opened)))
+    return frame(FINDING_COLUMNS, (_row(span, path, lines, commits, now) for span in spans))
+
+
+def compare(line: Line, before: str, after: str) -> "pd.DataFrame":
+    """What two commits' scans differ in: added, removed, moved; and whether code, config or scanner may be why."""
+    then, now = _scanned(line, before), _scanned(line, after)
+    changes = compare_scans(then, now, line.mirror.renames(before, after))
+    rows = [_changed("added", changes.cause, finding) for finding in changes.new]
+    rows += [_changed("removed", changes.cause, finding) for finding in changes.fixed]
+    rows += [_changed("moved", "code", now_there) for _, now_there in changes.moved]
+    return frame(COMPARE_COLUMNS, rows)
+
+
+def _scanned(line: Line, sha: str) -> Scan:
+    scan = line.history.scan(line.project, sha)
+    if scan is None:
+        raise HistoryError(
+            f"{sha[:12]} of {line.project} has not been scanned. "
+            f"Run: infraaudit scan --project {line.project} --commit {sha[:12]}"
+        )
+    return scan
+
+
+def _current(line: Line, sha: str) -> Mapping[str, sa.RowMapping]:
+    """Line numbers and severities as this commit's own scan has them: a span keeps those of where it began."""
+    table, parts = schema.findings, schema.scan_parts
+    columns = (table.c.fingerprint, table.c.line_start, table.c.line_end, table.c.severity)
+    query = (
+        sa.select(*columns)
+        .join(parts, parts.c.scan_key == table.c.scan_key)
+        .where(parts.c.project == line.project, parts.c.sha == sha)
+    )
+    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+        return {row["fingerprint"]: row for row in connection.execute(query).mappings()}
+
+
+def _row(
+    span: Span, path: list[str], lines: Mapping[str, sa.RowMapping], commits: dict[str, sa.RowMapping], now: datetime
+) -> dict[str, Any]:
+    finding = span.finding
+    place = lines.get(finding.fingerprint)
+    opened = commits.get(path[span.opened])
+    introduced = commits.get(path[span.introduced])
+    return _named(finding) | {
+        "line_start": place["line_start"] if place else finding.line_start,
+        "line_end": place["line_end"] if place else finding.line_end,
+        "severity": place["severity"] if place else finding.severity.value,
+        "introduced_by": path[span.introduced],
+        "introduced_at": committed_at(commits, path[span.introduced]),
+        "author": introduced["author_name"] if introduced else None,
+        "opened_by": path[span.opened],
+        "opened_at": committed_at(commits, path[span.opened]),
+        "age_days": round((now - opened["committed_at"]).total_seconds() / 86400, 2) if opened else None,
+    }
+
+
+def _changed(change: str, cause: str, finding: Finding) -> dict[str, Any]:
+    return {"change": change, "cause": cause} | _named(finding)
+
+
+def _named(finding: Finding) -> dict[str, Any]:
+    names: Iterable[str] = ("framework", "check_id", "check_name", "status", "file_path", "resource", "line_start",
+                            "line_end", "suppression_reason", "guideline")  # fmt: skip
+    row = {name: getattr(finding, name) for name in names}
+    return row | {"id": finding.fingerprint, "severity": finding.severity.value}

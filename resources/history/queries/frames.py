@@ -1,0 +1,42 @@
+"""Rows of the history as tables with stable columns, and the commits that they name."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.store import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_QUERY = 400
+
+
+def frame(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> "pd.DataFrame":
+    """A table with exactly these columns, also where there are no rows."""
+    import pandas as pd
+
+    return pd.DataFrame.from_records([[row.get(name) for name in columns] for row in rows], columns=list(columns))
+
+
+def commits_named(history: History, project: str, shas: Iterable[str]) -> dict[str, sa.RowMapping]:
+    """What is recorded of commits, by SHA."""
+    table = schema.commits
+    columns = (table.c.sha, table.c.author_name, table.c.committed_at, table.c.subject)
+    wanted = sorted(set(shas))
+    found: dict[str, sa.RowMapping] = {}
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        for start in range(0, len(wanted), _QUERY):
+            some = table.c.sha.in_(wanted[start : start + _QUERY])
+            query = sa.select(*columns).where(table.c.project == project, some)
+            found |= {row["sha"]: row for row in connection.execute(query).mappings()}
+    return found
+
+
+def committed_at(commits: dict[str, sa.RowMapping], sha: str | None) -> str | None:
+    """When a commit was made, as ISO 8601 in UTC."""
+    row = commits.get(sha or "")
+    return row["committed_at"].isoformat() if row else None

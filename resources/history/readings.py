@@ -1,0 +1,64 @@
+"""What the stored scans say of commits, loaded once for each scan key."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Finding, ScanStatus
+from infraaudit_assets.domain.lifecycle import Reading
+from resources.history import schema
+from resources.history.store import finding_of
+
+_KEPT = 256
+"""Framework scans held in memory."""
+
+
+class Readings:
+    """Readings of the commits of one project, over one connection."""
+
+    def __init__(self, connection: sa.Connection, project: str) -> None:
+        self._connection, self._project = connection, project
+        self._findings = lru_cache(maxsize=_KEPT)(self._load)
+        self._parts: dict[str, tuple] = {}
+
+    def of(self, sha: str) -> Reading | None:
+        """The reading of a commit; None where it has no scan, or one that failed altogether."""
+        row, parts = self._scan(sha)
+        states = {part["status"] for part in parts}
+        if row is None or not states or states == {ScanStatus.FAILED.value}:
+            return None
+        findings = {mark: finding for part in parts for mark, finding in self._findings(part["scan_key"]).items()}
+        return Reading(
+            sha, findings, states == {ScanStatus.COMPLETE.value}, row["scanner_version"], row["config_digest"]
+        )
+
+    def last(self, shas: Iterable[str]) -> Reading | None:
+        """The first of some commits that has a reading."""
+        return next((found for sha in shas if (found := self.of(sha)) is not None), None)
+
+    def are_equal(self, left: str, right: str) -> bool:
+        """Whether two commits share every stored result, so that nothing can differ between them."""
+        (_, these), (_, those) = self._scan(left), self._scan(right)
+        same = {part["scan_key"] for part in these} == {part["scan_key"] for part in those}
+        return same and all(part["status"] == ScanStatus.COMPLETE.value for part in those)
+
+    def _scan(self, sha: str) -> tuple[sa.RowMapping | None, tuple[sa.RowMapping, ...]]:
+        if sha not in self._parts:
+            if len(self._parts) > _KEPT:
+                self._parts.clear()
+            scans, parts, stored = schema.scans, schema.scan_parts, schema.framework_scans
+            of_commit = sa.select(scans).where(scans.c.project == self._project, scans.c.sha == sha)
+            query = (
+                sa.select(parts.c.scan_key, stored.c.status)
+                .join(stored, stored.c.scan_key == parts.c.scan_key)
+                .where(parts.c.project == self._project, parts.c.sha == sha)
+            )
+            row = self._connection.execute(of_commit).mappings().first()
+            self._parts[sha] = (row, tuple(self._connection.execute(query).mappings()))
+        return self._parts[sha]
+
+    def _load(self, scan_key: str) -> dict[str, Finding]:
+        table = schema.findings
+        rows = self._connection.execute(sa.select(table).where(table.c.scan_key == scan_key)).mappings()
+        return {row["fingerprint"]: finding_of(row) for row in rows}

@@ -1,0 +1,231 @@
+"""The lives that are kept equal those that a reference finds by looking at every scan, whatever came in which order."""
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from resources.history import History, schema
+from resources.history.lifecycles import Line
+from tests.resources.databases import fresh_history
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class PretendMirror:
+    """Git as far as lives need it: one branch and the renames between neighbours."""
+
+    line: list[str]
+    moved: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def branches(self) -> dict[str, str]:
+        return {"main": self.line[-1]}
+
+    def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
+        return self.line[: self.line.index(sha) + 1]
+
+    def renames(self, parent: str, sha: str) -> dict[str, str]:
+        old = self.line.index(parent)
+        paths: dict[str, str] = {}
+        for commit in self.line[old + 1 : self.line.index(sha) + 1]:
+            step = self.moved.get(commit, {})
+            paths = {before: step.get(then, then) for before, then in paths.items()} | {
+                before: then for before, then in step.items() if before not in paths.values()
+            }
+        return {before: then for before, then in paths.items() if before != then}
+
+
+def finding(resource: str, path: str = "main.tf", status: str = "open") -> Finding:
+    return Finding("terraform", "CKV_1", "n", path, resource, 1, 4, status=status, severity=Severity.HIGH)
+
+
+def scan(sha: str, findings: list[Finding], status: ScanStatus = ScanStatus.COMPLETE, version: str = "3") -> Scan:
+    key = f"{status} {sorted((f.fingerprint, f.status) for f in findings)} {version}"
+    import hashlib
+
+    part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings))
+    return Scan(sha, (part,), version, "c", NOW, 1.0)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
+
+
+def lives(history: History, project: str = "p") -> list[tuple]:
+    table = schema.spans
+    columns = ("start_position", "file_path", "resource", "status", "started_as", "start_cause", "end_position",
+               "ended_as", "end_cause", "introduced_position", "opened_position", "life")  # fmt: skip
+    query = sa_select(table, columns).where(table.c.project == project)
+    with history.engine.connect() as connection:
+        return sorted(tuple("" if value is None else value for value in row) for row in connection.execute(query))
+
+
+def sa_select(table, columns):  # type: ignore[no-untyped-def]
+    import sqlalchemy as sa
+
+    return sa.select(*(table.c[name] for name in columns))
+
+
+def follow(history: History, mirror: PretendMirror, project: str = "p") -> Line:
+    return Line(history, mirror, project, "main").follow()  # type: ignore[arg-type]
+
+
+def test_a_life_from_introduction_over_move_suppression_and_fix_to_reopening(history: History) -> None:
+    mirror = PretendMirror(list("abcdef"), {"c": {"main.tf": "new.tf"}})
+    for sha, found in {
+        "a": [],
+        "b": [finding("x")],
+        "c": [finding("x", "new.tf")],
+        "d": [finding("x", "new.tf", "suppressed")],
+        "e": [],
+        "f": [finding("x", "new.tf")],
+    }.items():
+        history.record_scan("p", scan(sha, found))
+    follow(history, mirror)
+    found = lives(history)
+    assert [row[4:9] for row in found] == [
+        ("introduced", "code", 2, "moved", "code"),
+        ("moved", "code", 3, "suppressed", "code"),
+        ("suppressed", "code", 4, "fixed", "code"),
+        ("reopened", "code", "", "", ""),
+    ]
+    assert {row[9] for row in found} == {1} and found[-1][10] == 5 and len({row[11] for row in found}) == 1
+
+
+@pytest.mark.parametrize("status", [ScanStatus.PARTIAL, ScanStatus.FAILED])
+def test_a_scan_that_is_not_complete_closes_nothing(history: History, status: ScanStatus) -> None:
+    history.record_scan("p", scan("a", [finding("x")]))
+    history.record_scan("p", scan("b", [], status))
+    history.record_scan("p", scan("c", [finding("x")]))
+    follow(history, PretendMirror(list("abc")))
+    assert [row[:1] + row[6:7] for row in lives(history)] == [(0, "")]
+
+
+def test_a_finding_in_a_renamed_file_that_could_not_be_read_is_carried_to_the_next_complete_scan(
+    history: History,
+) -> None:
+    history.record_scan("p", scan("a", [finding("x", "old.tf")]))
+    history.record_scan("p", scan("b", [], ScanStatus.PARTIAL))
+    history.record_scan("p", scan("c", [finding("x", "new.tf")]))
+    follow(history, PretendMirror(list("abc"), {"b": {"old.tf": "new.tf"}}))
+    assert [(row[1], row[4], row[7]) for row in lives(history)] == [
+        ("old.tf", "introduced", "moved"),
+        ("new.tf", "moved", ""),
+    ]
+
+
+def test_a_new_scanner_is_told_apart_from_new_code(history: History) -> None:
+    history.record_scan("p", scan("a", [finding("x")]))
+    history.record_scan("p", scan("b", [finding("y")], version="4"))
+    follow(history, PretendMirror(list("ab")))
+    assert {(row[2], row[5], row[8]) for row in lives(history)} == {("x", "code", "scanner"), ("y", "scanner", "")}
+
+
+def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) -> None:
+    for sha, found in {"a": [finding("x")], "b": [], "c": [finding("y")], "B": [finding("x"), finding("z")]}.items():
+        history.record_scan("p", scan(sha, found))
+    follow(history, PretendMirror(list("abc")))
+    follow(history, PretendMirror(["a", "B"]))
+    assert [(row[0], row[2], row[6]) for row in lives(history)] == [(0, "x", ""), (1, "z", "")]
+
+
+def test_a_partial_result_that_became_complete_counts_for_every_commit_that_shares_it(history: History) -> None:
+    partial, whole = scan("b", [], ScanStatus.PARTIAL), scan("c", [])
+    shared = FrameworkScan("terraform", "k", ScanStatus.PARTIAL, ())
+    history.record_scan("p", scan("a", [finding("x")]))
+    history.record_scan("p", Scan("b", (shared,), "3", "c", NOW, 1.0))
+    follow(history, PretendMirror(list("abc")))
+    assert lives(history)[0][6] == ""
+    complete = FrameworkScan("terraform", "k", ScanStatus.COMPLETE, ())
+    history.record_scan("p", Scan("c", (complete,), "3", "c", NOW, 1.0))
+    follow(history, PretendMirror(list("abc")))
+    assert lives(history)[0][6] == 1
+    history.record_scan("p", Scan("c", (shared,), "3", "c", NOW, 1.0))
+    assert history.framework_scan("k") is not None
+    assert partial.status is not whole.status
+
+
+@pytest.fixture(scope="module")
+def shared_history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    history = History(f"sqlite:///{tmp_path_factory.mktemp('lives')}/history.db")
+    history.migrate()
+    yield history
+    history.engine.dispose()
+
+
+marks = st.frozensets(
+    st.tuples(st.sampled_from("uvw"), st.sampled_from(["m.tf", "n.tf"]), st.sampled_from(["open", "suppressed"])),
+    max_size=4,
+)
+commits = st.lists(
+    st.tuples(marks, st.sampled_from([*[ScanStatus.COMPLETE] * 4, ScanStatus.PARTIAL, ScanStatus.FAILED]), st.booleans()),
+    min_size=1,
+    max_size=8,
+)  # fmt: skip
+
+
+@given(commits, st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_order_of_recording_gives_the_lives_of_the_reference(
+    shared_history: History, history_of: list, shuffle: random.Random
+) -> None:
+    line = [f"{place}" for place in range(len(history_of))]
+    moved = {sha: {"m.tf": "n.tf"} for sha, (_, _, renamed) in zip(line, history_of, strict=True) if renamed}
+    mirror = PretendMirror(line, moved)
+    scans = {}
+    for sha, (found, status, _) in zip(line, history_of, strict=True):
+        unique = {finding(r, p).fingerprint: finding(r, p, s) for r, p, s in sorted(found)}
+        scans[sha] = scan(sha, list(unique.values()), status)
+    history, project = shared_history, uuid.uuid4().hex
+    order = list(line)
+    shuffle.shuffle(order)
+    for sha in order:
+        history.record_scan(project, scans[sha])
+        if shuffle.random() < 0.5:
+            follow(history, mirror, project)
+    follow(history, mirror, project)
+    expected = reference(line, scans, mirror)
+    assert standing(history, project, len(line)) == expected
+
+
+def standing(history: History, project: str, length: int) -> list[dict[str, str]]:
+    rows = lives(history, project)
+    return [
+        {f"{row[1]} {row[2]}": row[3] for row in rows if row[0] <= place and (row[6] == "" or row[6] > place)}
+        for place in range(length)
+    ]
+
+
+def reference(line: list[str], scans: dict[str, Scan], mirror: PretendMirror) -> list[dict[str, str]]:
+    """What stands after every commit, found the slow way."""
+    stands: dict[str, str] = {}
+    result, last = [], None
+    for sha in line:
+        one = scans[sha]
+        if one.status is not ScanStatus.FAILED:
+            now = {f"{f.file_path} {f.resource}": f.status for f in one.findings}
+            paths = mirror.renames(last, sha) if last is not None else {}
+            if one.status is ScanStatus.COMPLETE:
+                stands = now
+            else:
+                carried = {}
+                for name, state in stands.items():
+                    path, resource = name.split()
+                    followed = f"{paths.get(path, path)} {resource}"
+                    if name not in now and followed not in stands and paths.get(path):
+                        carried[followed] = state
+                    else:
+                        carried[name] = state
+                stands = carried | now
+            last = sha
+        result.append(dict(stands))
+    return result
