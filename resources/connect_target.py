@@ -18,7 +18,12 @@ def connect_target(choice: str, environment: Environment, kubeconfig: Path | Non
         from resources.cluster import KubernetesTarget, connect
 
         try:
-            return KubernetesTarget(connect(kubeconfig, environment.context), environment.namespace)
+            return KubernetesTarget(
+                connect(kubeconfig, environment.context),
+                environment.namespace,
+                force=environment.force_conflicts,
+                prune=environment.prune,
+            )
         except ClusterUnavailableError:
             if choice == "kubernetes" or environment.context is not None:
                 raise

@@ -1,6 +1,8 @@
 """Read a JUnit report that the tests of a hostile commit wrote."""
 
+import io
 import re
+import tarfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,3 +78,29 @@ def _seconds(time: object) -> float:
     except ValueError:
         return 0.0
     return seconds if 0 <= seconds < 1e7 else 0.0
+
+
+def empty_report(name: str, owner: int) -> bytes:
+    """An archive of the report as the tests find it: empty, theirs to write, in a folder that is not."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.uid = member.gid = owner
+        member.mode = 0o600
+        archive.addfile(member)
+    return buffer.getvalue()
+
+
+def only_file(archive: bytes) -> bytes:
+    """The report out of the archive that the engine makes of it. Raises TestRunError."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as found:
+            member = found.next()
+            if member is None or not member.isreg():
+                raise TestRunError("The tests' report is no plain file.")
+            if member.size > REPORT_LIMIT:
+                raise TestRunError(f"The tests' report is longer than {REPORT_LIMIT >> 20} MB.")
+            stream = found.extractfile(member)
+            return stream.read() if stream else b""
+    except tarfile.TarError as error:
+        raise TestRunError("The tests' report could not be read out of the container.") from error

@@ -1,95 +1,167 @@
-"""Keep log lines as JSON lines, each line once.
+"""Keep log lines as JSON lines, each once: a file for every day of an environment, the past days' compressed.
 
-Deliberately absent: reading them from a cluster or an engine.
+A line is told from another by time, pod, container and text, and equal ones are counted, because a program may print
+the same twice within a microsecond. Deliberately absent: reading them from a cluster or an engine.
 """
 
 import fcntl
+import gzip
 import json
-import re
-from collections.abc import Iterable
-from datetime import datetime
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.domain.log_lines import level_of, mask_secrets
 from resources.targets import LogLine
 
+__all__ = ["LogStore", "mask_secrets"]
+
+OVERLAP = timedelta(seconds=60)
+"""Containers are read one after the other; what one printed meanwhile is asked for again and recognised."""
 _LINE_LENGTH = 8000
-_LEVEL = re.compile(r"\b(debug|info|warn(?:ing)?|error|critical|fatal)\b", re.IGNORECASE)
-_SECRET = re.compile(
-    r"(?i)((?:password|passwd|secret|token|api[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?(?:bearer\s+)?)[^\s\"',;]+"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}\b|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
-)
+Row = dict[str, Any]
 
 
 class LogStore:
-    """The log files of one project: a file for each environment."""
+    """The log files of one project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def file(self, environment: str) -> Path:
-        return self.folder / f"{environment}.jsonl"
+        """The newest day's file."""
+        found = [path for path in self._files(environment) if path.suffix == ".jsonl"]
+        return found[-1] if found else self._day(environment, datetime.now(UTC).date().isoformat())
 
     def last(self, environment: str) -> datetime | None:
-        """The time of the newest line that is kept."""
-        stamps = [line["time"] for line in self._tail(environment)]
-        return datetime.fromisoformat(max(stamps)) if stamps else None
+        """From when on to read again: the time of the newest line that is kept, less an overlap."""
+        files = self._files(environment)
+        stamps = [row["time"] for row in _rows(files[-1])] if files else []
+        return datetime.fromisoformat(max(stamps)) - OVERLAP if stamps else None
 
-    def append(self, environment: str, lines: Iterable[LogLine]) -> list[dict[str, Any]]:
-        """Keep lines, oldest first, and return those that were not kept before."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.file(environment).open("a", encoding="utf-8") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            known = {_key(line) for line in self._tail(environment)}
-            rows = [row for line in sorted(lines, key=lambda line: line.time) if _key(row := _row(line)) not in known]
-            stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        return rows
+    def append(self, environment: str, lines: Iterable[LogLine]) -> list[Row]:
+        """Keep lines, oldest first, and return those that were not kept before.
 
-    def _tail(self, environment: str) -> list[dict[str, Any]]:
-        path = self.file(environment)
-        if not path.exists():
-            return []
-        with path.open("rb") as stream:
-            stream.seek(max(path.stat().st_size - 4 * 1024 * 1024, 0))
-            return [row for line in stream.read().splitlines() if (row := _parsed(line)) is not None]
+        ``lines`` are all that were printed since ``last``; only then are equal lines counted rightly.
+        """
+        with self._alone(environment):
+            rows = [_row(line) for line in sorted(lines, key=lambda line: line.time)]
+            known = Counter(_key(row) for day in sorted({row["time"][:10] for row in rows})
+                            for row in _rows(self._day(environment, day)))  # fmt: skip
+            fresh = []
+            for row in rows:
+                if known[_key(row)]:
+                    known[_key(row)] -= 1
+                else:
+                    fresh.append(row)
+            for day in sorted({row["time"][:10] for row in fresh}):
+                self._write(self._day(environment, day), [row for row in fresh if row["time"][:10] == day])
+        return fresh
+
+    def read(
+        self, environment: str, *, since: datetime | None = None, level: str | None = None, sha: str = "",
+        matching: Callable[[str], object] = lambda _: True,
+    ) -> Iterator[Row]:  # fmt: skip
+        """The kept lines, oldest first; ``sha`` may be the beginning of a commit's."""
+        start = since.astimezone(UTC).isoformat(timespec="microseconds") if since else ""
+        for path in self._files(environment):
+            if path.name[:10] < start[:10]:
+                continue
+            for row in sorted(_rows(path), key=lambda row: row["time"]):
+                fits = row["time"] >= start and (level is None or row["level"] == level)
+                if fits and row["commit"].startswith(sha) and matching(row["text"]):
+                    yield row
+
+    def tidy(self, environment: str, *, today: datetime, days: int = 30, max_bytes: int = 512 * 1024 * 1024) -> int:
+        """Compress past days, and delete days that are too old or, oldest first, too much. Returns how many went."""
+        with self._alone(environment):
+            for path in self._files(environment):
+                # A day is left open for another one: late lines are appended to plain files only.
+                if path.suffix == ".jsonl" and path.name[:10] < (today - timedelta(days=1)).date().isoformat():
+                    _compress(path)
+            oldest = (today - timedelta(days=days)).date().isoformat()
+            files = self._files(environment)
+            sizes, gone = sum(path.stat().st_size for path in files), 0
+            for path in files[:-1]:
+                if path.name[:10] < oldest or sizes > max_bytes:
+                    sizes -= path.stat().st_size
+                    path.unlink()
+                    gone += 1
+            return gone
+
+    def _day(self, environment: str, day: str) -> Path:
+        compressed = self.folder / environment / f"{day}.jsonl.gz"
+        return compressed if compressed.exists() else self.folder / environment / f"{day}.jsonl"
+
+    def _files(self, environment: str) -> list[Path]:
+        folder = self.folder / environment
+        return sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")]) if folder.is_dir() else []
+
+    def _write(self, path: Path, rows: list[Row]) -> None:
+        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        # A gzip file may have several members, so a late line is appended to a compressed day as well.
+        with path.open("ab") as stream:
+            if path.suffix == ".gz":
+                data = gzip.compress(data)
+            elif stream.tell() and not _ends_with_newline(path):
+                data = b"\n" + data  # What a writer that was killed left half.
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    @contextmanager
+    def _alone(self, environment: str) -> Iterator[None]:
+        (self.folder / environment).mkdir(parents=True, exist_ok=True)
+        with (self.folder / environment / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
-def mask_secrets(text: str) -> str:
-    """Replace what looks like a secret by ``***``."""
-    return _SECRET.sub(lambda match: f"{match.group(1) or ''}***", text)
-
-
-def _row(line: LogLine) -> dict[str, Any]:
+def _row(line: LogLine) -> Row:
     text = mask_secrets(excerpt(line.text, _LINE_LENGTH))
     return {
-        "time": line.time.isoformat(timespec="microseconds"),
+        "time": line.time.astimezone(UTC).isoformat(timespec="microseconds"),
         "commit": line.sha,
         "pod": line.pod,
         "container": line.container,
-        "level": _level(text),
+        "level": level_of(text),
         "text": text,
     }
 
 
-def _level(text: str) -> str:
-    try:
-        parsed = json.loads(text)
-        word = str(parsed.get("level") or parsed.get("severity") or "") if isinstance(parsed, dict) else text
-    except ValueError:
-        word = text
-    found = _LEVEL.search(word)
-    name = found.group(1).lower() if found else "info"
-    return {"warn": "warning", "fatal": "error", "critical": "error"}.get(name, name)
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+def _key(row: Row) -> tuple[Any, ...]:
     return row["time"], row["pod"], row["container"], row["text"]
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and "time" in row else None
+def _rows(path: Path) -> Iterator[Row]:
+    if not path.exists():
+        return
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        for line in stream:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and "time" in row:
+                yield row
+
+
+def _compress(path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as stream:
+        stream.write(gzip.compress(path.read_bytes()))
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path.with_suffix(".jsonl.gz"))
+    path.unlink()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) == b"\n"

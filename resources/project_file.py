@@ -51,6 +51,8 @@ class _Environment(_Entry):
     name: Name = "production"
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
     context: str | None = None
+    prune: bool = False
+    force_conflicts: bool = False
 
 
 class _Project(_Entry):

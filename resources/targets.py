@@ -4,9 +4,10 @@ Deliberately absent: deciding on a rollback (the caller's), and the targets them
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from infraaudit_assets.domain.deployments import Release, Rollout
 
@@ -54,4 +55,15 @@ class Target(Protocol):
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines printed after ``since`` (all that is kept, where None), in the order of time per container."""
+        ...
+
+
+@runtime_checkable
+class SharedTarget(Protocol):
+    """A target that other machines can reach too, and that therefore brings a lock of its own."""
+
+    def exclusive(
+        self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """Hold an environment against other machines; ``holder`` stands for this machine's lock file."""
         ...

@@ -7,9 +7,7 @@ are removed). Deliberately absent: trust in the report; tests can forge their
 own results, nothing else.
 """
 
-import io
 import re
-import tarfile
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +21,7 @@ from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
 from resources.engine.client import label_words
 from resources.engine.leftovers import owner_label, sweep
-from resources.junit_report import REPORT_LIMIT, read_report
+from resources.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
 
 _USER = 10001
 _REPORT = "junit.xml"
@@ -111,7 +109,7 @@ class _Run:
         try:
             self.engine.run("volume", "create", *labels, name)
             self.engine.run("create", "--name", name, *labels, *self._sandbox(name), *self._command(program))
-            self.engine.run("cp", "-", f"{name}:/reports", stdin=_empty_report())
+            self.engine.run("cp", "-", f"{name}:/reports", stdin=empty_report(_REPORT, _USER))
             yield name
         finally:
             # The sweep of the next run gets what cannot be removed now; the first error is the one that matters.
@@ -191,7 +189,7 @@ class _Run:
         """The tests of the report, or why there is none."""
         done = self.engine.run("cp", f"{name}:/reports/{_REPORT}", "-", max_output=REPORT_LIMIT + 65536)
         try:
-            return read_report(_only_file(done.stdout)), ""
+            return read_report(only_file(done.stdout)), ""
         except TestRunError as error:
             return (), str(error)
 
@@ -226,28 +224,3 @@ class _Run:
             # Podman does not tell why.
             _KILLED: f" It was killed; the limit is {self.limits.memory_megabytes} MB of memory.",
         }.get(code, "")
-
-
-def _empty_report() -> bytes:
-    """An archive of the report as the tests find it: empty, theirs to write, in a folder that is not."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        member = tarfile.TarInfo(_REPORT)
-        member.uid = member.gid = _USER
-        member.mode = 0o600
-        archive.addfile(member)
-    return buffer.getvalue()
-
-
-def _only_file(archive: bytes) -> bytes:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as found:
-            member = found.next()
-            if member is None or not member.isreg():
-                raise TestRunError("The tests' report is no plain file.")
-            if member.size > REPORT_LIMIT:
-                raise TestRunError(f"The tests' report is longer than {REPORT_LIMIT >> 20} MB.")
-            stream = found.extractfile(member)
-            return stream.read() if stream else b""
-    except tarfile.TarError as error:
-        raise TestRunError("The tests' report could not be read out of the container.") from error

@@ -55,7 +55,6 @@ def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
                 _record_skip(project, current, str(error))
                 return
             done = _deliver(project, current, mirror, target, git.scratch, kubernetes.rollout_seconds)
-            past.record_deployment(done)
             artifacts.store().keep("deployments", project.name, current.sha, "manifests.yaml", done.manifests.encode())
             if done.outcome is Outcome.SUPERSEDED:
                 current.skip(done.reason)
@@ -106,6 +105,7 @@ def _deliver(
         timeout=timeout,
         clock=lambda: datetime.now(UTC),
         on_progress=current.log.info,
+        record=current.history.record_deployment,
     )
 
 

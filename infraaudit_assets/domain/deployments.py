@@ -44,6 +44,8 @@ class Rollout:
     seconds: float = 0.0
     details: tuple[tuple[str, str], ...] = ()
     """Named texts for the record: events, log ends, replicas over time."""
+    changed: bool = True
+    """False where the release was refused before anything was touched: there is nothing to put back."""
 
 
 @dataclass(frozen=True, slots=True)

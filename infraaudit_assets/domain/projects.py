@@ -32,6 +32,10 @@ class Environment:
     namespace: str = "default"
     context: str | None = None
     """The kubeconfig context; None is the current one."""
+    prune: bool = False
+    """Whether objects that left the manifests are deleted; only what carries our labels ever is."""
+    force_conflicts: bool = False
+    """Whether fields that another field manager owns are taken over; else such a release is refused."""
 
 
 @dataclass(frozen=True, slots=True)

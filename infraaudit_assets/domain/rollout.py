@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _HOPELESS = frozenset(
-    {"CrashLoopBackOff", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
-)
+    {
+        "CrashLoopBackOff", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError",
+        "CreateContainerError", "RunContainerError",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class WorkloadStatus:
     """All pods of it, those of earlier revisions included."""
     deadline_exceeded: str = ""
     """The message of the condition ProgressDeadlineExceeded."""
+    replica_failure: str = ""
+    """Why pods could not even be created: a quota, an admission rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,9 @@ class PodStatus:
     waiting_reason: str = ""
     waiting_message: str = ""
     last_exit: str = ""
+    unschedulable: str = ""
+    """The scheduler's message; empty where the pod has a node."""
+    unschedulable_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +51,32 @@ class Judgement:
     reason: str
 
 
-def judge_rollout(workload: WorkloadStatus, pods: Sequence[PodStatus]) -> Judgement:
-    """A failure is seen as soon as a pod of the new revision is hopeless, not only at the deadline."""
+def judge_rollout(
+    workload: WorkloadStatus, pods: Sequence[PodStatus], *, unschedulable_seconds: float = 60.0
+) -> Judgement:
+    """A failure is seen as soon as a pod of the new revision is hopeless, not only at the deadline.
+
+    A pod without a node is given ``unschedulable_seconds``: an autoscaler may be adding one.
+    """
     if workload.observed_generation < workload.generation:
         return Judgement("progressing", f"{workload.name}: the controller has not seen the change yet")
-    for pod in pods:
-        if pod.waiting_reason in _HOPELESS:
-            why = ": ".join(filter(None, (pod.waiting_reason, pod.last_exit or pod.waiting_message)))
-            return Judgement("failed", f"{workload.name}: pod {pod.pod}, container {pod.container}: {why}")
+    hopeless = next((why for pod in pods if (why := _hopeless(pod, unschedulable_seconds))), "")
+    if hopeless:
+        return Judgement("failed", f"{workload.name}: {hopeless}")
+    progress = f"{workload.name}: {workload.updated} of {workload.desired} updated, {workload.available} available"
+    if workload.updated >= workload.desired == workload.available and workload.total == workload.desired:
+        return Judgement("available", progress)
+    if workload.replica_failure:
+        return Judgement("failed", f"{workload.name}: its pods cannot be created: {workload.replica_failure}")
     if workload.deadline_exceeded:
         return Judgement("failed", f"{workload.name} did not become ready: {workload.deadline_exceeded}")
-    progress = f"{workload.name}: {workload.updated} of {workload.desired} updated, {workload.available} available"
-    done = workload.updated == workload.desired == workload.available and workload.total == workload.desired
-    return Judgement("available" if done else "progressing", progress)
+    return Judgement("progressing", progress)
+
+
+def _hopeless(pod: PodStatus, unschedulable_seconds: float) -> str:
+    if pod.unschedulable and pod.unschedulable_seconds >= unschedulable_seconds:
+        return f"pod {pod.pod} is unschedulable: {pod.unschedulable}"
+    if pod.waiting_reason in _HOPELESS:
+        why = ": ".join(filter(None, (pod.waiting_reason, pod.last_exit or pod.waiting_message)))
+        return f"pod {pod.pod}, container {pod.container}: {why}"
+    return ""

@@ -4,11 +4,12 @@ Deliberately absent: changing anything in the cluster (target).
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from infraaudit_assets.domain.errors import (
     ClusterError,
@@ -33,25 +34,66 @@ class Cluster:
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
-    """The cluster of a kubeconfig's context. Raises ClusterUnavailableError, within seconds."""
+    """The cluster of a kubeconfig's context.
+
+    Raises ClusterUnavailableError within seconds where none answers, and RejectedByClusterError where one answers
+    and does not know us: an expired login must not look like a machine without a cluster.
+    """
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+
+    place = f"{_path(kubeconfig)}{f' (context {context})' if context else ''}"
+    try:
+        settings, name = _settings(kubeconfig, context)
+        settings.retries = False
+        api = client.ApiClient(settings)
+        version = client.VersionApi(api).get_code(_request_timeout=CONNECT_SECONDS).git_version
+    except ApiException as error:
+        if error.status == 401:
+            raise _of_response(f"connecting to the cluster of {place}", error) from error
+        if error.status != 403:
+            raise _unavailable(place, error) from error
+        version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
+    except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
+        raise _unavailable(place, error) from error
+    settings.retries = _patience()
+    return Cluster(client.ApiClient(settings), name, version)
+
+
+def _patience() -> Any:
+    """Ask a busy API server again at the level of single requests, because the client's discovery makes many.
+
+    Every request that we make may be repeated. A 500 is not among them: old servers answer schema faults with it.
+    """
+    from urllib3.util.retry import Retry
+
+    return Retry(
+        total=3, connect=3, read=1, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504),
+        allowed_methods=None, raise_on_status=False,
+    )  # fmt: skip
+
+
+def _path(kubeconfig: Path | None) -> str:
+    return str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or str(Path.home() / ".kube/config")
+
+
+def _settings(kubeconfig: Path | None, context: str | None) -> tuple[Any, str]:
     from kubernetes import client, config
 
-    path = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or str(Path.home() / ".kube/config")
-    try:
-        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG"):
-            config.load_incluster_config()
-            api, name = client.ApiClient(), "in-cluster"
-        else:
-            _, current = config.list_kube_config_contexts(path)
-            api, name = config.new_client_from_config(path, context), context or current["name"]
-        api.configuration.retries = 1
-        version = client.VersionApi(api).get_code(_request_timeout=CONNECT_SECONDS)
-    except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
-        raise ClusterUnavailableError(
-            f"No Kubernetes API answers for {path}{f' (context {context})' if context else ''}: "
-            f"{excerpt(str(error), 200) or type(error).__name__}. Set KUBECONFIG, or deploy to containers instead."
-        ) from error
-    return Cluster(api, name, version.git_version)
+    settings = client.Configuration()
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG"):
+        config.load_incluster_config(client_configuration=settings)
+        return settings, "in-cluster"
+    _, current = config.list_kube_config_contexts(_path(kubeconfig))
+    config.load_kube_config(_path(kubeconfig), context, client_configuration=settings)
+    return settings, context or current["name"]
+
+
+def _unavailable(place: str, error: Exception) -> ClusterUnavailableError:
+    return ClusterUnavailableError(
+        f"No Kubernetes API answers for {place}: {excerpt(str(error), 200) or type(error).__name__}. "
+        "Set KUBECONFIG, or deploy to containers instead."
+    )
 
 
 @contextmanager
@@ -94,3 +136,18 @@ def _message(error: Any) -> str:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
         return str(error.reason or error.body)
+
+
+_Result = TypeVar("_Result")
+
+
+def retried(doing: str, request: Callable[[], _Result], *, pauses: Sequence[float] = (0.5, 1, 2)) -> _Result:
+    """The answer to an idempotent request, asked again after a pause where that can help."""
+    for pause in pauses:
+        try:
+            with translated(doing):
+                return request()
+        except ClusterError:
+            time.sleep(pause)
+    with translated(doing):
+        return request()

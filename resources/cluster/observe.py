@@ -8,11 +8,10 @@ from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.domain.manifests import Document
 from infraaudit_assets.domain.rollout import PodStatus, WorkloadStatus
 from resources.cluster.connection import REQUEST_SECONDS, Cluster, translated
-from resources.targets import LogLine
+from resources.cluster.logs import raw_log
 
 _PROJECT_LABEL = "infraaudit/project"
 _COMMIT = "infraaudit/commit"
-_LOG_BYTES = 5 * 1024 * 1024
 _KINDS = ("deployment", "stateful_set", "daemon_set")
 
 
@@ -25,7 +24,7 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
     with translated(f"reading {document['kind']}/{name}"):
         read = getattr(client.AppsV1Api(cluster.client), f"read_namespaced_{kind}")
         found = read(name, namespace, _request_timeout=REQUEST_SECONDS)
-    pods = [pod for pod in _pods(cluster, namespace, _selector(found)) if _commit_of(pod) == sha]
+    pods = [pod for pod in pods_of(cluster, namespace, _selector(found)) if commit_of(pod) == sha and not _leaving(pod)]
     return _workload(found), [state for pod in pods for state in _pod_states(pod)]
 
 
@@ -35,7 +34,12 @@ def workloads_of(cluster: Cluster, namespace: str, project: str) -> list[Workloa
 
     apps, selector = client.AppsV1Api(cluster.client), f"{_PROJECT_LABEL}={project}"
     with translated(f"listing the workloads of {project}"):
-        lists = [getattr(apps, f"list_namespaced_{kind}")(namespace, label_selector=selector) for kind in _KINDS]
+        lists = [
+            getattr(apps, f"list_namespaced_{kind}")(
+                namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
+            )
+            for kind in _KINDS
+        ]
     return [_workload(found) for listed in lists for found in listed.items]
 
 
@@ -69,14 +73,14 @@ def failure_details(
     core = client.CoreV1Api(cluster.client)
     details: list[tuple[str, str]] = []
     with translated("reading why the rollout failed"):
-        pods = [pod for pod in core.list_namespaced_pod(namespace).items if _commit_of(pod) == sha]
+        pods = [pod for pod in core.list_namespaced_pod(namespace).items if commit_of(pod) == sha]
         for pod in pods[:3]:
             events = core.list_namespaced_event(namespace, field_selector=f"involvedObject.name={pod.metadata.name}")
             messages = dict.fromkeys(excerpt(e.message or "", 300) for e in events.items if e.type == "Warning")
             if messages:
                 details.append((f"events of {pod.metadata.name}", "\n".join(messages)))
             for status in pod.status.container_statuses or ():
-                lines = _raw_log(
+                lines = raw_log(
                     core, namespace, pod.metadata.name, status.name, status.restart_count > 0, tail_lines=15
                 )
                 if lines:
@@ -84,50 +88,8 @@ def failure_details(
     return tuple(details)
 
 
-def logs_of(cluster: Cluster, namespace: str, project: str, since: datetime | None) -> Iterator[LogLine]:
-    """What every pod of a project printed after ``since``."""
-    from kubernetes import client
-
-    core = client.CoreV1Api(cluster.client)
-    with translated(f"reading the logs of {project}"):
-        for pod in _pods(cluster, namespace, f"{_PROJECT_LABEL}={project}"):
-            for status in pod.status.container_statuses or ():
-                for previous in (True, False) if status.restart_count else (False,):
-                    text = _raw_log(core, namespace, pod.metadata.name, status.name, previous, timestamps=True)
-                    yield from _lines(text, pod, status.name, previous, since)
-
-
-def _lines(text: str, pod: Any, container: str, previous: bool, since: datetime | None) -> Iterator[LogLine]:
-    for line in text.splitlines():
-        stamp, _, message = line.partition(" ")
-        moment = _moment(stamp)
-        if moment is not None and (since is None or moment > since):
-            yield LogLine(moment, container, message, pod.metadata.name, _commit_of(pod) or "", "", previous)
-
-
-def _moment(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(f"{stamp[:19]}.{stamp[20:-1][:6].ljust(6, '0')}").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _raw_log(core: Any, namespace: str, pod: str, container: str, previous: bool, **options: Any) -> str:
-    from kubernetes.client.exceptions import ApiException
-
-    try:
-        response = core.read_namespaced_pod_log(
-            pod, namespace, container=container, previous=previous, limit_bytes=_LOG_BYTES,
-            _preload_content=False, _request_timeout=REQUEST_SECONDS, **options,
-        )  # fmt: skip
-    except ApiException as error:
-        if error.status in (400, 404):  # The container has not started, or its last instance is gone.
-            return ""
-        raise
-    return str(response.data.decode("utf-8", "replace"))
-
-
-def _pods(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
+def pods_of(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
+    """The pods that a label selector finds."""
     from kubernetes import client
 
     with translated("listing pods"):
@@ -141,35 +103,54 @@ def _selector(workload: Any) -> str:
     return ",".join(f"{name}={value}" for name, value in (workload.spec.selector.match_labels or {}).items())
 
 
-def _commit_of(pod: Any) -> str | None:
+def commit_of(pod: Any) -> str | None:
+    """The commit that a pod runs."""
     found = (pod.metadata.annotations or {}).get(_COMMIT)
     return str(found) if found else None
+
+
+def _leaving(pod: Any) -> bool:
+    return pod.metadata.deletion_timestamp is not None
 
 
 def _workload(found: Any) -> WorkloadStatus:
     status, desired = found.status, getattr(found.spec, "replicas", None)
     if desired is None:
         desired = getattr(status, "desired_number_scheduled", None) or 0
-    late = (
-        c.message for c in status.conditions or () if c.type == "Progressing" and c.reason == "ProgressDeadlineExceeded"
-    )
+    conditions = [c for c in status.conditions or () if c.type in ("Progressing", "ReplicaFailure")]
+    late = (c.message for c in conditions if c.reason == "ProgressDeadlineExceeded")
+    refused = (c.message for c in conditions if c.type == "ReplicaFailure" and c.status == "True")
     return WorkloadStatus(
         name=found.metadata.name,
         generation=found.metadata.generation or 0,
         observed_generation=status.observed_generation or 0,
         desired=desired,
-        updated=_first(status, "updated_replicas", "updated_number_scheduled"),
-        available=_first(status, "available_replicas", "number_available", "ready_replicas"),
-        total=_first(status, "replicas", "current_number_scheduled"),
+        updated=_count(status, "updated_replicas", "updated_number_scheduled"),
+        available=_available(status),
+        total=_count(status, "replicas", "current_number_scheduled"),
         deadline_exceeded=excerpt(next(late, None) or "", 300),
+        replica_failure=excerpt(next(refused, None) or "", 300),
     )
 
 
-def _first(status: Any, *names: str) -> int:
+def _available(status: Any) -> int:
+    # A StatefulSet tells availability only since Kubernetes 1.22; before, readiness is the nearest there is.
+    # The other kinds leave the field out at 0, and readiness would then count pods that are ready for too short.
+    if type(status).__name__ == "V1StatefulSetStatus" and status.available_replicas is None:
+        return status.ready_replicas or 0
+    return _count(status, "available_replicas", "number_available")
+
+
+def _count(status: Any, *names: str) -> int:
     return next((int(value) for name in names if (value := getattr(status, name, None)) is not None), 0)
 
 
 def _pod_states(pod: Any) -> Iterator[PodStatus]:
+    for condition in pod.status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
+            waited = (datetime.now(UTC) - (condition.last_transition_time or datetime.now(UTC))).total_seconds()
+            message = excerpt(condition.message or "no node fits", 300)
+            yield PodStatus(pod.metadata.name, "", unschedulable=message, unschedulable_seconds=waited)
     for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
         waiting, last = status.state.waiting, status.last_state.terminated
         yield PodStatus(
@@ -177,5 +158,10 @@ def _pod_states(pod: Any) -> Iterator[PodStatus]:
             status.name,
             waiting_reason=(waiting.reason or "") if waiting else "",
             waiting_message=excerpt((waiting.message or "") if waiting else "", 300),
-            last_exit=f"exit code {last.exit_code}" if last else "",
+            last_exit=_last_exit(last) if last else "",
         )
+
+
+def _last_exit(ended: Any) -> str:
+    why = f" ({ended.reason})" if ended.reason and ended.reason not in ("Error", "Completed") else ""
+    return f"exit code {ended.exit_code}{why}"

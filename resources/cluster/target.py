@@ -5,27 +5,43 @@ Deliberately absent: rolling back (resources/delivery.py), and any object outsid
 
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from infraaudit_assets.domain.deployments import Release, Rollout
+from infraaudit_assets.domain.drift import Difference
+from infraaudit_assets.domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
 from infraaudit_assets.domain.manifests import WORKLOADS, Document, identity
 from infraaudit_assets.domain.rollout import Judgement, judge_rollout
 from resources.cluster import observe
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, translated
+from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.cluster.lease import Lease
+from resources.cluster.logs import container_lines
+from resources.cluster.objects import drift_of, prune
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
 FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.5
+_URL_SECONDS = 5
 
 
 class KubernetesTarget:
     """One namespace of one cluster."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, *, force: bool = False, prune: bool = False,
+        unschedulable_seconds: float = 60.0,
+    ) -> None:  # fmt: skip
+        """``force`` takes fields over from other managers; else such a conflict refuses the release.
+
+        ``prune`` deletes, once a release is healthy, what earlier ones brought and it does not.
+        """
         self.cluster, self.namespace = cluster, namespace
+        self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
+        self._lease: Lease | None = None
 
     @property
     def name(self) -> str:
@@ -38,16 +54,31 @@ class KubernetesTarget:
         """Apply a release and wait; the whole of it is tried as a dry run before anything is changed."""
         started = time.monotonic()
         documents = parse_manifests(release.manifests)
-        self._apply(documents, dry_run=True)
-        self._apply(documents, dry_run=False)
         workloads = [document for document in documents if document["kind"] in WORKLOADS]
-        judgement = self._wait(workloads, release.sha, started + timeout, on_progress)
-        seconds = time.monotonic() - started
+        try:
+            self._apply(documents, dry_run=True)
+        except RejectedByClusterError as error:
+            return Rollout(False, f"{error} Nothing was changed.", changed=False)
+        try:
+            self._apply(documents, dry_run=False)
+        except RejectedByClusterError as error:
+            return Rollout(False, str(error), seconds=time.monotonic() - started)
+        judgement, seen = self._wait(workloads, release.sha, started + timeout, on_progress)
+        seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(seen))
         if judgement.state == "available":
-            return Rollout(True, url=self._url(documents), seconds=seconds)
-        details = observe.failure_details(self.cluster, self.namespace, workloads, release.sha)
+            if self.prune:
+                gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
+                on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
+            return Rollout(True, url=self._url(documents), seconds=seconds, details=(replicas,))
+        details = self._why(workloads, release.sha)
         reason = "\n".join([judgement.reason, *(f"{name}:\n{text}" for name, text in details)])
-        return Rollout(False, reason=reason, seconds=seconds, details=details)
+        return Rollout(False, reason=reason, seconds=seconds, details=(*details, replicas))
+
+    def _why(self, workloads: list[Document], sha: str) -> tuple[tuple[str, str], ...]:
+        try:
+            return observe.failure_details(self.cluster, self.namespace, workloads, sha)
+        except InfraAuditError as error:  # What is missing in the record must not keep the rollback from happening.
+            return (("events and logs", str(error)),)
 
     def probe(self, project: str, environment: str) -> Rollout:
         """Whether the workloads of a project are available now."""
@@ -59,56 +90,104 @@ class KubernetesTarget:
         services = observe.services_of(self.cluster, self.namespace, project)
         return Rollout(bad is None, bad.reason if bad else "", url=self._url(services))
 
+    def drift(self, manifests: str) -> list[Difference]:
+        """In what the objects that run differ from what was deployed."""
+        return drift_of(self.cluster, self.namespace, parse_manifests(manifests), FIELD_MANAGER)
+
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, the instance before a restart included."""
-        return observe.logs_of(self.cluster, self.namespace, project, since)
+        from kubernetes import client
+
+        core = client.CoreV1Api(self.cluster.client)
+        with translated(f"reading the logs of {project}"):
+            for pod in observe.pods_of(self.cluster, self.namespace, f"infraaudit/project={project}"):
+                for status in pod.status.container_statuses or ():
+                    for previous in (True, False) if status.restart_count else (False,):
+                        name, sha = pod.metadata.name, observe.commit_of(pod) or ""
+                        for moment, text in container_lines(core, self.namespace, name, status.name, previous, since):
+                            yield LogLine(moment, status.name, text, name, sha, "", previous)
+
+    @contextmanager
+    def exclusive(
+        self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
+    ) -> Iterator[None]:
+        """Hold the environment's Lease; a delivery that loses it changes nothing more."""
+        self._lease = Lease(
+            self.cluster, self.namespace, f"infraaudit-{project}-{environment}".replace("_", "-"), holder
+        )
+        with self._lease.held(wait_seconds, on_wait):
+            yield
 
     def _apply(self, documents: Iterable[Document], dry_run: bool) -> None:
         from kubernetes import dynamic
 
         options = {"dry_run": "All"} if dry_run else {}
-        with translated("discovering the API"):
-            api = dynamic.DynamicClient(self.cluster.client)
+        api = retried("discovering the API", lambda: dynamic.DynamicClient(self.cluster.client))
         for document in documents:
-            with translated(f"{'checking' if dry_run else 'applying'} {identity(document)}"):
-                resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-                resource.server_side_apply(
+            if self._lease is not None and self._lease.lost.is_set():
+                raise ClusterError(f"{self._lease.name} was taken over by another machine; run the step again.")
+            retried(
+                f"{'checking' if dry_run else 'applying'} {identity(document)}",
+                lambda document=document: api.resources.get(  # type: ignore[misc]
+                    api_version=document["apiVersion"], kind=document["kind"]
+                ).server_side_apply(
                     body=document, name=document["metadata"]["name"], namespace=self.namespace,
-                    field_manager=FIELD_MANAGER, _request_timeout=REQUEST_SECONDS, **options,
-                )  # fmt: skip
+                    field_manager=FIELD_MANAGER, force_conflicts=self.force, _request_timeout=REQUEST_SECONDS,
+                    **options,
+                ),
+            )  # fmt: skip
 
     def _wait(
         self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
-    ) -> Judgement:
-        said = ""
+    ) -> tuple[Judgement, list[str]]:
+        """Poll until judged. Polling survives what breaks a watch: a restarted API server, a lost resource version."""
+        started, seen = time.monotonic(), [""]
         while True:
-            judgements = [
-                judge_rollout(*observe.status_of(self.cluster, self.namespace, document, sha)) for document in workloads
-            ]
-            worst = next((j for j in judgements if j.state == "failed"), None)
-            waiting = next((j for j in judgements if j.state == "progressing"), None)
-            if worst or not waiting:
-                return worst or judgements[0]
+            judgement = self._judge(workloads, sha)
+            if judgement.state != "progressing":
+                return judgement, seen[1:]
             if time.monotonic() > deadline:
-                return Judgement("failed", f"{waiting.reason}, and its time is up")
-            if waiting.reason != said:
-                said = waiting.reason
-                on_progress(said)
+                return Judgement("failed", f"{judgement.reason}, and its time is up"), seen[1:]
+            if not seen[-1].endswith(judgement.reason):
+                seen.append(f"{time.monotonic() - started:5.1f} s  {judgement.reason}")
+                on_progress(judgement.reason)
             time.sleep(_POLL_SECONDS)
+
+    def _judge(self, workloads: list[Document], sha: str) -> Judgement:
+        try:
+            judgements = [
+                judge_rollout(
+                    *observe.status_of(self.cluster, self.namespace, document, sha),
+                    unschedulable_seconds=self.unschedulable_seconds,
+                )
+                for document in workloads
+            ]
+        except ClusterError as error:  # An API server that is restarted stops no rollout.
+            return Judgement("progressing", str(error))
+        failed = next((j for j in judgements if j.state == "failed"), None)
+        waiting = next((j for j in judgements if j.state == "progressing"), None)
+        return failed or waiting or judgements[0]
 
     def _url(self, documents: Iterable[Any]) -> str | None:
         """Where the first Service answers from this machine, where it does."""
         for document in documents:
             if document["kind"] == "Service":
                 address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
-                if address and _answers(address, port):
+                if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None
 
 
-def _answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
+def _answers(address: str, port: int, seconds: float) -> bool:
+    """Whether an address takes connections; one that refuses is asked again, for a node needs a moment to route it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=2):
+                return True
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        except OSError:  # This machine has no way to the cluster's addresses.
+            return False

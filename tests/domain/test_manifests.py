@@ -1,6 +1,9 @@
+import contextlib
 import copy
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infraaudit_assets.domain.errors import ManifestError
 from infraaudit_assets.domain.manifests import render_manifests
@@ -91,3 +94,73 @@ def test_manifests_without_a_workload_or_the_container_are_refused() -> None:
         render(SERVICE)
     with pytest.raises(ManifestError, match="container named 'other'"):
         render(DEPLOYMENT, container="other")
+
+
+def _cron(spec: dict) -> dict:
+    job = {"jobTemplate": {"spec": {"template": {"spec": spec}}}}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "x"}, "spec": job}
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (_cron({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}), "asks for privileges"),
+        (_with({"serviceAccountName": "infraaudit"}), "serviceAccountName infraaudit"),
+        (_with({"volumes": [{"name": "v", "nfs": {"server": "x"}}]}), "uses nfs"),
+        (_with({"containers": [{"name": "c", "ports": [{"hostPort": 80}]}]}), "hostPort"),
+        (_with({"containers": {"name": "c"}}), "must be a list of containers"),
+        (SERVICE | {"spec": {"externalIPs": ["10.0.0.1"]}}, "externalIPs"),
+        (SERVICE | {"apiVersion": "serving.example/v1"}, "kind Service of serving.example/v1"),
+        (SERVICE | {"metadata": {"name": "x", "labels": ["a"]}}, "metadata.labels must be a mapping"),
+        (
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "type": "kubernetes.io/service-account-token"},
+            "ServiceAccount's token",
+        ),
+        (DEPLOYMENT, "is there twice"),
+    ],
+)  # fmt: skip
+def test_ways_around_the_policy_are_closed(document: object, reason: str) -> None:
+    with pytest.raises(ManifestError, match=r"1\.yaml") as caught:
+        render(DEPLOYMENT, document)
+    assert reason in str(caught.value)
+
+
+def test_an_account_that_the_manifests_bring_may_be_used() -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "mine"}}
+    assert [document["kind"] for document in render(_with({"serviceAccountName": "mine"}), account)] == [
+        "ServiceAccount",
+        "Deployment",
+    ]
+
+
+def test_a_database_beside_the_application_never_gets_its_image() -> None:
+    database = copy.deepcopy(DEPLOYMENT) | {"kind": "StatefulSet"}
+    database["spec"]["template"]["spec"]["containers"] = [{"name": "db", "image": "postgres"}]  # type: ignore[index]
+    with pytest.raises(ManifestError, match="run different images: web .*db .postgres.*Set `container`"):
+        render(DEPLOYMENT, database)
+    _, stateful = render(DEPLOYMENT, database, container="web")
+    assert stateful["spec"]["template"]["spec"]["containers"][0]["image"] == "postgres"
+
+
+_WORDS = st.sampled_from(
+    ["spec", "template", "metadata", "labels", "containers", "initContainers", "volumes", "securityContext", "add",
+     "capabilities", "name", "image", "ports", "jobTemplate", "serviceAccountName"]
+)  # fmt: skip
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    spec=json_like, template=json_like, metadata=json_like, kind=st.sampled_from(["Deployment", "CronJob", "Service"])
+)
+def test_no_shape_of_a_manifest_breaks_the_policy(spec: object, template: object, metadata: object, kind: str) -> None:
+    api = {"Deployment": "apps/v1", "CronJob": "batch/v1", "Service": "v1"}[kind]
+    strange = {"apiVersion": api, "kind": kind, "metadata": {"name": "x", "labels": metadata}}
+    for inner in (spec, {"template": template}, {"template": {"metadata": metadata, "spec": spec}}):
+        with contextlib.suppress(ManifestError):
+            render(strange | {"spec": inner})
+            render(DEPLOYMENT, strange | {"spec": inner})

@@ -37,6 +37,7 @@ def test_every_outcome_is_read_with_its_name_and_message() -> None:
         (b"<testsuites><testsuite>", "no JUnit report"),
         (b"<html/>", "no JUnit report"),
         (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><testsuites>&b;</testsuites>', "document type"),
+        (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><testsuites/>', "document type"),
         (b'<?xml version="1.0" encoding="utf-7"?><testsuites/>', "encoding"),
         (b"<testsuites>" + b" " * (33 << 20) + b"</testsuites>", "longer than"),
     ],

@@ -1,0 +1,84 @@
+"""`infraaudit logs`: what the deployed containers printed."""
+
+import json
+import re
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from infraaudit_assets.commands.delivery import EnvironmentName, ProjectName, environment_of, target_of
+from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.settings import settings
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
+_FOLLOW_SECONDS = 2
+
+
+def logs(
+    project: ProjectName,
+    environment: EnvironmentName = None,
+    commit: Annotated[str, typer.Option(help="Only lines of this commit (or its first digits).")] = "",
+    since: Annotated[str | None, typer.Option(help="30s, 10m, 2h, 7d, or an ISO time.")] = None,
+    level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Collect and show new lines until Ctrl-C.")] = False,
+    collect: Annotated[bool, typer.Option(help="Read new lines from the containers first.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the kept lines, newest last."""
+    from resources.log_store import LogStore
+
+    found = find_project(project)
+    place, start = environment_of(found, environment), _start(since)
+    pattern = _pattern(grep)
+    store = LogStore(settings().state / "logs" / found.name)
+
+    def collected() -> list[dict[str, Any]]:
+        return store.append(place.name, target_of(place).logs(found.name, place.name, store.last(place.name)))
+
+    if collect or follow:
+        collected()
+    _show(store.read(place.name, since=start, level=level, sha=commit, matching=pattern.search), as_json)
+    try:
+        while follow:
+            time.sleep(_FOLLOW_SECONDS)
+            rows = (row for row in collected() if row["commit"].startswith(commit) and level in (None, row["level"]))
+            _show((row for row in rows if pattern.search(row["text"])), as_json)
+    except KeyboardInterrupt:
+        return
+
+
+def _start(since: str | None) -> datetime | None:
+    if since is None:
+        return None
+    if (found := re.fullmatch(r"(\d{1,9})([smhd])", since)) is not None:
+        return datetime.now(UTC) - timedelta(seconds=int(found.group(1)) * _UNITS[found.group(2)])
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise ConfigurationError(f"--since {since} is neither like 10m nor an ISO time.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _pattern(grep: str) -> re.Pattern[str]:
+    try:
+        return re.compile(grep)
+    except re.error as error:
+        raise ConfigurationError(f"--grep {grep!r} is no regular expression: {error}.") from error
+
+
+def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for row in rows:
+        if as_json:
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+        else:
+            head = f"{row['time'][11:23]} {row['commit'][:8]} {row['pod'] or row['container']} "
+            console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))))

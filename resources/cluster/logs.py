@@ -1,0 +1,69 @@
+"""Read what containers print, with the kubelet's timestamps, in pieces of bounded size and without a gap.
+
+The API takes a start in whole seconds back from its own now, so more is asked for than is wanted and filtered here.
+Lines that the kubelet has rotated away before anyone read them are gone. Deliberately absent: keeping lines
+(resources/log_store.py).
+"""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from resources.cluster.connection import REQUEST_SECONDS
+
+PIECE_BYTES = 4 * 1024 * 1024
+_CLOCK_SECONDS = 60
+"""How far the node's clock may be from ours."""
+
+
+def container_lines(
+    core: Any, namespace: str, pod: str, container: str, previous: bool, since: datetime | None
+) -> Iterator[tuple[datetime, str]]:
+    """The (time, text) of a container's lines after ``since``, or of its instance before the last restart."""
+    while True:
+        text = raw_log(
+            core, namespace, pod, container, previous,
+            timestamps=True, limit_bytes=PIECE_BYTES, **_back_to(since),
+        )  # fmt: skip
+        lines = [parsed for line in text.split("\n") if (parsed := _parsed(line))]
+        cut = len(text.encode()) >= PIECE_BYTES - 4
+        if cut and len({moment for moment, _ in lines}) > 1:
+            # The last line may be half a line; its moment is asked for again, whole, with the next piece.
+            lines = [line for line in lines if line[0] < lines[-1][0]]
+        fresh = [line for line in lines if since is None or line[0] > since]
+        yield from fresh
+        if not cut or not fresh:
+            return
+        since = fresh[-1][0]
+
+
+def raw_log(core: Any, namespace: str, pod: str, container: str, previous: bool, **options: Any) -> str:
+    """The text of a container's log; empty where there is none (any more)."""
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        response = core.read_namespaced_pod_log(
+            pod, namespace, container=container, previous=previous,
+            _preload_content=False, _request_timeout=REQUEST_SECONDS, **options,
+        )  # fmt: skip
+    except ApiException as error:
+        if error.status in (400, 404):  # The container has not started, or its last instance is gone.
+            return ""
+        raise
+    return str(response.data.decode("utf-8", "replace"))
+
+
+def _back_to(since: datetime | None) -> dict[str, int]:
+    if since is None:
+        return {}
+    return {"since_seconds": max(1, math.ceil((datetime.now(UTC) - since).total_seconds()) + _CLOCK_SECONDS)}
+
+
+def _parsed(line: str) -> tuple[datetime, str] | None:
+    stamp, _, message = line.partition(" ")
+    try:
+        fraction = stamp[20:].rstrip("Z")[:6].ljust(6, "0")
+        return datetime.fromisoformat(f"{stamp[:19]}.{fraction}").replace(tzinfo=UTC), message
+    except ValueError:
+        return None

@@ -1,0 +1,108 @@
+"""The objects of a release in the cluster: whether they still are what was deployed, and which have left it.
+
+Deliberately absent: rolling out (target). Nothing without our labels is ever deleted.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from infraaudit_assets.domain.drift import Difference, differences
+from infraaudit_assets.domain.manifest_policy import ALLOWED_KINDS
+from infraaudit_assets.domain.manifests import Document, identity
+from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried
+
+_ENVIRONMENT = "infraaudit/environment"
+# Volumes hold data: a claim that left the manifests is for a person to delete.
+_PRUNED = (
+    ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
+    ("v1", "Service"), ("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "ServiceAccount"),
+    ("networking.k8s.io/v1", "NetworkPolicy"), ("networking.k8s.io/v1", "Ingress"),
+)  # fmt: skip
+
+
+def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], manager: str) -> list[Difference]:
+    """The differences between what runs and what another apply of the documents would make of it."""
+    api = _api(cluster)
+    found: list[Difference] = []
+    for document in documents:
+        name = document["metadata"]["name"]
+        resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+        running = _get(resource, name, namespace, f"reading {identity(document)}")
+        wanted = document
+        if running is not None:
+            wanted = retried(
+                f"comparing {identity(document)}",
+                lambda: resource.server_side_apply(  # noqa: B023 - called at once
+                    body=document, name=name, namespace=namespace, field_manager=manager,  # noqa: B023
+                    force_conflicts=True, dry_run="All", _request_timeout=REQUEST_SECONDS,
+                ).to_dict(),
+            )  # fmt: skip
+        found += differences(identity(document), wanted, running)
+    return found
+
+
+def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
+    """Delete what carries the project's labels for the environment and is not among the documents any more."""
+    kept = {identity(document) for document in documents}
+    api, gone = _api(cluster), []
+    selector = f"app.kubernetes.io/managed-by=infraaudit,infraaudit/project={project}"
+    for api_version, kind in _PRUNED:
+        assert kind in ALLOWED_KINDS
+        found = _listed(api, api_version, kind, namespace, selector)
+        for item in found:
+            name, annotations = item["metadata"]["name"], item["metadata"].get("annotations") or {}
+            if annotations.get(_ENVIRONMENT) != environment or f"{kind}/{name}" in kept:
+                continue
+            _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
+            gone.append(f"{kind}/{name}")
+    return gone
+
+
+def _api(cluster: Cluster) -> Any:
+    from kubernetes import dynamic
+
+    return retried("discovering the API", lambda: dynamic.DynamicClient(cluster.client))
+
+
+def _get(resource: Any, name: str, namespace: str, doing: str) -> dict[str, Any] | None:
+    from kubernetes.client.exceptions import ApiException
+
+    def read() -> dict[str, Any] | None:
+        try:
+            return dict(resource.get(name=name, namespace=namespace, _request_timeout=REQUEST_SECONDS).to_dict())
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    return retried(doing, read)
+
+
+def _listed(api: Any, api_version: str, kind: str, namespace: str, selector: str) -> list[dict[str, Any]]:
+    def read() -> list[dict[str, Any]]:
+        from kubernetes.dynamic.exceptions import ResourceNotFoundError
+
+        try:
+            resource = api.resources.get(api_version=api_version, kind=kind)
+        except ResourceNotFoundError:  # An older cluster has none of these.
+            return []
+        answer = resource.get(namespace=namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS)
+        return list(answer.to_dict()["items"])
+
+    return retried(f"listing what {kind} there is", read)
+
+
+def _delete(resource: Any, name: str, namespace: str, doing: str) -> None:
+    from kubernetes.client.exceptions import ApiException
+
+    def delete() -> None:
+        try:
+            resource.delete(
+                name=name, namespace=namespace, body={"propagationPolicy": "Background"},
+                _request_timeout=REQUEST_SECONDS,
+            )  # fmt: skip
+        except ApiException as error:
+            if error.status != 404:
+                raise
+
+    retried(doing, delete)

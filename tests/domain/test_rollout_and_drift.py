@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import pytest
+
+from infraaudit_assets.domain.advice import Candidate, advise
+from infraaudit_assets.domain.drift import differences
+from infraaudit_assets.domain.findings import Severity
+from infraaudit_assets.domain.rollout import PodStatus, WorkloadStatus, judge_rollout
+
+DONE = WorkloadStatus("web", 2, 2, desired=2, updated=2, available=2, total=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({}, "available"),
+        ({"observed_generation": 1}, "progressing"),
+        ({"updated": 1}, "progressing"),
+        ({"available": 1}, "progressing"),
+        ({"total": 3}, "progressing"),
+        ({"available": 1, "deadline_exceeded": "late"}, "failed"),
+        ({"available": 1, "replica_failure": "quota"}, "failed"),
+        ({"deadline_exceeded": "of an earlier generation"}, "available"),
+        ({"observed_generation": 1, "deadline_exceeded": "of the change before"}, "progressing"),
+    ],
+)
+def test_workload(change: dict, state: str) -> None:
+    assert judge_rollout(replace(DONE, **change), []).state == state
+
+
+def test_pods_tell_before_the_workload_does() -> None:
+    waiting = replace(DONE, available=0)
+    for reason in ("CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"):
+        judged = judge_rollout(waiting, [PodStatus("p", "c", reason, "the pod's own message")])
+        assert judged.state == "failed" and "the pod's own message" in judged.reason
+    assert judge_rollout(waiting, [PodStatus("p", "c", "ContainerCreating")]).state == "progressing"
+    for seconds, state in ((59, "progressing"), (61, "failed")):
+        pod = PodStatus("p", "", unschedulable="no node", unschedulable_seconds=seconds)
+        assert judge_rollout(waiting, [pod]).state == state
+
+
+def test_drift_is_by_field_and_leaves_out_what_the_server_keeps() -> None:
+    deployed = {"metadata": {"name": "w", "generation": 1}, "spec": {"a": [1, 2], "b": {"c": 1}}, "status": {"x": 1}}
+    assert (
+        differences("D/w", deployed, deployed | {"status": {"x": 2}, "metadata": {"name": "w", "generation": 7}}) == []
+    )
+    found = differences("D/w", deployed, deployed | {"spec": {"a": [1, 3], "b": {"c": 1, "d": 5}}})
+    assert [str(one) for one in found] == [
+        "D/w: spec.a[1] is 3, deployed was 2",
+        "D/w: spec.b.d is 5, deployed was absent",
+    ]
+    assert [str(one) for one in differences("D/w", deployed, None)] == ["D/w is gone"]
+
+
+def test_advice_is_the_newest_that_is_green_and_no_worse() -> None:
+    live = {Severity.HIGH: 1}
+    good = Candidate("good", True, True, {Severity.HIGH: 1})
+    worse = [
+        Candidate("red", False, True, {}),
+        Candidate("no image", True, False, {}),
+        Candidate("not scanned", True, True, None),
+        Candidate("more", True, True, {Severity.INFO: 1}),
+    ]
+    assert advise(live, [*worse, good, replace(good, sha="older")]) == good
+    assert advise(live, worse) is None

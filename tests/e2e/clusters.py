@@ -1,0 +1,177 @@
+"""A namespace of the real cluster for one test, entered with the token of configs/kubernetes/role.yaml, never as admin."""
+
+import base64
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
+from infraaudit_assets.domain.manifests import render_manifests
+from resources.cluster import KubernetesTarget, connect
+from resources.delivery import deliver
+from tests.conftest import require
+
+ROLE = Path(__file__).parents[2] / "configs/kubernetes/role.yaml"
+IMAGE = "infraaudit/base:bookworm"
+SHAS = [digit * 40 for digit in "0123456789abcdef"]
+
+SERVER = """
+import http.server, signal, sys, threading, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.0"
+    def do_GET(self):
+        self.send_response(READY if self.path == "/readyz" else 200); self.end_headers(); self.wfile.write(b"VERSION")
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("", 8080), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+print("serving VERSION", flush=True)
+server.serve_forever()
+"""
+HEALTHY = SERVER.replace("READY", "200")
+NEVER_READY = SERVER.replace("READY", "503")
+CRASHING = "import sys; print('the reason is a missing table', flush=True); sys.exit(3)"
+
+
+def kubectl(*words: str, stdin: str | None = None, check: bool = True) -> str:
+    done = subprocess.run(["kubectl", *words], input=stdin, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 or not check, done.stderr
+    return done.stdout
+
+
+def manifests(program: str, replicas: int = 1, **changes: Any) -> list[dict[str, Any]]:
+    """A Deployment that runs a Python program, and its Service."""
+    container = {
+        "name": "web",
+        "image": "replaced",
+        "command": ["python3", "-u", "-c", program],
+        "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
+        # The endpoint is taken away while the old pod still serves; without the pause requests would be lost.
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}},
+    }
+    pod = {"containers": [container], "terminationGracePeriodSeconds": 6, "automountServiceAccountToken": False}
+    labels = {"app": "web"}
+    deployment = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {
+            "replicas": replicas, "progressDeadlineSeconds": 30, "selector": {"matchLabels": labels},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }  # fmt: skip
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    service["spec"] = {"selector": labels, "ports": [{"port": 80, "targetPort": 8080, "protocol": "TCP"}]}
+    deployment["spec"]["template"]["spec"] |= changes.pop("pod", {})
+    deployment["spec"] |= changes
+    return [deployment, service]
+
+
+def release(number: int, documents: list[dict[str, Any]], namespace: str, image: str = IMAGE) -> Release:
+    sha = SHAS[number]
+    rendered = render_manifests(
+        [("a.yaml", document) for document in documents],
+        project="shop", sha=sha, environment="production", namespace=namespace, image=image,
+    )  # fmt: skip
+    return Release("shop", "production", sha, image, yaml.safe_dump_all(rendered, sort_keys=False))
+
+
+@dataclass
+class Place:
+    """A namespace, and what was delivered to it so far."""
+
+    namespace: str
+    kubeconfig: Path
+    folder: Path
+    live: Deployment | None = None
+    progress: list[str] = field(default_factory=list)
+
+    def target(self, **options: Any) -> KubernetesTarget:
+        return KubernetesTarget(connect(self.kubeconfig), self.namespace, **options)
+
+    def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 60,
+                target: KubernetesTarget | None = None) -> Deployment:  # fmt: skip
+        """Deliver commit ``number`` of a straight history as the asset does, with the live one remembered."""
+        return deliver(
+            target or self.target(),
+            release(number, documents, self.namespace, image),
+            live=lambda: self.live,
+            is_older=lambda live: SHAS.index(live.sha) > number,
+            lock=self.folder / "lock",
+            timeout=timeout,
+            clock=lambda: datetime.now(UTC),
+            on_progress=self.progress.append,
+            record=self._record,
+        )
+
+    def _record(self, done: Deployment) -> None:
+        if done.outcome is Outcome.DEPLOYED:
+            self.live = done
+
+    def get(self, what: str) -> dict[str, Any]:
+        return dict(json.loads(kubectl("--namespace", self.namespace, "get", what, "-o", "json")))
+
+    def running_versions(self) -> set[str]:
+        """The commits of the pods that are ready and stay."""
+        pods = [pod for pod in self.get("pods")["items"] if "deletionTimestamp" not in pod["metadata"]]
+        ready = [pod for pod in pods if all(c["ready"] for c in pod["status"].get("containerStatuses", [{"ready": 0}]))]
+        return {pod["metadata"]["annotations"]["infraaudit/commit"] for pod in ready}
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    require("kubernetes")
+    namespace = f"infraaudit-test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", namespace)
+    try:
+        kubectl("--namespace", namespace, "apply", "-f", str(ROLE))
+        yield Place(namespace, _kubeconfig_of_role(namespace, tmp_path / "kubeconfig"), tmp_path)
+    finally:
+        kubectl(
+            "--namespace",
+            namespace,
+            "delete",
+            "pods",
+            "--all",
+            "--force",
+            "--grace-period=0",
+            "--wait=false",
+            check=False,
+        )
+        kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+
+
+def _kubeconfig_of_role(namespace: str, path: Path) -> Path:
+    """A kubeconfig whose user is the Role's ServiceAccount."""
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "infraaudit-token", "annotations": {"kubernetes.io/service-account.name": "infraaudit"}},
+    }  # fmt: skip
+    kubectl("--namespace", namespace, "apply", "-f", "-", stdin=json.dumps(secret))
+    found: dict[str, Any] = {}
+
+    def token() -> bool:
+        found.update(json.loads(kubectl("--namespace", namespace, "get", "secret", "infraaudit-token", "-o", "json")))
+        return "token" in found.get("data", {})
+
+    eventually(token)
+    admin = json.loads(kubectl("config", "view", "--minify", "--raw", "-o", "json"))
+    user = {"name": "role", "user": {"token": base64.b64decode(found["data"]["token"]).decode()}}
+    context = {"name": "role", "context": {"cluster": admin["clusters"][0]["name"], "user": "role"}}
+    path.write_text(json.dumps(admin | {"users": [user], "contexts": [context], "current-context": "role"}))
+    return path

@@ -1,0 +1,125 @@
+"""rollback, promote, status and logs on the real cluster and a real repository, through the command line."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from infraaudit_assets.commands import delivery, logs
+from infraaudit_assets.domain.deployments import Outcome, Release
+from infraaudit_assets.domain.projects import Environment, Paths, Project
+from infraaudit_assets.settings import settings
+from resources.delivery import deliver
+from resources.history import History, open_history
+from resources.manifest_files import render_release
+from tests.conftest import Repository
+from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, Place, kubectl, manifests, place
+
+pytestmark = pytest.mark.e2e
+__all__ = ["place"]
+app = typer.Typer()
+app.command("rollback")(delivery.rollback)
+app.command("promote")(delivery.promote)
+app.command("status")(delivery.status)
+app.command("logs")(logs.logs)
+
+
+@dataclass
+class Shop:
+    """A project of two environments in one namespace each, as its own installation."""
+
+    place: Place
+    repository: Repository
+    history: History
+    project: Project
+
+    def commit(self, program: str) -> str:
+        text = yaml.safe_dump_all(manifests(program))
+        return self.repository.write({"k8s.yaml": text, "program": program}, "a commit")
+
+    def deploy(self, sha: str) -> Outcome:
+        """What the asset does with a commit, its gate aside."""
+        environment, mirror = self.project.environment, self.repository.mirror()
+        with mirror.checkout(sha, self.place.folder / "checkouts") as folder:
+            text = render_release(folder, self.project, environment, sha, IMAGE)
+        return deliver(
+            self.place.target(), Release("shop", environment.name, sha, IMAGE, text),
+            live=lambda: self.history.live("shop", environment.name),
+            is_older=lambda live: mirror.is_ancestor(sha, live.sha),
+            lock=self.place.folder / "home/mirrors/.deploy-shop-staging.lock", timeout=60,
+            clock=lambda: datetime.now(UTC), on_progress=lambda _: None, record=self.history.record_deployment,
+        ).outcome  # fmt: skip
+
+    def run(self, *words: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == code, (done.output, done.exception)
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shop(place: Place, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    production = f"{place.namespace}-production"
+    kubectl("create", "namespace", production)
+    home = place.folder / "home"
+    home.mkdir()
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "infraaudit"}}
+    role["subjects"] = [{"kind": "ServiceAccount", "name": "infraaudit", "namespace": place.namespace}]  # type: ignore[assignment]
+    role["roleRef"] = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "infraaudit"}
+    kubectl("--namespace", production, "apply", "-f", str(Path("configs/kubernetes/role.yaml").resolve()))
+    kubectl("--namespace", production, "apply", "-f", "-", stdin=json.dumps(role))
+    environments = [{"name": "staging", "namespace": place.namespace}, {"name": "production", "namespace": production}]
+    entry = {"name": "shop", "url": str(repository.path), "paths": {"manifests": ["k8s.yaml"]}}
+    (home / "projects.yaml").write_text(json.dumps({"projects": [entry | {"environments": environments}]}))
+    for name, value in {
+        "HOME": home, "PROJECTS": home / "projects.yaml", "KUBECONFIG": place.kubeconfig, "TARGET": "kubernetes",
+        "ROLLOUT_SECONDS": "60",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
+    settings.cache_clear()
+    project = Project("shop", str(repository.path), paths=Paths(manifests=("k8s.yaml",)),
+                      environments=tuple(Environment(**one) for one in environments))  # fmt: skip
+    yield Shop(place, repository, open_history(settings().history_url), project)
+    settings.cache_clear()
+    kubectl(
+        "--namespace", production, "delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", check=False
+    )
+    kubectl("delete", "namespace", production, "--wait=false", check=False)
+
+
+def test_rollback_promote_status_and_logs(shop: Shop) -> None:
+    first, second = shop.commit(HEALTHY), shop.commit(HEALTHY + "# 2")
+    bad = shop.commit(CRASHING)
+    assert [shop.deploy(sha) for sha in (first, second)] == [Outcome.DEPLOYED] * 2
+    delivery.mirror_of(shop.project).fetch()
+
+    assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
+    assert shop.deploy(bad) is Outcome.ROLLED_BACK
+    refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
+    assert "was never healthy in staging" in str(refused.exception)
+
+    back = shop.run("rollback", "--project", "shop")
+    assert (back["sha"], back["outcome"], back["replaced_sha"]) == (first, "deployed", second)
+    rows = {row["environment"]: row for row in shop.run("status", "--project", "shop")}
+    assert {name: (row["sha"], row["state"], row["drift"]) for name, row in rows.items()} == {
+        "staging": (first, "healthy", []),
+        "production": (second, "healthy", []),
+    }
+    superseded = shop.run("promote", "--project", "shop", "--to", "production", "--commit", first, code=1)
+    assert superseded["outcome"] == "superseded"
+
+    kubectl("--namespace", shop.place.namespace, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
+    (drifted, _) = shop.run("status", "--project", "shop", code=1)
+    assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1"]
+
+    done = CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "serv", "--commit", first[:8], "--json"])
+    assert done.exit_code == 0 and {json.loads(line)["text"] for line in done.stdout.splitlines()} == {
+        "serving VERSION"
+    }
+    assert CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "nothing like it"]).stdout == ""

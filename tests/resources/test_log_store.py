@@ -1,0 +1,91 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infraaudit_assets.domain.log_lines import level_of, mask_secrets
+from resources.log_store import LogStore
+from resources.targets import LogLine
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def line(seconds: float, text: str, pod: str = "a", sha: str = "c1") -> LogLine:
+    return LogLine(NOON + timedelta(seconds=seconds), "web", text, pod, sha)
+
+
+def since(store: LogStore, everything: list[LogLine]) -> Iterator[LogLine]:
+    start = store.last("production")
+    return (one for one in everything if start is None or one.time > start)
+
+
+def texts(store: LogStore, **wanted: object) -> list[str]:
+    return [row["text"] for row in store.read("production", **wanted)]  # type: ignore[arg-type]
+
+
+def test_no_line_is_lost_or_doubled_however_often_it_is_read(tmp_path: Path) -> None:
+    store = LogStore(tmp_path)
+    printed = [line(1, "one"), line(1, "same"), line(1, "same")]
+    assert len(store.append("production", since(store, printed))) == 3
+    assert store.append("production", since(store, printed)) == []
+    # Another pod printed before the newest line that is kept, and was read after it.
+    printed += [line(0.5, "late", pod="b"), line(1, "same"), line(90_000, "next day")]
+    assert [row["text"] for row in store.append("production", since(store, printed))] == ["late", "same", "next day"]
+    assert texts(store) == ["late", "one", "same", "same", "same", "next day"]
+
+
+def test_a_half_written_line_costs_only_itself(tmp_path: Path) -> None:
+    store = LogStore(tmp_path)
+    store.append("production", [line(1, "one")])
+    with store.file("production").open("ab") as stream:
+        stream.write(b'{"time": "2026-03-01T12:0')
+    store.append("production", [line(2, "two")])
+    assert texts(store) == ["one", "two"]
+
+
+def test_days_are_compressed_still_read_and_deleted_by_age_and_size(tmp_path: Path) -> None:
+    store, day = LogStore(tmp_path), 86_400
+    store.append("production", [line(n * day, f"day {n}") for n in range(5)])
+    assert store.tidy("production", today=NOON + timedelta(days=4), days=3) == 1
+    assert texts(store) == ["day 1", "day 2", "day 3", "day 4"]
+    assert len(list(tmp_path.rglob("*.gz"))) == 2
+    store.append("production", [line(day + 5, "late")])
+    assert texts(store, since=NOON + timedelta(days=1, seconds=1)) == ["late", "day 2", "day 3", "day 4"]
+    assert store.tidy("production", today=NOON + timedelta(days=4), max_bytes=10) == 3
+    assert texts(store) == ["day 4"], "the newest day stays"
+
+
+def test_reading_by_level_commit_and_text(tmp_path: Path) -> None:
+    store = LogStore(tmp_path)
+    store.append("production", [line(1, "ERROR disk"), line(2, "error net", sha="d2"), line(3, "fine")])
+    assert texts(store, level="error") == ["ERROR disk", "error net"]
+    assert texts(store, level="error", sha="d") == ["error net"]
+    assert texts(store, matching=lambda text: "disk" in text) == ["ERROR disk"]
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ('{"level": "WARN", "message": "error"}', "warning"),
+        ("FATAL: gone", "error"),
+        ("terror", "info"),
+        ("[1, 2]", "info"),
+    ],
+)
+def test_level(text: str, level: str) -> None:
+    assert level_of(text) == level
+
+
+def test_secrets_are_masked_and_the_rest_is_kept() -> None:
+    masked = mask_secrets(
+        'password=hunter2 x "api_key": "abc" postgres://me:pw@host/db Authorization: Bearer abc.def ok'
+    )
+    assert masked == 'password=*** x "api_key": "***" postgres://me:***@host/db Authorization: Bearer *** ok'
+
+
+@given(st.text())
+def test_no_line_breaks_them(text: str) -> None:
+    assert level_of(mask_secrets(text)) in ("debug", "info", "warning", "error")
