@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -55,11 +56,7 @@ def waiting_deliveries(history: History, limit: int = 100) -> list[Delivery]:
 def finish_delivery(history: History, delivery_id: str, state: str, reason: str = "") -> None:
     """Say how a delivery ended: done, ignored, failed, or still waiting with what went wrong this time."""
     table = schema.deliveries
-<<<<<<< HEAD
-    change: dict[str, object] = {"state": state, "reason": reason, "attempts": table.c.attempts + 1}
-=======
     change: dict[str, Any] = {"state": state, "reason": reason, "attempts": table.c.attempts + 1}
->>>>>>> main
     change |= {} if state == "waiting" else {"done_at": datetime.now(UTC)}
     with translated(history.engine), history.engine.begin() as connection:
         connection.execute(table.update().where(table.c.id == delivery_id).values(change))
