@@ -72,11 +72,13 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
+        tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
+        # The first reading of a long history takes seconds; the first scrape should not.
+        tasks.append(asyncio.create_task(_read_ahead(registry)))
         yield
         for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, Exception):
                 await task
 
     return Starlette(
@@ -122,6 +124,10 @@ class Guard:
     def _has_token(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(b"authorization", b"").removeprefix(b"Bearer ")
         return sum(hmac.compare_digest(given, token.encode()) for token in self._tokens) > 0
+
+
+async def _read_ahead(registry: CollectorRegistry) -> None:
+    await asyncio.to_thread(generate_latest, registry)
 
 
 def _targets(history: History) -> list[dict[str, object]]:

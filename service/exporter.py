@@ -4,9 +4,10 @@ A counter pushed by a run would restart at 1 in each; the history does not. Ever
 start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import accumulate
 
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from infraaudit_assets.domain import metrics as m
 from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.dora import Dora
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import ScanStatus, Severity
 from resources.history import History, schema
@@ -35,6 +37,8 @@ class HistoryCollector(Collector):
         self._history = history
         self._totals = RunningTotals(history)
         self._rejected = rejected if rejected is not None else Counter()
+        self._lock = threading.Lock()
+        self._measured: dict[tuple[str, str], tuple[Hashable, Dora]] = {}
 
     def describe(self) -> Iterable[Family]:
         return []
@@ -43,8 +47,10 @@ class HistoryCollector(Collector):
         began = time.perf_counter()
         families: list[Family] = []
         try:
-            for read in (self._scans, self._artifacts, self._stages, self._deployments, self._messages):
-                families += read()
+            # Two scrapes at once would both take in the same new stages.
+            with self._lock:
+                for read in (self._scans, self._artifacts, self._stages, self._deployments, self._messages):
+                    families += read()
         except HistoryError:
             yield _family(m.READ_OK, [((), 0)])
             return
@@ -120,7 +126,7 @@ class HistoryCollector(Collector):
                 if status == "open":
                     findings[(*place, severity)] += number
         now = datetime.now(UTC)
-        measured = {place: dora(history, *place, now) for place in places}
+        measured = {place: self._dora(place, now) for place in places}
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
             _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image), 1) for place, d in live.items()]),
@@ -132,6 +138,17 @@ class HistoryCollector(Collector):
             _known(m.DEPLOYS_PER_DAY, {place: d.per_day for place, d in measured.items()}),
             _known(m.INCIDENT_OPEN, {place: float(d.incident_open) for place, d in measured.items()}),
         ]
+
+    def _dora(self, place: tuple[str, str], now: datetime) -> Dora:
+        """The measures of a place, worked out again for each deployment and each quarter of an hour."""
+        table = schema.deployments
+        wanted = (table.c.project == place[0]) & (table.c.environment == place[1])
+        newest_id = rows_of(self._history, sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
+        version = (newest_id, int(now.timestamp()) // 900)
+        known = self._measured.get(place)
+        if known is None or known[0] != version:
+            known = self._measured[place] = (version, dora(self._history, *place, now))
+        return known[1]
 
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)

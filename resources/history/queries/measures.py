@@ -4,10 +4,10 @@ Totals over stages are kept running between scrapes, because a history of 50,000
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,6 +16,8 @@ from resources.history import schema
 from resources.history.queries.places import rows_of
 from resources.history.store import History
 
+_Item = TypeVar("_Item")
+_PAIRS_AT_ONCE = 200
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +43,9 @@ class RunningTotals:
         self._seen_at_end: set[tuple[str, ...]] = set()
         self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
         self._runs: dict[tuple[str, str], str] = {}
-        self._changes: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self._changes: dict[tuple[str, str], tuple[int, int]] = {}
+        self._scans_version: tuple[Any, ...] = ()
+        self._finding_totals: dict[str, tuple[int, int]] = {}
 
     def read_stages(self) -> None:
         """Take in the stages that ended since the last reading."""
@@ -72,18 +76,34 @@ class RunningTotals:
 
         A renamed file counts as both here; the commit's own record, which knows Git's renames, does not.
         """
+        version = self._version_of_scans()
+        if version != self._scans_version:
+            self._finding_totals = self._add_up()
+            self._scans_version = version
+        return self._finding_totals
+
+    def _version_of_scans(self) -> tuple[Any, ...]:
+        table = schema.scans
+        complete = sa.func.sum(sa.case((table.c.status == "complete", 1), else_=0))
+        query = sa.select(
+            sa.func.count().label("n"), complete.label("complete"), sa.func.max(table.c.started_at).label("at")
+        )
+        row = rows_of(self._history, query.select_from(table))[0]
+        return (row["n"], row["complete"], row["at"])
+
+    def _add_up(self) -> dict[str, tuple[int, int]]:
+        changed = self._changed_parts()
+        unknown = {(row["before"] or "", row["after"]) for row in changed} - self._changes.keys()
+        for batch in batched(sorted(unknown), _PAIRS_AT_ONCE):
+            self._changes |= self._differences(batch)
         totals: dict[str, tuple[int, int]] = {}
-        for row in self._changed_parts():
-            before, after = row["before"] or "", row["after"] or ""
-            key = (row["project"], before, after)
-            if key not in self._changes:
-                self._changes[key] = (self._only_in(after, before), self._only_in(before, after))
-            introduced, fixed = self._changes[key]
+        for row in changed:
+            introduced, fixed = self._changes[row["before"] or "", row["after"]]
             earlier = totals.get(row["project"], (0, 0))
             totals[row["project"]] = (earlier[0] + introduced * row["times"], earlier[1] + fixed * row["times"])
         return totals
 
-    def _changed_parts(self) -> Iterable[sa.RowMapping]:
+    def _changed_parts(self) -> Sequence[sa.RowMapping]:
         new, old = schema.scan_parts.alias("new"), schema.scan_parts.alias("old")
         commits, scans, parents = schema.commits, schema.scans, schema.scans.alias("parents")
         same = (old.c.project == new.c.project) & (old.c.sha == commits.c.first_parent)
@@ -103,13 +123,22 @@ class RunningTotals:
         )  # fmt: skip
         return rows_of(self._history, changed)
 
-    def _only_in(self, wanted: str, other: str) -> int:
+    def _differences(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+        """How many open findings each pair of stored scans gained and lost."""
         table = schema.findings
-        elsewhere = sa.select(table.c.fingerprint).where(table.c.scan_key == other, table.c.status == "open")
-        query = sa.select(sa.func.count().label("number")).where(
-            table.c.scan_key == wanted, table.c.status == "open", table.c.fingerprint.not_in(elsewhere)
+        keys = {key for pair in pairs for key in pair}
+        query = sa.select(table.c.scan_key, table.c.fingerprint).where(
+            table.c.scan_key.in_(keys), table.c.status == "open"
         )
-        return int(rows_of(self._history, query)[0]["number"])
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in rows_of(self._history, query):
+            found[row["scan_key"]].add(row["fingerprint"])
+        return {(old, new): (len(found[new] - found[old]), len(found[old] - found[new])) for old, new in pairs}
+
+
+def batched(items: Sequence[_Item], size: int) -> Iterable[Sequence[_Item]]:
+    """Items in runs of at most ``size`` (itertools has this from Python 3.12 on)."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | None:
