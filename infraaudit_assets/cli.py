@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from infraaudit_assets.commands import audit, delivery, demo, doctor, export, feedback, logs, projects, run, scan, service, up
+from infraaudit_assets.commands import (
+    audit,
+    delivery,
+    demo,
+    doctor,
+    export,
+    feedback,
+    logs,
+    projects,
+    run,
+    scan,
+    service,
+    up,
+)
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(

@@ -40,7 +40,9 @@ def test_what_is_rendered_passes_promtool(needs: Callable[[str], None]) -> None:
         check_prometheus(render_prometheus("shop", "global: {scrape_interval: often}", ["a:1"]).text)
 
 
-@pytest.mark.parametrize("text", ["{", "- a", "scrape_configs: 7", "scrape_configs: [7]", "global: []7", "!!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text", ["{", "- a", "scrape_configs: 7", "scrape_configs: [7]", "global: []7", "!!python/object:os.system {}"]
+)
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(MonitoringError):
         render_prometheus("shop", text, ["a:1"])
