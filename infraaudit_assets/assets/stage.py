@@ -49,7 +49,8 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
         current.fail(str(error))
         raise dg.Failure(str(error), allow_retries=error.retryable) from error
     except dg.Failure as failure:
-        current.fail(str(failure.description))
+        # What the stage said of itself tells more than the headline of the failure.
+        current.fail(current.reason or str(failure.description))
         raise
     except Exception as error:
         # A defect of ours: running the same code again cannot help, and the run shows its traceback.
