@@ -23,7 +23,7 @@ def extract(archive: IO[bytes], folder: Path) -> None:
             if member.isdir():
                 target.mkdir(parents=True, exist_ok=True)
             elif member.issym() and _stays_inside(inside, member.linkname):
-                links.append((target, member.linkname))
+                links.append((target, str(PurePosixPath(member.linkname))))
             elif member.isreg():
                 _write(tar, member, target)
     for target, to in links:
