@@ -70,7 +70,7 @@ def advance(
     cause = _cause(before, now)
     absent = {mark: span for mark, span in active.items() if mark not in now.findings}
     fresh = {mark: finding for mark, finding in now.findings.items() if mark not in active}
-    moves = dict(_moves(absent, fresh, now.complete, renames)) if absent else {}
+    moves = dict(_moves(active, absent, fresh, now.complete, renames)) if absent else {}
     ended, started = [], []
     for mark, span in absent.items():
         if mark in moves:
@@ -99,7 +99,11 @@ def after(active: Mapping[str, Span], step: Step) -> dict[str, Span]:
 
 
 def _moves(
-    absent: Mapping[str, Span], fresh: Mapping[str, Finding], complete: bool, renames: Renames
+    active: Mapping[str, Span],
+    absent: Mapping[str, Span],
+    fresh: Mapping[str, Finding],
+    complete: bool,
+    renames: Renames,
 ) -> Iterator[tuple[str, Finding]]:
     candidates = {_without_path(finding) for finding in fresh.values()}
     if complete and not any(_without_path(span.finding) in candidates for span in absent.values()):
@@ -112,8 +116,9 @@ def _moves(
         found = fresh.get(followed.fingerprint)
         if found is not None:
             yield mark, found
-        elif not complete:
+        elif not complete and followed.fingerprint not in active:
             # The renamed file was not read: the finding is carried along under its new name, neither closed nor lost.
+            # Where an equal finding stands under that name already, the name is taken: this one waits under its old.
             yield mark, followed
 
 

@@ -173,9 +173,6 @@ commits = st.lists(
 )  # fmt: skip
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known defect: two spans of one finding can begin at one commit (spans primary key)"
-)
 @given(commits, st.randoms(use_true_random=False))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_order_of_recording_gives_the_lives_of_the_reference(
