@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.lifecycle import Fixed, Reading, Renames, Span, advance, after
+from infraaudit_assets.domain.projects import Project
 from resources.git import Mirror
 from resources.history import schema
 from resources.history.database import translated
@@ -163,6 +164,15 @@ class Line:
             | asdict(span.finding)
             | {"severity": span.finding.severity.value}
         )
+
+
+def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> None:
+    """Keep the lives along the deploy branch in step: what the audit page and the trend API read, which have no Git.
+
+    Does nothing where the repository has no such branch (yet).
+    """
+    if project.deploy_branch in mirror.branches():
+        Line(history, mirror, project.name, project.deploy_branch).follow()
 
 
 def span_of(row: sa.RowMapping) -> Span:
