@@ -17,6 +17,8 @@ class _Gate(BaseModel):
     model_config = ConfigDict(extra="forbid")
     open: dict[Severity, Limit]
     new: dict[Severity, Limit]
+    new_in_environment: dict[Severity, Limit] = {}
+    max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
     allow_partial: bool = False
 
 
@@ -29,4 +31,4 @@ def read_gate(path: Path) -> GatePolicy:
         raise ConfigurationError(f"The gate's policy {path} is wrong; mend:\n" + "\n".join(faults)) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The gate's policy {path} cannot be read: {excerpt(str(error), 300)}") from error
-    return GatePolicy(open=gate.open, new=gate.new, allow_partial=gate.allow_partial)
+    return GatePolicy(**{name: getattr(gate, name) for name in _Gate.model_fields})

@@ -9,17 +9,22 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
+from infraaudit_assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
 from infraaudit_assets.domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
-from infraaudit_assets.domain.gate import Verdict, judge_scan, judge_tests
+from infraaudit_assets.domain.gate import Verdict, all_of, judge_tests
 from infraaudit_assets.domain.projects import Project
-from resources.gate_file import read_gate
 from resources.git import Mirror
 from resources.shells import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
 
 
 def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
     upstream = ("docker_image", "test_results", "scan_report")
+    key = dg.AssetKey([*common["key_prefix"], "deployment"])
+    gate = partitioned_check(
+        RELEASE_GATE, key, common["partitions_def"],
+        "The tests passed, and the scan is complete and within the limits of configs/gate.yaml.", blocking=True,
+    )  # fmt: skip
 
     @dg.asset(
         **common,
@@ -27,6 +32,7 @@ def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
         description=f"The commit in {project.environment.name}, rolled out and healthy, or what ran before put back.",
         kinds={"kubernetes"},
         deps=[dg.AssetKey([*common["key_prefix"], name]) for name in upstream],
+        check_specs=[gate],
         retry_policy=RETRY,
         output_required=False,
         pool=f"{project.name}_{project.environment.name}",
@@ -37,11 +43,12 @@ def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
         kubernetes: KubernetesResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)
             verdict = _gate(project, current, mirror, Path(history.gate_file))
+            yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
                 _record_skip(project, current, str(verdict))
                 current.fail(f"Not deployed: {verdict}")
@@ -74,15 +81,11 @@ def build_deployment(project: Project, common: dict) -> dg.AssetsDefinition:
 
 def _gate(project: Project, current: Stage, mirror: Mirror, gate_file: Path) -> Verdict:
     """Judge from the history again, so that launching this asset alone cannot go past the tests or the scan."""
-    from resources.history.lineage import changes_of
+    from resources.history.gatekeeper import judge_commit
 
-    past = current.history
-    scan = past.scan(project.name, current.sha)
-    against, changes = changes_of(past, mirror, project.name, scan) if scan else (None, None)
-    new = changes.new if against and changes else ()
+    past, place = current.history, project.environment.name
     tests = judge_tests(past.test_run(project.name, current.sha))
-    scanned = judge_scan(read_gate(gate_file), scan, new)
-    return Verdict((*tests.reasons, *scanned.reasons))
+    return all_of((tests, judge_commit(past, mirror, project, place, current.sha, gate_file, datetime.now(UTC))))
 
 
 def _deliver(
