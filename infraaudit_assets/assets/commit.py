@@ -21,6 +21,8 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
     def commit(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.history.lifecycles import follow_deploy_branch
+
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)
@@ -28,6 +30,7 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
             found = mirror.commit(current.sha)
             past.record_project(project)
             past.record_commit(project.name, found)
+            follow_deploy_branch(past, mirror, project)
             link = project.commit_url.replace("{sha}", found.sha) if project.commit_url else None
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(found.tree),

@@ -43,6 +43,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.history.lifecycles import follow_deploy_branch
         from resources.history.lineage import changes_of
 
         past = history.open()
@@ -51,6 +52,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             with checkov.runner(past) as runner:
                 scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
             past.record_scan(project.name, scan)
+            follow_deploy_branch(past, mirror, project)
             against, changes = changes_of(past, mirror, project.name, scan)
             content = json.dumps(report_of(project.name, scan, against, changes), indent=2).encode()
             path = artifacts.store().keep_report(project.name, current.sha, content)

@@ -36,6 +36,7 @@ def scan(
     """Scan commits into the history. Exits with 1 where a commit could not be scanned."""
     from resources.backfill import backfill, unscanned
     from resources.history import open_history
+    from resources.history.lifecycles import follow_deploy_branch
     from resources.severity_file import read_severities
 
     if sum((commit is not None, span is not None, everything)) != 1:
@@ -56,7 +57,7 @@ def scan(
             done.append(one)
             tick(one)
     _publish_head(past, mirror, found, {one.sha for one in done})
-    _follow(past, mirror, found)
+    follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
 
@@ -96,13 +97,6 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, scanned: 
     store = ArtifactStore(settings().state, settings().reports)
     store.keep_report(project.name, head, content)
     store.publish_report(project.name, content, project.default)
-
-
-def _follow(past: "History", mirror: "Mirror", project: Project) -> None:
-    from resources.history.lifecycles import Line
-
-    if project.deploy_branch in mirror.branches():
-        Line(past, mirror, project.name, project.deploy_branch).follow()
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
