@@ -51,7 +51,7 @@ PATHS: dict[str, Endpoint] = {
         (
             "sha", "subject", "author", "committed_at", "image", "size_bytes", "build_seconds", "reused_from", "passed",
             "failed", "errors", "skipped", "scan", "open", "introduced", "fixed", "reopened", "suppressed",
-            "deployment", "environment", "deployment_reason", "run_id",
+            "deployment", "environment", "deployment_reason", "stopped_by", "run_id",
         ),
         {"q": _TEXT | {"description": "part of the subject, the author or the SHA"}, "outcome": _OUTCOME},
     ),

@@ -17,7 +17,7 @@ from resources.history.queries.posture import Posture
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 1080, 250, 44, 12, 52
 _FLOOR = _HEIGHT - _BOTTOM
-_WIDEST_BAR = 56.0
+_WIDEST_BAR = 84.0
 _GOOD = "deployed"
 
 
@@ -106,7 +106,7 @@ def _dates(bars: Sequence[Bar], step: float) -> list[Markup]:
     """The time of some bars, as many as can be read side by side."""
     every = max(1, ceil(84 / step))
     label = Markup('<text class="middle" x="{:.1f}" y="{}">{:%d %b %y}</text>')
-    if step > _WIDEST_BAR / 2:
+    if step > 28:
         label = Markup('<text class="middle mono" x="{:.1f}" y="{}">{}</text>')
         return [
             label.format(_LEFT + (place + 0.5) * step, _FLOOR + 38, bar.posture.sha[:7])

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from markupsafe import Markup, escape
 
 from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.domain.findings import Severity
@@ -36,6 +37,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "clean": _clean,
+        "path": lambda path: escape(_clean(path)).replace("/", Markup("/<wbr>")),
         "moment": _moment,
         "day": lambda moment: moment.strftime("%Y-%m-%d"),
         "span": span,

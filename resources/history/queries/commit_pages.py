@@ -100,14 +100,20 @@ def _add_deployments(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
+    """The newest run of each commit, and the first stage of it that failed, which stopped what comes after."""
     s = schema.stages
-    query = sa.select(s.c.sha, s.c.run_id, sa.func.max(s.c.finished_at).label("at")).where(
+    query = sa.select(s.c.sha, s.c.run_id, s.c.stage, s.c.outcome, s.c.finished_at).where(
         s.c.project == line.project, s.c.sha.in_([row["sha"] for row in rows])
     )
-    runs = rows_of(line.history, query.group_by(s.c.sha, s.c.run_id))
-    newest = {run["sha"]: run["run_id"] for run in sorted(runs, key=lambda run: run["at"])}
+    stages = sorted(rows_of(line.history, query), key=lambda stage: stage["finished_at"])
+    newest = {stage["sha"]: stage["run_id"] for stage in stages}
+    failed = {
+        stage["sha"]: stage["stage"]
+        for stage in reversed(stages)
+        if stage["outcome"] == "failed" and stage["run_id"] == newest[stage["sha"]]
+    }
     for row in rows:
-        row["run_id"] = newest.get(row["sha"])
+        row["run_id"], row["stopped_by"] = newest.get(row["sha"]), failed.get(row["sha"])
 
 
 def changes_at(line: StoredLine, sha: str) -> list[dict[str, Any]]:
