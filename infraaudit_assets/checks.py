@@ -8,6 +8,7 @@ from infraaudit_assets.domain.gate import Verdict
 
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"
+NO_DRIFT = "no_drift"
 
 
 def blocking_check(

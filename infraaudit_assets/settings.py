@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     test_seconds: float = Field(900, gt=0, description="time limit of a test run, in seconds")
     rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
+    watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
@@ -57,6 +58,10 @@ class Settings(BaseSettings):
         """The configs folder: the configured one, the checkout's, or the installed package's."""
         candidates = (self.configs, Path("configs"), _HERE.parent / "configs", _HERE / "data" / "configs")
         return next((folder.resolve() for folder in candidates if folder and folder.is_dir()), Path("configs"))
+
+    @property
+    def gate_file(self) -> Path:
+        return self.shipped / "gate.yaml"
 
     @property
     def severities(self) -> Path:

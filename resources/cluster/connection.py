@@ -119,7 +119,8 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     body = excerpt(_message(error), 600)
     # Kubernetes before 1.21 answers a schema error of an apply with 500; retrying that cannot help.
     schema_fault = error.status == 500 and "failed to create typed patch object" in body
-    if error.status in (429, 500, 502, 503, 504) and not schema_fault:
+    # 410 is a continued list whose beginning the server has forgotten: asked anew, it is there.
+    if error.status in (408, 410, 429, 500, 502, 503, 504) and not schema_fault:
         return ClusterError(f"{doing}: the API server answered {error.status}: {body}")
     advice = {
         401: "The login has expired; renew the kubeconfig.",

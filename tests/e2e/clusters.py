@@ -104,7 +104,7 @@ class Place:
             target or self.target(),
             release(number, documents, self.namespace, image),
             live=lambda: self.live,
-            is_older=lambda live: SHAS.index(live.sha) > number,
+            superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             lock=self.folder / "lock",
             timeout=timeout,
             clock=lambda: datetime.now(UTC),
