@@ -12,8 +12,10 @@ from infraaudit_assets.commands import (
     export,
     exposure,
     feedback,
+    history,
     logs,
     projects,
+    prune,
     run,
     scan,
     service,
@@ -45,6 +47,10 @@ app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
 app.command("dora")(feedback.dora)
 app.command("dashboard")(feedback.dashboard)
+app.command("prune")(prune.prune)
+app.command("backup")(history.backup)
+app.command("restore")(history.restore)
+app.add_typer(history.app, name="history")
 app.add_typer(projects.app, name="projects")
 app.add_typer(service.webhook, name="webhook")
 
