@@ -10,6 +10,7 @@ from infraaudit_assets.commands import (
     demo,
     doctor,
     export,
+    exposure,
     feedback,
     history,
     logs,
@@ -39,7 +40,8 @@ app.command("promote")(delivery.promote)
 app.command("logs")(logs.logs)
 app.command("scan")(scan.scan)
 app.command("export")(export.export)
-for question in (audit.trends, audit.findings, audit.blame, audit.compare):
+questions = (audit.trends, audit.findings, audit.blame, audit.compare, exposure.exposure, exposure.sla)
+for question in (*questions, exposure.suppressions):
     app.command(question.__name__)(question)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)

@@ -39,7 +39,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
     service_tokens: list[SecretStr] = Field(
-        default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"
+        default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
+    )
+    service_write_tokens: list[SecretStr] = Field(
+        default_factory=list, description="JSON list: tokens that may also send pushes without a signature"
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
