@@ -10,9 +10,12 @@ from infraaudit_assets.commands import (
     demo,
     doctor,
     export,
+    exposure,
     feedback,
+    history,
     logs,
     projects,
+    prune,
     run,
     scan,
     service,
@@ -37,12 +40,17 @@ app.command("promote")(delivery.promote)
 app.command("logs")(logs.logs)
 app.command("scan")(scan.scan)
 app.command("export")(export.export)
-for question in (audit.trends, audit.findings, audit.blame, audit.compare):
+questions = (audit.trends, audit.findings, audit.blame, audit.compare, exposure.exposure, exposure.sla)
+for question in (*questions, exposure.suppressions):
     app.command(question.__name__)(question)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
 app.command("dora")(feedback.dora)
 app.command("dashboard")(feedback.dashboard)
+app.command("prune")(prune.prune)
+app.command("backup")(history.backup)
+app.command("restore")(history.restore)
+app.add_typer(history.app, name="history")
 app.add_typer(projects.app, name="projects")
 app.add_typer(service.webhook, name="webhook")
 

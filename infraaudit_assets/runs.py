@@ -28,8 +28,11 @@ class FinishedRun:
 
 
 def prepare_dagster_home(current: Settings) -> Path:
-    """Make Dagster's home under the state folder, with our dagster.yaml, and point this process to it."""
-    home = current.state / "dagster"
+    """Make Dagster's home under the state folder, with our dagster.yaml, and point this process to it.
+
+    A home that the settings name is left as it is.
+    """
+    home = current.dagster_home or current.state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(current.shipped / "dagster" / "dagster.yaml", home / "dagster.yaml")

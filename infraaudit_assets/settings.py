@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
     watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
+    dagster_home: Path | None = Field(None, description="home of a Dagster instance of your own; under home by default")
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
@@ -38,7 +39,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
     service_tokens: list[SecretStr] = Field(
-        default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"
+        default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
+    )
+    service_write_tokens: list[SecretStr] = Field(
+        default_factory=list, description="JSON list: tokens that may also send pushes without a signature"
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
