@@ -33,6 +33,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         history: HistoryResource,
         logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.history.queries.deployed import lines_printed
         from resources.log_collection import collect_logs
         from resources.log_store import Row
 
@@ -44,7 +45,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
                 if live is not None:
                     fresh += collect_logs(past, store, kubernetes.connect(place, live.target), project, place)
             levels = Counter(row["level"] for row in fresh)
-            printed = past.log_counts(project.name, current.sha)
+            printed = lines_printed(past, project.name, current.sha)
             yield dg.MaterializeResult(
                 metadata={
                     "lines": len(fresh),
