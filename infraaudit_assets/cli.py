@@ -11,8 +11,10 @@ from infraaudit_assets.commands import (
     doctor,
     export,
     feedback,
+    history,
     logs,
     projects,
+    prune,
     run,
     scan,
     service,
@@ -43,6 +45,10 @@ app.command("doctor")(doctor.doctor)
 app.command("serve")(service.serve)
 app.command("dora")(feedback.dora)
 app.command("dashboard")(feedback.dashboard)
+app.command("prune")(prune.prune)
+app.command("backup")(history.backup)
+app.command("restore")(history.restore)
+app.add_typer(history.app, name="history")
 app.add_typer(projects.app, name="projects")
 app.add_typer(service.webhook, name="webhook")
 

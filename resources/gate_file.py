@@ -33,13 +33,15 @@ class _Gate(BaseModel):
     manifests: _Manifests = _Manifests()
     open: dict[Severity, Limit]
     new: dict[Severity, Limit]
+    new_in_environment: dict[Severity, Limit] = {}
+    max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
     allow_partial: bool = False
 
 
 def read_gate(path: Path) -> GatePolicy:
     """The policy of the gate. Raises ConfigurationError: without a policy nothing is let through."""
     gate = _read(path)
-    return GatePolicy(open=gate.open, new=gate.new, allow_partial=gate.allow_partial)
+    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
 
 
 def read_manifest_policy(path: Path) -> ManifestPolicy:

@@ -14,11 +14,11 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
+from infraaudit_assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
-from infraaudit_assets.domain.gate import Verdict, judge_scan, judge_tests
+from infraaudit_assets.domain.gate import Verdict, all_of, judge_tests
 from infraaudit_assets.domain.projects import Environment, Project
-from resources.gate_file import read_gate
 from resources.git import Mirror
 from resources.shells import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
 
@@ -32,6 +32,11 @@ def deployment_name(project: Project, environment: Environment) -> str:
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
     before = project.before(environment)
     upstream = (deployment_name(project, before),) if before else ("docker_image", "test_results", "scan_report")
+    key = dg.AssetKey([*common["key_prefix"], deployment_name(project, environment)])
+    gate = partitioned_check(
+        RELEASE_GATE, key, common["partitions_def"],
+        f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.", blocking=True,
+    )  # fmt: skip
 
     @dg.asset(
         **common,
@@ -39,6 +44,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         description=f"The commit in {environment.name}, rolled out and healthy, or what ran before put back.",
         kinds={"kubernetes"},
         deps=[dg.AssetKey([*common["key_prefix"], name]) for name in upstream],
+        check_specs=[gate],
         retry_policy=RETRY,
         output_required=False,
         pool=f"{project.name}_{environment.name}",
@@ -49,14 +55,13 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         kubernetes: KubernetesResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)
-            if before is None:
-                verdict = _gate(project, current, mirror, Path(history.gate_file))
-            else:
-                verdict = _was_healthy(project, current, before)
+            ready = _was_tested(project, current) if before is None else _was_healthy(project, current, before)
+            verdict = all_of((ready, _judge_scan(project, environment, current, mirror, Path(history.gate_file))))
+            yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
                 _record_skip(project, environment, current, str(verdict))
                 current.fail(f"Not deployed: {verdict}")
@@ -107,17 +112,16 @@ def deployment_metadata(done: Deployment) -> dict[str, Any]:
     }
 
 
-def _gate(project: Project, current: Stage, mirror: Mirror, gate_file: Path) -> Verdict:
-    """Judge from the history again, so that launching this asset alone cannot go past the tests or the scan."""
-    from resources.history.lineage import changes_of
+def _judge_scan(project: Project, environment: Environment, current: Stage, mirror: Mirror, gate_file: Path) -> Verdict:
+    """Judge from the history again, so that launching this asset alone cannot go past the scan."""
+    from resources.history.gatekeeper import judge_commit
 
-    past = current.history
-    scan = past.scan(project.name, current.sha)
-    against, changes = changes_of(past, mirror, project.name, scan) if scan else (None, None)
-    new = changes.new if against and changes else ()
-    tests = judge_tests(past.test_run(project.name, current.sha))
-    scanned = judge_scan(read_gate(gate_file), scan, new)
-    return Verdict((*tests.reasons, *scanned.reasons))
+    now = datetime.now(UTC)
+    return judge_commit(current.history, mirror, project, environment.name, current.sha, gate_file, now)
+
+
+def _was_tested(project: Project, current: Stage) -> Verdict:
+    return judge_tests(current.history.test_run(project.name, current.sha))
 
 
 def _was_healthy(project: Project, current: Stage, before: Environment) -> Verdict:

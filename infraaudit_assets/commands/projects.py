@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
@@ -23,6 +24,7 @@ def find_project(name: str) -> Project:
     if found is None:
         names = ", ".join(project.name for project in projects) or "none"
         raise ConfigurationError(f"{settings().projects} has no project {name!r}; it has: {names}.")
+    write_missing_example(found)
     return found
 
 
@@ -52,6 +54,7 @@ def check() -> None:
     """Check the projects file, and that every repository can be read. Exits with 1 where one cannot."""
     faults = 0
     for project in read_projects(settings().projects):
+        write_missing_example(project)
         mirror = mirror_of(project)
         try:
             mirror.fetch()

@@ -89,11 +89,17 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, scanned: 
     if scan_of_head is None or head is None:
         return
     from infraaudit_assets.domain.reports import report_of
+    from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
     from resources.artifact_store import ArtifactStore
     from resources.history.lineage import changes_of
+    from resources.suppression_file import read_suppressions
 
+    suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
     against, changes = changes_of(past, mirror, project.name, scan_of_head)
-    content = json.dumps(report_of(project.name, scan_of_head, against, changes), indent=2).encode()
+    report = report_of(
+        project.name, hide_in(scan_of_head, suppressions, day), against, hide_in_changes(changes, suppressions, day)
+    )
+    content = json.dumps(report, indent=2).encode()
     store = ArtifactStore(settings().state, settings().reports)
     store.keep_report(project.name, head, content)
     store.publish_report(project.name, content, project.default)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,10 +35,12 @@ def serve(
     current = settings()
     address, number = host or current.service_host, port or current.service_port
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    uvicorn.run(
-        build_service(current), host=address, port=number, log_level="warning", server_header=False,
-        timeout_keep_alive=15, limit_concurrency=200,
-    )  # fmt: skip
+    # Uvicorn raises the signal again once it has shut down.
+    with suppress(KeyboardInterrupt):
+        uvicorn.run(
+            build_service(current), host=address, port=number, log_level="warning", server_header=False,
+            timeout_keep_alive=15, limit_concurrency=200,
+        )  # fmt: skip
 
 
 def build_service(current: Settings) -> "Starlette":
