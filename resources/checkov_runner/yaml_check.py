@@ -51,7 +51,7 @@ def _inspect_events(content: bytes, most_depth: int, most_nodes: int) -> dict[st
             elif isinstance(event, yaml.AliasEvent) and event.anchor in {name for name, _ in open_collections}:
                 return {"reason": "a YAML alias refers to what it is inside of"}
             if isinstance(event, yaml.NodeEvent):
-                nodes += sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+                nodes += sizes.get(event.anchor or "", 1) if isinstance(event, yaml.AliasEvent) else 1
             if nodes > most_nodes:
                 return {"reason": f"more than {most_nodes} YAML nodes, with its aliases written out"}
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
