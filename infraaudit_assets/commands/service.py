@@ -62,7 +62,8 @@ def build_service(current: Settings) -> "Starlette":
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
-        tokens=[token.get_secret_value() for token in current.service_tokens],
+        read_tokens=[token.get_secret_value() for token in current.service_tokens],
+        write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_url,
     )
     notify = {p.name: Notifier([*(u.get_secret_value() for u in current.notify), *p.notify]) for p in projects}

@@ -21,7 +21,7 @@ class StoredLine:
         """The position of every commit, by SHA."""
         return {sha: place for place, sha in enumerate(self.shas)}
 
-    def is_in(self, table: sa.Table) -> sa.ColumnElement[bool]:
+    def is_in(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The rows of a table that belong to this line."""
         return (table.c.project == self.project) & (table.c.branch == self.branch)
 
