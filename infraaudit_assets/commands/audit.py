@@ -9,6 +9,7 @@ import typer
 from infraaudit_assets.commands.formats import Format, show
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.domain.findings import Severity
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 
@@ -75,7 +76,7 @@ def findings(
     since = _revision(line, found, new_since, environment) if new_since else None
     rows = findings_at(line, sha, datetime.now(UTC), since, suppressions_for(found))
     if severity:
-        rows = rows[rows["severity"] == severity.lower()]
+        rows = rows[rows["severity"] == _severity(severity)]
     if check:
         rows = rows[rows["check_id"] == check]
     if path:
@@ -124,6 +125,13 @@ def compare(
     show(rows, form, {"change": "change", "severity": "severity", "check_id": "check", "file_path": "file",
                       "line_start": "line", "resource": "resource", "cause": "cause", "id": "id"},
          note=f"{first[:8]} against {second[:8]}")  # fmt: skip
+
+
+def _severity(name: str) -> str:
+    try:
+        return Severity(name.lower()).value
+    except ValueError as error:
+        raise ConfigurationError(f"--severity {name!r} is none of {', '.join(Severity)}.") from error
 
 
 def line_of(project: Project, branch: str | None = None) -> "Line":

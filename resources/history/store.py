@@ -3,7 +3,7 @@
 Deliberately absent: questions over many commits (queries), and deciding anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -171,6 +171,17 @@ class History:
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment) & (table.c.sha == sha)
         return self._deployment(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
+
+    def add_log_counts(self, project: str, environment: str, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add lines that were printed, by commit and level, to those counted before."""
+        table = schema.log_counts
+        with translated(self.engine), self.engine.begin() as connection:
+            for (sha, level), lines in sorted(counts.items()):
+                key = {"project": project, "environment": environment, "sha": sha, "level": level}
+                same = [table.c[name] == value for name, value in key.items()]
+                counted = connection.execute(table.update().where(*same).values(lines=table.c.lines + lines))
+                if not counted.rowcount:
+                    connection.execute(table.insert(), [key | {"lines": lines}])
 
     def record_stage(
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,

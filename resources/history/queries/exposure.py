@@ -87,6 +87,9 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
                 "introduced_at": _moment(times, span.introduced_position),
                 "first": seen.first, "last": seen.last, "seconds": 0.0, "spans": [],
             }  # fmt: skip
+        elif seen is None and life["fixed_by"] is not None:
+            # Reopened since, but in no commit that was ever live: the fix that ended the exposure is what is told.
+            continue
         fixed = span.end_position if span.ended_as == "fixed" else None
         life |= {
             "id": span.fingerprint, "severity": span.severity, "check_id": span.check_id,
