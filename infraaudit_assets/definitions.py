@@ -33,6 +33,13 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             engine=current.engine,
             rollout_seconds=current.rollout_seconds,
         ),
+        "logs": shells.LogsResource(
+            state=state,
+            days=current.log_days,
+            megabytes=current.log_megabytes,
+            loki_url=current.loki_url.get_secret_value() if current.loki_url else "",
+            loki_tenant=current.loki_tenant or "",
+        ),
         "checkov": shells.CheckovResource(state=state, severities=str(current.severities)),
         "history": shells.HistoryResource(url=current.history_url, gate_file=str(current.gate_file)),
         "prometheus": shells.PrometheusResource(url=current.prometheus_url or ""),

@@ -3,7 +3,7 @@
 Deliberately absent: which commits to run, and Dagster itself (this is an HTTP client).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typen
   ... on LaunchRunSuccess{run{runId}} ... on PythonError{message} ... on UnauthorizedError{message}
   ... on PipelineNotFoundError{message} ... on RunConflict{message}
   ... on RunConfigValidationInvalid{errors{message}}}}"""
+
+_BACKFILL = """mutation($p:LaunchBackfillParams!){launchPartitionBackfill(backfillParams:$p){__typename
+  ... on LaunchBackfillSuccess{backfillId} ... on PythonError{message} ... on UnauthorizedError{message}
+  ... on PartitionKeysNotFoundError{message} ... on InvalidSubsetError{message}}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,8 @@ class DagsterApi:
         known = self.find_run(run_key)
         if known is not None:
             return known
-        location, repository = self._place_of(job)
-        selector = {"repositoryLocationName": location, "repositoryName": repository}
-        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": partition})["addDynamicPartition"]
-        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+        selector = self._place_of(job)
+        self._add(selector, partitions, partition)
         all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
         execution = {
             "selector": selector | {"jobName": job},
@@ -60,11 +62,28 @@ class DagsterApi:
         self._expect(launched, "LaunchRunSuccess")
         return Started(launched["run"]["runId"], "QUEUED")
 
-    def _place_of(self, job: str) -> tuple[str, str]:
+    def backfill(self, job: str, asset: Sequence[str], partitions: str, keys: Sequence[str]) -> str:
+        """Add partitions of an asset and start one backfill of them; its id. ``job`` names the asset's code location.
+
+        Which of them were materialized before does not matter. The daemon starts a run for each.
+        """
+        selector = self._place_of(job)
+        for key in keys:
+            self._add(selector, partitions, key)
+        wanted = {"assetSelection": [{"path": list(asset)}], "partitionNames": list(keys)}
+        launched = self._ask(_BACKFILL, {"p": wanted})["launchPartitionBackfill"]
+        self._expect(launched, "LaunchBackfillSuccess")
+        return str(launched["backfillId"])
+
+    def _add(self, selector: Mapping[str, str], partitions: str, key: str) -> None:
+        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
+        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+
+    def _place_of(self, job: str) -> dict[str, str]:
         nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
         for node in nodes:
             if any(found["name"] == job for found in node["jobs"]):
-                return node["location"]["name"], node["name"]
+                return {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
         raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
 
     def _expect(self, answer: Mapping[str, Any], *names: str) -> None:

@@ -84,6 +84,8 @@ def _settings(kubeconfig: Path | None, context: str | None) -> tuple[Any, str]:
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG"):
         config.load_incluster_config(client_configuration=settings)
         return settings, "in-cluster"
+    if not any(Path(part).is_file() for part in _path(kubeconfig).split(os.pathsep)):
+        raise FileNotFoundError("there is no such file")
     _, current = config.list_kube_config_contexts(_path(kubeconfig))
     config.load_kube_config(_path(kubeconfig), context, client_configuration=settings)
     return settings, context or current["name"]

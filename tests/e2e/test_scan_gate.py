@@ -25,16 +25,18 @@ resource "aws_instance" "web" {
 
 
 def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
-    repository: Repository, tmp_path: Path
+    repository: Repository, tmp_path: Path, warm_home: Path
 ) -> None:
     good = repository.write({"main.tf": "# nothing yet\n"}, "good")
     bad = repository.write({"main.tf": IN_PUBLIC}, "bad")
-    project = Project("p", str(repository.path))
-    current = Settings(home=tmp_path / "home", reports=tmp_path / "reports", engine="none", target="none")
+    project = Project("gated", str(repository.path))
+    current = Settings(
+        home=warm_home, database_url=f"sqlite:///{tmp_path}/history.db", reports=tmp_path, engine="none", target="none"
+    )
     past = open_history(current.history_url)
     for sha in (good, bad):
-        past.record_image("p", sha, Image("p:1", "sha256:0", 1, 1.0, "d", None, None))
-        past.record_test_run("p", sha, TestRun((TestCase("t", "passed", 0.1),), 1.0))
+        past.record_image("gated", sha, Image("p:1", "sha256:0", 1, 1.0, "d", None, None))
+        past.record_test_run("gated", sha, TestRun((TestCase("t", "passed", 0.1),), 1.0))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(commits_of(project).name or "", [good, bad])
         results = {sha: _run(project, current, instance, sha) for sha in (good, bad)}
@@ -46,18 +48,18 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     made = {event.asset_key.path[-1] for event in results[bad].all_events if event.is_step_materialization}
     assert made == {"commit", "scan_report", "scan_trends"}
     failed = [event.step_key for event in results[bad].all_events if event.is_step_failure]
-    assert failed == ["p__deployment"]
+    assert failed == ["gated__deployment"]
     gate = next(e for e in results[bad].get_asset_check_evaluations() if e.check_name == "release_gate")
     assert gate.blocking and "new high findings, 0 allowed" in str(gate.description)
     assert "CKV\\_AWS\\_88" in str(gate.metadata["findings"].value)
-    attempt = past.last_deployment("p", "production", bad)
+    attempt = past.last_deployment("gated", "production", bad)
     assert attempt is not None and "new high findings" in attempt.reason
 
 
 def _run(project: Project, current: Settings, instance: dg.DagsterInstance, sha: str) -> dg.ExecuteInProcessResult:
     names = ("commit", "scan_report", "scan_trends", "deployment")
     definitions = build_definitions((project,), current)
-    wanted = dg.AssetSelection.assets(*(["p", name] for name in names))
+    wanted = dg.AssetSelection.assets(*(["gated", name] for name in names))
     job = dg.define_asset_job("some", selection=wanted, partitions_def=commits_of(project))
     found = dg.Definitions(assets=definitions.assets, resources=definitions.resources, jobs=[job])
     return found.resolve_job_def("some").execute_in_process(instance=instance, partition_key=sha, raise_on_error=False)
