@@ -7,7 +7,7 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, settings
 from resources import shells
-from resources.project_file import read_projects
+from resources.project_file import load_projects
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_failure_sensor
 
@@ -46,15 +46,16 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:
     """Assets, jobs and sensors of every project."""
+    jobs = {project.name: build_jobs(project) for project in projects}
     return dg.Definitions(
         assets=[asset for project in projects for asset in build_project_assets(project)],
-        jobs=[job for project in projects for job in build_jobs(project)],
+        jobs=[job for of_project in jobs.values() for job in of_project],
         sensors=[
-            *(build_commit_sensor(project, current.poll_seconds) for project in projects),
+            *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             build_failure_sensor(projects),
         ],
         resources=build_resources(current),
     )
 
 
-defs = build_definitions(read_projects(settings().projects), settings())
+defs = build_definitions(load_projects(settings().projects), settings())

@@ -27,16 +27,22 @@ STEP_EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 3, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}
 )
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
+DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
 
 
 def pipeline_name(project: Project) -> str:
     return f"{group_of(project)}_pipeline"
 
 
+def delivery_name(project: Project) -> str:
+    return f"{group_of(project)}_delivery"
+
+
 def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of one project."""
     group = group_of(project)
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
+    delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
     return [
         dg.define_asset_job(
             pipeline_name(project),
@@ -51,5 +57,12 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
             partitions_def=commits_of(project),
             executor_def=dg.in_process_executor,
             description=f"Scan one commit of {project.name}; builds and deploys nothing.",
+        ),
+        dg.define_asset_job(
+            delivery_name(project),
+            selection=delivery,
+            partitions_def=commits_of(project),
+            executor_def=STEP_EXECUTOR,
+            description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
         ),
     ]

@@ -47,11 +47,16 @@ def _migrated_file() -> bytes:
         return Path(folder, "copy.db").read_bytes()
 
 
-def _database(server: str) -> str:
+def fresh_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return _database(_postgres(request), "template1")
+
+
+def _database(server: str, template: str = "migrated") -> str:
     name = f"t{uuid.uuid4().hex[:12]}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE migrated"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
     return server.replace("/postgres?", f"/{name}?")
 

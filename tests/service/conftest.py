@@ -13,7 +13,9 @@ from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.notices import Notice
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History
+from resources.inbox import Inbox
 from service.app import ServiceOptions, build_app
+from service.received import Received
 
 SECRET = "a secret of the project"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
@@ -45,8 +47,14 @@ def history(tmp_path: Path) -> History:
 
 
 @pytest.fixture
-def client(history: History) -> TestClient:
-    return TestClient(build_app(history, ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})))
+def received(history: History, tmp_path: Path) -> Received:
+    return Received(Inbox(tmp_path / "inbox"), history)
+
+
+@pytest.fixture
+def client(history: History, received: Received) -> TestClient:
+    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})
+    return TestClient(build_app(history, options, received=received))
 
 
 def _record(past: History, place: int, sha: str) -> None:

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from resources.history import History
 from service.app import ServiceOptions, build_app
+from service.received import Received
 from tests.service.conftest import SHAS, B
 
 API = "/api/v1/projects/shop"
@@ -91,8 +92,8 @@ def test_every_path_of_the_document_answers(client: TestClient) -> None:
         assert client.get(filled).status_code == 200, path
 
 
-def test_with_a_token_only_health_and_webhooks_are_open(history: History) -> None:
-    client = TestClient(build_app(history, ServiceOptions(["shop"], tokens=["one", "two"])))
+def test_with_a_token_only_health_and_webhooks_are_open(history: History, received: Received) -> None:
+    client = TestClient(build_app(history, ServiceOptions(["shop"], tokens=["one", "two"]), received=received))
     assert client.get("/healthz").status_code == 200
     assert client.post("/webhooks/shop").status_code == 401
     for path in ("/", "/metrics", "/sd", API + "/commits"):
