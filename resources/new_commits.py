@@ -65,7 +65,8 @@ def look(mirror: Mirror, project: Project, cursor: Cursor, recorded: Callable[[]
             taken[name] = tip
             continue
         events += _moved(mirror, cursor, name, base, tip)
-        fresh = mirror.lineage([tip], [*seen, *new, *([] if base or name not in cursor.tips else recorded())])
+        lost = not base and name in cursor.tips
+        fresh = mirror.lineage([tip], [*seen, *new, *(mirror.existing(recorded()) if lost else ())])
         if not bases and project.first_commits:
             fresh = dict(list(fresh.items())[-project.first_commits :])
         batch = list(fresh)[: BATCH - len(new)]

@@ -12,17 +12,18 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from dagster._core.run_coordinator.base import SubmitRunContext
 
 
-@dg.job
-def empty() -> None:
-    pass
+def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: str) -> dg.DagsterRun:
+    """A run of a job that does nothing, not yet submitted."""
 
+    @dg.job(name=job)
+    def empty() -> None:
+        pass
 
-def create(instance: dg.DagsterInstance, key: str, **tags: str) -> dg.DagsterRun:
     place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
     return instance.create_run_for_job(
         empty,
         tags={"dagster/run_key": key, "dagster/sensor_name": "commits"} | tags,
-        remote_job_origin=place.get_job_origin("empty"),
+        remote_job_origin=place.get_job_origin(job),
     )
 
 
