@@ -3,7 +3,7 @@
 Deliberately absent: which commits to run, and Dagster itself (this is an HTTP client).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typen
   ... on LaunchRunSuccess{run{runId}} ... on PythonError{message} ... on UnauthorizedError{message}
   ... on PipelineNotFoundError{message} ... on RunConflict{message}
   ... on RunConfigValidationInvalid{errors{message}}}}"""
+
+_BACKFILL = """mutation($p:LaunchBackfillParams!){launchPartitionBackfill(backfillParams:$p){__typename
+  ... on LaunchBackfillSuccess{backfillId} ... on PythonError{message} ... on UnauthorizedError{message}
+  ... on PartitionKeysNotFoundError{message} ... on InvalidSubsetError{message}}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._places: dict[str, tuple[str, str]] = {}
+        self._places: dict[str, dict[str, str]] = {}
 
     def runs(self, run_key: str) -> list[Started]:
         """The runs of a run key, by whomever they were started; newest first."""
@@ -53,10 +57,8 @@ class DagsterApi:
         known = self.runs(run_key)
         if known and all(run.status != "NOT_STARTED" for run in known):
             return known[-1]
-        location, repository = self._place_of(job)
-        selector = {"repositoryLocationName": location, "repositoryName": repository}
-        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": partition})["addDynamicPartition"]
-        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+        selector = self._place_of(job)
+        self._add(selector, partitions, partition)
         all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
         execution = {
             "selector": selector | {"jobName": job},
@@ -67,11 +69,30 @@ class DagsterApi:
         self._expect(launched, "LaunchRunSuccess")
         return Started(launched["run"]["runId"], "QUEUED")
 
-    def _place_of(self, job: str) -> tuple[str, str]:
+    def backfill(self, job: str, asset: Sequence[str], partitions: str, keys: Sequence[str]) -> str:
+        """Add partitions of an asset and start one backfill of them; its id. ``job`` names the asset's code location.
+
+        Which of them were materialized before does not matter. The daemon starts a run for each.
+        """
+        selector = self._place_of(job)
+        for key in keys:
+            self._add(selector, partitions, key)
+        wanted = {"assetSelection": [{"path": list(asset)}], "partitionNames": list(keys)}
+        launched = self._ask(_BACKFILL, {"p": wanted})["launchPartitionBackfill"]
+        self._expect(launched, "LaunchBackfillSuccess")
+        return str(launched["backfillId"])
+
+    def _add(self, selector: Mapping[str, str], partitions: str, key: str) -> None:
+        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
+        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+
+    def _place_of(self, job: str) -> dict[str, str]:
         if job not in self._places:
             nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
             self._places = {
-                found["name"]: (node["location"]["name"], node["name"]) for node in nodes for found in node["jobs"]
+                found["name"]: {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+                for node in nodes
+                for found in node["jobs"]
             }
         if job in self._places:
             return self._places[job]

@@ -182,6 +182,8 @@ class Mirror:
         entry = _parse_entry(listing) if listing and "\0" not in listing else None
         if entry is None or not entry.is_file or entry.path != path:
             return None
+        if entry.size is None:
+            raise self._lacks(entry.blob)
         if entry.size > limit:
             raise RepositoryError(
                 f"{excerpt(path, 200)} at {sha[:12]} has {entry.size} bytes; {limit} are read at most."
@@ -206,11 +208,12 @@ class Mirror:
                 for entry in files:
                     header = child.stdout.readline().split()
                     if len(header) != 3:
-                        raise RepositoryError(
-                            f"The mirror {self.path} lacks blob {entry.blob}; delete the mirror to have it cloned anew."
-                        )
+                        raise self._lacks(entry.blob)
                     content = child.stdout.read(int(header[2]) + 1)[:-1]
                     _write_file(destination, entry, content)
+
+    def _lacks(self, blob: str) -> RepositoryError:
+        return RepositoryError(f"The mirror {self.path} lacks blob {blob}; delete the mirror to have it cloned anew.")
 
     @contextmanager
     def checkout(self, sha: str, scratch: Path) -> Iterator[Path]:
@@ -219,7 +222,7 @@ class Mirror:
         No .git, and no link that leads out of it. Raises RepositoryError where it is larger than the limits.
         """
         entries = self.tree(sha)
-        size = sum(entry.size for entry in entries)
+        size = sum(entry.size or 0 for entry in entries)
         if size > CHECKOUT_BYTES or len(entries) > CHECKOUT_FILES:
             raise RepositoryError(
                 f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
@@ -285,7 +288,9 @@ def _parse_name_status(raw: str) -> Iterator[ChangedFile]:
 def _parse_entry(line: str) -> TreeEntry:
     description, _, path = line.partition("\t")
     mode, _kind, blob, size = description.split()
-    return TreeEntry(mode=mode, blob=blob, size=0 if size == "-" else int(size), path=path)
+    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    known = {"-": 0, "BAD": None}
+    return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)
 
 
 def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:

@@ -62,6 +62,8 @@ class _Environment(_Entry):
     context: str | None = None
     prune: bool = False
     force_conflicts: bool = False
+    manifests: tuple[Inside, ...] = ()
+    promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
 class _Project(_Entry):

@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "engine": _engine_answers,
     "kubernetes": _cluster_answers,
     "registry": _registry_answers,
+    "kustomize": lambda: bool(shutil.which("kustomize") or shutil.which("kubectl")),
     "promtool": lambda: shutil.which("promtool") is not None,
     "postgresql": lambda: _postgres_bin() is not None,
     "chromium": lambda: shutil.which("chromium") is not None,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
@@ -27,6 +28,7 @@ def find_project(name: str) -> Project:
     if found is None:
         names = ", ".join(project.name for project in projects) or "none"
         raise ConfigurationError(f"{settings().projects} has no project {name!r}; it has: {names}.")
+    write_missing_example(found)
     return found
 
 
@@ -67,6 +69,7 @@ def check() -> None:
 def _branches_of(project: Project) -> int:
     if project.fault:
         raise ConfigurationError(project.fault)
+    write_missing_example(project)
     mirror = mirror_of(project)
     mirror.fetch()
     branches = mirror.branches()

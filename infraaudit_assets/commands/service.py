@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,10 +31,12 @@ def serve(
     current = settings()
     address, number = host or current.service_host, port or current.service_port
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    uvicorn.run(
-        build_service(current), host=address, port=number, log_level="warning", server_header=False,
-        timeout_keep_alive=15, limit_concurrency=200,
-    )  # fmt: skip
+    # Uvicorn raises the signal again once it has shut down.
+    with suppress(KeyboardInterrupt):
+        uvicorn.run(
+            build_service(current), host=address, port=number, log_level="warning", server_header=False,
+            timeout_keep_alive=15, limit_concurrency=200,
+        )  # fmt: skip
 
 
 def build_service(current: Settings) -> "Starlette":
@@ -58,7 +61,8 @@ def build_service(current: Settings) -> "Starlette":
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
-        tokens=[token.get_secret_value() for token in current.service_tokens],
+        read_tokens=[token.get_secret_value() for token in current.service_tokens],
+        write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_url,
     )
     notify = {p.name: Notifier([*(u.get_secret_value() for u in current.notify), *p.notify]) for p in projects}

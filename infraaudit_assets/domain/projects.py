@@ -36,6 +36,12 @@ class Environment:
     """Whether objects that left the manifests are deleted; only what carries our labels ever is."""
     force_conflicts: bool = False
     """Whether fields that another field manager owns are taken over; else such a release is refused."""
+    manifests: tuple[str, ...] = ()
+    """This environment's own manifests or kustomize overlay; none are those of the project, with the image alone
+    changed."""
+    promote_after: float | None = None
+    """Seconds that a commit has to be healthy in the environment before this one until it comes here by itself;
+    None leaves that to `infraaudit promote`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,8 @@ class Project:
     def environment(self) -> Environment:
         """The environment that a commit of the deploy branch goes to by itself."""
         return self.environments[0]
+
+    def before(self, environment: Environment) -> Environment | None:
+        """The environment that a commit has to be healthy in first; None for the first one."""
+        position = self.environments.index(environment)
+        return self.environments[position - 1] if position else None

@@ -45,13 +45,15 @@ def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: Scan
             left_out.append(UnreadableFile(_printable(entry.path), reason))
         else:
             files.append(entry)
-            total += entry.size
+            total += entry.size or 0
     return Selection(tuple(files), tuple(left_out))
 
 
 def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> str:
     if _printable(entry.path) != entry.path:
         return "its name is not UTF-8 text"
+    if entry.size is None:
+        return "the mirror does not hold its content"
     if entry.size > limits.file_bytes:
         return f"it has {entry.size} bytes, more than {limits.file_bytes}"
     if count >= limits.files:

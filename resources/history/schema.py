@@ -219,6 +219,17 @@ deployments = sa.Table(
     sa.Index("ix_deployments_project_environment_id", "project", "environment", "id"),
 )
 
+log_counts = sa.Table(
+    "log_counts",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("level", sa.String(16), primary_key=True),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+)
+"""How many lines a deployed commit printed, by level; the lines themselves are in the log store."""
+
 stages = sa.Table(
     "stages",
     metadata,

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery, logs
 from infraaudit_assets.domain.deployments import Outcome, Release
+from infraaudit_assets.domain.manifest_policy import ManifestPolicy
 from infraaudit_assets.domain.projects import Environment, Paths, Project
 from infraaudit_assets.settings import settings
 from resources.delivery import deliver
@@ -48,11 +49,11 @@ class Shop:
         """What the asset does with a commit, its gate aside."""
         environment, mirror = self.project.environment, self.repository.mirror()
         with mirror.checkout(sha, self.place.folder / "checkouts") as folder:
-            text = render_release(folder, self.project, environment, sha, IMAGE)
+            text = render_release(folder, self.project, environment, sha, IMAGE, ManifestPolicy())
         return deliver(
             self.place.target(), Release("shop", environment.name, sha, IMAGE, text),
             live=lambda: self.history.live("shop", environment.name),
-            is_older=lambda live: mirror.is_ancestor(sha, live.sha),
+            superseded=lambda live: "older" if mirror.is_ancestor(sha, live.sha) else "",
             lock=self.place.folder / "home/mirrors/.deploy-shop-staging.lock", timeout=60,
             clock=lambda: datetime.now(UTC), on_progress=lambda _: None, record=self.history.record_deployment,
         ).outcome  # fmt: skip

@@ -3,14 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.lifecycles import Line
 from resources.history.queries.frames import frame
+from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +23,23 @@ _Counts = dict[str, Counter[str]]
 
 
 def trends(
-    line: Line,
+    line: StoredLine,
     by: str | None = None,
     every: str = "commit",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> "pd.DataFrame":
+    """Open, introduced, fixed, reopened and suppressed findings over time; see :func:`trend_rows`."""
+    return frame(TREND_COLUMNS, trend_rows(line, by, every, since, until))
+
+
+def trend_rows(
+    line: StoredLine,
+    by: str | None = None,
+    every: str = "commit",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[dict[str, Any]]:
     """One row for each step of time and each group that has something to say; steps without a scanned commit are none.
 
     ``commit`` is the last of the step, ``open`` what stood after it. A finding that is suppressed is not open.
@@ -49,8 +60,7 @@ def trends(
             pending[group].update(counted)
     if step is not None:
         rows += _rows(step, standing, pending)
-    wanted = (row for row in rows if (not since or row["time"] >= since) and (not until or row["time"] <= until))
-    return frame(TREND_COLUMNS, wanted)
+    return [row for row in rows if (not since or row["time"] >= since) and (not until or row["time"] <= until)]
 
 
 def _rows(step: tuple, standing: Mapping[str, int], pending: Mapping[str, Counter[str]]) -> list[dict]:
@@ -63,7 +73,7 @@ def _rows(step: tuple, standing: Mapping[str, int], pending: Mapping[str, Counte
     ]
 
 
-def _changes(line: Line, by: str | None) -> dict[int, _Counts]:
+def _changes(line: StoredLine, by: str | None) -> dict[int, _Counts]:
     """Per position and group, what began and what ended there."""
     table, columns = schema.spans, _grouping(line, by)
     of_line = (table.c.project == line.project, table.c.branch == line.branch)
@@ -95,7 +105,7 @@ def _changes(line: Line, by: str | None) -> dict[int, _Counts]:
     return changes
 
 
-def _grouping(line: Line, by: str | None) -> tuple[list[sa.Column], Callable[[list], str]]:
+def _grouping(line: StoredLine, by: str | None) -> tuple[list[sa.Column], Callable[[list], str]]:
     table = schema.spans.c
     plain = {"severity": table.severity, "check": table.check_id, "framework": table.framework, "file": table.file_path}
     if by in plain:
@@ -108,7 +118,7 @@ def _grouping(line: Line, by: str | None) -> tuple[list[sa.Column], Callable[[li
     return [], lambda group: "all"
 
 
-def _scanned(line: Line) -> list[tuple[int, str, datetime]]:
+def _scanned(line: StoredLine) -> list[tuple[int, str, datetime]]:
     lines, scans, commits = schema.line_commits, schema.scans, schema.commits
     query = (
         sa.select(
@@ -123,7 +133,7 @@ def _scanned(line: Line) -> list[tuple[int, str, datetime]]:
         return [(row.position, row.sha, row.at) for row in connection.execute(query)]
 
 
-def _authors(line: Line) -> dict[int, str]:
+def _authors(line: StoredLine) -> dict[int, str]:
     lines, commits = schema.line_commits, schema.commits
     query = (
         sa.select(lines.c.position, commits.c.author_name)
