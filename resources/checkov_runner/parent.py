@@ -72,7 +72,7 @@ class Parent:
         home = Path(tempfile.mkdtemp(dir=work, prefix="home-"))
         wall = seconds or self._limits.seconds
         limits = {name: getattr(self._limits, name) for name in ("cpu_seconds", "memory_bytes", "report_bytes")}
-        depth = {"yaml_depth": self._limits.yaml_depth, "yaml_aliases": self._limits.yaml_aliases}
+        depth = {"yaml_depth": self._limits.yaml_depth, "yaml_nodes": self._limits.yaml_nodes}
         request = {"task": task, "root": str(root), "scratch": str(home), "answer": str(home / "answer.json")}
         try:
             told = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)

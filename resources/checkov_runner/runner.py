@@ -117,7 +117,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[tuple[str, str]]
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
-        bounds = (self._limits.yaml_depth, self._limits.yaml_aliases)
+        bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         return scan_key(name, files, versions_digest(), (config.filters, left_out, bounds, key))
 
     def _known(self, key: str) -> FrameworkScan | None:
