@@ -37,11 +37,16 @@ class Done:
 
 
 def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
-    """Those of some commits that have no scan, or one that failed; in the same order."""
-    table = schema.scans
-    usable = (table.c.project == project) & (table.c.status != ScanStatus.FAILED.value)
+    """Those of some commits that have no scan, or one in which a framework failed; in the same order."""
+    scans, parts, results = schema.scans, schema.scan_parts, schema.framework_scans
+    failed = (
+        sa.select(parts.c.sha)
+        .join(results, results.c.scan_key == parts.c.scan_key)
+        .where(parts.c.project == project, results.c.status == ScanStatus.FAILED.value)
+    )
+    usable = (scans.c.project == project) & (scans.c.status != ScanStatus.FAILED.value) & scans.c.sha.not_in(failed)
     with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
-        scanned = set(connection.execute(sa.select(table.c.sha).where(usable)).scalars())
+        scanned = set(connection.execute(sa.select(scans.c.sha).where(usable)).scalars())
     return [sha for sha in shas if sha not in scanned]
 
 
