@@ -47,6 +47,11 @@ def _migrated_file() -> bytes:
         return Path(folder, "copy.db").read_bytes()
 
 
+def fresh_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return _database(_postgres(request), "template1")
+
+
 def unmigrated_history(
     kind: str, folder: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
 ) -> Iterator[History]:
