@@ -11,7 +11,7 @@ from infraaudit_assets.domain.errors import DagsterUnavailableError, excerpt
 
 _SECONDS = 20
 _REPOSITORIES = "{repositoriesOrError{... on RepositoryConnection{nodes{name location{name} jobs{name}}}}}"
-_RUNS = "query($f:RunsFilter!){runsOrError(filter:$f,limit:1){__typename ... on Runs{results{runId status startTime}}}}"
+_RUNS = "query($f:RunsFilter!){runsOrError(filter:$f){__typename ... on Runs{results{runId status startTime}}}}"
 _ADD = """mutation($r:RepositorySelector!,$d:String!,$k:String!){
   addDynamicPartition(repositorySelector:$r,partitionsDefName:$d,partitionKey:$k){__typename
     ... on PythonError{message} ... on UnauthorizedError{message}}}"""
@@ -31,6 +31,8 @@ class Started:
 
     run_id: str
     status: str
+    started_at: float | None = None
+    """Seconds since 1970; None while it waits in the queue."""
 
 
 class DagsterApi:
@@ -38,18 +40,23 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self._places: dict[str, dict[str, str]] = {}
 
-    def find_run(self, run_key: str) -> Started | None:
-        """The newest run that was started for a run key, by whomever."""
+    def runs(self, run_key: str) -> list[Started]:
+        """The runs of a run key, by whomever they were started; newest first."""
         tags = [{"key": "dagster/run_key", "value": run_key}]
         found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
-        return Started(found[0]["runId"], found[0]["status"]) if found else None
+        return [Started(run["runId"], run["status"], run["startTime"]) for run in found]
 
     def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Mapping[str, str]) -> Started:
-        """Add a partition and start the job for it, unless a run of this run key is there."""
-        known = self.find_run(run_key)
-        if known is not None:
-            return known
+        """Add a partition and start the job for it, unless a run of this run key is there.
+
+        A run that is there and was never submitted, because its creator died, is started by asking once more: the
+        run queue takes one run of a key, and gives back which.
+        """
+        known = self.runs(run_key)
+        if known and all(run.status != "NOT_STARTED" for run in known):
+            return known[-1]
         selector = self._place_of(job)
         self._add(selector, partitions, partition)
         all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
@@ -80,14 +87,20 @@ class DagsterApi:
         self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
 
     def _place_of(self, job: str) -> dict[str, str]:
-        nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
-        for node in nodes:
-            if any(found["name"] == job for found in node["jobs"]):
-                return {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+        if job not in self._places:
+            nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
+            self._places = {
+                found["name"]: {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+                for node in nodes
+                for found in node["jobs"]
+            }
+        if job in self._places:
+            return self._places[job]
         raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
 
     def _expect(self, answer: Mapping[str, Any], *names: str) -> None:
         if answer["__typename"] not in names:
+            self._places.clear()
             said = answer.get("message") or answer.get("errors") or ""
             raise DagsterUnavailableError(
                 f"Dagster at {self.url} refused: {answer['__typename']} {excerpt(str(said), 300)}"
