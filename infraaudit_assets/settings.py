@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")
+    log_days: int = Field(30, ge=1, description="how long lines of deployed containers are kept, in days")
+    log_megabytes: int = Field(512, ge=1, description="how much of them is kept for an environment, in megabytes")
+    loki_url: SecretStr | None = Field(None, description="a Loki that gets those lines too")
+    loki_tenant: str | None = Field(None, description="X-Scope-OrgID for that Loki")
     notify: list[SecretStr] = Field(default_factory=list, description="apprise or webhook URLs, as a JSON list")
 
     @property

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from infraaudit_assets.domain.deployments import Deployment, Release, superseded_by
+from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, superseded_by
+from infraaudit_assets.domain.notices import Notice
 from resources.delivery import deliver
 from resources.git import Mirror
 from resources.history import History
@@ -23,6 +24,11 @@ def deliver_recorded(
 ) -> Deployment:
     """Deliver a release, and record how that ended before the next delivery's turn. ``timeout`` is in seconds."""
 
+    def record(done: Deployment) -> None:
+        history.record_deployment(done)
+        if done.outcome is Outcome.DEGRADED:
+            history.enqueue_notice(_cry(done))
+
     return deliver(
         target,
         release,
@@ -32,7 +38,7 @@ def deliver_recorded(
         timeout=timeout,
         clock=lambda: datetime.now(UTC),
         on_progress=on_progress,
-        record=history.record_deployment,
+        record=record,
     )
 
 
@@ -40,4 +46,15 @@ def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[De
     """The rule for what comes by itself: never backwards, and never against a person who went back."""
     return lambda live: superseded_by(
         release.sha, healthy_deployments(history, release.project, release.environment), mirror.is_ancestor
+    )
+
+
+def _cry(done: Deployment) -> Notice:
+    return Notice(
+        key=f"degraded:{done.project}:{done.environment}:{done.sha}:{done.started_at.isoformat()}",
+        project=done.project,
+        title=f"{done.project}: {done.environment} is DEGRADED; {done.sha[:12]} failed, and so did the way back",
+        body=f"{done.reason}\nMend it by hand: `infraaudit status --project {done.project}` shows what runs, "
+        f"`infraaudit rollback --project {done.project} --environment {done.environment} --to SHA` goes back.",
+        urgency="critical",
     )

@@ -3,7 +3,7 @@
 Deliberately absent: questions over many commits (queries), and deciding anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -108,7 +108,9 @@ class History:
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with translated(self.engine), self.engine.begin() as connection:
-            changed = [part.scan_key for part in scan.frameworks if not part.reused and _store(connection, part)]
+            # In one order, so that two commits that share results cannot wait for each other.
+            new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
+            changed = [part.scan_key for part in new if _store(connection, part)]
             table = schema.scan_parts
             connection.execute(table.delete().where(table.c.project == project, table.c.sha == scan.sha))
             upsert(connection, schema.scans, [row])
@@ -169,6 +171,17 @@ class History:
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment) & (table.c.sha == sha)
         return self._deployment(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
+
+    def add_log_counts(self, project: str, environment: str, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add lines that were printed, by commit and level, to those counted before."""
+        table = schema.log_counts
+        with translated(self.engine), self.engine.begin() as connection:
+            for (sha, level), lines in sorted(counts.items()):
+                key = {"project": project, "environment": environment, "sha": sha, "level": level}
+                same = [table.c[name] == value for name, value in key.items()]
+                counted = connection.execute(table.update().where(*same).values(lines=table.c.lines + lines))
+                if not counted.rowcount:
+                    connection.execute(table.insert(), [key | {"lines": lines}])
 
     def record_stage(
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
@@ -251,8 +264,9 @@ def _store(connection: sa.Connection, part: FrameworkScan) -> bool:
         {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
         for f in part.findings
     ]
-    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
+    # This row first: who else stores the same key waits here, and not in the middle of its findings.
     upsert(connection, schema.framework_scans, [row])
+    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.findings, rows)
     return status is not None and status != part.status
 
