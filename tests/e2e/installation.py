@@ -17,7 +17,7 @@ import httpx
 import yaml
 
 from infraaudit_assets.domain.pushes import sign
-from resources.process import die_with_parent
+from resources.process import dying_with_us
 from tests.conftest import Repository
 
 SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
@@ -84,14 +84,8 @@ class Installation:
 
     def start(self, role: str) -> None:
         with open(self.home / f"{role}.log", "ab") as log:
-            self.processes[role] = subprocess.Popen(
-                self.command(role),
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
-                cwd=self.home,
-            )
+            argv = dying_with_us(self.command(role), self.environment)
+            self.processes[role] = subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, cwd=self.home)
 
     def kill(self, role: str) -> None:
         process = self.processes.pop(role)
