@@ -332,7 +332,11 @@ def test_twenty_commits_at_once_are_worked_off_with_the_configured_concurrency(i
 
     began = time.monotonic()
     until("the end of twenty audits", ended, 400)
-    print(f"20 audits, {AT_ONCE} at a time: {time.monotonic() - began:.0f} s")
+    sizes = {
+        name: installation.postgres.query(name, f"SELECT pg_database_size('{name}')")
+        for name in ("dagster", "infraaudit")
+    }
+    print(f"20 audits, {AT_ONCE} at a time: {time.monotonic() - began:.0f} s; bytes: {sizes}")
     assert max(at_work) == AT_ONCE
     scanned = installation.postgres.query("infraaudit", "SELECT DISTINCT sha FROM scans WHERE status = 'complete'")
     assert set(shas) <= set(scanned.split())
