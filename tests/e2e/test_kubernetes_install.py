@@ -297,8 +297,8 @@ def test_a_push_becomes_a_job_that_deploys_the_application(installation: Install
     cluster, sha = installation.cluster, head(installation.repository)
     run = until("the run's end", lambda: installation.run_of(sha, "SUCCESS", "FAILURE", "CANCELED"), 180)
     assert run["status"] == "SUCCESS", installation.why(run["runId"])
-    job = json.loads(cluster.kubectl("get", "job", f"dagster-run-{run['runId']}", "-o", "json"))
-    assert job["status"]["succeeded"] == 1
+    succeeded = ("get", "job", f"dagster-run-{run['runId']}", "-o", "jsonpath={.status.succeeded}")
+    until("the success of the run's Job", lambda: cluster.kubectl(*succeeded) == "1" or None, 60)
     live = json.loads(kubectl("--namespace", cluster.shop, "get", "deployment", "infraauditai", "-o", "json"))
     assert live["metadata"]["annotations"]["infraaudit/commit"] == sha
     assert live["status"]["availableReplicas"] == live["spec"]["replicas"]
