@@ -6,7 +6,7 @@ Deliberately absent: which commits (the caller says), progress, and anything but
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,11 +37,16 @@ class Done:
 
 
 def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
-    """Those of some commits that have no scan, or one that failed; in the same order."""
-    table = schema.scans
-    usable = (table.c.project == project) & (table.c.status != ScanStatus.FAILED.value)
+    """Those of some commits that have no scan, or one in which a framework failed; in the same order."""
+    scans, parts, results = schema.scans, schema.scan_parts, schema.framework_scans
+    failed = (
+        sa.select(parts.c.sha)
+        .join(results, results.c.scan_key == parts.c.scan_key)
+        .where(parts.c.project == project, results.c.status == ScanStatus.FAILED.value)
+    )
+    usable = (scans.c.project == project) & (scans.c.status != ScanStatus.FAILED.value) & scans.c.sha.not_in(failed)
     with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
-        scanned = set(connection.execute(sa.select(table.c.sha).where(usable)).scalars())
+        scanned = set(connection.execute(sa.select(scans.c.sha).where(usable)).scalars())
     return [sha for sha in shas if sha not in scanned]
 
 
@@ -65,9 +70,9 @@ class Backfill(AbstractContextManager["Backfill"]):
     ) -> None:
         self._history, self._mirror, self._project = history, mirror, project
         self._scratch, self._severities = scratch, severities
-        self._todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for sha in shas:
-            self._todo.put(sha)
+        self._todo: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+        for block in _blocks(shas, workers):
+            self._todo.put(block)
         self._ended: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(shas)))]
@@ -111,12 +116,15 @@ class Backfill(AbstractContextManager["Backfill"]):
         from resources.checkov_runner import CheckovRunner
 
         with CheckovRunner(self._scratch, self._severities, reuse=self._history.framework_scan) as runner:
-            while not self._stop.is_set():
-                try:
-                    sha = self._todo.get_nowait()
-                except queue.Empty:
-                    return
-                self._ended.put(self._scan(runner, sha))
+            while not self._stop.is_set() and not self._todo.empty():
+                with suppress(queue.Empty):
+                    self._scan_block(runner, self._todo.get_nowait())
+
+    def _scan_block(self, runner: "CheckovRunner", shas: Sequence[str]) -> None:
+        for sha in shas:
+            if self._stop.is_set():
+                return
+            self._ended.put(self._scan(runner, sha))
 
     def _scan(self, runner: "CheckovRunner", sha: str) -> Done:
         try:
@@ -128,3 +136,9 @@ class Backfill(AbstractContextManager["Backfill"]):
         reason = next((part.reason for part in result.frameworks if part.reason), "")
         count = sum(finding.status == "open" for finding in result.findings)
         return Done(sha, result.status.value, count, result.seconds, reason)
+
+
+def _blocks(shas: Sequence[str], workers: int) -> list[Sequence[str]]:
+    """Neighbours stay together: the next commit reuses what the last one found, and another worker's is not there yet."""
+    length = max(1, min(50, len(shas) // (workers * 4)))
+    return [shas[start : start + length] for start in range(0, len(shas), length)]

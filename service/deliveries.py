@@ -95,31 +95,41 @@ class DeliveryWorker:
         return self._received.move_to(self._history)
 
     def work_off(self, project: str) -> int:
-        """Take every waiting delivery of a project whose turn it is; returns how many are done."""
-        done = 0
-        for delivery in waiting_deliveries(self._history, project):
-            if self._not_before.get(delivery.id, 0.0) > time.monotonic():
-                continue
-            state, reason = self._work(delivery)
+        """Take every waiting delivery of a project whose turn it is, after one fetch; returns how many are done."""
+        now = time.monotonic()
+        waiting = waiting_deliveries(self._history, project)
+        due = [delivery for delivery in waiting if self._not_before.get(delivery.id, 0.0) <= now]
+        if not due:
+            return 0
+        launch = self._launches[project]
+        fault = self._fetch(launch.project)
+        outcomes = [("waiting", fault) if fault else self._work(launch, delivery) for delivery in due]
+        for delivery, (state, reason) in zip(due, outcomes, strict=True):
             finish_delivery(self._history, delivery.id, state, reason)
             if state == "waiting":
                 self._not_before[delivery.id] = time.monotonic() + min(_LONGEST_WAIT, 2.0 ** min(delivery.attempts, 6))
                 _LOG.warning("Delivery %s waits: %s", delivery.id, reason)
             else:
                 self._not_before.pop(delivery.id, None)
-                done += 1
-        return done
+        return sum(state != "waiting" for state, _ in outcomes)
 
-    def _work(self, delivery: Delivery) -> tuple[str, str]:
-        launch = self._launches[delivery.project]
-        project = launch.project
+    def _fetch(self, project: Project) -> str:
+        """Bring the mirror up to date; what went wrong, or nothing."""
         if project.fault:
-            return "waiting", project.fault
+            return project.fault
+        try:
+            self._mirror(project).fetch()
+        except InfraAuditError as error:
+            return str(error)
+        return ""
+
+    def _work(self, launch: Launch, delivery: Delivery) -> tuple[str, str]:
+        """The state of a delivery after an attempt, and the reason for it."""
+        project = launch.project
         if not is_watched(project, delivery.branch):
             return "ignored", f"{delivery.branch} is no branch that is watched"
         try:
             mirror = self._mirror(project)
-            mirror.fetch()
             commits = self._commits(mirror, project, delivery)
             skipped = reasons_to_skip(mirror, project, commits)
             wanted = [sha for sha in commits if sha not in skipped]

@@ -29,7 +29,7 @@ def prime() -> None:
     import checkov.main as checkov
 
     global _evaluations
-    _evaluations = patches.apply(Path(os.environ["TMPDIR"]) / "parsed")
+    _evaluations = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -56,11 +56,10 @@ def run(request: dict[str, Any]) -> None:
     else:
         import checkov.main as checkov
 
-        os.environ["PARENT_TMPDIR"] = os.environ["TMPDIR"]
         os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
         tempfile.tempdir = request["scratch"]
         os.chdir(request["scratch"])
-        _confine(root, request["scratch"], str(Path(os.environ["PARENT_TMPDIR"]) / "parsed"))
+        _confine(root, request["scratch"], os.environ["INFRAAUDIT_PARSED"])
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
         answer = _scan(checkov, root, request["frameworks"], request["arguments"])
