@@ -66,8 +66,16 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
         },
         raise_on_error=False,
     ) as result:
+        if any(_was_interrupted(event) for event in result.all_events):
+            # Dagster takes an interrupt for one more way to fail; we were asked to stop.
+            raise KeyboardInterrupt
         failed = tuple(event.step_key or "" for event in result.all_events if event.is_step_failure)
         return FinishedRun(result.run_id, result.success, failed)
+
+
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.job_failure_data.error if event.event_type is dg.DagsterEventType.RUN_FAILURE else None
+    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
 
 
 @contextmanager
