@@ -20,12 +20,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_assets.domain.checkov_report import parse_report
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.projects import Project
-from resources.backfill import backfill
+from resources.backfill import Backfill
 from resources.checkov_runner import CheckovRunner, parent
 from resources.checkov_runner.secret_key import secret_key
 from resources.git import Mirror
@@ -126,9 +127,9 @@ def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
 def _several(way: Way, mirror: Mirror, history: list[str], workers: int, work: Path) -> dict[str, Findings]:
     past = open_history(f"sqlite:///{work / 'history.db'}")
     project = Project(name="benchmark", url="benchmark")
-    with way.timed(len(history)):
-        ended = list(backfill(past, mirror, project, history, scratch=work / "scans", severities={}, workers=workers))
-    assert len(ended) == len(history)
+    places: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
+    with way.timed(len(history)), Backfill(past, mirror, project, history, **places) as ended:
+        assert len(list(ended)) == len(history)
     scans = {sha: past.scan("benchmark", sha) for sha in history}
     return {sha: _plain(scan.findings) for sha, scan in scans.items() if scan}
 

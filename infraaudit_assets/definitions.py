@@ -7,7 +7,7 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, settings
 from resources import shells
-from resources.project_file import read_projects
+from resources.project_file import load_projects
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_failure_sensor
 from sensors.promotions import build_promotion_sensors
@@ -55,13 +55,14 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:
     """Assets, jobs and sensors of every project."""
+    jobs = {project.name: build_jobs(project) for project in projects}
     return dg.Definitions(
         assets=[asset for project in projects for asset in build_project_assets(project)],
+        jobs=[job for of_project in jobs.values() for job in of_project],
         asset_checks=[check for project in projects for check in build_project_checks(project)],
         schedules=[build_watch_schedule(project, current.watch_minutes) for project in projects],
-        jobs=[job for project in projects for job in build_jobs(project)],
         sensors=[
-            *(build_commit_sensor(project, current.poll_seconds) for project in projects),
+            *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
             build_failure_sensor(projects),
         ],
@@ -69,4 +70,4 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
     )
 
 
-defs = build_definitions(read_projects(settings().projects), settings())
+defs = build_definitions(load_projects(settings().projects), settings())

@@ -29,10 +29,15 @@ STEP_EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 3, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}
 )
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
+DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
 
 
 def pipeline_name(project: Project) -> str:
     return f"{group_of(project)}_pipeline"
+
+
+def delivery_name(project: Project) -> str:
+    return f"{group_of(project)}_delivery"
 
 
 def watch_name(project: Project) -> str:
@@ -58,6 +63,7 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
     later = dg.AssetSelection.assets(*(asset_of(project, place) for place in project.environments[1:]))
     watched = [drift_check_of(project, place) for place in project.environments]
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
+    delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
     return [
         dg.define_asset_job(
             pipeline_name(project),
@@ -72,6 +78,13 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
             partitions_def=commits_of(project),
             executor_def=dg.in_process_executor,
             description=f"Scan one commit of {project.name}; builds and deploys nothing.",
+        ),
+        dg.define_asset_job(
+            delivery_name(project),
+            selection=delivery,
+            partitions_def=commits_of(project),
+            executor_def=STEP_EXECUTOR,
+            description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
         ),
         dg.define_asset_job(
             watch_name(project),

@@ -29,6 +29,7 @@ from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
+from service.received import Received
 from service.webhook import REASONS, Webhook
 
 _BUSY = "The history cannot be read now: it may be busy, or being migrated. Try again in a moment."
@@ -50,10 +51,16 @@ def build_app(
     options: ServiceOptions,
     worker: DeliveryWorker | None = None,
     notices: NoticeWorker | None = None,
+    received: Received | None = None,
 ) -> Starlette:
-    """The service over a history; without workers, deliveries and notices are stored and wait."""
+    """The service over a history; without workers, deliveries and notices are stored and wait, and without a place
+    for what is received there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
-    webhook = Webhook(history, options.secrets, options.projects, rejected, worker.wake if worker else lambda: None)
+    webhooks: list[Route] = []
+    if received:
+        wake = worker.wake if worker else lambda: None
+        webhook = Webhook(received, options.secrets, options.projects, rejected, wake)
+        webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))
 
@@ -82,7 +89,7 @@ def build_app(
             Route("/healthz", health),
             Route("/metrics", metrics),
             Route("/sd", targets),
-            Route("/webhooks/{project}", webhook.receive, methods=["POST"]),
+            *webhooks,
             *api_routes(history, secured=bool(options.read_tokens or options.write_tokens)),
             *page_routes(history, options.dagster_url),
         ],

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit_assets.assets.commit import take_in
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
 from infraaudit_assets.checks import SCAN_GATE, check_result, partitioned_check
@@ -53,6 +54,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)
+            # A backfill of this asset alone reaches commits that no run has taken in.
+            take_in(past, mirror, project, current.sha)
             with checkov.runner(past) as runner:
                 scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
             past.record_scan(project.name, scan)

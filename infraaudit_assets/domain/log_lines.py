@@ -3,6 +3,7 @@
 import json
 import re
 
+LEVELS = ("debug", "info", "warning", "error")
 _LEVEL = re.compile(r"\b(debug|info|warn(?:ing)?|error|critical|fatal)\b", re.IGNORECASE)
 _SECRET = re.compile(
     r"((?:password|passwd|secret|token|api[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"',;]+"

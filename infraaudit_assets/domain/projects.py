@@ -67,11 +67,16 @@ class Project:
     """The container of the workload whose image is replaced; None is its only (or first) one."""
     first_commits: int = 1
     """How many commits of each branch the sensor takes when it first sees it; 0 is all."""
-    only_paths: tuple[str, ...] = ()
-    ignore_paths: tuple[str, ...] = ()
+    paths_only: tuple[str, ...] = ()
+    """Patterns as in .gitignore; a commit that changes nothing they match starts no run. None is every path."""
+    paths_ignore: tuple[str, ...] = ()
+    """Patterns as in .gitignore; a commit that changes only what they match starts no run."""
     supersede: bool = False
+    """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[str, ...] = ()
     """Apprise URLs, beside those of the settings."""
+    fault: str = ""
+    """What is wrong with the entry of the projects file; such a project loads, and runs nothing."""
 
     @property
     def environment(self) -> Environment:

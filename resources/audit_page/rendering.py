@@ -57,7 +57,9 @@ def span(seconds: float | None) -> str:
     """A length of time in its largest two units that matter."""
     if seconds is None:
         return "—"
-    length = timedelta(seconds=max(0.0, seconds))
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    length = timedelta(seconds=seconds)
     if length.days >= 60:
         return f"{length.days:,} d"
     if length.days:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ _TAINTED = re.compile(
     r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages"
 )
 """Checkov drops findings of files with such a word anywhere in their absolute path."""
+_LEFT_BEHIND_SECONDS = 24 * 3600
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
 
@@ -109,3 +111,14 @@ def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(tree / path, target)
     return destination
+
+
+def sweep(scratch: Path) -> None:
+    """Remove what scans left behind that were killed: folders of ours that nobody touched for a day."""
+    for folder in (*scratch.glob("scan-*"), *scratch.glob("parent-*")):
+        try:
+            is_old = time.time() - folder.stat().st_mtime > _LEFT_BEHIND_SECONDS
+        except FileNotFoundError:
+            continue
+        if is_old:
+            shutil.rmtree(folder, ignore_errors=True)

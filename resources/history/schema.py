@@ -259,6 +259,19 @@ deliveries = sa.Table(
     sa.Column("done_at", UTCDateTime),
 )
 
+git_events = sa.Table(
+    "git_events",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("before", sa.String(1000), primary_key=True),
+    sa.Column("after", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seen_at", UTCDateTime, nullable=False),
+    sa.Index("ix_git_events_project_seen_at", "project", "seen_at"),
+)
+
 notices = sa.Table(
     "notices",
     metadata,

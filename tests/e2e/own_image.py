@@ -66,6 +66,8 @@ class Postgres:
 
     host: str
     port: int
+    restart: Callable[[], None]
+    """Stop it as a package upgrade does, with open connections cut, and start it again."""
 
     def query(self, database: str, query: str) -> str:
         words = [
@@ -107,15 +109,15 @@ def running_postgres(host: str, port: int) -> Iterator[Postgres]:
     with (data / "pg_hba.conf").open("a") as access:
         access.write("host all all 0.0.0.0/0 scram-sha-256\n")
     options = f"-c listen_addresses={host} -c unix_socket_directories={data.parent} -c fsync=off -p {port}"
-    log = str(data.parent / "log")
-    run(f"{programs}/pg_ctl", "--pgdata", str(data), "--log", log, "--wait", "--options", options, "start")
+    control = (f"{programs}/pg_ctl", "--pgdata", str(data), "--log", str(data.parent / "log"), "--wait")
+    run(*control, "--options", options, "start")
     try:
-        server = Postgres(host, port)
+        server = Postgres(host, port, lambda: run(*control, "--mode=fast", "--options", options, "restart"))
         for database in ("dagster", "infraaudit"):
             server.query("postgres", f"CREATE DATABASE {database}")
         yield server
     finally:
-        run(f"{programs}/pg_ctl", "--pgdata", str(data), "--mode=immediate", "stop")
+        run(*control, "--mode=immediate", "stop")
         shutil.rmtree(data.parent)
 
 

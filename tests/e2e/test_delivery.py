@@ -319,7 +319,8 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
     outage = time.monotonic() + 4
 
     def down_while_it_rolls(method: str, path: str) -> int:
-        return 503 if method == "GET" and "/deployments/" in path and time.monotonic() < outage else 0
+        asked = method == "GET" and time.monotonic() < outage
+        return 503 if asked and "/deployments/" in path else 410 if asked and "/pods" in path else 0
 
     faulty.fault = down_while_it_rolls
     assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED

@@ -88,7 +88,7 @@ def installed(shop: Shop) -> Iterator[Installation]:
     require("kustomize")
     path = settings().projects
     entry = json.loads(path.read_text())["projects"][0]
-    entry |= {"registry": f"127.0.0.1:5000/delivery-tests/{uuid.uuid4().hex[:8]}", "paths": {"manifests": ["k8s/base"]}}
+    entry |= {"registry": "127.0.0.1:5000/delivery-tests/shop", "paths": {"manifests": ["k8s/base"]}}
     entry["environments"][1] |= {"manifests": ["k8s/production"], "promote_after": 0}
     path.write_text(json.dumps({"projects": [entry]}))
     with dagster_instance(settings()) as instance:

@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery, logs
 from infraaudit_assets.domain.deployments import Outcome, Release
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.manifest_policy import ManifestPolicy
 from infraaudit_assets.domain.projects import Environment, Paths, Project
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.settings import settings
 from resources.delivery import deliver
 from resources.history import History, open_history
@@ -57,6 +60,14 @@ class Shop:
             lock=self.place.folder / "home/mirrors/.deploy-shop-staging.lock", timeout=60,
             clock=lambda: datetime.now(UTC), on_progress=lambda _: None, record=self.history.record_deployment,
         ).outcome  # fmt: skip
+
+    def record_facts(self, sha: str, severity: Severity) -> None:
+        """An image, green tests and one finding of a commit."""
+        self.history.record_image("shop", sha, Image(IMAGE, "sha256:1", 1, 0.1, sha))
+        self.history.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        finding = Finding("dockerfile", "CKV_1", "a check", "a", "b", 1, 1, severity=severity)
+        part = FrameworkScan("dockerfile", f"{sha}{severity}", ScanStatus.COMPLETE, (finding,))
+        self.history.record_scan("shop", Scan(sha, (part,), "3", "x", datetime.now(UTC), 0.1))
 
     def run(self, *words: str, code: int = 0) -> Any:
         done = CliRunner().invoke(app, [*words, "--json"])
@@ -101,6 +112,11 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     delivery.mirror_of(shop.project).fetch()
 
     assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
+    shop.record_facts(first, Severity.LOW)
+    shop.record_facts(second, Severity.LOW)
+    assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": first}
+    shop.record_facts(first, Severity.HIGH)
+    assert shop.run("rollback", "--project", "shop", "--advise", code=1) == {"live": second, "advice": None}
     assert shop.deploy(bad) is Outcome.ROLLED_BACK
     refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
     assert "was never healthy in staging" in str(refused.exception)
@@ -123,4 +139,10 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     assert done.exit_code == 0 and {json.loads(line)["text"] for line in done.stdout.splitlines()} == {
         "serving VERSION"
     }
+    never = shop.commit(HEALTHY + "# never deployed")
+    delivery.mirror_of(shop.project).fetch()
+    refused = CliRunner().invoke(app, ["rollback", "--project", "shop", "--to", never])
+    assert "cannot be deployed now: it has no image" in str(refused.exception)
+    shop.record_facts(never, Severity.LOW)
+    assert shop.run("rollback", "--project", "shop", "--to", never)["outcome"] == "deployed"
     assert CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "nothing like it"]).stdout == ""

@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 BASE = ROOT / "configs/kubernetes/infraaudit"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ROLES = ("code", "webserver", "daemon", "service")
-AT_ONCE = 2
+AT_ONCE = int(os.environ.get("INFRAAUDIT_TEST_RUNS_AT_ONCE", "2"))
 
 
 def free_port(host: str) -> int:
@@ -317,7 +317,7 @@ def test_a_run_whose_pod_is_killed_fails_and_is_started_once_more(installation: 
     assert again["tags"]["dagster/parent_run_id"] == run["runId"]
 
 
-def test_twenty_commits_at_once_are_worked_off_two_at_a_time(installation: Installation) -> None:
+def test_twenty_commits_at_once_are_worked_off_with_the_configured_concurrency(installation: Installation) -> None:
     # The sensor does not watch this branch: the audit half alone, which every commit needs, keeps the test short.
     shas = [add_commit(installation.repository, branch="many") for _ in range(20)]
     api, partitions = DagsterApi(installation.url), commits_of(Project("infraauditai", "")).name or ""

@@ -152,3 +152,16 @@ def test_a_run_whose_container_is_killed_fails_and_is_started_once_more(installa
     assert failed["runId"] == run["runId"]
     again = until("the end of its second run", lambda: installation.run_of(sha, "SUCCESS"), 120)
     assert again["tags"]["dagster/parent_run_id"] == run["runId"]
+
+
+def test_a_restart_of_the_database_in_the_middle_of_a_run_loses_nothing(installation: Installation) -> None:
+    """The run goes on or is started once more; either way the commit ends whole, and the next one is taken."""
+    owner = OURS if os.getuid() == 0 else None
+    sha = add_commit(installation.repository, owner)
+    until("the run's start", lambda: installation.run_of(sha, "STARTED"), 120)
+    installation.postgres.restart()
+    until("the run's success", lambda: installation.run_of(sha, "SUCCESS"), 240)
+    scanned = f"SELECT status FROM scans WHERE sha = '{sha}'"
+    assert installation.postgres.query("infraaudit", scanned) == "complete"
+    after = add_commit(installation.repository, owner)
+    until("the next commit's run", lambda: installation.run_of(after, "STARTED", "SUCCESS"), 120)

@@ -15,7 +15,9 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History
 from resources.history.lifecycles import follow_deploy_branch
+from resources.inbox import Inbox
 from service.app import ServiceOptions, build_app
+from service.received import Received
 from tests.resources.test_lifecycles import PretendMirror
 
 SECRET = "a secret of the project"
@@ -51,8 +53,14 @@ def history(tmp_path: Path) -> History:
 
 
 @pytest.fixture
-def client(history: History) -> TestClient:
-    return TestClient(build_app(history, ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})))
+def received(history: History, tmp_path: Path) -> Received:
+    return Received(Inbox(tmp_path / "inbox"), history)
+
+
+@pytest.fixture
+def client(history: History, received: Received) -> TestClient:
+    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})
+    return TestClient(build_app(history, options, received=received))
 
 
 def _record(past: History, place: int, sha: str) -> None:

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from resources.history import History
 from service.app import ServiceOptions, build_app
+from service.received import Received
 
 PUSH = json.dumps({"ref": "refs/heads/main", "after": "a" * 40}).encode()
 PATHS = ["/", "/projects/shop", "/metrics", "/sd", "/api/v1/openapi.json", "/api/v1/projects/shop/commits", "/nothing"]
@@ -18,9 +19,9 @@ def basic(token: str) -> str:
 
 
 @pytest.fixture
-def closed(history: History) -> TestClient:
+def closed(history: History, received: Received) -> TestClient:
     options = ServiceOptions(["shop"], read_tokens=["one", "two"], write_tokens=["pen"])
-    return TestClient(build_app(history, options))
+    return TestClient(build_app(history, options, received=received))
 
 
 @pytest.mark.parametrize("path", PATHS)

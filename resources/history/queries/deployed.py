@@ -37,11 +37,12 @@ def healthy_deployments(history: History, project: str, environment: str, limit:
     return [Deployment(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
 
 
-def lines_printed(history: History, project: str, sha: str) -> dict[str, int]:
-    """How many lines a commit has printed in all environments, by level."""
+def lines_printed(history: History, project: str, sha: str, environment: str | None = None) -> dict[str, int]:
+    """How many lines a commit has printed by level, in all environments or in one."""
     table = schema.log_counts
     query = sa.select(table.c.level, sa.func.sum(table.c.lines).label("lines")).group_by(table.c.level)
-    rows = rows_of(history, query.where(table.c.project == project, table.c.sha == sha))
+    query = query.where(table.c.project == project, table.c.sha == sha)
+    rows = rows_of(history, query.where(table.c.environment == environment) if environment else query)
     return {row["level"]: int(row["lines"]) for row in rows}
 
 

@@ -94,16 +94,32 @@ def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
     if not spans:
         return _beside_the_line(line, fingerprint)
     newest = max((span for span in spans if span["fingerprint"] == fingerprint), key=lambda s: s["start_position"])
+    last = len(line.shas) - 1 if newest["end_position"] is None else newest["end_position"] - 1
     places = [place for project, place in environments(line.history) if project == line.project]
     live = [stint for place in places for stint in _stints(line, place, spans)]
-    return FindingLife(dict(newest), life_events(line, "", fingerprint), live)
+    return FindingLife(_seen(line, fingerprint, last) or dict(newest), life_events(line, "", fingerprint), live)
+
+
+def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | None:
+    """A finding as the newest scan up to a position has it: a span keeps the line numbers of where it began."""
+    parts, f, lines = schema.scan_parts, schema.findings, schema.line_commits
+    query = (
+        sa.select(f)
+        .select_from(lines)
+        .join(parts, (parts.c.project == lines.c.project) & (parts.c.sha == lines.c.sha))
+        .join(f, (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint))
+        .where(line.is_in(lines), lines.c.position <= last)
+        .order_by(lines.c.position.desc())
+        .limit(1)
+    )
+    return next((dict(row) for row in rows_of(line.history, query)), None)
 
 
 def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
     parts, f = schema.scan_parts, schema.findings
-    of_project = sa.exists().where(parts.c.project == line.project, parts.c.scan_key == f.c.scan_key)
-    rows = rows_of(line.history, sa.select(f).where(f.c.fingerprint == fingerprint, of_project).limit(1))
-    return FindingLife(dict(rows[0]), [], []) if rows else None
+    same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
+    query = sa.select(f).select_from(parts).join(f, same).where(parts.c.project == line.project).limit(1)
+    return next((FindingLife(dict(row), [], []) for row in rows_of(line.history, query)), None)
 
 
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
