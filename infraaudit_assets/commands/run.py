@@ -25,10 +25,10 @@ def run(
 
     found = find_project(project)
     mirror = mirror_of(found)
-    mirror.fetch()
-    sha = mirror.resolve(commit)
     log = settings().state / "run.log"
     with dagster_instance(settings()) as instance, progress() as shown:
+        mirror.fetch()
+        sha = mirror.resolve(commit)
         task = shown.add_task(f"{sha[:7]} {excerpt(mirror.commit(sha).subject)[:44]}", total=1)
         with output_of_steps(log, verbose):
             finished = run_commit(instance, found, sha)

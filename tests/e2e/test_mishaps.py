@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,9 @@ class Relay:
                 threading.Thread(target=_pump, args=ends, daemon=True).start()
 
     def cut(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for end in self._ends:
+        for end in (self._server, *self._ends):
+            with suppress(OSError):  # The other side may have gone first.
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
 
@@ -180,7 +181,7 @@ def test_an_engine_that_dies_in_the_middle_is_told_and_the_next_run_works(
 @pytest.mark.parametrize(
     ("files", "stage", "words"),
     [
-        ({"docker/Dockerfile": None}, "docker_image", ("no usable docker/Dockerfile", "paths.dockerfile")),
+        ({"docker/Dockerfile": None}, "docker_image", ("has no docker/Dockerfile", "paths.dockerfile")),
         ({"src/tests/test_it.py": "x = 1\n"}, "test_results", ("no test",)),
         (
             {"configs/kubernetes/deployment.yaml": "a: [1\n", "configs/kubernetes/service.yaml": "{}\n"},
