@@ -1,6 +1,7 @@
 """`infraaudit serve` and `infraaudit webhook test`: the service, and a push to try it with."""
 
 import json
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -28,6 +29,8 @@ def serve(
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
 
+    # A scrape or a delivery that is worked off computes in a thread; an answer to a webhook does not wait for it.
+    sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
