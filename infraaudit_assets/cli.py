@@ -46,6 +46,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         exposure.sla,
         exposure.suppressions,
         export.export,
+        service.page,
     ),
     "Operate": (service.serve, feedback.dashboard, prune.prune, history.backup, history.restore),
 }
