@@ -178,7 +178,7 @@ def installation(cluster: Cluster) -> Iterator[Installation]:
         _install(cluster, image, environment, {"projects": [project]}, (api[1], int(api[2])))
         try:
             for role in ROLES:
-                cluster.kubectl("rollout", "status", f"deployment/infraaudit-{role}", "--timeout=110s")
+                cluster.kubectl("rollout", "status", f"deployment/infraaudit-{role}", "--timeout=240s")
             url = f"http://{cluster.address('infraaudit-webserver')}"
             found = Installation(url, cluster, postgres, repositories / "infraauditai.git")
             until("the webserver", found.answers, 60)
