@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_assets.domain.notices import Address
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -64,8 +66,8 @@ class Project:
     only_paths: tuple[str, ...] = ()
     ignore_paths: tuple[str, ...] = ()
     supersede: bool = False
-    notify: tuple[str, ...] = ()
-    """Apprise URLs, beside those of the settings."""
+    notify: tuple[Address, ...] = ()
+    """Who is told, beside the addresses of the settings."""
 
     @property
     def environment(self) -> Environment:

@@ -1,0 +1,52 @@
+"""when a notice is due and who has it, which commits a deployment brought, and how many lines commits printed"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("accepted_by", sa.JSON(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_notices_created_at"), ["created_at"], unique=False)
+    op.execute("UPDATE notices SET due_at = created_at, accepted_by = '[]'")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.alter_column("due_at", existing_type=sa.DateTime(timezone=True), nullable=False)
+        batch_op.alter_column("accepted_by", existing_type=sa.JSON(), nullable=False)
+    op.create_table(
+        "deployed_commits",
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deployed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deployed_by", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("project", "environment", "sha", name=op.f("pk_deployed_commits")),
+    )
+    with op.batch_alter_table("deployed_commits", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_deployed_commits_project_environment_deployed_at",
+            ["project", "environment", "deployed_at"],
+            unique=False,
+        )
+    op.create_table(
+        "log_counts",
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("level", sa.String(length=16), nullable=False),
+        sa.Column("lines", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project", "environment", "sha", "level", name=op.f("pk_log_counts")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("log_counts")
+    op.drop_table("deployed_commits")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notices_created_at"))
+        batch_op.drop_column("accepted_by")
+        batch_op.drop_column("due_at")
