@@ -1,135 +1,194 @@
 """Compare the runner with one Checkov process per commit: the same history, the same machine, interleaved.
 
-    python benchmarks/scan_backfill.py PATH-OF-A-GIT-DIRECTORY [--commits 60] [--fresh 20] [--every 1]
+    python benchmarks/scan_backfill.py PATH-OF-A-GIT-DIRECTORY [--commits 60] [--fresh 60] [--unpatched 6] [--workers 2]
 
-Prints CPU and wall seconds per commit for a fresh ``checkov -d``, for the warm fork alone and with reuse, and whether
-every finding is equal. The fresh process gets the same frameworks, no network and Checkov's own defaults otherwise.
+The newest ``--commits`` of the first-parent history are scanned with reuse, by framework alone and by file too, from
+an empty store and with Checkov's start counted; again by several workers into a history database; and a sample of
+them, taken in between, by a fresh ``checkov -d`` each, by the warm fork with nothing reused and by one without our
+patches. Prints CPU and wall seconds a commit and whether every finding of every way is equal, by framework, check,
+file, resource, lines, ordinal and status. The fresh process gets the same frameworks, an empty home and its own
+defaults otherwise. Exits with 1 where a finding differs.
 """
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_assets.domain.checkov_report import parse_report
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
-from resources.checkov_runner import CheckovRunner
+from infraaudit_assets.domain.projects import Project
+from resources.backfill import Backfill
+from resources.checkov_runner import CheckovRunner, parent
 from resources.checkov_runner.secret_key import secret_key
 from resources.git import Mirror
+from resources.history import open_history
 
 NO_CONFIG = "no-such-file"
+Findings = frozenset[tuple[object, ...]]
+UNPATCHED = "from resources.checkov_runner import patches\npatches.apply = lambda folder: patches.Evaluations(folder)\n"
 
 
 @dataclass
-class Spent:
+class Way:
+    """One way to scan, and what it cost so far."""
+
     name: str
-    scans: int = 0
+    runner: CheckovRunner | None = None
+    known: dict[str, FrameworkScan] = field(default_factory=dict)
+    commits: int = 0
     cpu: float = 0.0
     wall: float = 0.0
-    reused: int = 0
 
-    def line(self, base: "Spent | None" = None) -> str:
-        cpu, wall = self.cpu / max(1, self.scans), self.wall / max(1, self.scans)
-        text = f"{self.name:16} {self.scans:5} commits  CPU {cpu:7.3f} s  wall {wall:7.3f} s a commit"
-        if base is None or not base.scans or not self.scans:
-            return text
-        return f"{text}  {base.cpu / base.scans / cpu:6.1f} x CPU {base.wall / base.scans / wall:6.1f} x wall"
+    @contextmanager
+    def timed(self, commits: int = 1) -> Iterator[None]:
+        wall, cpu = time.monotonic(), self._cpu()
+        yield
+        self.wall += time.monotonic() - wall
+        self.cpu += self._cpu() - cpu
+        self.commits += commits
+
+    def _cpu(self) -> float:
+        """Ours, that of ended children, and that of the running parent with its ended children."""
+        times = os.times()
+        return sum(times[:4]) + _spent_by(self.runner.parent.pid if self.runner else None)
+
+    def line(self, base: "Way") -> str:
+        cpu, wall = self.cpu / self.commits, self.wall / self.commits
+        times = f"{base.cpu / base.commits / cpu:6.1f} x CPU {base.wall / base.commits / wall:6.1f} x wall"
+        return f"{self.name:28} {self.commits:5} commits  CPU {cpu:7.3f} s  wall {wall:7.3f} s a commit  {times}"
 
 
 def main() -> None:
     options = _options()
     mirror = Mirror("benchmark", options.repository)
-    history = mirror.first_parents(mirror.resolve(options.revision))[:: options.every][-options.commits :]
-    sample = history[:: max(1, len(history) // max(1, options.fresh))][: options.fresh]
-    work = Path(tempfile.mkdtemp(prefix="bench-"))
-    try:
-        sys.exit(_compare(mirror, history, sample, work))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    history = mirror.first_parents(mirror.resolve(options.revision))[-options.commits :]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        unequal = _compare(mirror, history, options, Path(folder), stack)
+    sys.exit(1 if unequal else 0)
 
 
-def _compare(mirror: Mirror, history: list[str], sample: list[str], work: Path) -> int:
-    known: dict[str, FrameworkScan] = {}
-    fresh, warm, reusing = Spent("a fresh process"), Spent("the warm fork"), Spent("with reuse")
-    unequal = 0
-    with CheckovRunner(work / "scans", {}) as plain, CheckovRunner(work / "scans", {}, known.get) as keen:
-        _ = plain.scan(mirror, history[0], NO_CONFIG), keen.scan(mirror, history[0], NO_CONFIG)
-        for sha in history:
-            scan = _timed(reusing, keen, mirror, sha)
-            known.update({one.scan_key: one for one in scan.frameworks if one.status is not ScanStatus.FAILED})
-            reusing.reused += sum(one.reused for one in scan.frameworks)
-            if sha in sample:
-                again = _timed(warm, plain, mirror, sha)
-                truth = _fresh(fresh, mirror, sha, work)
-                unequal += _differ(sha, scan, again, truth)
-        memory = max(plain.parent.peak_memory, keen.parent.peak_memory)
-    print(fresh.line(), warm.line(fresh), reusing.line(fresh), sep="\n")
-    shared = reusing.reused / (reusing.scans * len(DEFAULT_FRAMEWORKS))
-    print(f"{len(sample) - unequal} of {len(sample)} commits equal; {shared:.0%} of results reused")
-    print(f"{memory >> 20} MiB at most in a child")
-    return 1 if unequal else 0
+def _compare(mirror: Mirror, history: list[str], options: argparse.Namespace, work: Path, stack: ExitStack) -> int:
+    fresh, unpatched = Way("a fresh process"), Way("the warm fork, not patched")
+    fork, by_framework, by_file = Way("the warm fork"), Way("+ reuse by framework"), Way("+ reuse by file")
+    for way in (unpatched, fork):
+        way.runner = stack.enter_context(CheckovRunner(work / "scans", {}))
+    for way in (by_framework, by_file):
+        way.runner = stack.enter_context(CheckovRunner(work / "scans", {}, way.known.get))
+    by_framework.runner._memo = None  # type: ignore[union-attr]
+    _start_unpatched(unpatched, mirror, history[0], work)
+    several = Way(f"the same, {options.workers} workers")
+    stored = _several(several, mirror, history, options.workers, work)
+    wrong = 0
+    for number, sha in enumerate(history):
+        found = {way.name: _scan(way, mirror, sha) for way in (by_framework, by_file)}
+        found[several.name] = stored[sha]
+        if _is_sampled(number, len(history), options.fresh):
+            found[fresh.name], found[fork.name] = _fresh(fresh, mirror, sha, work), _scan(fork, mirror, sha)
+        if _is_sampled(number, len(history), options.unpatched):
+            found[unpatched.name] = _scan(unpatched, mirror, sha)
+        wrong += _differ(sha, found)
+    for way in (fresh, unpatched, fork, by_framework, by_file, several):
+        print(way.line(fresh))
+    peak = max(way.runner.parent.peak_memory for way in (fork, by_framework, by_file) if way.runner)
+    print(f"{len(history) - wrong} of {len(history)} commits equal, {fresh.commits} of them with a fresh process")
+    print(f"{peak >> 20} MiB at most in a child")
+    return wrong
 
 
-def _differ(sha: str, scan: Scan, again: Scan, truth: set[tuple[object, ...]]) -> bool:
-    ours, plain = _plain(scan.findings), _plain(again.findings)
-    same = truth == ours == plain
-    gaps = [f"{one.framework}: {one.reason}" for one in scan.frameworks if one.status is not ScanStatus.COMPLETE]
-    print(f"{sha[:12]} {len(truth):5} findings {'equal' if same else 'DIFFERENT'} {scan.status} {gaps}", flush=True)
-    if not same:
-        print(f"  only fresh: {sorted(truth - plain, key=str)[:3]}\n  only ours: {sorted(plain - truth, key=str)[:3]}")
-        print(f"  changed by reuse: {sorted(plain ^ ours, key=str)[:3]}")
-    return not same
+def _is_sampled(number: int, total: int, wanted: int) -> bool:
+    """Spread over the whole history, the last commit among them."""
+    return (number + 1) * wanted // total > number * wanted // total
 
 
-def _timed(spent: Spent, runner: CheckovRunner, mirror: Mirror, sha: str) -> Scan:
-    wall, cpu = time.monotonic(), time.process_time() + runner.parent.cpu + _children_cpu()
-    scan = runner.scan(mirror, sha, NO_CONFIG)
-    spent.wall += time.monotonic() - wall
-    spent.cpu += time.process_time() + runner.parent.cpu + _children_cpu() - cpu
-    spent.scans += 1
-    return scan
+def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
+    """Prime a parent whose interpreter takes our patches out before Checkov is imported."""
+    (work / "sitecustomize.py").write_text(UNPATCHED)
+    usual = parent.environment
+
+    def environment(*places: Path) -> dict[str, str]:
+        words = usual(*places)
+        return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{work}"}
+
+    parent.environment = environment
+    assert way.runner is not None
+    way.runner.scan(mirror, sha, NO_CONFIG)
+    parent.environment = usual
 
 
-def _fresh(spent: Spent, mirror: Mirror, sha: str, work: Path) -> set[tuple[object, ...]]:
-    with mirror.checkout(sha, work / "fresh") as tree:
-        argv = [str(Path(sys.executable).with_name("checkov")), "-d", str(tree), "-o", "json", "--compact"]
+def _several(way: Way, mirror: Mirror, history: list[str], workers: int, work: Path) -> dict[str, Findings]:
+    past = open_history(f"sqlite:///{work / 'history.db'}")
+    project = Project(name="benchmark", url="benchmark")
+    places: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
+    with way.timed(len(history)), Backfill(past, mirror, project, history, **places) as ended:
+        assert len(list(ended)) == len(history)
+    scans = {sha: past.scan("benchmark", sha) for sha in history}
+    return {sha: _plain(scan.findings) for sha, scan in scans.items() if scan}
+
+
+def _scan(way: Way, mirror: Mirror, sha: str) -> Findings:
+    assert way.runner is not None
+    with way.timed():
+        scan: Scan = way.runner.scan(mirror, sha, NO_CONFIG)
+    way.known.update({one.scan_key: one for one in scan.frameworks if one.status is not ScanStatus.FAILED})
+    if scan.status is not ScanStatus.COMPLETE:
+        gaps = {one.framework: one.reason for one in scan.frameworks if one.status is not ScanStatus.COMPLETE}
+        print(f"{sha[:12]} {way.name}: {scan.status} {gaps}")
+    return _plain(scan.findings)
+
+
+def _fresh(way: Way, mirror: Mirror, sha: str, work: Path) -> Findings:
+    with tempfile.TemporaryDirectory(dir=work) as tree:
+        mirror.export((entry for entry in mirror.tree(sha) if entry.size is not None), Path(tree))
+        argv = [str(Path(sys.executable).with_name("checkov")), "-d", tree, "-o", "json", "--compact"]
         argv += ["--skip-download", "--framework", *DEFAULT_FRAMEWORKS]
         environment = {"PATH": os.environ["PATH"], "HOME": str(work), "LANG": "C.UTF-8"}
-        wall, cpu = time.monotonic(), _children_cpu()
-        done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=work)
-        spent.wall += time.monotonic() - wall
-        spent.cpu += _children_cpu() - cpu
-        spent.scans += 1
-        reports = parse_report(done.stdout, str(tree), secret_key(work / "scans"))
+        with way.timed():
+            done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=work)
+        reports = parse_report(done.stdout, tree, secret_key(work / "scans"))
     return _plain(finding for report in reports for finding in report.findings)
 
 
-def _plain(findings: Iterable[Finding]) -> set[tuple[object, ...]]:
-    return {
+def _differ(sha: str, found: dict[str, Findings]) -> bool:
+    first, *rest = found
+    for name in rest:
+        if found[name] != found[first]:
+            print(f"{sha[:12]} DIFFERENT: only {name}: {sorted(found[name] - found[first], key=str)[:3]}")
+            print(f"  only {first}: {sorted(found[first] - found[name], key=str)[:3]}", flush=True)
+    return len(set(found.values())) > 1
+
+
+def _plain(findings: Iterable[Finding]) -> Findings:
+    return frozenset(
         (f.framework, f.check_id, f.file_path, f.resource, f.line_start, f.line_end, f.ordinal, f.status)
         for f in findings
-    }
+    )
 
 
-def _children_cpu() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+def _spent_by(pid: int | None) -> float:
+    """CPU seconds of a running process and of its ended children."""
+    if pid is None:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repository", type=Path)
     parser.add_argument("--revision", default="HEAD")
     parser.add_argument("--commits", type=int, default=60)
-    parser.add_argument("--fresh", type=int, default=20)
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--fresh", type=int, default=60)
+    parser.add_argument("--unpatched", type=int, default=6)
+    parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
 
 

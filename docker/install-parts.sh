@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Give this machine the outside parts that are asked for, from Debian's packages. What is there already is left alone.
-# Usage: install-parts.sh PART…     parts: engine base-image promtool postgresql chromium
+# Usage: install-parts.sh PART…     parts: engine base-image promtool amtool postgresql chromium compose
 #
 #   engine      a container engine that answers: Docker is installed and started where neither Docker nor Podman does
 #   base-image  infraaudit/base:bookworm in that engine (see make-base-image.sh)
-#   promtool, postgresql, chromium   the programs; no server is started
+#   promtool, amtool, postgresql, chromium, compose   the programs; no server is started
 #
 # INFRAAUDIT_NO_INSTALL=1 switches installing and starting off. Exit 0: every part is there; 1: one is not, with the
 # reason on stderr. An engine that was started keeps running: it belongs to the machine.
@@ -28,6 +28,8 @@ program() {  # PART PACKAGE: the part is there when its test says so, else the p
   say "installing $package from Debian's packages, for $part"
   ./apt-get-quietly.sh "$package"
 }
+
+compose_answers() { docker compose version >/dev/null 2>&1; }
 
 engine_answers() { docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1; }
 
@@ -79,9 +81,11 @@ for part in "$@"; do
     engine) engine ;;
     base-image) engine_answers && ./make-base-image.sh >/dev/null ;;
     promtool) program promtool prometheus command -v promtool ;;
+    amtool) program amtool prometheus-alertmanager command -v amtool ;;
+    compose) compose_answers || program compose docker-compose command -v docker-compose ;;
     postgresql) program postgresql postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
     chromium) program chromium chromium command -v chromium ;;
-    *) echo "no such part: $part (engine base-image promtool postgresql chromium)" >&2; exit 2 ;;
+    *) echo "no such part: $part (engine base-image promtool amtool postgresql chromium compose)" >&2; exit 2 ;;
   esac || missing=1
 done
 exit $missing

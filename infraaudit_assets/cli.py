@@ -1,6 +1,7 @@
 """The command `infraaudit`. Each room of commands has a module of its own; heavy imports are made where used."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -10,12 +11,16 @@ from infraaudit_assets.commands import (
     demo,
     doctor,
     export,
+    exposure,
     feedback,
+    history,
     logs,
     projects,
+    prune,
     run,
     scan,
     service,
+    status,
     up,
 )
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
@@ -26,25 +31,30 @@ app = typer.Typer(
     "New here? `infraaudit doctor` tells what this machine has, `infraaudit demo` shows the whole pipeline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
-app.command("demo")(demo.demo)
-app.command("up")(up.up)
-app.command("run")(run.run)
-app.command("status")(delivery.status)
-app.command("rollback")(delivery.rollback)
-app.command("promote")(delivery.promote)
-app.command("logs")(logs.logs)
-app.command("scan")(scan.scan)
-app.command("export")(export.export)
-for question in (audit.trends, audit.findings, audit.blame, audit.compare):
-    app.command(question.__name__)(question)
-app.command("doctor")(doctor.doctor)
-app.command("serve")(service.serve)
-app.command("dora")(feedback.dora)
-app.command("dashboard")(feedback.dashboard)
-app.add_typer(projects.app, name="projects")
-app.add_typer(service.webhook, name="webhook")
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start here": (demo.demo, doctor.doctor, up.up, run.run),
+    "Deliver": (status.status, delivery.promote, delivery.rollback, logs.logs, feedback.dora),
+    "Ask the history": (
+        scan.scan,
+        audit.trends,
+        audit.findings,
+        audit.blame,
+        audit.compare,
+        exposure.exposure,
+        exposure.sla,
+        exposure.suppressions,
+        export.export,
+    ),
+    "Operate": (service.serve, feedback.dashboard, prune.prune, history.backup, history.restore),
+}
+for room, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(command.__name__, rich_help_panel=room)(command)
+app.add_typer(projects.app, name="projects", rich_help_panel="Start here")
+app.add_typer(history.app, name="history", rich_help_panel="Operate")
+app.add_typer(service.webhook, name="webhook", rich_help_panel="Operate")
 
 
 def main() -> None:

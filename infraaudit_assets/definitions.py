@@ -2,14 +2,16 @@
 
 import dagster as dg
 
-from infraaudit_assets.assets import build_project_assets
+from infraaudit_assets.assets import build_project_assets, build_project_checks
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, settings
 from resources import shells
-from resources.project_file import read_projects
+from resources.project_file import load_projects
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_failure_sensor
+from sensors.promotions import build_promotion_sensors
+from sensors.watch import build_watch_schedule
 
 
 def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
@@ -31,8 +33,15 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             engine=current.engine,
             rollout_seconds=current.rollout_seconds,
         ),
+        "logs": shells.LogsResource(
+            state=state,
+            days=current.log_days,
+            megabytes=current.log_megabytes,
+            loki_url=current.loki_url.get_secret_value() if current.loki_url else "",
+            loki_tenant=current.loki_tenant or "",
+        ),
         "checkov": shells.CheckovResource(state=state, severities=str(current.severities)),
-        "history": shells.HistoryResource(url=current.history_url, gate_file=str(current.shipped / "gate.yaml")),
+        "history": shells.HistoryResource(url=current.history_url, gate_file=str(current.gate_file)),
         "prometheus": shells.PrometheusResource(url=current.prometheus_url or ""),
         "grafana": shells.GrafanaResource(
             url=current.grafana_url or "",
@@ -46,15 +55,19 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:
     """Assets, jobs and sensors of every project."""
+    jobs = {project.name: build_jobs(project) for project in projects}
     return dg.Definitions(
         assets=[asset for project in projects for asset in build_project_assets(project)],
-        jobs=[job for project in projects for job in build_jobs(project)],
+        jobs=[job for of_project in jobs.values() for job in of_project],
+        asset_checks=[check for project in projects for check in build_project_checks(project)],
+        schedules=[build_watch_schedule(project, current.watch_minutes) for project in projects],
         sensors=[
-            *(build_commit_sensor(project, current.poll_seconds) for project in projects),
+            *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
+            *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
             build_failure_sensor(projects),
         ],
         resources=build_resources(current),
     )
 
 
-defs = build_definitions(read_projects(settings().projects), settings())
+defs = build_definitions(load_projects(settings().projects), settings())

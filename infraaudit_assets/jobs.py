@@ -4,7 +4,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from infraaudit_assets.assets import commits_of, group_of
-from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.assets.deployment import deployment_name
+from infraaudit_assets.checks import NO_DRIFT
+from infraaudit_assets.domain.projects import Environment, Project
 
 PRELOAD = [
     "infraaudit_assets.definitions",
@@ -27,20 +29,45 @@ STEP_EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 3, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}
 )
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
+DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
 
 
 def pipeline_name(project: Project) -> str:
     return f"{group_of(project)}_pipeline"
 
 
+def delivery_name(project: Project) -> str:
+    return f"{group_of(project)}_delivery"
+
+
+def watch_name(project: Project) -> str:
+    return f"{group_of(project)}_watch"
+
+
+def promotion_name(project: Project, environment: Environment) -> str:
+    return f"{group_of(project)}_to_{environment.name.replace('-', '_')}"
+
+
+def asset_of(project: Project, environment: Environment) -> dg.AssetKey:
+    """The deployment asset of an environment."""
+    return dg.AssetKey([group_of(project), deployment_name(project, environment)])
+
+
+def drift_check_of(project: Project, environment: Environment) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(asset_of(project, environment), NO_DRIFT)
+
+
 def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of one project."""
     group = group_of(project)
+    later = dg.AssetSelection.assets(*(asset_of(project, place) for place in project.environments[1:]))
+    watched = [drift_check_of(project, place) for place in project.environments]
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
+    delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
     return [
         dg.define_asset_job(
             pipeline_name(project),
-            selection=dg.AssetSelection.groups(group),
+            selection=dg.AssetSelection.groups(group) - later - dg.AssetSelection.checks(*watched),
             partitions_def=commits_of(project),
             executor_def=STEP_EXECUTOR,
             description=f"Every stage of one commit of {project.name}.",
@@ -51,5 +78,29 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
             partitions_def=commits_of(project),
             executor_def=dg.in_process_executor,
             description=f"Scan one commit of {project.name}; builds and deploys nothing.",
+        ),
+        dg.define_asset_job(
+            delivery_name(project),
+            selection=delivery,
+            partitions_def=commits_of(project),
+            executor_def=STEP_EXECUTOR,
+            description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
+        ),
+        dg.define_asset_job(
+            watch_name(project),
+            selection=dg.AssetSelection.checks(*watched) | dg.AssetSelection.assets([group, "application_logs"]),
+            partitions_def=commits_of(project),
+            executor_def=dg.in_process_executor,
+            description=f"Collect the logs of {project.name}, and compare what runs with what was deployed.",
+        ),
+        *(
+            dg.define_asset_job(
+                promotion_name(project, place),
+                selection=dg.AssetSelection.assets(asset_of(project, place)) - dg.AssetSelection.checks(*watched),
+                partitions_def=commits_of(project),
+                executor_def=dg.in_process_executor,
+                description=f"Bring one commit of {project.name} to {place.name}.",
+            )
+            for place in project.environments[1:]
         ),
     ]

@@ -17,6 +17,7 @@ from infraaudit_assets.assets import commits_of
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import pipeline_name
 from infraaudit_assets.settings import Settings
+from sensors.commits import run_key, sensor_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,11 @@ class FinishedRun:
 
 
 def prepare_dagster_home(current: Settings) -> Path:
-    """Make Dagster's home under the state folder, with our dagster.yaml, and point this process to it."""
-    home = current.state / "dagster"
+    """Make Dagster's home under the state folder, with our dagster.yaml, and point this process to it.
+
+    A home that the settings name is left as it is.
+    """
+    home = current.dagster_home or current.state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(current.shipped / "dagster" / "dagster.yaml", home / "dagster.yaml")
@@ -45,13 +49,21 @@ def dagster_instance(current: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> FinishedRun:
-    """Materialize every asset of one commit and wait until that has ended."""
+    """Materialize every asset of one commit and wait until that has ended.
+
+    The run carries the Git sensor's key, so that the sensor does not start one more for this commit.
+    """
     instance.add_dynamic_partitions(commits_of(project).name or "", [sha])
     repository = ReconstructableRepository.for_module("infraaudit_assets.definitions", "defs")
     with dg.execute_job(
         repository.get_reconstructable_job(pipeline_name(project)),
         instance=instance,
-        tags={"dagster/partition": sha, "infraaudit/commit": sha},
+        tags={
+            "dagster/partition": sha,
+            "dagster/run_key": run_key(project, sha),
+            "dagster/sensor_name": sensor_name(project),
+            "infraaudit/commit": sha,
+        },
         raise_on_error=False,
     ) as result:
         failed = tuple(event.step_key or "" for event in result.all_events if event.is_step_failure)

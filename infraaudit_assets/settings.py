@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     test_seconds: float = Field(900, gt=0, description="time limit of a test run, in seconds")
     rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
+    watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
+    dagster_home: Path | None = Field(None, description="home of a Dagster instance of your own; under home by default")
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
@@ -37,11 +39,18 @@ class Settings(BaseSettings):
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
     service_tokens: list[SecretStr] = Field(
-        default_factory=list, description="JSON list: bearer tokens that may read the service; none leaves it open"
+        default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
+    )
+    service_write_tokens: list[SecretStr] = Field(
+        default_factory=list, description="JSON list: tokens that may also send pushes without a signature"
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")
+    log_days: int = Field(30, ge=1, description="how long lines of deployed containers are kept, in days")
+    log_megabytes: int = Field(512, ge=1, description="how much of them is kept for an environment, in megabytes")
+    loki_url: SecretStr | None = Field(None, description="a Loki that gets those lines too")
+    loki_tenant: str | None = Field(None, description="X-Scope-OrgID for that Loki")
     notify: list[SecretStr] = Field(default_factory=list, description="apprise or webhook URLs, as a JSON list")
 
     @property
@@ -54,18 +63,34 @@ class Settings(BaseSettings):
 
     @property
     def shipped(self) -> Path:
-        """The configs folder: the configured one, the checkout's, or the installed package's."""
-        candidates = (self.configs, Path("configs"), _HERE.parent / "configs", _HERE / "data" / "configs")
-        return next((folder.resolve() for folder in candidates if folder and folder.is_dir()), Path("configs"))
+        """The configs folder: the configured one, the working directory's, or what came with the program."""
+        return self.configs.resolve() if self.configs else _with_us("configs", "gate.yaml")
+
+    @property
+    def gate_file(self) -> Path:
+        return self.shipped / "gate.yaml"
 
     @property
     def severities(self) -> Path:
-        """scanner/severities.csv of the checkout, or of the installed package."""
-        candidates = (Path("scanner"), _HERE.parent / "scanner", _HERE / "data" / "scanner")
-        return (
-            next((f.resolve() for f in candidates if (f / "severities.csv").is_file()), Path("scanner"))
-            / "severities.csv"
-        )
+        """The severities table of the working directory, or the one that came with the program."""
+        return _with_us("scanner", "severities.csv") / "severities.csv"
+
+
+def _with_us(folder: str, file: str) -> Path:
+    """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` tells that it is
+    ours, because a repository that somebody works in has a folder of that name, too."""
+    candidates = (Path(folder), _HERE.parent / folder, _HERE / "data" / folder)
+    return next((found.resolve() for found in candidates if (found / file).is_file()), Path(folder))
+
+
+def examples() -> Path:
+    """The folder of the sample application and its history."""
+    return _with_us("examples", "make_history.py")
+
+
+def set_up_scripts() -> Path:
+    """The folder of the scripts that give a machine its outside parts."""
+    return _with_us("docker", "install-parts.sh")
 
 
 @lru_cache(maxsize=1)

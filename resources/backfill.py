@@ -6,8 +6,11 @@ Deliberately absent: which commits (the caller says), progress, and anything but
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
@@ -17,6 +20,9 @@ from infraaudit_assets.domain.projects import Project
 from resources.git import Mirror
 from resources.history import History, schema
 from resources.history.database import translated
+
+if TYPE_CHECKING:
+    from resources.checkov_runner import CheckovRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,89 +37,108 @@ class Done:
 
 
 def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
-    """Those of some commits that have no scan, or one that failed; in the same order."""
-    table = schema.scans
-    usable = (table.c.project == project) & (table.c.status != ScanStatus.FAILED.value)
+    """Those of some commits that have no scan, or one in which a framework failed; in the same order."""
+    scans, parts, results = schema.scans, schema.scan_parts, schema.framework_scans
+    failed = (
+        sa.select(parts.c.sha)
+        .join(results, results.c.scan_key == parts.c.scan_key)
+        .where(parts.c.project == project, results.c.status == ScanStatus.FAILED.value)
+    )
+    usable = (scans.c.project == project) & (scans.c.status != ScanStatus.FAILED.value) & scans.c.sha.not_in(failed)
     with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
-        scanned = set(connection.execute(sa.select(table.c.sha).where(usable)).scalars())
+        scanned = set(connection.execute(sa.select(scans.c.sha).where(usable)).scalars())
     return [sha for sha in shas if sha not in scanned]
 
 
-def backfill(
-    history: History,
-    mirror: Mirror,
-    project: Project,
-    shas: Sequence[str],
-    *,
-    scratch: Path,
-    severities: Mapping[str, Severity],
-    workers: int = 1,
-) -> Iterator[Done]:
-    """Scan commits and yield how each ended, in the order in which they end.
+class Backfill(AbstractContextManager["Backfill"]):
+    """Scans of commits as an iterator of how each ended, in the order in which they end.
 
-    A commit that cannot be scanned at all is yielded as failed and the others go on. Leaving the loop early (or an
-    interrupt) stops after the scans that are under way; what was yielded is stored.
+    A commit that cannot be scanned at all is one that failed, and the others go on. What was yielded is stored, and
+    what was stored is yielded: whoever stops early (an interrupt, say) gets the scans under way from ``finish``.
     """
-    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for sha in shas:
-        todo.put(sha)
-    ended: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
-    stop = threading.Event()
 
-    def work() -> None:
-        try:
-            _work(history, mirror, project, scratch, severities, todo, ended, stop)
-        except BaseException as error:
-            ended.put(error)
-        ended.put(None)
+    def __init__(
+        self,
+        history: History,
+        mirror: Mirror,
+        project: Project,
+        shas: Sequence[str],
+        *,
+        scratch: Path,
+        severities: Mapping[str, Severity],
+        workers: int = 1,
+    ) -> None:
+        self._history, self._mirror, self._project = history, mirror, project
+        self._scratch, self._severities = scratch, severities
+        self._todo: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+        for block in _blocks(shas, workers):
+            self._todo.put(block)
+        self._ended: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(shas)))]
+        self._running = len(self._threads)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(shas)))]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    try:
-        while running:
-            one = ended.get()
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def __iter__(self) -> Iterator[Done]:
+        while self._running:
+            one = self._ended.get()
             if isinstance(one, BaseException):
                 raise one
             if one is None:
-                running -= 1
+                self._running -= 1
             else:
                 yield one
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
+    def finish(self) -> list[Done]:
+        """Start no more scans, and wait for those under way."""
+        self._stop.set()
+        return list(self)
 
-def _work(
-    history: History,
-    mirror: Mirror,
-    project: Project,
-    scratch: Path,
-    severities: Mapping[str, Severity],
-    todo: "queue.SimpleQueue[str]",
-    ended: "queue.SimpleQueue[Done | BaseException | None]",
-    stop: threading.Event,
-) -> None:
-    from resources.checkov_runner import CheckovRunner
+    def _work(self) -> None:
+        try:
+            self._scan_some()
+        except BaseException as error:
+            self._ended.put(error)
+        self._ended.put(None)
 
-    with CheckovRunner(scratch, severities, reuse=history.framework_scan) as runner:
-        while not stop.is_set():
-            try:
-                sha = todo.get_nowait()
-            except queue.Empty:
+    def _scan_some(self) -> None:
+        from resources.checkov_runner import CheckovRunner
+
+        with CheckovRunner(self._scratch, self._severities, reuse=self._history.framework_scan) as runner:
+            while not self._stop.is_set() and not self._todo.empty():
+                with suppress(queue.Empty):
+                    self._scan_block(runner, self._todo.get_nowait())
+
+    def _scan_block(self, runner: "CheckovRunner", shas: Sequence[str]) -> None:
+        for sha in shas:
+            if self._stop.is_set():
                 return
-            ended.put(_scan(history, mirror, project, runner.scan, sha))
+            self._ended.put(self._scan(runner, sha))
+
+    def _scan(self, runner: "CheckovRunner", sha: str) -> Done:
+        try:
+            self._history.record_commit(self._project.name, self._mirror.commit(sha))
+            result = runner.scan(self._mirror, sha, self._project.paths.checkov_config)
+            self._history.record_scan(self._project.name, result)
+        except InfraAuditError as error:
+            return Done(sha, ScanStatus.FAILED.value, reason=str(error))
+        reason = next((part.reason for part in result.frameworks if part.reason), "")
+        count = sum(finding.status == "open" for finding in result.findings)
+        return Done(sha, result.status.value, count, result.seconds, reason)
 
 
-def _scan(history: History, mirror: Mirror, project: Project, scan, sha: str) -> Done:  # type: ignore[no-untyped-def]
-    try:
-        history.record_commit(project.name, mirror.commit(sha))
-        result = scan(mirror, sha, project.paths.checkov_config)
-        history.record_scan(project.name, result)
-    except InfraAuditError as error:
-        return Done(sha, ScanStatus.FAILED.value, reason=str(error))
-    reason = next((part.reason for part in result.frameworks if part.reason), "")
-    count = sum(finding.status == "open" for finding in result.findings)
-    return Done(sha, result.status.value, count, result.seconds, reason)
+def _blocks(shas: Sequence[str], workers: int) -> list[Sequence[str]]:
+    """Neighbours stay together: the next commit reuses what the last one found, and another worker's is not there yet."""
+    length = max(1, min(50, len(shas) // (workers * 4)))
+    return [shas[start : start + length] for start in range(0, len(shas), length)]

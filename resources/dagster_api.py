@@ -3,7 +3,7 @@
 Deliberately absent: which commits to run, and Dagster itself (this is an HTTP client).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from infraaudit_assets.domain.errors import DagsterUnavailableError, excerpt
 
 _SECONDS = 20
 _REPOSITORIES = "{repositoriesOrError{... on RepositoryConnection{nodes{name location{name} jobs{name}}}}}"
-_RUNS = "query($f:RunsFilter!){runsOrError(filter:$f,limit:1){__typename ... on Runs{results{runId status startTime}}}}"
+_RUNS = "query($f:RunsFilter!){runsOrError(filter:$f){__typename ... on Runs{results{runId status startTime}}}}"
 _ADD = """mutation($r:RepositorySelector!,$d:String!,$k:String!){
   addDynamicPartition(repositorySelector:$r,partitionsDefName:$d,partitionKey:$k){__typename
     ... on PythonError{message} ... on UnauthorizedError{message}}}"""
@@ -20,6 +20,10 @@ _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typen
   ... on PipelineNotFoundError{message} ... on RunConflict{message}
   ... on RunConfigValidationInvalid{errors{message}}}}"""
 
+_BACKFILL = """mutation($p:LaunchBackfillParams!){launchPartitionBackfill(backfillParams:$p){__typename
+  ... on LaunchBackfillSuccess{backfillId} ... on PythonError{message} ... on UnauthorizedError{message}
+  ... on PartitionKeysNotFoundError{message} ... on InvalidSubsetError{message}}}"""
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -27,6 +31,8 @@ class Started:
 
     run_id: str
     status: str
+    started_at: float | None = None
+    """Seconds since 1970; None while it waits in the queue."""
 
 
 class DagsterApi:
@@ -34,22 +40,25 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self._places: dict[str, dict[str, str]] = {}
 
-    def find_run(self, run_key: str) -> Started | None:
-        """The newest run that was started for a run key, by whomever."""
+    def runs(self, run_key: str) -> list[Started]:
+        """The runs of a run key, by whomever they were started; newest first."""
         tags = [{"key": "dagster/run_key", "value": run_key}]
         found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
-        return Started(found[0]["runId"], found[0]["status"]) if found else None
+        return [Started(run["runId"], run["status"], run["startTime"]) for run in found]
 
     def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Mapping[str, str]) -> Started:
-        """Add a partition and start the job for it, unless a run of this run key is there."""
-        known = self.find_run(run_key)
-        if known is not None:
-            return known
-        location, repository = self._place_of(job)
-        selector = {"repositoryLocationName": location, "repositoryName": repository}
-        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": partition})["addDynamicPartition"]
-        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+        """Add a partition and start the job for it, unless a run of this run key is there.
+
+        A run that is there and was never submitted, because its creator died, is started by asking once more: the
+        run queue takes one run of a key, and gives back which.
+        """
+        known = self.runs(run_key)
+        if known and all(run.status != "NOT_STARTED" for run in known):
+            return known[-1]
+        selector = self._place_of(job)
+        self._add(selector, partitions, partition)
         all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
         execution = {
             "selector": selector | {"jobName": job},
@@ -60,15 +69,38 @@ class DagsterApi:
         self._expect(launched, "LaunchRunSuccess")
         return Started(launched["run"]["runId"], "QUEUED")
 
-    def _place_of(self, job: str) -> tuple[str, str]:
-        nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
-        for node in nodes:
-            if any(found["name"] == job for found in node["jobs"]):
-                return node["location"]["name"], node["name"]
+    def backfill(self, job: str, asset: Sequence[str], partitions: str, keys: Sequence[str]) -> str:
+        """Add partitions of an asset and start one backfill of them; its id. ``job`` names the asset's code location.
+
+        Which of them were materialized before does not matter. The daemon starts a run for each.
+        """
+        selector = self._place_of(job)
+        for key in keys:
+            self._add(selector, partitions, key)
+        wanted = {"assetSelection": [{"path": list(asset)}], "partitionNames": list(keys)}
+        launched = self._ask(_BACKFILL, {"p": wanted})["launchPartitionBackfill"]
+        self._expect(launched, "LaunchBackfillSuccess")
+        return str(launched["backfillId"])
+
+    def _add(self, selector: Mapping[str, str], partitions: str, key: str) -> None:
+        added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
+        self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+
+    def _place_of(self, job: str) -> dict[str, str]:
+        if job not in self._places:
+            nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
+            self._places = {
+                found["name"]: {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+                for node in nodes
+                for found in node["jobs"]
+            }
+        if job in self._places:
+            return self._places[job]
         raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
 
     def _expect(self, answer: Mapping[str, Any], *names: str) -> None:
         if answer["__typename"] not in names:
+            self._places.clear()
             said = answer.get("message") or answer.get("errors") or ""
             raise DagsterUnavailableError(
                 f"Dagster at {self.url} refused: {answer['__typename']} {excerpt(str(said), 300)}"

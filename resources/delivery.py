@@ -23,7 +23,7 @@ def deliver(
     release: Release,
     *,
     live: Callable[[], Deployment | None],
-    is_older: Callable[[Deployment], bool],
+    superseded: Callable[[Deployment], str],
     lock: Path,
     timeout: float,
     clock: Callable[[], datetime],
@@ -33,11 +33,12 @@ def deliver(
     """Deploy, wait until healthy, and put back what was live on failure.
 
     ``record`` keeps the outcome; it is called before the next delivery's turn, which judges by it.
-    ``timeout`` is in seconds for each of the two; ``live`` and ``is_older`` are asked when this delivery's turn has
-    come; ``lock`` is a file that all deliveries of a project and environment share.
+    ``timeout`` is in seconds for each of the two. ``live`` and ``superseded``, which says why the release must not
+    replace what is live, are asked when this delivery's turn has come; ``lock`` is a file that all deliveries of a
+    project and environment share.
     """
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-        done = _deliver(target, release, live(), is_older, timeout, clock, on_progress)
+        done = _deliver(target, release, live(), superseded, timeout, clock, on_progress)
         record(done)
         return done
 
@@ -46,7 +47,7 @@ def _deliver(
     target: Target,
     release: Release,
     live: Deployment | None,
-    is_older: Callable[[Deployment], bool],
+    superseded: Callable[[Deployment], str],
     timeout: float,
     clock: Callable[[], datetime],
     on_progress: Callable[[str], None],
@@ -69,8 +70,8 @@ def _deliver(
             url=url,
         )
 
-    if live is not None and live.sha != release.sha and is_older(live):
-        return ended(Outcome.SUPERSEDED, f"the newer commit {live.sha[:12]} is live already")
+    if live is not None and live.sha != release.sha and (why := superseded(live)):
+        return ended(Outcome.SUPERSEDED, why)
     on_progress(f"deploying {release.sha[:12]} to {target.describe()}")
     rollout = target.deploy(release, timeout=timeout, on_progress=on_progress)
     if rollout.healthy:

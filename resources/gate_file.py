@@ -4,29 +4,56 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from infraaudit_assets.domain.errors import ConfigurationError, excerpt
 from infraaudit_assets.domain.findings import Severity
 from infraaudit_assets.domain.gate import GatePolicy
+from infraaudit_assets.domain.manifest_policy import RISKS, ManifestPolicy
 
 Limit = Annotated[int, Field(ge=0)]
 
 
+def _known(name: str) -> str:
+    if name not in RISKS:
+        raise ValueError(f"is none of {', '.join(sorted(RISKS))}")
+    return name
+
+
+class _Manifests(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kinds: frozenset[Annotated[str, Field(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$")]] = ManifestPolicy().kinds
+    volumes: frozenset[str] = ManifestPolicy().volumes
+    capabilities: frozenset[str] = ManifestPolicy().capabilities
+    allow: frozenset[Annotated[str, AfterValidator(_known)]] = frozenset()
+
+
 class _Gate(BaseModel):
     model_config = ConfigDict(extra="forbid")
+    manifests: _Manifests = _Manifests()
     open: dict[Severity, Limit]
     new: dict[Severity, Limit]
+    new_in_environment: dict[Severity, Limit] = {}
+    max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
     allow_partial: bool = False
 
 
 def read_gate(path: Path) -> GatePolicy:
     """The policy of the gate. Raises ConfigurationError: without a policy nothing is let through."""
+    gate = _read(path)
+    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
+
+
+def read_manifest_policy(path: Path) -> ManifestPolicy:
+    """What manifests may bring, of the same file. Raises ConfigurationError."""
+    return ManifestPolicy(**dict(_read(path).manifests))
+
+
+def _read(path: Path) -> _Gate:
     try:
-        gate = _Gate.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return _Gate.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
         raise ConfigurationError(f"The gate's policy {path} is wrong; mend:\n" + "\n".join(faults)) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The gate's policy {path} cannot be read: {excerpt(str(error), 300)}") from error
-    return GatePolicy(open=gate.open, new=gate.new, allow_partial=gate.allow_partial)

@@ -5,31 +5,30 @@ and the user's own configuration of them, with time limits. Deliberately absent:
 """
 
 import fcntl
-import os
 import re
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
+from resources.git_program import git_argv, git_environment, run_git, without_password
 from resources.tree_archive import extract
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SAFE = (
-    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
-    "-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "safe.directory=*",
-)  # fmt: skip
 _COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 
 FETCH_SECONDS = 600.0
 READ_SECONDS = 60.0
+LOCK_SECONDS = 20.0
 CHECKOUT_BYTES = 2 * 1024**3
 CHECKOUT_FILES = 200_000
 
@@ -47,11 +46,26 @@ class Mirror:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path.parent / f".{self.path.name}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._lock(lock)
             if (self.path / "HEAD").exists():
                 self._fetch_existing()
             else:
                 self._clone()
+
+    def _lock(self, lock: IO[str]) -> None:
+        """Wait for the lock, but not for ever: behind a remote that hangs, the waiting would use up the threads of a
+        code server, and stop every other project too."""
+        patience = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > patience:
+                    raise RepositoryError(
+                        f"Another fetch of {without_password(self.url)} has been going on for {LOCK_SECONDS:.0f} "
+                        "seconds or more; this one gave way to it and is tried again."
+                    ) from error
+                time.sleep(0.05)
 
     def _fetch_existing(self) -> None:
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -62,7 +76,7 @@ class Mirror:
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".clone-") as scratch:
             fresh = Path(scratch) / "mirror"
             try:
-                _git("clone", "--mirror", "--quiet", "--", self.url, str(fresh), timeout=FETCH_SECONDS)
+                run_git("clone", "--mirror", "--quiet", "--", self.url, str(fresh), timeout=FETCH_SECONDS)
             except ToolError as error:
                 raise self._unreachable(error) from error
             fresh.rename(self.path)
@@ -75,7 +89,7 @@ class Mirror:
 
     def _unreachable(self, error: Exception) -> RepositoryError:
         return RepositoryError(
-            f"The repository {_without_password(self.url)} cannot be read: {excerpt(str(error), 600)}. "
+            f"The repository {without_password(self.url)} cannot be read: {excerpt(str(error), 600)}. "
             "Check its url in the projects file, that it exists, and that git can read it without a prompt."
         )
 
@@ -92,7 +106,7 @@ class Mirror:
             if done.returncode == 0 and _SHA.fullmatch(done.text.strip()):
                 return done.text.strip()
         raise UnknownRevisionError(
-            f"{_without_password(self.url)} has no commit {excerpt(revision, 100)!r}. "
+            f"{without_password(self.url)} has no commit {excerpt(revision, 100)!r}. "
             "Give a branch, a tag or a SHA that was pushed."
         )
 
@@ -103,8 +117,41 @@ class Mirror:
 
     def commits(self, new: Sequence[str], known: Sequence[str] = ()) -> list[str]:
         """SHAs reachable from ``new`` and not from ``known``, parents before children."""
+        return list(self.lineage(new, known))
+
+    def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        """What ``commits`` lists, in that order, each with its parents."""
+        words = ("rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
+        lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
+        return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
+
+    def existing(self, shas: Sequence[str]) -> list[str]:
+        """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
+        if not shas:
+            return []
+        found = self._read("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=shas).splitlines()
+        return [sha for sha, _, kind in (line.partition(" ") for line in found) if kind == "commit"]
+
+    def messages(self, shas: Sequence[str]) -> dict[str, str]:
+        """The whole messages of commits."""
+        if not shas:
+            return {}
+        words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
+        found = self._read(*words, stdin=shas).split("\0")
+        return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
+
+    def heads(self, shas: Sequence[str]) -> list[str]:
+        """Those of some commits that none of the others has in its history."""
+        return self._read("merge-base", "--independent", *shas).split() if shas else []
+
+    def commit_times(
+        self, new: Sequence[str], known: Sequence[str] = (), limit: int | None = None
+    ) -> list[tuple[str, datetime]]:
+        """SHAs reachable from ``new`` and not from ``known``, newest first, each with its commit time."""
+        bound = [f"--max-count={limit}"] if limit else []
         excluded = [f"^{sha}" for sha in known]
-        return self._read("rev-list", "--topo-order", "--reverse", *new, *excluded, "--").split()
+        lines = self._read("log", "--format=%H %ct", *bound, *new, *excluded, "--").splitlines()
+        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
@@ -144,6 +191,8 @@ class Mirror:
         entry = _parse_entry(listing) if listing and "\0" not in listing else None
         if entry is None or not entry.is_file or entry.path != path:
             return None
+        if entry.size is None:
+            raise self._lacks(entry.blob)
         if entry.size > limit:
             raise RepositoryError(
                 f"{excerpt(path, 200)} at {sha[:12]} has {entry.size} bytes; {limit} are read at most."
@@ -160,19 +209,20 @@ class Mirror:
         with tempfile.TemporaryFile() as questions:
             questions.write(request)
             questions.seek(0)
-            argv = _argv("-C", str(self.path), "cat-file", "--batch", "--buffer")
+            argv = git_argv("-C", str(self.path), "cat-file", "--batch", "--buffer")
             with process.spawned(
-                argv, env=_environment(), stdin=questions.fileno(), stderr=subprocess.DEVNULL
+                argv, env=git_environment(), stdin=questions.fileno(), stderr=subprocess.DEVNULL
             ) as child:
                 assert child.stdout is not None
                 for entry in files:
                     header = child.stdout.readline().split()
                     if len(header) != 3:
-                        raise RepositoryError(
-                            f"The mirror {self.path} lacks blob {entry.blob}; delete the mirror to have it cloned anew."
-                        )
+                        raise self._lacks(entry.blob)
                     content = child.stdout.read(int(header[2]) + 1)[:-1]
                     _write_file(destination, entry, content)
+
+    def _lacks(self, blob: str) -> RepositoryError:
+        return RepositoryError(f"The mirror {self.path} lacks blob {blob}; delete the mirror to have it cloned anew.")
 
     @contextmanager
     def checkout(self, sha: str, scratch: Path) -> Iterator[Path]:
@@ -181,7 +231,7 @@ class Mirror:
         No .git, and no link that leads out of it. Raises RepositoryError where it is larger than the limits.
         """
         entries = self.tree(sha)
-        size = sum(entry.size for entry in entries)
+        size = sum(entry.size or 0 for entry in entries)
         if size > CHECKOUT_BYTES or len(entries) > CHECKOUT_FILES:
             raise RepositoryError(
                 f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
@@ -190,8 +240,8 @@ class Mirror:
         folder = Path(tempfile.mkdtemp(prefix=f"{sha[:12]}-", dir=scratch))
         try:
             with tempfile.TemporaryFile(dir=scratch) as archive:
-                argv = _argv("-C", str(self.path), "archive", "--format=tar", sha)
-                with process.spawned(argv, env=_environment(), stdout=archive, stderr=subprocess.PIPE) as child:
+                argv = git_argv("-C", str(self.path), "archive", "--format=tar", sha)
+                with process.spawned(argv, env=git_environment(), stdout=archive, stderr=subprocess.PIPE) as child:
                     if child.wait(FETCH_SECONDS) != 0:
                         assert child.stderr is not None
                         raise RepositoryError(
@@ -207,44 +257,16 @@ class Mirror:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _read(self, *words: str) -> str:
+    def _read(self, *words: str, stdin: Sequence[str] | None = None) -> str:
+        lines = None if stdin is None else "".join(f"{line}\n" for line in stdin).encode()
         try:
-            done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024)
+            done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024, stdin=lines)
         except ToolError as error:
-            raise RepositoryError(f"The mirror of {_without_password(self.url)} cannot answer: {error}") from error
+            raise RepositoryError(f"The mirror of {without_password(self.url)} cannot answer: {error}") from error
         return done.stdout.decode("utf-8", "surrogateescape")
 
-    def _git(
-        self, *words: str, timeout: float, check: bool = True, max_output: int = 8 * 1024 * 1024
-    ) -> process.Completed:
-        return _git("-C", str(self.path), *words, timeout=timeout, check=check, max_output=max_output)
-
-
-def _argv(*words: str) -> list[str]:
-    return ["git", *_SAFE, *words]
-
-
-def _environment() -> dict[str, str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or "CERT" in name or "SSL" in name
-    }
-    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-    return inherited | {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": ssh,
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C.UTF-8",
-    }
-
-
-def _git(*words: str, timeout: float, check: bool = True, max_output: int = 8 * 1024 * 1024) -> process.Completed:
-    return process.run(_argv(*words), timeout=timeout, env=_environment(), check=check, max_output=max_output)
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://)[^/@]*@", r"\1", url)
+    def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
+        return run_git("-C", str(self.path), *words, timeout=timeout, **options)
 
 
 def _parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
@@ -275,7 +297,9 @@ def _parse_name_status(raw: str) -> Iterator[ChangedFile]:
 def _parse_entry(line: str) -> TreeEntry:
     description, _, path = line.partition("\t")
     mode, _kind, blob, size = description.split()
-    return TreeEntry(mode=mode, blob=blob, size=0 if size == "-" else int(size), path=path)
+    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    known = {"-": 0, "BAD": None}
+    return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)
 
 
 def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:

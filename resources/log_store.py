@@ -28,15 +28,19 @@ Row = dict[str, Any]
 
 
 class LogStore:
-    """The log files of one project."""
+    """The log files of one project; ``days`` and ``max_bytes`` (of an environment, as they are on disk) limit them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, days: int = 30, max_bytes: int = 512 * 1024 * 1024) -> None:
+        self.folder, self.days, self.max_bytes = folder, days, max_bytes
 
     def file(self, environment: str) -> Path:
         """The newest day's file."""
-        found = [path for path in self._files(environment) if path.suffix == ".jsonl"]
+        found = self.plain_files(environment)
         return found[-1] if found else self._day(environment, datetime.now(UTC).date().isoformat())
+
+    def plain_files(self, environment: str) -> list[Path]:
+        """The files that lines are still appended to, oldest first."""
+        return [path for path in self._files(environment) if path.suffix == ".jsonl"]
 
     def last(self, environment: str) -> datetime | None:
         """From when on to read again: the time of the newest line that is kept, less an overlap."""
@@ -77,18 +81,18 @@ class LogStore:
                 if fits and row["commit"].startswith(sha) and matching(row["text"]):
                     yield row
 
-    def tidy(self, environment: str, *, today: datetime, days: int = 30, max_bytes: int = 512 * 1024 * 1024) -> int:
+    def tidy(self, environment: str, *, today: datetime) -> int:
         """Compress past days, and delete days that are too old or, oldest first, too much. Returns how many went."""
         with self._alone(environment):
             for path in self._files(environment):
                 # A day is left open for another one: late lines are appended to plain files only.
                 if path.suffix == ".jsonl" and path.name[:10] < (today - timedelta(days=1)).date().isoformat():
                     _compress(path)
-            oldest = (today - timedelta(days=days)).date().isoformat()
+            oldest = (today - timedelta(days=self.days)).date().isoformat()
             files = self._files(environment)
             sizes, gone = sum(path.stat().st_size for path in files), 0
             for path in files[:-1]:
-                if path.name[:10] < oldest or sizes > max_bytes:
+                if path.name[:10] < oldest or sizes > self.max_bytes:
                     sizes -= path.stat().st_size
                     path.unlink()
                     gone += 1

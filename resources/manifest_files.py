@@ -10,16 +10,21 @@ from typing import Any
 import yaml
 
 from infraaudit_assets.domain.errors import ManifestError, excerpt
+from infraaudit_assets.domain.manifest_policy import ManifestPolicy
 from infraaudit_assets.domain.manifests import Document, render_manifests
 from infraaudit_assets.domain.projects import Environment, Project
+from resources.kustomize import build_kustomization, kustomization_of
 
 MANIFEST_BYTES = 2 * 1024 * 1024
 DOCUMENTS = 500
 
 
-def render_release(folder: Path, project: Project, environment: Environment, sha: str, image: str) -> str:
+def render_release(
+    folder: Path, project: Project, environment: Environment, sha: str, image: str, policy: ManifestPolicy
+) -> str:
     """The rendered manifests of a checkout as multi-document YAML. Raises ManifestError."""
-    documents = [pair for path in project.paths.manifests for pair in read_manifests(folder, path)]
+    paths = environment.manifests or project.paths.manifests
+    documents = [pair for path in paths for pair in read_manifests(folder, path)]
     if len(documents) > DOCUMENTS:
         raise ManifestError(f"{len(documents)} objects are more than the {DOCUMENTS} that a release may have.")
     rendered = render_manifests(
@@ -30,15 +35,22 @@ def render_release(folder: Path, project: Project, environment: Environment, sha
         namespace=environment.namespace,
         image=image,
         container=project.container,
+        policy=policy,
     )
     return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
 
 
 def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
-    """The (path, document) pairs of a manifest, or of every manifest in a folder. Raises ManifestError."""
+    """The (path, document) pairs of a manifest, of a kustomization, or of every manifest in a folder.
+
+    Raises ManifestError.
+    """
     place = folder / path
     if not place.resolve().is_relative_to(folder.resolve()):
         raise ManifestError(f"{path} leads out of the checkout.")
+    if place.is_dir() and kustomization_of(place):
+        text = build_kustomization(folder, place, lambda found: [document for _, document in _read_file(found, path)])
+        return _parsed(text, path)
     if place.is_dir():
         files = sorted(
             found for found in place.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
@@ -59,10 +71,17 @@ def _read_file(place: Path, path: str) -> list[tuple[str, Document]]:
         raise ManifestError(f"{path} is larger than {MANIFEST_BYTES} bytes.")
     try:
         text = place.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is no text: {excerpt(str(error), 200)}") from error
+    return _parsed(text, path)
+
+
+def _parsed(text: str, path: str) -> list[tuple[str, Document]]:
+    try:
         if (count := text.count("\n---")) > DOCUMENTS:  # Told before the parser spends its time on them.
             raise ManifestError(f"{path}: {count} objects are more than the {DOCUMENTS} that a release may have.")
         return [(path, document) for document in parse_manifests(text)]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ManifestError(f"{path} is no YAML that can be read: {excerpt(str(error), 400)}") from error
 
 

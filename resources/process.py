@@ -1,11 +1,13 @@
 """Start programs so that they cannot outlive us, outrun a limit, or fill our memory.
 
 Every child leads its own session and asks the kernel to die with the thread that started it (PR_SET_PDEATHSIG);
-at a limit the whole group is killed. Deliberately absent: shells; a command is a list of words, always.
+at a limit the whole group is killed. Deliberately absent: shells; a command is a list of words, always. A
+``preexec_fn``, too: with one, Python forks with the handlers of every library, and in a process that holds gRPC's
+threads, as Dagster's code server is, such a child crashes before it becomes the program.
 """
 
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,9 +19,6 @@ from pathlib import Path
 from typing import IO
 
 from infraaudit_assets.domain.errors import ToolError, ToolMissingError, ToolTimeoutError, excerpt
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
 
@@ -101,20 +100,17 @@ def spawned(
     """
     try:
         child = subprocess.Popen(
-            list(argv),
+            dying_with_us(argv, env),
             cwd=cwd,
             env=None if env is None else dict(env),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         if cwd is not None and not cwd.exists():
             raise ToolError(f"{_name(argv)} cannot run in {cwd}: there is no such folder.") from error
-        raise ToolMissingError(f"{argv[0]} is not installed (or not in PATH).") from error
-    except OSError as error:
         raise ToolError(f"{_name(argv)} could not be started: {error.strerror}.") from error
     try:
         yield child
@@ -122,9 +118,16 @@ def spawned(
         kill_group(child)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends; for a child, before exec."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
+    """The command that is killed when the thread that starts it ends. Raises ToolMissingError."""
+    return [_find("setpriv", os.environ), "--pdeathsig", "KILL", "--", _find(argv[0], env or os.environ), *argv[1:]]
+
+
+def _find(program: str, env: Mapping[str, str]) -> str:
+    found = shutil.which(program, path=env.get("PATH", os.defpath))
+    if found is None:
+        raise ToolMissingError(f"{program} is not installed (or not in PATH).")
+    return found
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -6,10 +6,13 @@ Every fault of the file is reported at once, with its key. Deliberately absent: 
 import os
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
+from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infraaudit_assets.domain.errors import ConfigurationError, excerpt
@@ -30,7 +33,13 @@ def _known_transport(url: str) -> str:
     return url
 
 
+def _path_pattern(pattern: str) -> str:
+    GitIgnoreSpec.from_lines([pattern])
+    return pattern
+
+
 Inside = Annotated[str, AfterValidator(_inside)]
+Pattern = Annotated[str, AfterValidator(_path_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 
 
@@ -54,6 +63,8 @@ class _Environment(_Entry):
     context: str | None = None
     prune: bool = False
     force_conflicts: bool = False
+    manifests: tuple[Inside, ...] = ()
+    promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
 class _Address(_Entry):
@@ -74,8 +85,8 @@ class _Project(_Entry):
     registry: str | None = None
     container: str | None = None
     first_commits: Annotated[int, Field(ge=0)] = 1
-    only_paths: tuple[str, ...] = ()
-    ignore_paths: tuple[str, ...] = ()
+    paths_only: tuple[Pattern, ...] = ()
+    paths_ignore: tuple[Pattern, ...] = ()
     supersede: bool = False
     notify: tuple[str | _Address, ...] = ()
 
@@ -95,25 +106,65 @@ class _File(_Entry):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "_File":
-        names = [project.name.replace("-", "_") for project in self.projects]
-        if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two projects are named {', '.join(doubled)} ('-' and '_' count as equal)")
-        if sum(project.default for project in self.projects) > 1:
-            raise ValueError("only one project can be the default")
+        if clash := _clash(self.projects):
+            raise ValueError(clash)
         return self
+
+
+def _clash(projects: Sequence[_Project | Project]) -> str:
+    """What is wrong with projects beside each other."""
+    names = [project.name.replace("-", "_") for project in projects]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        return f"two projects are named {', '.join(doubled)} ('-' and '_' count as equal)"
+    return "only one project can be the default" if sum(project.default for project in projects) > 1 else ""
 
 
 def read_projects(path: Path) -> tuple[Project, ...]:
     """The projects of a projects file. Raises ConfigurationError that lists every fault with its key."""
+    return tuple(entry.project(path.resolve().parent) for entry in _validate(path, _yaml(path)).projects)
+
+
+def load_projects(path: Path) -> tuple[Project, ...]:
+    """The projects of a projects file, the broken ones too, so that one never stops the others.
+
+    A broken entry keeps what is right of it; its ``fault`` says what is not, and it runs nothing. Raises
+    ConfigurationError where the file as a whole cannot be read.
+    """
+    raw = _yaml(path) or {}
+    entries = raw.get("projects") if isinstance(raw, dict) else None
+    if not isinstance(entries, list) or set(raw) != {"projects"}:
+        return read_projects(path)
+    projects: list[Project] = []
+    for place, entry in enumerate(entries):
+        project = _load(path, place, entry)
+        clash = _clash([*projects, project])
+        if clash:
+            project = replace(project, name=f"project_{place + 1}", default=False, fault=project.fault or clash)
+        projects.append(project)
+    return tuple(projects)
+
+
+def _load(path: Path, place: int, entry: Any) -> Project:
+    folder = path.resolve().parent
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        return _Project.model_validate(entry).project(folder)
+    except ValidationError as error:
+        fault = _faults(path, error, f"projects[{place}].")
+        wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
+    right = {key: value for key, value in entry.items() if key not in wrong} if isinstance(entry, dict) else {}
+    unnamed = {"name": f"project_{place + 1}", "url": "unknown"}
+    return replace(_Project.model_validate(unnamed | right).project(folder), fault=fault)
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"There is no projects file {path}. Make one with `infraaudit projects add`, or set INFRAAUDIT_PROJECTS."
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The projects file {path} is no readable YAML: {excerpt(str(error), 500)}") from error
-    return tuple(entry.project(path.resolve().parent) for entry in _validate(path, raw).projects)
 
 
 def add_project(path: Path, name: str, url: str, branch: str = "main") -> Project:
@@ -137,8 +188,12 @@ def _validate(path: Path, raw: Any) -> _File:
     try:
         return _File.model_validate(raw or {})
     except ValidationError as error:
-        faults = [f"  {_key(fault['loc'])}: {excerpt(fault['msg'], 300)}" for fault in error.errors()]
-        raise ConfigurationError(f"The projects file {path} is wrong; mend:\n" + "\n".join(faults)) from error
+        raise ConfigurationError(_faults(path, error)) from error
+
+
+def _faults(path: Path, error: ValidationError, within: str = "") -> str:
+    faults = [f"  {within}{_key(fault['loc'])}: {excerpt(fault['msg'], 300)}" for fault in error.errors()]
+    return f"The projects file {path} is wrong; mend:\n" + "\n".join(faults)
 
 
 def _key(location: tuple[int | str, ...]) -> str:

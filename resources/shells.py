@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from resources.checkov_runner import CheckovRunner
     from resources.engine import Engine
     from resources.history import History
+    from resources.log_store import LogStore
+    from resources.loki import Loki
     from resources.notifier import Notifier
     from resources.targets import Target
 
@@ -41,6 +43,27 @@ class ArtifactsResource(dg.ConfigurableResource):
 
     def store(self) -> ArtifactStore:
         return ArtifactStore(Path(self.state), Path(self.reports))
+
+
+class LogsResource(dg.ConfigurableResource):
+    """Where the lines of deployed containers are kept, and the Loki that gets them too where there is one."""
+
+    state: str
+    days: int = 30
+    megabytes: int = 512
+    loki_url: str = ""
+    loki_tenant: str = ""
+
+    def store(self, project: Project) -> "LogStore":
+        from resources.log_store import LogStore
+
+        folder = Path(self.state) / "logs" / project.name
+        return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
+
+    def loki(self) -> "Loki | None":
+        from resources.loki import Loki
+
+        return Loki(self.loki_url, self.loki_tenant) if self.loki_url else None
 
 
 class DockerResource(dg.ConfigurableResource):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from infraaudit_assets.domain.deployments import Release, Rollout
+from infraaudit_assets.domain.drift import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,13 @@ class SharedTarget(Protocol):
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> AbstractContextManager[None]:
         """Hold an environment against other machines; ``holder`` stands for this machine's lock file."""
+        ...
+
+
+@runtime_checkable
+class DriftingTarget(Protocol):
+    """A target where others may change what was deployed, and that can tell what they did."""
+
+    def drift(self, manifests: str) -> list[Difference]:
+        """In what the objects that run differ from what was deployed."""
         ...

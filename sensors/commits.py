@@ -1,22 +1,24 @@
 """The Git sensor: one partition and one run for each new commit of the configured branches.
 
-The cursor holds the last tip that was taken of each branch. Where a branch was force-pushed, what its new tip has
-and no known tip reaches is new. A fetch that fails makes the tick fail, and the cursor stays.
+What is new is decided in resources/new_commits.py; this asks Dagster for the runs. A fetch that fails makes the tick
+fail, and the cursor stays. Whatever is asked for twice, here or by the webhook, the run queue takes once.
 """
 
-import fnmatch
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 from infraaudit_assets.assets import commits_of, group_of
+from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import pipeline_name
+from infraaudit_assets.domain.triggers import GitEvent
+from infraaudit_assets.jobs import delivery_name, pipeline_name
 from resources.git import Mirror
-from resources.shells import GitResource
-
-BATCH = 100
+from resources.history.git_events import record_git_events, recorded_commits
+from resources.new_commits import Cursor, look, reasons_to_skip
+from resources.shells import GitResource, HistoryResource
+from sensors.run_queue import RUN_KEY, cancel_queued, submit_forgotten
 
 
 def sensor_name(project: Project) -> str:
@@ -28,65 +30,114 @@ def run_key(project: Project, sha: str) -> str:
     return f"{project.name}:{sha}"
 
 
-def build_commit_sensor(project: Project, seconds: int) -> dg.SensorDefinition:
+def run_tags(sha: str, branch: str) -> dict[str, str]:
+    """What a commit's run says of itself beside its partition."""
+    return {"infraaudit/commit": sha, "infraaudit/branch": branch}
+
+
+def build_commit_sensor(project: Project, jobs: Sequence[Job], seconds: int) -> dg.SensorDefinition:
+    """The Git sensor of a project; ``jobs`` are those of the project, ``seconds`` the shortest time between looks."""
+
     @dg.sensor(
         name=sensor_name(project),
-        job_name=pipeline_name(project),
+        jobs=jobs,
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Starts one run for each new commit of {project.name} on {', '.join(project.branches)}.",
     )
-    def commits(context: dg.SensorEvaluationContext, git: GitResource) -> dg.SensorResult | dg.SkipReason:
-        mirror = git.mirror(project)
+    def commits(context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource) -> dg.SensorResult:
+        if project.fault:
+            raise ConfigurationError(project.fault)
+        submit_forgotten(context.instance, sensor_name(project))
+        past, mirror = history.open(), git.mirror(project)
         mirror.fetch()
-        known: dict[str, str] = json.loads(context.cursor or "{}")
-        tips = {name: sha for name, sha in mirror.branches().items() if _is_watched(project, name)}
-        if not tips:
-            return dg.SkipReason(f"{project.name} has no branch that matches {', '.join(project.branches)}.")
-        new, taken = new_commits(mirror, project, known, tips)
-        if not new:
-            context.update_cursor(json.dumps(taken))
-            return dg.SkipReason("No new commit.")
+        before = Cursor.parse(context.cursor)
+        found = look(mirror, project, before, lambda: recorded_commits(past, project.name))
+        skipped = reasons_to_skip(mirror, project, list(found.new))
+        wanted = {sha: branch for sha, branch in found.new.items() if sha not in skipped}
+        events = [*found.events, *(GitEvent("skipped", found.new[s], "", s, why) for s, why in skipped.items())]
+        if project.supersede:
+            events += _supersede(context.instance, mirror, project, wanted)
+        record_git_events(past, project.name, events)
+        for event in events:
+            context.log.info(f"{event.branch}: {event.kind} {event.before} {event.after} {event.reason}")
+        requests = [
+            dg.RunRequest(
+                job_name=pipeline_name(project),
+                run_key=run_key(project, sha),
+                partition_key=sha,
+                tags=run_tags(sha, branch),
+            )
+            for sha, branch in wanted.items()
+        ]
+        cursor, delivery = _delivery(context.instance, mirror, project, before, found.cursor, wanted)
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(run_key=run_key(project, sha), partition_key=sha, tags={"infraaudit/commit": sha})
-                for sha in new
-            ],
-            dynamic_partitions_requests=[commits_of(project).build_add_request(new)],
-            cursor=json.dumps(taken),
+            run_requests=[*requests, *delivery],
+            dynamic_partitions_requests=[commits_of(project).build_add_request(list(wanted))] if wanted else [],
+            cursor=str(cursor),
+            skip_reason=None if requests or delivery else _nothing_new(project, found.cursor, skipped),
         )
 
     return commits
 
 
-def new_commits(
-    mirror: Mirror, project: Project, known: Mapping[str, str], tips: Mapping[str, str]
-) -> tuple[list[str], dict[str, str]]:
-    """At most 100 new commits, parents first, and the cursor after them.
+def _nothing_new(project: Project, cursor: Cursor, skipped: Mapping[str, str]) -> str:
+    if not cursor.tips:
+        return f"{project.name} has no branch that matches {', '.join(project.branches)}."
+    reasons = "; ".join(f"{sha[:12]}: {reason}" for sha, reason in skipped.items())
+    return f"No run for {reasons}." if reasons else "No new commit."
 
-    A branch that was never seen begins with its newest ``first_commits`` commits. Where there are more than 100,
-    the cursor ends in the middle of the branch, and the next tick goes on from there.
+
+def _supersede(
+    instance: dg.DagsterInstance, mirror: Mirror, project: Project, wanted: Mapping[str, str]
+) -> Iterator[GitEvent]:
+    """Cancel queued runs of commits that a newer commit of the same branch has in its history."""
+    queued = instance.get_runs(dg.RunsFilter(job_name=pipeline_name(project), statuses=[dg.DagsterRunStatus.QUEUED]))
+    for branch in {run.tags.get("infraaudit/branch", "") for run in queued} - {""}:
+        runs = {run.tags["dagster/partition"]: run for run in queued if run.tags.get("infraaudit/branch") == branch}
+        newest = mirror.heads([*runs, *(sha for sha, found_on in wanted.items() if found_on == branch)])
+        for sha, run in runs.items():
+            newer = next((head for head in newest if sha != head and mirror.is_ancestor(sha, head)), None)
+            reason = f"superseded by {newer} on {branch}"
+            if newer is not None and cancel_queued(instance, run, f"{sha[:12]} was {reason}."):
+                yield GitEvent("superseded", branch, sha, newer, reason)
+
+
+def _delivery(
+    instance: dg.DagsterInstance,
+    mirror: Mirror,
+    project: Project,
+    before: Cursor,
+    after: Cursor,
+    wanted: Mapping[str, str],
+) -> tuple[Cursor, list[dg.RunRequest]]:
+    """Deliver a commit that ran on another branch and has now reached the deploy branch without a new commit.
+
+    It ran once and was not deployed then. While that run goes on, the cursor of the deploy branch waits for it.
     """
-    seen = list(dict.fromkeys(known.values()))
-    taken = {name: sha for name, sha in known.items() if name in tips}
-    new: list[str] = []
-    for name, tip in tips.items():
-        fresh = _beginning(mirror, project, tip, seen) if name not in known else mirror.commits([tip], seen)
-        fresh = [sha for sha in fresh if sha not in new]
-        room = BATCH - len(new)
-        new += fresh[:room]
-        if len(fresh) > room:
-            taken |= {name: fresh[room - 1]} if room else {}
-            break
-        taken[name] = tip
-        seen.append(tip)
-    return new, taken
-
-
-def _beginning(mirror: Mirror, project: Project, tip: str, seen: Sequence[str]) -> list[str]:
-    fresh = mirror.commits([tip], seen)
-    return fresh[-project.first_commits :] if project.first_commits and not seen else fresh
-
-
-def _is_watched(project: Project, branch: str) -> bool:
-    return any(fnmatch.fnmatchcase(branch, pattern) for pattern in project.branches)
+    branch, old, tip = (
+        project.deploy_branch,
+        before.tips.get(project.deploy_branch),
+        after.tips.get(project.deploy_branch),
+    )
+    if (
+        not old
+        or not tip
+        or old == tip
+        or tip in wanted
+        or " " in tip
+        or any(mirror.is_ancestor(tip, sha) for sha in mirror.existing(old.split()))
+    ):
+        return after, []
+    runs = instance.get_runs(dg.RunsFilter(job_name=pipeline_name(project), tags={RUN_KEY: run_key(project, tip)}))
+    if any(not run.is_finished for run in runs):
+        return Cursor({**after.tips, branch: old}, after.gone), []
+    if not any(run.is_success for run in runs):
+        return after, []
+    request = dg.RunRequest(
+        job_name=delivery_name(project),
+        run_key=f"{run_key(project, tip)}:delivery",
+        partition_key=tip,
+        tags=run_tags(tip, branch),
+    )
+    return after, [request]

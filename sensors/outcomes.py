@@ -9,13 +9,13 @@ import dagster as dg
 from infraaudit_assets.assets import group_of
 from infraaudit_assets.domain.notices import Notice
 from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import pipeline_name
+from infraaudit_assets.jobs import delivery_name, pipeline_name
 from resources.history import History
 from resources.shells import HistoryResource, NotifierResource
 
 
 def build_failure_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
-    by_job = {pipeline_name(project): project for project in projects}
+    by_job = {name(project): project for project in projects for name in (pipeline_name, delivery_name)}
 
     @dg.run_failure_sensor(name="failed_runs", default_status=dg.DefaultSensorStatus.RUNNING)
     def failed_runs(context: dg.RunFailureSensorContext, history: HistoryResource, notifier: NotifierResource) -> None:

@@ -1,166 +1,168 @@
-"""The trend API under /api/v1: read only, JSON or CSV, paged. /api/v1/openapi.json describes it."""
+"""The trend API under /api/v1: read only, JSON or CSV, paged. /api/v1/openapi.json describes it from the same table.
 
-import re
-from collections.abc import Callable
+A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
-import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infraaudit_assets.domain.findings import Severity
-from resources.history import History, schema
-from resources.history.queries import open_by_severity
-from resources.history.queries.audit import (
-    FindingFilter,
-    commit_rows,
-    failed_scans,
-    finding_life,
-    findings_at,
-    main_line,
+from resources.history import History
+from resources.history.queries.changes_over_time import GROUPS, STEPS, trend_rows
+from resources.history.queries.commit_pages import (
+    CommitFilter,
+    changes_at,
+    commit_page,
+    deployment_page,
+    stage_rows,
+    test_case_rows,
 )
-from resources.history.queries.measures import newest
-from resources.history.queries.places import deployments, dora, environments, project_names, rows_of
+from resources.history.queries.finding_pages import FindingLife, finding_life, finding_page, live_page
+from resources.history.queries.places import dora, environments, recorded_projects
+from resources.history.stored_line import StoredLine
+from service.endpoints import OUTCOMES, PATHS, parameters_of
 from service.openapi import describe
-from service.tables import MAX_PAGE, answer, choice, number, text, word
+from service.tables import answer, choice, day, number, text, word
+from service.wanted import known_fingerprint, known_line, page_of, wanted_commit, wanted_findings
 
-Answer = Callable[[History, Request], Response]
-_SEVERITIES = tuple(severity.value for severity in Severity)
-
-
-def api_routes(history: History) -> list[Route]:
-    """The routes of the trend API."""
-
-    def route(path: str, respond: Answer) -> Route:
-        async def endpoint(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(respond, history, request)
-            except HTTPException as error:
-                return JSONResponse({"error": error.detail}, error.status_code)
-
-        return Route(f"/api/v1{path}", endpoint)
-
-    return [route("/openapi.json", _openapi), *(route(path, respond) for path, respond in _PATHS.items())]
+Page = tuple[Sequence[dict[str, Any]], int]
+Respond = Callable[[History, Request, int, int], Page]
 
 
-def known_project(history: History, request: Request) -> str:
-    """The project that a path names. Raises HTTPException 404."""
-    project = str(request.path_params["project"])
-    if project not in project_names(history):
-        raise HTTPException(404, "no such project")
-    return project
+def api_routes(history: History, secured: bool = False) -> list[Route]:
+    """The routes of the trend API; ``secured`` is whether the document says that a token is needed."""
+    document = describe(secured)
 
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document)
 
-def wanted_findings(request: Request) -> FindingFilter:
-    """The filter that a query string asks for. Raises HTTPException 400."""
-    return FindingFilter(
-        severity=choice(request, "severity", "", _SEVERITIES),
-        status=choice(request, "status", "open", ("open", "suppressed")),
-        framework=word(request, "framework"),
-        text=text(request, "q"),
-    )
-
-
-def wanted_commit(history: History, project: str, request: Request) -> str:
-    """The commit that a query string names, by default the newest scanned. Raises HTTPException 400 or 404."""
-    given = request.query_params.get("commit", "")
-    if not given:
-        scan = newest(history, schema.scans, project)
-        return str(scan["sha"]) if scan else ""
-    if not re.fullmatch(r"[0-9a-f]{7,64}", given):
-        raise HTTPException(400, "commit is 7 to 64 hexadecimal digits")
-    table = schema.commits
-    query = sa.select(table.c.sha).where(table.c.project == project, table.c.sha.startswith(given)).limit(2)
-    found = rows_of(history, query)
-    if len(found) != 1:
-        raise HTTPException(404, "no such commit, or more than one")
-    return str(found[0]["sha"])
-
-
-def _openapi(_: History, __: Request) -> Response:
-    return JSONResponse(describe(_PATHS))
-
-
-def _projects(history: History, request: Request) -> Response:
-    return answer(request, [{"name": name} for name in project_names(history)])
-
-
-def _commits(history: History, request: Request) -> Response:
-    line = main_line(history, known_project(history, request))
-    limit, offset = _page(request)
-    rows = commit_rows(history, str(request.path_params["project"]), line[offset : offset + limit])
-    return answer(request, rows, len(line))
-
-
-def _findings(history: History, request: Request) -> Response:
-    project = known_project(history, request)
-    sha = wanted_commit(history, project, request)
-    total, rows = findings_at(history, project, sha, wanted_findings(request), *_page(request))
-    return answer(request, [{"commit": sha} | row for row in rows], total)
-
-
-def _finding(history: History, request: Request) -> Response:
-    """One finding with its life."""
-    life = finding_life(history, known_project(history, request), str(request.path_params["fingerprint"])[:64])
-    if life is None:
-        raise HTTPException(404, "no such finding")
-    rows = [
-        asdict(event) | {"subject": commit["subject"], "at": commit["committed_at"]} for event, commit in life.events
+    return [
+        Route("/api/v1/openapi.json", openapi),
+        *(_route(history, path, respond) for path, respond in _RESPOND.items()),
     ]
-    return answer(request, rows, len(rows))
 
 
-def _live(history: History, request: Request) -> Response:
-    project = known_project(history, request)
+def _route(history: History, path: str, respond: Respond) -> Route:
+    known, columns = parameters_of(path), PATHS[path].columns
+
+    def table(request: Request) -> Response:
+        if unknown := sorted(set(request.query_params) - known.keys()):
+            raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+        limit, offset = page_of(request)
+        rows, total = respond(history, request, limit, offset)
+        return answer(request, columns, rows, total, limit, offset)
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(table, request)
+
+    return Route(f"/api/v1{path}", endpoint)
+
+
+def _projects(history: History, request: Request, limit: int, offset: int) -> Page:
+    return _cut([{"name": name} for name in recorded_projects(history)], limit, offset)
+
+
+def _commits(history: History, request: Request, limit: int, offset: int) -> Page:
+    wanted = CommitFilter(text(request, "q"), choice(request, "outcome", "", OUTCOMES))
+    total, rows = commit_page(known_line(history, request), wanted, limit, offset)
+    return rows, total
+
+
+def _changes(history: History, request: Request, limit: int, offset: int) -> Page:
+    line = known_line(history, request)
+    sha = wanted_commit(line, request)
+    return _cut([{"commit": sha} | row for row in changes_at(line, sha)], limit, offset)
+
+
+def _stages(history: History, request: Request, limit: int, offset: int) -> Page:
+    line = known_line(history, request)
+    sha = wanted_commit(line, request)
+    return _cut([{"commit": sha} | row for row in stage_rows(history, line.project, sha)], limit, offset)
+
+
+def _tests(history: History, request: Request, limit: int, offset: int) -> Page:
+    line = known_line(history, request)
+    sha = wanted_commit(line, request)
+    return _cut([{"commit": sha} | row for row in test_case_rows(history, line.project, sha)], limit, offset)
+
+
+def _findings(history: History, request: Request, limit: int, offset: int) -> Page:
+    line = known_line(history, request)
+    sha = wanted_commit(line, request)
+    total, rows = finding_page(line, sha, wanted_findings(request), datetime.now(UTC), limit, offset)
+    return [{"commit": sha} | row for row in rows], total
+
+
+def _events(history: History, request: Request, limit: int, offset: int) -> Page:
+    return _cut(_life(history, request).events, limit, offset)
+
+
+def _stints(history: History, request: Request, limit: int, offset: int) -> Page:
+    return _cut(_life(history, request).live, limit, offset)
+
+
+def _life(history: History, request: Request) -> FindingLife:
+    life = finding_life(known_line(history, request), known_fingerprint(request))
+    if life is None:
+        raise HTTPException(404, "no commit of this project ever had this finding")
+    return life
+
+
+def _live(history: History, request: Request, limit: int, offset: int) -> Page:
+    line, wanted, now = known_line(history, request), wanted_findings(request), datetime.now(UTC)
     rows: list[dict[str, Any]] = []
-    for name, environment in environments(history):
-        live = history.live(name, environment) if name == project else None
-        if live:
-            found = findings_at(history, project, live.sha, wanted_findings(request), *_page(request))[1]
-            rows += [{"environment": environment, "sha": live.sha, "since": live.finished_at} | row for row in found]
-    return answer(request, rows, len(rows))
+    total = 0
+    for place in _environments(line, word(request, "environment")):
+        left, skipped = limit - len(rows), max(0, offset - total)
+        number_here, found = live_page(line, place, wanted, now, left, skipped)
+        rows, total = rows + found, total + number_here
+    return rows, total
 
 
-def _trends(history: History, request: Request) -> Response:
-    project = known_project(history, request)
-    limit, offset = _page(request)
-    line = main_line(history, project)[offset : offset + limit]
-    counts = open_by_severity(history, project, line)
-    for sha in failed_scans(history, project):
-        counts.pop(sha, None)
-    rows = [{"sha": sha} | {s.value: counts[sha].get(s, 0) for s in Severity} for sha in line if sha in counts]
-    return answer(request, rows, len(rows))
+def _trends(history: History, request: Request, limit: int, offset: int) -> Page:
+    by, every = choice(request, "by", "", GROUPS) or None, choice(request, "every", "commit", STEPS)
+    since, until = day(request, "since", time.min), day(request, "until", time.max)
+    return _cut(trend_rows(known_line(history, request), by, every, since, until)[::-1], limit, offset)
 
 
-def _deployments(history: History, request: Request) -> Response:
-    limit, offset = _page(request)
-    found = deployments(history, known_project(history, request), word(request, "environment") or None)
-    names = ("environment", "sha", "outcome", "started_at", "finished_at", "target", "image", "replaced_sha", "reason")
-    return answer(request, [{n: getattr(d, n) for n in names} for d in found[offset : offset + limit]], len(found))
+def _deployments(history: History, request: Request, limit: int, offset: int) -> Page:
+    place, outcome = word(request, "environment"), choice(request, "outcome", "", OUTCOMES)
+    project = known_line(history, request).project
+    total, rows = deployment_page(history, project, place, outcome, limit=limit, offset=offset)
+    return rows, total
 
 
-def _dora(history: History, request: Request) -> Response:
-    project, days = known_project(history, request), number(request, "days", 30, 1, 3650)
-    places = [environment for name, environment in environments(history) if name == project]
-    now = datetime.now(UTC)
-    rows = [{"environment": place} | asdict(dora(history, project, place, now, days)) for place in places]
-    return answer(request, rows, len(rows))
+def _dora(history: History, request: Request, limit: int, offset: int) -> Page:
+    line, days, now = known_line(history, request), number(request, "days", 30, 1, 3650), datetime.now(UTC)
+    places = _environments(line, word(request, "environment"))
+    rows = [{"environment": place} | asdict(dora(history, line.project, place, now, days)) for place in places]
+    return _cut(rows, limit, offset)
 
 
-def _page(request: Request) -> tuple[int, int]:
-    return number(request, "limit", 50, 1, MAX_PAGE), number(request, "offset", 0, 0, 10_000_000)
+def _environments(line: StoredLine, wanted: str) -> list[str]:
+    return [place for name, place in environments(line.history) if name == line.project and wanted in ("", place)]
 
 
-_PATHS: dict[str, Answer] = {
+def _cut(rows: Sequence[dict[str, Any]], limit: int, offset: int) -> Page:
+    return rows[offset : offset + limit], len(rows)
+
+
+_RESPOND: dict[str, Respond] = {
     "/projects": _projects,
     "/projects/{project}/commits": _commits,
+    "/projects/{project}/changes": _changes,
+    "/projects/{project}/stages": _stages,
+    "/projects/{project}/tests": _tests,
     "/projects/{project}/findings": _findings,
-    "/projects/{project}/findings/{fingerprint}": _finding,
+    "/projects/{project}/findings/{fingerprint}": _events,
+    "/projects/{project}/findings/{fingerprint}/live": _stints,
     "/projects/{project}/live": _live,
     "/projects/{project}/trends": _trends,
     "/projects/{project}/deployments": _deployments,

@@ -5,7 +5,6 @@ path but health and signed webhooks needs one. Deliberately absent: settings (th
 """
 
 import asyncio
-import hmac
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,11 +14,11 @@ from urllib.parse import urlsplit
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infraaudit_assets.domain.errors import HistoryError
 from resources.history import History
@@ -27,16 +26,13 @@ from resources.history.queries.places import environments
 from service.api import api_routes
 from service.deliveries import DeliveryWorker
 from service.exporter import HistoryCollector
+from service.guard import Guard
 from service.notices import NoticeWorker
-from service.pages import page_routes
+from service.pages import page_routes, refusal_page
+from service.received import Received
 from service.webhook import REASONS, Webhook
 
-_HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-)
+_BUSY = "The history cannot be read now: it may be busy, or being migrated. Try again in a moment."
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,8 @@ class ServiceOptions:
 
     projects: Sequence[str]
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    tokens: Sequence[str] = ()
+    read_tokens: Sequence[str] = ()
+    write_tokens: Sequence[str] = ()
     dagster_url: str = ""
 
 
@@ -54,10 +51,16 @@ def build_app(
     options: ServiceOptions,
     worker: DeliveryWorker | None = None,
     notices: NoticeWorker | None = None,
+    received: Received | None = None,
 ) -> Starlette:
-    """The service over a history; without workers, deliveries and notices are stored and wait."""
+    """The service over a history; without workers, deliveries and notices are stored and wait, and without a place
+    for what is received there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
-    webhook = Webhook(history, options.secrets, options.projects, rejected, worker.wake if worker else lambda: None)
+    webhooks: list[Route] = []
+    if received:
+        wake = worker.wake if worker else lambda: None
+        webhook = Webhook(received, options.secrets, options.projects, rejected, wake)
+        webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))
 
@@ -86,44 +89,14 @@ def build_app(
             Route("/healthz", health),
             Route("/metrics", metrics),
             Route("/sd", targets),
-            Route("/webhooks/{project}", webhook.receive, methods=["POST"]),
-            *api_routes(history),
+            *webhooks,
+            *api_routes(history, secured=bool(options.read_tokens or options.write_tokens)),
             *page_routes(history, options.dagster_url),
         ],
-        middleware=[Middleware(Guard, tokens=tuple(options.tokens))],
-        exception_handlers={HistoryError: _history_failed},
+        middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],
+        exception_handlers={HTTPException: _refuse, HistoryError: _refuse},
         lifespan=lifespan,
     )
-
-
-class Guard:
-    """Security headers on every answer, and a bearer token for every path that has no protection of its own."""
-
-    def __init__(self, app: ASGIApp, tokens: tuple[str, ...]) -> None:
-        self._app, self._tokens = app, tokens
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
-        if self._is_open(scope["path"]) or self._has_token(scope):
-            await self._app(scope, receive, with_headers)
-        else:
-            answer = JSONResponse({"error": "a bearer token is needed"}, 401, {"WWW-Authenticate": "Bearer"})
-            await answer(scope, receive, with_headers)
-
-    def _is_open(self, path: str) -> bool:
-        return not self._tokens or path == "/healthz" or path.startswith("/webhooks/")
-
-    def _has_token(self, scope: Scope) -> bool:
-        given = dict(scope["headers"]).get(b"authorization", b"").removeprefix(b"Bearer ")
-        return sum(hmac.compare_digest(given, token.encode()) for token in self._tokens) > 0
 
 
 async def _read_ahead(registry: CollectorRegistry) -> None:
@@ -141,5 +114,10 @@ def _targets(history: History) -> list[dict[str, object]]:
     return groups
 
 
-async def _history_failed(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "the history cannot be read now"}, status_code=503)
+async def _refuse(request: Request, error: Exception) -> Response:
+    status, reason = (error.status_code, error.detail) if isinstance(error, HTTPException) else (503, _BUSY)
+    headers = getattr(error, "headers", None)
+    page = request.url.path == "/" or request.url.path.startswith("/projects/")
+    answer = refusal_page(status, reason) if page else JSONResponse({"error": reason}, status)
+    answer.headers.update(headers or {})
+    return answer

@@ -1,25 +1,30 @@
-"""Work off stored deliveries: fetch, find the new commits, start their runs.
+"""Work off stored deliveries: fetch, find the commits of the push, start their runs.
 
-A delivery whose repository or Dagster does not answer waits, and is tried again. Deliberately absent: deciding what
-is new after a force-push or for a new branch; the Git sensor finds whatever a delivery leaves out.
+Each project's deliveries are worked off in turn, beside those of the others: a repository that hangs holds up its
+own project alone. A delivery whose repository or Dagster does not answer waits, and is tried again. Deliberately
+absent: what became of branches, and pushes beyond 100 commits; the Git sensor finds whatever a delivery leaves out.
 """
 
 import asyncio
-import fnmatch
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
-from infraaudit_assets.domain.errors import DagsterUnavailableError, HistoryError, InfraAuditError, UnknownRevisionError
+from infraaudit_assets.domain.errors import HistoryError, InfraAuditError, UnknownRevisionError
 from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.triggers import is_watched
 from resources.dagster_api import DagsterApi
 from resources.git import Mirror
 from resources.history import History
-from resources.history.deliveries import Delivery, finish_delivery, waiting_deliveries
+from resources.history.deliveries import Delivery, abandon_deliveries, finish_delivery, waiting_deliveries
+from resources.history.git_events import recorded_commits
+from resources.new_commits import BATCH, reasons_to_skip, unseen
+from service.received import Received
 
 IDLE_SECONDS = 5.0
-MAX_COMMITS = 100
 _LONGEST_WAIT = 60.0
 _LOG = logging.getLogger("infraaudit.deliveries")
 
@@ -33,39 +38,66 @@ class Launch:
     partitions: str
     sensor: str
     run_key: Callable[[str], str]
+    tags: Callable[[str, str], Mapping[str, str]]
 
 
 class DeliveryWorker:
-    """Works off deliveries one after the other, beside the server."""
+    """Works off deliveries beside the server."""
 
     def __init__(
-        self, history: History, launches: Mapping[str, Launch], mirror: Callable[[Project], Mirror], dagster: DagsterApi
+        self,
+        history: History,
+        received: Received,
+        launches: Mapping[str, Launch],
+        mirror: Callable[[Project], Mirror],
+        dagster: DagsterApi,
     ) -> None:
-        self._history, self._launches, self._mirror, self._dagster = history, launches, mirror, dagster
-        self._wake = asyncio.Event()
+        self._history, self._received, self._launches = history, received, launches
+        self._mirror, self._dagster = mirror, dagster
+        self._arrived = asyncio.Event()
+        self._wakes = {name: asyncio.Event() for name in launches}
         self._not_before: dict[str, float] = {}
+        # Threads of its own: those of the server answer webhooks.
+        self._threads = ThreadPoolExecutor(max_workers=len(launches) + 1, thread_name_prefix="deliveries")
 
     def wake(self) -> None:
         """There is a delivery."""
-        self._wake.set()
+        self._arrived.set()
 
     async def run(self) -> None:
         """Work until cancelled. An error of one delivery never ends this."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._again_and_again(self._arrived, self.take_in))
+            for name, wake in self._wakes.items():
+                tasks.create_task(self._again_and_again(wake, partial(self.work_off, name)))
+
+    async def _again_and_again(self, wake: asyncio.Event, work: Callable[[], object]) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            self._wake.clear()
+            wake.clear()
             try:
-                await asyncio.to_thread(self.work_off)
+                if await loop.run_in_executor(self._threads, work) and wake is self._arrived:
+                    for of_project in self._wakes.values():
+                        of_project.set()
             except HistoryError as error:
                 _LOG.error("%s", error)
+            except Exception:
+                # A defect of ours: say so, and keep on; the delivery is still there.
+                _LOG.exception("Deliveries could not be worked off")
             try:
-                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+                await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
             except TimeoutError:
                 continue
 
-    def work_off(self) -> int:
-        """Take every waiting delivery whose turn it is; returns how many are done."""
+    def take_in(self) -> int:
+        """Put what was received into the history; returns how many deliveries that were."""
+        abandon_deliveries(self._history, list(self._launches))
+        return self._received.move_to(self._history)
+
+    def work_off(self, project: str) -> int:
+        """Take every waiting delivery of a project whose turn it is; returns how many are done."""
         done = 0
-        for delivery in waiting_deliveries(self._history):
+        for delivery in waiting_deliveries(self._history, project):
             if self._not_before.get(delivery.id, 0.0) > time.monotonic():
                 continue
             state, reason = self._work(delivery)
@@ -79,32 +111,35 @@ class DeliveryWorker:
         return done
 
     def _work(self, delivery: Delivery) -> tuple[str, str]:
-        launch = self._launches.get(delivery.project)
-        if launch is None:
-            return "failed", "the project is no longer in the projects file"
-        if not any(fnmatch.fnmatchcase(delivery.branch, pattern) for pattern in launch.project.branches):
+        launch = self._launches[delivery.project]
+        project = launch.project
+        if project.fault:
+            return "waiting", project.fault
+        if not is_watched(project, delivery.branch):
             return "ignored", f"{delivery.branch} is no branch that is watched"
         try:
-            mirror = self._mirror(launch.project)
+            mirror = self._mirror(project)
             mirror.fetch()
-            commits = _new_commits(mirror, delivery)
-            for sha in commits:
-                tags = {"dagster/sensor_name": launch.sensor, "infraaudit/commit": sha}
-                self._dagster.launch(launch.job, launch.partitions, sha, launch.run_key(sha), tags)
+            commits = self._commits(mirror, project, delivery)
+            skipped = reasons_to_skip(mirror, project, commits)
+            wanted = [sha for sha in commits if sha not in skipped]
+            for sha in wanted:
+                self._start(launch, sha, delivery.branch)
         except UnknownRevisionError:
             return "failed", f"the repository has no commit {delivery.after[:12]}"
-        except (DagsterUnavailableError, InfraAuditError) as error:
+        except InfraAuditError as error:
             return "waiting", str(error)
-        return "done", f"{len(commits)} commits"
+        reasons = [f"{sha[:12]} has no run: {reason}" for sha, reason in skipped.items()]
+        return "done", "; ".join([f"{len(wanted)} commits", *reasons])
 
+    def _start(self, launch: Launch, sha: str, branch: str) -> None:
+        tags = {"dagster/sensor_name": launch.sensor, **launch.tags(sha, branch)}
+        self._dagster.launch(launch.job, launch.partitions, sha, launch.run_key(sha), tags)
 
-def _new_commits(mirror: Mirror, delivery: Delivery) -> list[str]:
-    """The commits of a push, parents first; of a new branch, the tip. Raises UnknownRevisionError."""
-    tip = mirror.resolve(delivery.after)
-    if not delivery.before:
-        return [tip]
-    try:
-        before = mirror.resolve(delivery.before)
-    except UnknownRevisionError:
-        return [tip]
-    return mirror.commits([tip], [before])[-MAX_COMMITS:]
+    def _commits(self, mirror: Mirror, project: Project, delivery: Delivery) -> list[str]:
+        """The first 100 commits of a push, parents first. Raises UnknownRevisionError."""
+        tip = mirror.resolve(delivery.after)
+        known = mirror.existing([delivery.before]) if delivery.before else []
+        if known:
+            return mirror.commits([tip], known)[:BATCH]
+        return unseen(mirror, project, tip, recorded_commits(self._history, project.name))[:BATCH]

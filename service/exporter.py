@@ -21,8 +21,10 @@ from infraaudit_assets.domain.deployments import Outcome
 from infraaudit_assets.domain.dora import Dora
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import ScanStatus, Severity
+from infraaudit_assets.domain.log_lines import LEVELS
 from resources.history import History, schema
-from resources.history.queries.measures import RunningTotals, counted, findings_of, newest
+from resources.history.queries.deployed import lines_printed
+from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 from resources.history.queries.places import dora, environments, project_names, rows_of
 
 _STATUSES = ("open", "suppressed")
@@ -49,7 +51,7 @@ class HistoryCollector(Collector):
         try:
             # Two scrapes at once would both take in the same new stages.
             with self._lock:
-                for read in (self._scans, self._artifacts, self._stages, self._deployments, self._messages):
+                for read in (self._scans, self._artifacts, self._stages, self._deployments, self._logs, self._messages):
                     families += read()
         except HistoryError:
             yield _family(m.READ_OK, [((), 0)])
@@ -138,6 +140,17 @@ class HistoryCollector(Collector):
             _known(m.DEPLOYS_PER_DAY, {place: d.per_day for place, d in measured.items()}),
             _known(m.INCIDENT_OPEN, {place: float(d.incident_open) for place, d in measured.items()}),
         ]
+
+    def _logs(self) -> list[Family]:
+        history, places = self._history, environments(self._history)
+        lines: dict[tuple[str, ...], int] = {(*place, level): 0 for place in places for level in LEVELS}
+        lines |= added_up(history, schema.log_counts.c.lines, "project", "environment", "level")
+        ratios: dict[tuple[str, str], float | None] = {}
+        for place in places:
+            if live := history.live(*place):
+                printed = lines_printed(history, place[0], live.sha, place[1])
+                ratios[place] = printed.get("error", 0) / max(sum(printed.values()), 1)
+        return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _dora(self, place: tuple[str, str], now: datetime) -> Dora:
         """The measures of a place, worked out again for each deployment and each quarter of an hour."""

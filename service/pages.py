@@ -1,188 +1,137 @@
-"""The audit page: rendered here, without a script; filters live in the URL, every table is also CSV and JSON.
+"""The routes of the audit page: a query string to what is wanted, what is wanted to HTML.
 
-Whatever a commit's author controls (subjects, paths, resources, reasons) is escaped by the templates.
+Deliberately absent: what a page shows and how (resources/audit_page), which the file kept by commit shares.
 """
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-import jinja2
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_assets.domain.deployments import Outcome
+from resources.audit_page import (
+    WINDOWS,
+    ServiceLinks,
+    Wanted,
+    commit_of,
+    deployments_of,
+    finding_of,
+    findings_of,
+    overview,
+    project_cards,
+    render,
+)
 from resources.history import History
-from resources.history.queries import open_by_severity
-from resources.history.queries.audit import FindingFilter, commit_rows, finding_life, findings_at, main_line
-from resources.history.queries.places import dora, environments, project_names
-from service.api import known_project, wanted_commit, wanted_findings
-from service.tables import number
-from service.trend_svg import Bar, draw
+from resources.history.queries.commit_pages import CommitFilter
+from resources.history.queries.finding_pages import ORDERS, frameworks_of
+from resources.history.queries.places import recorded_projects
+from resources.history.stored_line import StoredLine, stored_line
+from service.tables import choice, number, text, word
+from service.wanted import (
+    known_fingerprint,
+    known_line,
+    offset_of,
+    wanted_commit,
+    wanted_findings,
+)
 
 PAGE = 50
-TREND_COMMITS = 60
+_DAYS = (7, 30, 90, 365)
+_OUTCOMES = [outcome.value for outcome in Outcome]
 
 
 def page_routes(history: History, dagster_url: str) -> list[Route]:
     """The routes of the audit page."""
-    pages = _Pages(history, dagster_url)
 
-    def route(path: str, render: Any) -> Route:
+    def route(path: str, respond: Callable[[History, str, Request], Response]) -> Route:
         async def endpoint(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(render, request)
-            except HTTPException as error:
-                return pages.render("error.html", status=error.status_code, title="Not found", reason=error.detail)
+            return await run_in_threadpool(respond, history, dagster_url, request)
 
         return Route(path, endpoint)
 
     return [
-        route("/", pages.home),
-        route("/projects/{project}", pages.project),
-        route("/projects/{project}/findings", pages.findings),
-        route("/projects/{project}/findings/{fingerprint}", pages.finding),
+        route("/", _home),
+        route("/projects/{project}", _overview),
+        route("/projects/{project}/findings", _findings),
+        route("/projects/{project}/findings/{fingerprint}", _finding),
+        route("/projects/{project}/commits/{sha}", _commit),
+        route("/projects/{project}/deployments", _deployments),
     ]
 
 
-class _Pages:
-    def __init__(self, history: History, dagster_url: str) -> None:
-        self._history, self._dagster_url = history, dagster_url.rstrip("/")
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "ago": _ago,
-            "span": _span,
-            "clean": lambda value: excerpt(str(value), 400),
-            "day": _day,
-        }
-
-    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        page = self._templates.get_template(template)
-        return HTMLResponse(page.render(severities=list(Severity), **values), status_code=status)
-
-    def home(self, request: Request) -> Response:
-        names = project_names(self._history)
-        if len(names) == 1:
-            return RedirectResponse(f"/projects/{names[0]}")
-        return self.render("home.html", title="Projects", projects=names)
-
-    def project(self, request: Request) -> Response:
-        project = known_project(self._history, request)
-        offset = number(request, "offset", 0, 0, 10_000_000)
-        line = main_line(self._history, project)
-        commits = commit_rows(self._history, project, line[offset : offset + PAGE])
-        return self.render(
-            "project.html",
-            title=project,
-            project=project,
-            picture=draw(self._bars(project, line[:TREND_COMMITS])),
-            places=self._places(project),
-            commits=commits,
-            total=len(line),
-            offset=offset,
-            page=PAGE,
-            dagster_url=self._dagster_url,
-        )
-
-    def findings(self, request: Request) -> Response:
-        project = known_project(self._history, request)
-        sha = wanted_commit(self._history, project, request)
-        wanted, offset = wanted_findings(request), number(request, "offset", 0, 0, 10_000_000)
-        total, rows = findings_at(self._history, project, sha, wanted, PAGE, offset)
-        query = {
-            "commit": sha,
-            "severity": wanted.severity,
-            "status": wanted.status,
-            "framework": wanted.framework,
-            "q": wanted.text,
-        }
-        return self.render(
-            "findings.html",
-            title=f"Findings of {project}",
-            project=project,
-            sha=sha,
-            wanted=wanted,
-            rows=rows,
-            total=total,
-            offset=offset,
-            page=PAGE,
-            query=urlencode({key: value for key, value in query.items() if value}),
-        )
-
-    def finding(self, request: Request) -> Response:
-        project = known_project(self._history, request)
-        life = finding_life(self._history, project, str(request.path_params["fingerprint"])[:64])
-        if life is None:
-            raise HTTPException(404, "no such finding")
-        return self.render("finding.html", title=life.finding["check_id"], project=project, life=life)
-
-    def _bars(self, project: str, newest_first: list[str]) -> list[Bar]:
-        counts = open_by_severity(self._history, project, newest_first)
-        rows = {row["sha"]: row for row in commit_rows(self._history, project, newest_first)}
-        return [
-            Bar(
-                sha,
-                rows[sha]["subject"],
-                counts[sha],
-                rows[sha]["deployment"],
-                f"/projects/{project}/findings?commit={sha}",
-            )
-            for sha in reversed(newest_first)
-            if sha in counts and sha in rows and rows[sha]["scan"] != "failed"
-        ]
-
-    def _places(self, project: str) -> list[dict[str, Any]]:
-        """Every environment: what is live, its findings, the four measures."""
-        now = datetime.now(UTC)
-        places: list[dict[str, Any]] = []
-        for name, environment in environments(self._history):
-            if name != project:
-                continue
-            live = self._history.live(project, environment)
-            open_now = findings_at(self._history, project, live.sha, FindingFilter(), 8, 0) if live else (0, [])
-            counts = open_by_severity(self._history, project, [live.sha]).get(live.sha, {}) if live else {}
-            commit = commit_rows(self._history, project, [live.sha]) if live else []
-            places.append(
-                {
-                    "name": environment,
-                    "live": live,
-                    "commit": commit[0] if commit else None,
-                    "dora": dora(self._history, project, environment, now),
-                    "total": open_now[0],
-                    "worst": open_now[1],
-                    "counts": counts,
-                }
-            )
-        return places
+def refusal_page(status: int, reason: str) -> Response:
+    """Why there is no page."""
+    title = {404: "Not found", 503: "That did not work"}.get(status, "That cannot be shown")
+    return _html("error.html", status, title=title, reason=reason)
 
 
-def _ago(moment: datetime) -> str:
-    return f"{_span((datetime.now(UTC) - moment).total_seconds())} ago"
+def _home(history: History, dagster_url: str, request: Request) -> Response:
+    names = recorded_projects(history)
+    if len(names) == 1:
+        return RedirectResponse(f"/projects/{names[0]}")
+    cards = project_cards(history, [stored_line(history, name) for name in names])
+    return _html("home.html", title="Projects", cards=cards)
 
 
-def _day(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M")
+def _overview(history: History, dagster_url: str, request: Request) -> Response:
+    line = known_line(history, request)
+    wanted = Wanted(
+        commits=CommitFilter(text(request, "q"), choice(request, "outcome", "", _OUTCOMES)),
+        window=choice(request, "window", "60", tuple(WINDOWS)) or "60",
+        days=number(request, "days", 30, 1, 3650),
+        limit=PAGE,
+        offset=offset_of(request),
+    )
+    values = overview(line, wanted, _links(line, dagster_url), _now())
+    choices = {"windows": list(WINDOWS), "day_choices": _DAYS, "outcomes": _OUTCOMES}
+    return _html("project.html", title=line.project, **values | choices)
 
 
-def _span(seconds: float | None) -> str:
-    """A length of time in its largest two units that matter."""
-    if seconds is None:
-        return "—"
-    length = timedelta(seconds=max(0.0, seconds))
-    if length.days:
-        return f"{length.days} d {length.seconds // 3600} h"
-    minutes, rest = divmod(length.seconds, 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{rest} s"
+def _findings(history: History, dagster_url: str, request: Request) -> Response:
+    line = known_line(history, request)
+    sha, wanted = wanted_commit(line, request), wanted_findings(request)
+    values = findings_of(line, sha, wanted, _links(line, dagster_url), _now(), PAGE, offset_of(request))
+    choices = {"frameworks": frameworks_of(line, sha), "orders": ORDERS}
+    asked = sha if request.query_params.get("commit") else ""
+    return _html("findings.html", title=f"Findings of {line.project}", asked=asked, **values | choices)
+
+
+def _finding(history: History, dagster_url: str, request: Request) -> Response:
+    line = known_line(history, request)
+    values = finding_of(line, known_fingerprint(request), _links(line, dagster_url))
+    if values is None:
+        raise HTTPException(404, "No commit of this project ever had this finding.")
+    return _html("finding.html", title=values["life"].finding["check_id"], **values)
+
+
+def _commit(history: History, dagster_url: str, request: Request) -> Response:
+    line = known_line(history, request)
+    sha = wanted_commit(line, request, str(request.path_params["sha"]))
+    values = commit_of(line, sha, _links(line, dagster_url))
+    if values is None:
+        raise HTTPException(404, "This commit has not been recorded.")
+    return _html("commit.html", title=f"{sha[:7]} of {line.project}", **values)
+
+
+def _deployments(history: History, dagster_url: str, request: Request) -> Response:
+    line = known_line(history, request)
+    environment, outcome = word(request, "environment"), choice(request, "outcome", "", _OUTCOMES)
+    values = deployments_of(line, environment, outcome, _links(line, dagster_url), PAGE, offset_of(request))
+    return _html("deployments.html", title=f"Deployments of {line.project}", outcomes=_OUTCOMES, **values)
+
+
+def _html(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(render(template, **values), status_code=status, headers={"Cache-Control": "no-cache"})
+
+
+def _links(line: StoredLine, dagster_url: str) -> ServiceLinks:
+    return ServiceLinks(line.project, dagster_url)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,10 +1,10 @@
-"""Rows as JSON or CSV, a page at a time, and the query parameters that all of them share."""
+"""Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
 import csv
 import io
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,33 +13,36 @@ from starlette.responses import JSONResponse, Response
 
 from infraaudit_assets.domain.errors import excerpt
 
-MAX_PAGE = 500
+MAX_PAGE = 10_000
+MAX_OFFSET = 10_000_000
+MAX_TEXT = 200
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """A whole number of the query string. Raises HTTPException 400 that names the limits."""
-    given = request.query_params.get(name, "")
-    if not given:
+    """A whole number. Raises HTTPException 400."""
+    given = request.query_params.get(name)
+    if given is None:
         return default
-    if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
+    if not re.fullmatch(r"[0-9]{1,9}", given, re.ASCII) or not low <= int(given) <= high:
         raise HTTPException(400, f"{name} is a whole number from {low} to {high}")
     return int(given)
 
 
 def choice(request: Request, name: str, default: str, allowed: Sequence[str]) -> str:
-    """One of some words of the query string. Raises HTTPException 400 that lists them."""
-    given = request.query_params.get(name, default)
+    """One of some words; an empty one is the default. Raises HTTPException 400."""
+    given = request.query_params.get(name, "") or default
     if given and given not in allowed:
         raise HTTPException(400, f"{name} is one of: {', '.join(allowed)}")
     return given
 
 
 def word(request: Request, name: str) -> str:
-    """A name of the query string, or nothing. Raises HTTPException 400."""
+    """A name, or nothing. Raises HTTPException 400."""
     given = request.query_params.get(name, "")
-    if given and not _NAME.fullmatch(given):
+    if not _NAME.fullmatch(given):
         raise HTTPException(400, f"{name} is at most 64 letters, digits and . _ -")
     return given
 
@@ -47,27 +50,42 @@ def word(request: Request, name: str) -> str:
 def text(request: Request, name: str) -> str:
     """Free text to look for; it never becomes a pattern. Raises HTTPException 400."""
     given = request.query_params.get(name, "")
-    if len(given) > 200 or "\0" in given or not given.isprintable():
-        raise HTTPException(400, f"{name} is at most 200 printable characters")
+    if len(given) > MAX_TEXT or _CONTROL.search(given):
+        raise HTTPException(400, f"{name} is at most {MAX_TEXT} characters, none of them a control character")
     return given
 
 
-def answer(request: Request, rows: Sequence[dict[str, Any]], total: int | None = None) -> Response:
-    """Rows as the request wants them: JSON, or CSV with ``format=csv``."""
+def day(request: Request, name: str, at: time) -> datetime | None:
+    """A time of a day in UTC, or None where no day is given. Raises HTTPException 400."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given, re.ASCII):
+            raise ValueError
+        return datetime.combine(date.fromisoformat(given), at, UTC)
+    except ValueError as error:
+        raise HTTPException(400, f"{name} is a day, like 2026-01-31") from error
+
+
+def answer(
+    request: Request, columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, limit: int, offset: int
+) -> Response:
+    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV."""
+    count = {"X-Total-Count": str(total)}
     if choice(request, "format", "json", ("json", "csv")) == "csv":
-        return Response(to_csv(rows), media_type="text/csv; charset=utf-8")
-    body: dict[str, Any] = {"items": [{key: _plain(value) for key, value in row.items()} for row in rows]}
-    return JSONResponse(body if total is None else body | {"total": total})
+        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count)
+    items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
+    more = str(request.url.include_query_params(offset=offset + limit)) if offset + limit < total else None
+    return JSONResponse({"items": items, "total": total, "limit": limit, "offset": offset, "next": more}, headers=count)
 
 
-def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """CSV with a header; a cell that a spreadsheet would run as a formula is made text."""
+def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """CSV with a header, also without rows; a cell that a spreadsheet would run as a formula is made text."""
     out = io.StringIO()
     writer = csv.writer(out)
-    if rows:
-        writer.writerow(rows[0])
-    for row in rows:
-        writer.writerow([_cell(value) for value in row.values()])
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
     return out.getvalue()
 
 

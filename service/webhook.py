@@ -1,7 +1,7 @@
 """`POST /webhooks/{project}`: take a push, store it, answer. Nothing here waits for Git or Dagster.
 
 What is refused is refused with a reason, before anything is stored: unknown project 404, no or a wrong signature
-401, a body too large 413 or too slow 408, and one that is no push payload 400.
+401 (a write token is as good as one), a body too large 413 or too slow 408, and one that is no push payload 400.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from infraaudit_assets.domain.errors import HistoryError, MalformedPushError, excerpt
-from infraaudit_assets.domain.pushes import NotAPush, Push, delivery_id, forge_of, is_authentic, parse_pushes
-from resources.history import History
-from resources.history.deliveries import Delivery, store_deliveries
+from infraaudit_assets.domain.errors import MalformedPushError, excerpt
+from infraaudit_assets.domain.pushes import NotAPush, Push, delivery_id, forge_of, is_authentic, is_signed, parse_pushes
+from resources.history.deliveries import Delivery
+from service.received import Received
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
@@ -40,13 +40,13 @@ class Webhook:
 
     def __init__(
         self,
-        history: History,
+        received: Received,
         secrets: Mapping[str, Sequence[str]],
         projects: Sequence[str],
         rejected: Counter[str],
         wake: Callable[[], None],
     ) -> None:
-        self._history, self._secrets, self._projects = history, secrets, frozenset(projects)
+        self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
         self._rejected, self._wake = rejected, wake
 
     async def receive(self, request: Request) -> JSONResponse:
@@ -58,21 +58,23 @@ class Webhook:
             self._rejected[refused.label] += 1
             _LOG.warning("Webhook of %s refused: %s", excerpt(project, 80), refused.reason)
             return JSONResponse({"error": refused.reason}, status_code=refused.status)
-        except HistoryError as error:
+        except OSError as error:
             self._rejected["not_stored"] += 1
-            _LOG.error("Webhook of %s not stored: %s", project, error)
+            _LOG.error("Webhook of %s not stored: %s. Is the disk full?", project, error.strerror)
             return JSONResponse({"error": "the delivery could not be stored; send it again"}, status_code=503)
 
     async def _take(self, project: str, request: Request) -> JSONResponse:
         if project not in self._projects:
             raise _Refused(404, "no such project", "unknown_project")
-        secrets = self._secrets.get(project, ())
-        if not secrets:
+        secrets, trusted = self._secrets.get(project, ()), request.state.may_write
+        if not secrets and not trusted:
             raise _Refused(401, "no webhook secret is configured for this project", "no_secret")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        body = await _body(request)
         forge = forge_of(headers)
-        if not is_authentic(forge, headers, body, secrets):
+        if not trusted and not is_signed(forge, headers):
+            raise _Refused(401, "the signature is missing or wrong", "signature")
+        body = await _body(request)
+        if not trusted and not is_authentic(forge, headers, body, secrets):
             raise _Refused(401, "the signature is missing or wrong", "signature")
         try:
             pushes = parse_pushes(forge, headers, _json(body))
@@ -81,7 +83,7 @@ class Webhook:
         if isinstance(pushes, NotAPush):
             return JSONResponse({"state": "ignored", "reason": pushes.reason})
         given = delivery_id(project, forge, headers, body)
-        stored = await run_in_threadpool(store_deliveries, self._history, _rows(given, project, forge, pushes))
+        stored = await run_in_threadpool(self._received.keep, given, _rows(given, project, forge, pushes))
         self._wake()
         return JSONResponse({"state": "stored" if stored else "known", "delivery": given}, status_code=202)
 

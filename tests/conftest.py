@@ -30,12 +30,21 @@ def _registry_answers() -> bool:
     )
 
 
+def _compose_answers() -> bool:
+    return shutil.which("docker") is not None and not subprocess.call(
+        ["docker", "compose", "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
 PARTS: dict[str, Callable[[], bool]] = {
     "engine": _engine_answers,
     "kubernetes": _cluster_answers,
     "registry": _registry_answers,
+    "kustomize": lambda: bool(shutil.which("kustomize") or shutil.which("kubectl")),
     "promtool": lambda: shutil.which("promtool") is not None,
     "postgresql": lambda: _postgres_bin() is not None,
+    "compose": lambda: _compose_answers() or shutil.which("docker-compose") is not None,
+    "amtool": lambda: shutil.which("amtool") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
 }
 _answers: dict[str, bool] = {}

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import require
+
 DOCKER = Path(__file__).resolve().parent.parent / "docker"
 CONFIGS = DOCKER.parent / "configs"
 
@@ -75,9 +77,55 @@ def test_who_waits_waits_for_something_with_a_health_check(compose: dict[str, An
             assert how["condition"] != "service_healthy" or "test" in services[other]["healthcheck"], f"{name}: {other}"
 
 
-def test_compose_itself_accepts_the_file(tmp_path: Path) -> None:
-    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
-        pytest.skip("docker compose is not installed")
-    words = ["docker", "compose", "--file", str(DOCKER / "compose.yaml"), "config", "--quiet"]
-    done = subprocess.run(words, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def compose_program() -> list[str]:
+    """Docker's plugin, else Debian's docker-compose 1.29."""
+    require("compose")
+    plugin = ["docker", "compose"]
+    found = shutil.which("docker") and subprocess.run([*plugin, "version"], capture_output=True).returncode == 0
+    return plugin if found else ["docker-compose"]
+
+
+def test_compose_itself_accepts_the_file(compose: dict[str, Any], compose_program: list[str], tmp_path: Path) -> None:
+    file = (DOCKER / "compose.yaml").read_text()
+    if compose_program == ["docker-compose"]:
+        file = file.replace("name: infraaudit\n", "", 1)  # It is older than this key.
+    words = [*compose_program, "--file", "-", "--project-directory", str(DOCKER), "config"]
+    done = subprocess.run(words, input=file, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    understood = yaml.safe_load(done.stdout)
+    assert set(understood["services"]) == set(compose["services"])
+    for role in roles(compose):
+        assert understood["services"][role]["environment"].items() >= {"INFRAAUDIT_NETWORK": "infraaudit"}.items()
+
+
+def test_a_field_that_compose_does_not_know_is_refused(compose_program: list[str]) -> None:
+    words = [*compose_program, "--file", "-", "--project-directory", str(DOCKER), "config"]
+    done = subprocess.run(words, input="services: {a: {image: b, imag: c}}", capture_output=True, text=True)
+    assert done.returncode != 0
+
+
+def test_prometheus_accepts_its_file() -> None:
+    require("promtool")
+    subprocess.run(["promtool", "check", "config", CONFIGS / "prometheus" / "prometheus-compose.yml"], check=True)
+
+
+def test_alertmanager_accepts_its_file(tmp_path: Path) -> None:
+    require("amtool")
+    text = (CONFIGS / "prometheus" / "alertmanager.yml").read_text()
+    assert "url_file: /run/secrets/alert_webhook" in text
+    # Debian's is 0.25; the key came with 0.26, and compose.yaml has a newer one.
+    (tmp_path / "alertmanager.yml").write_text(re.sub("url_file: .*", "url: http://example.org", text))
+    subprocess.run(["amtool", "check-config", tmp_path / "alertmanager.yml"], check=True)
+
+
+def test_grafana_gets_our_dashboard_and_its_data(compose: dict[str, Any]) -> None:
+    mounted = dict(volume.split(":")[:2] for volume in compose["services"]["grafana"]["volumes"])
+    provider = yaml.safe_load((DOCKER / "grafana-dashboards.yaml").read_text())["providers"][0]
+    folder = provider["options"]["path"]
+    assert mounted["../configs/prometheus/grafana_dashboard.json"].startswith(f"{folder}/")
+    sources = yaml.safe_load((DOCKER / "grafana-datasource.yaml").read_text())["datasources"]
+    assert {source["type"]: source["url"] for source in sources} == {
+        "prometheus": "http://prometheus:9090",
+        "alertmanager": "http://alertmanager:9093",
+    }

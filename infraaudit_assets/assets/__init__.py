@@ -7,6 +7,7 @@ import dagster as dg
 from infraaudit_assets.assets.commit import build_commit
 from infraaudit_assets.assets.dashboard import build_dashboard_asset
 from infraaudit_assets.assets.deployment import build_deployment
+from infraaudit_assets.assets.drift import build_drift_check
 from infraaudit_assets.assets.image import build_docker_image
 from infraaudit_assets.assets.logs import build_application_logs
 from infraaudit_assets.assets.monitoring import build_monitoring
@@ -20,7 +21,6 @@ _BUILDERS = (
     build_docker_image,
     build_test_results,
     build_scan_report,
-    build_deployment,
     build_monitoring,
     build_scan_trends,
     build_application_logs,
@@ -38,6 +38,11 @@ def commits_of(project: Project) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"{group_of(project)}_commits")
 
 
+def build_project_checks(project: Project) -> Sequence[dg.AssetChecksDefinition]:
+    """The checks of a project that belong to no commit."""
+    return [build_drift_check(project, [group_of(project)], place) for place in project.environments]
+
+
 def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
     """Every asset of a project, keyed ``[project, name]``."""
     common = {
@@ -46,4 +51,5 @@ def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
         "partitions_def": commits_of(project),
         "owners": ["team:platform"],
     }
-    return [build(project, common) for build in _BUILDERS]
+    deployments = [build_deployment(project, common, place) for place in project.environments]
+    return [*(build(project, common) for build in _BUILDERS), *deployments]

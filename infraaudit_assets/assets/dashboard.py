@@ -1,6 +1,7 @@
 """The `dashboard` asset: the project's Grafana dashboard and InfraAudit's own, kept by commit."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -13,7 +14,7 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
     @dg.asset(
         **common,
         name="dashboard",
-        description=f"{project.paths.dashboard} of the commit, checked, and the generated dashboard of the pipeline.",
+        description=f"{project.paths.dashboard} of the commit, checked; the generated dashboard; the audit page as a file.",
         kinds={"grafana"},
         deps=[dg.AssetKey([*common["key_prefix"], name]) for name in ("monitoring", "scan_trends")],
         retry_policy=RETRY,
@@ -21,9 +22,11 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
     def dashboard(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource, artifacts: ArtifactsResource
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.audit_page import audit_file
         from resources.dashboards import build_dashboard, check_dashboard
 
-        with stage(context, project, history.open()) as current:
+        past = history.open()
+        with stage(context, project, past) as current:
             generated = build_dashboard()
             own = git.mirror(project).read(current.sha, project.paths.dashboard)
             text = own.decode("utf-8", "replace") if own else generated
@@ -31,8 +34,12 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
             store = artifacts.store()
             path = store.keep("dashboards", project.name, current.sha, "grafana_dashboard.json", text.encode())
             store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
+            page = audit_file(past, project.name, current.sha, datetime.now(UTC))
             yield dg.MaterializeResult(
                 metadata={
+                    "audit_page": dg.MetadataValue.path(
+                        store.keep("dashboards", project.name, current.sha, "audit.html", page.encode())
+                    ),
                     "dashboard": dg.MetadataValue.path(path),
                     "title": found["title"],
                     "panels": len(found["panels"]),

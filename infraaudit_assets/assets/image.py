@@ -1,7 +1,8 @@
 """The `docker_image` asset: the commit's docker/Dockerfile, built."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -12,12 +13,17 @@ from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.projects import Project
 from resources.shells import DockerResource, GitResource, HistoryResource
 
+if TYPE_CHECKING:
+    from resources.engine import Engine
+
 
 def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
         name="docker_image",
-        description=f"The image built from {project.paths.dockerfile}; skipped where no container engine answers.",
+        description=f"The image built from {project.paths.dockerfile}"
+        + (f", pushed to {project.registry}" if project.registry else "")
+        + "; skipped where no container engine answers.",
         kinds={"docker"},
         deps=[dg.AssetKey([*common["key_prefix"], "commit"])],
         retry_policy=RETRY,
@@ -26,9 +32,12 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     def docker_image(
         context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.registry import push
+
         with stage(context, project, history.open()) as current:
             try:
-                image = _build(project, current, git, docker)
+                engine = docker.connect()
+                image = _build(project, current, git, docker, engine)
             except EngineUnavailableError as error:
                 current.skip(str(error))
                 return
@@ -39,16 +48,17 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                     metadata={"build_log": code(str(error))},
                     allow_retries=False,
                 ) from error
+            if project.registry:
+                image = replace(image, digest=push(engine, image, project.registry, on_line=current.log.debug))
             current.history.record_image(project.name, current.sha, image)
             yield dg.MaterializeResult(data_version=dg.DataVersion(image.image_id), metadata=_metadata(image))
 
     return docker_image
 
 
-def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource) -> Image:
+def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: "Engine") -> Image:
     from resources.build_images import build_or_reuse
 
-    engine = docker.connect()
     return build_or_reuse(
         engine,
         git.mirror(project),

@@ -1,17 +1,21 @@
-"""The `application_logs` asset: what the deployed containers printed since the last look."""
+"""The `application_logs` asset: what the deployed containers printed since the last look.
+
+It runs after a rollout and on a schedule (sensors/watch.py), and takes the lines of every live pod of every
+environment, whichever commit they are of. Deliberately absent: showing them (`infraaudit logs`).
+"""
 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
+from infraaudit_assets.domain.errors import InfraAuditError
 from infraaudit_assets.domain.projects import Project
-from resources.shells import ArtifactsResource, HistoryResource, KubernetesResource
+from resources.shells import HistoryResource, KubernetesResource, LogsResource
 
 
 def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -27,25 +31,50 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext,
         kubernetes: KubernetesResource,
         history: HistoryResource,
-        artifacts: ArtifactsResource,
+        logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.log_store import LogStore
+        from resources.history.queries.deployed import lines_printed
+        from resources.log_collection import collect_logs
+        from resources.log_store import Row
 
-        with stage(context, project, history.open()):
-            store = LogStore(Path(artifacts.state) / "logs" / project.name)
-            target = kubernetes.connect(project.environment)
-            environment = project.environment.name
-            lines = store.append(environment, target.logs(project.name, environment, store.last(environment)))
-            store.tidy(environment, today=datetime.now(UTC))
-            levels = Counter(line["level"] for line in lines)
+        past = history.open()
+        with stage(context, project, past) as current:
+            store, fresh = logs.store(project), list[Row]()
+            for place in project.environments:
+                live = past.live(project.name, place.name)
+                if live is not None:
+                    fresh += collect_logs(past, store, kubernetes.connect(place, live.target), project, place)
+            levels = Counter(row["level"] for row in fresh)
+            printed = lines_printed(past, project.name, current.sha)
             yield dg.MaterializeResult(
                 metadata={
-                    "lines": len(lines),
+                    "lines": len(fresh),
                     "errors": levels["error"],
                     "levels": json.dumps(levels),
-                    "file": dg.MetadataValue.path(store.file(environment)),
-                    "newest": code("\n".join(line["text"] for line in lines[-15:]) or "nothing printed yet"),
+                    "lines_of_commit": sum(printed.values()),
+                    "error_rate_of_commit": printed.get("error", 0) / max(sum(printed.values()), 1),
+                    "folder": dg.MetadataValue.path(store.folder),
+                    "newest": code("\n".join(row["text"] for row in fresh[-15:]) or "nothing new printed"),
+                    **_sent_on(project, current, logs),
                 }
             )
 
     return application_logs
+
+
+def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
+    """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
+    from resources.loki import ship
+
+    loki, store = logs.loki(), logs.store(project)
+    if loki is None:
+        return {}
+    sent, refused = 0, ""
+    try:
+        for place in project.environments:
+            count, fault = ship(store, project.name, place.name, loki)
+            sent, refused = sent + count, fault or refused
+    except InfraAuditError as error:
+        current.log.warning("The lines wait: %s", error)
+        return {"loki": f"The lines wait: {error}", "loki_lines": sent}
+    return {"loki": f"refused: {refused}" if refused else "took them", "loki_lines": sent}

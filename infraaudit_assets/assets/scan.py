@@ -3,27 +3,30 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from infraaudit_assets.assets.commit import take_in
 from infraaudit_assets.assets.stage import RETRY, stage
-from infraaudit_assets.assets.tables import table
-from infraaudit_assets.checks import SCAN_GATE, blocking_check, check_result
+from infraaudit_assets.assets.tables import findings_table, table
+from infraaudit_assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.domain.changes import FindingChanges
 from infraaudit_assets.domain.findings import Scan, Severity
-from infraaudit_assets.domain.gate import judge_scan
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.reports import report_of
-from resources.gate_file import read_gate
+from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
 from resources.git import Mirror
 from resources.shells import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 
 
 def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
     key = dg.AssetKey([*common["key_prefix"], "scan_report"])
-    gate = blocking_check(
+    # Not blocking here: a report above the limits is data that the trends want. What it blocks is the deployment,
+    # whose own check judges the same anew.
+    gate = partitioned_check(
         SCAN_GATE, key, common["partitions_def"], "The scan is complete and within the limits of configs/gate.yaml."
     )
 
@@ -43,24 +46,30 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.history.gatekeeper import judge_commit
         from resources.history.lifecycles import follow_deploy_branch
         from resources.history.lineage import changes_of
+        from resources.suppression_file import read_suppressions
 
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)
+            # A backfill of this asset alone reaches commits that no run has taken in.
+            take_in(past, mirror, project, current.sha)
             with checkov.runner(past) as runner:
                 scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
             past.record_scan(project.name, scan)
             follow_deploy_branch(past, mirror, project)
+            now, rules = datetime.now(UTC), Path(history.gate_file)
+            suppressions = read_suppressions(rules.parent, project.name)
             against, changes = changes_of(past, mirror, project.name, scan)
+            scan = hide_in(scan, suppressions, now.date())
+            changes = hide_in_changes(changes, suppressions, now.date())
             content = json.dumps(report_of(project.name, scan, against, changes), indent=2).encode()
             path = artifacts.store().keep_report(project.name, current.sha, content)
             if _is_newest(mirror, project, current.sha):
                 artifacts.store().publish_report(project.name, content, project.default)
-            verdict = judge_scan(read_gate(Path(history.gate_file)), scan, changes.new if against else ())
-            if not verdict.passed:
-                current.fail(str(verdict))
+            verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(scan)),
                 metadata=_metadata(scan, against, changes) | {"report": dg.MetadataValue.path(path)},
@@ -96,16 +105,11 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "seconds": scan.seconds,
         "reused_frameworks": ", ".join(part.framework for part in scan.frameworks if part.reused) or "none",
         "checkov": scan.scanner_version,
-        "new_findings": _findings(changes.new),
-        "fixed_findings": _findings(changes.fixed),
+        "new_findings": findings_table(changes.new),
+        "fixed_findings": findings_table(changes.fixed),
         **({"warnings": table(["warning"], [(warning,) for warning in scan.warnings])} if scan.warnings else {}),
         **_unreadable(scan),
     }
-
-
-def _findings(findings: tuple) -> dg.MetadataValue:
-    rows = [(f.severity.value, f.check_id, f.check_name, f"{f.file_path}:{f.line_start}", f.resource) for f in findings]
-    return table(["severity", "check", "what", "where", "resource"], rows)
 
 
 def _unreadable(scan: Scan) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_assets.domain.projects import Project
 from resources.history import History
 
@@ -44,6 +44,8 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
     current = Stage(context.partition_key, history, context.log)
     name = context.asset_key.path[-1]
     try:
+        if project.fault:
+            raise ConfigurationError(project.fault)
         yield current
     except InfraAuditError as error:
         current.fail(str(error))

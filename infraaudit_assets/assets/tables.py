@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.domain.findings import Finding
 
 _ROWS = 50
 
@@ -16,6 +17,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metada
     if len(every) > _ROWS:
         lines.append([f"… and {len(every) - _ROWS} more", *[""] * (len(columns) - 1)])
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def findings_table(findings: Iterable[Finding]) -> dg.MetadataValue:
+    """Findings, one a row."""
+    rows = [(f.severity.value, f.check_id, f.check_name, f"{f.file_path}:{f.line_start}", f.resource) for f in findings]
+    return table(["severity", "check", "what", "where", "resource"], rows)
 
 
 def code(text: str) -> dg.MetadataValue:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code, table
-from infraaudit_assets.checks import TESTS_PASS, blocking_check, check_result
+from infraaudit_assets.checks import TESTS_PASS, check_result, partitioned_check
 from infraaudit_assets.domain.errors import EngineError
 from infraaudit_assets.domain.gate import judge_tests
 from infraaudit_assets.domain.projects import Project
@@ -17,8 +17,12 @@ from resources.shells import DockerResource, HistoryResource
 
 def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     key = dg.AssetKey([*common["key_prefix"], "test_results"])
-    gate = blocking_check(
-        TESTS_PASS, key, common["partitions_def"], "At least one test passed and none failed; else nothing is deployed."
+    gate = partitioned_check(
+        TESTS_PASS,
+        key,
+        common["partitions_def"],
+        "At least one test passed and none failed; else nothing is deployed.",
+        blocking=True,
     )
 
     @dg.asset(

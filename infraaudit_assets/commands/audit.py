@@ -9,10 +9,12 @@ import typer
 from infraaudit_assets.commands.formats import Format, show
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.domain.findings import Severity
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
+    from infraaudit_assets.domain.suppressions import Suppression
     from resources.history.lifecycles import Line
 
 ProjectName = Annotated[str, typer.Option("--project", help="Name of the project, as in the projects file.")]
@@ -48,8 +50,8 @@ def trends(
     """Findings over time: open, introduced, fixed, reopened, suppressed."""
     from resources.history.queries.changes_over_time import trends as trends_of
 
-    line = _line(find_project(project), branch)
-    show(trends_of(line, by.value if by else None, every.value, _utc(since), _utc(until)), form)
+    line = line_of(find_project(project), branch)
+    show(trends_of(line, by.value if by else None, every.value, utc(since), utc(until)), form)
 
 
 def findings(
@@ -69,19 +71,20 @@ def findings(
     if live and at:
         raise ConfigurationError("--live and --at exclude each other; give one of them.")
     found = find_project(project)
-    line = _line(found)
+    line = line_of(found)
     sha = _revision(line, found, "live" if live else at or "head", environment)
     since = _revision(line, found, new_since, environment) if new_since else None
-    rows = findings_at(line, sha, datetime.now(UTC), since)
+    rows = findings_at(line, sha, datetime.now(UTC), since, suppressions_for(found))
     if severity:
-        rows = rows[rows["severity"] == severity.lower()]
+        rows = rows[rows["severity"] == _severity(severity)]
     if check:
         rows = rows[rows["check_id"] == check]
     if path:
         folder = path.strip("/")
         rows = rows[(rows["file_path"] == folder) | rows["file_path"].str.startswith(folder + "/")]
-    show(rows, form, ("severity", "status", "check_id", "file_path", "line_start", "resource", "introduced_by",
-                      "author", "age_days", "id"))  # fmt: skip
+    show(rows, form, {"severity": "severity", "id": "id", "check_id": "check", "file_path": "file",
+                      "line_start": "line", "resource": "resource", "age_days": "days", "status": "status",
+                      "introduced_by": "since", "author": "author", "check_name": "what"})  # fmt: skip
 
 
 def blame(
@@ -98,9 +101,10 @@ def blame(
     if not (finding or check or path):
         raise ConfigurationError("Say which findings: an id, --check or --path (`infraaudit findings` lists them).")
     found = find_project(project)
-    rows = blame_of(_line(found), environment or found.environment.name, finding, check, path)
-    show(rows, form, ("id", "check_id", "file_path", "resource", "event", "cause", "commit", "at", "author",
-                      "live_from", "live_to"))  # fmt: skip
+    rows = blame_of(line_of(found), environment or found.environment.name, finding, check, path)
+    show(rows, form, {"id": "id", "event": "event", "commit": "commit", "at": "at (UTC)", "check_id": "check",
+                      "file_path": "file", "author": "author", "cause": "cause", "live_from": "live from",
+                      "live_to": "live to", "resource": "resource", "subject": "subject"})  # fmt: skip
 
 
 def compare(
@@ -114,13 +118,24 @@ def compare(
     from resources.history.queries.findings import compare as compare_of
 
     found = find_project(project)
-    line = _line(found)
+    line = line_of(found)
     first, second = (_revision(line, found, revision, environment) for revision in (before, after))
-    show(compare_of(line, first, second), form, ("change", "cause", "severity", "check_id", "file_path", "line_start",
-                                                 "resource", "id"))  # fmt: skip
+    now, suppressions = datetime.now(UTC), suppressions_for(found)
+    rows = compare_of(line, first, second, suppressions, now.date())
+    show(rows, form, {"change": "change", "severity": "severity", "check_id": "check", "file_path": "file",
+                      "line_start": "line", "resource": "resource", "cause": "cause", "id": "id"},
+         note=f"{first[:8]} against {second[:8]}")  # fmt: skip
 
 
-def _line(project: Project, branch: str | None = None) -> "Line":
+def _severity(name: str) -> str:
+    try:
+        return Severity(name.lower()).value
+    except ValueError as error:
+        raise ConfigurationError(f"--severity {name!r} is none of {', '.join(Severity)}.") from error
+
+
+def line_of(project: Project, branch: str | None = None) -> "Line":
+    """A branch of a project, the one that is deployed by default, with the lives of its findings."""
     from resources.history import open_history
     from resources.history.lifecycles import Line
 
@@ -142,5 +157,13 @@ def _revision(line: "Line", project: Project, revision: str, environment: str | 
     return deployment.sha
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def suppressions_for(project: Project) -> "tuple[Suppression, ...]":
+    """What the configuration hides of a project's findings."""
+    from resources.suppression_file import read_suppressions
+
+    return read_suppressions(settings().shipped, project.name)
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A moment of the command line, which is in UTC, as one that says so."""
     return moment.replace(tzinfo=UTC) if moment else None

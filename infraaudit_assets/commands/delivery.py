@@ -1,13 +1,12 @@
-"""`infraaudit rollback`, `promote` and `status`: what people do to environments by hand."""
+"""`infraaudit rollback` and `promote`: what people do to environments by hand."""
 
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
@@ -16,6 +15,7 @@ from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
+    from resources.git import Mirror
     from resources.history import History
     from resources.targets import Target
 
@@ -35,7 +35,6 @@ def rollback(
 ) -> None:
     """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
     from resources.history import open_history
-    from resources.history.queries.deployed import deployed, deployed_before
 
     found = find_project(project)
     place, past = environment_of(found, environment), open_history(settings().history_url)
@@ -45,15 +44,8 @@ def rollback(
     if advise:
         _print_advice(found, past, live, as_json)
         return
-    sha = mirror_of(found).resolve(to) if to else None
-    before = deployed(past, found.name, place.name, sha) if sha else deployed_before(past, live)
-    if before is None:
-        raise InfraAuditError(
-            f"{to or 'No other commit'} was never healthy in {place.name}; "
-            f"see `infraaudit status --project {found.name}`, or name another with --to."
-        )
-    release = Release(before.project, before.environment, before.sha, before.image, before.manifests)
-    _finish(_deliver(found, place, past, release, is_older=lambda _: False), as_json)
+    release = _to_commit(found, place, past, to) if to else _to_before(past, live)
+    _finish(found, place, _deliver(found, place, past, release, superseded=lambda _: ""), as_json)
 
 
 def promote(
@@ -67,45 +59,71 @@ def promote(
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
     from resources.history import open_history
     from resources.history.queries.deployed import deployed
-    from resources.manifest_files import render_release
+    from resources.releases import build_release
 
     found = find_project(project)
     place = environment_of(found, to)
-    position = found.environments.index(place)
-    if position == 0:
+    previous = found.before(place)
+    if previous is None:
         raise ConfigurationError(f"{to} is the first environment of {found.name}; commits go there by themselves.")
-    previous, past, mirror = found.environments[position - 1], open_history(settings().history_url), mirror_of(found)
+    past, mirror = open_history(settings().history_url), mirror_of(found)
     sha = mirror.resolve(commit) if commit else None
     source = deployed(past, found.name, previous.name, sha)
     if source is None:
         raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
-    with mirror.checkout(source.sha, settings().state / "checkouts") as folder:
-        manifests = render_release(folder, found, place, source.sha, source.image)
-    release = Release(found.name, place.name, source.sha, source.image, manifests)
-    _finish(_deliver(found, place, past, release, lambda live: mirror.is_ancestor(source.sha, live.sha)), as_json)
+    _require_gate(past, mirror, found, place, source.sha)
+    release = build_release(
+        mirror, settings().state / "checkouts", found, place, source.sha, source.image, settings().gate_file
+    )
+
+    def older(live: Deployment) -> str:
+        newer = mirror.is_ancestor(source.sha, live.sha)
+        return f"the newer commit {live.sha[:12]} is live; go back with `infraaudit rollback`" if newer else ""
+
+    _finish(found, place, _deliver(found, place, past, release, older), as_json)
 
 
-def status(
-    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: Json = False
-) -> None:
-    """Show what is live in every environment, since when, whether it is healthy, and what has drifted."""
-    from resources.history import open_history
-    from resources.project_file import read_projects
+def _to_before(past: "History", live: Deployment) -> Release:
+    from resources.history.queries.deployed import deployed_before
 
-    past = open_history(settings().history_url)
-    projects = [find_project(project)] if project else list(read_projects(settings().projects))
-    rows = [_status_row(found, place, past) for found in projects for place in found.environments]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    else:
-        table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
-        for row in rows:
-            drift = "not known" if row["drift"] is None else "\n".join(row["drift"]) or "none"
-            since = (row["since"] or "")[:19].replace("T", " ")
-            table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
-                          drift, row["url"] or row["target"])  # fmt: skip
-        Console().print(table)
-    raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
+    before = deployed_before(past, live)
+    if before is None:
+        raise InfraAuditError(
+            f"Nothing else was healthy in {live.environment} before {live.sha[:12]}; name a commit with --to."
+        )
+    return Release(before.project, before.environment, before.sha, before.image, before.manifests)
+
+
+def _to_commit(project: Project, place: Environment, past: "History", to: str) -> Release:
+    """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
+    from infraaudit_assets.domain.gate import judge_tests
+    from resources.history.queries.deployed import deployed
+    from resources.releases import build_release
+
+    mirror = mirror_of(project)
+    sha = mirror.resolve(to)
+    before = deployed(past, project.name, place.name, sha)
+    if before is not None:
+        return Release(before.project, before.environment, before.sha, before.image, before.manifests)
+    image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha))
+    if image is None or not tests.passed:
+        raise InfraAuditError(
+            f"{to} was never healthy in {place.name}, and cannot be deployed now: "
+            f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
+        )
+    _require_gate(past, mirror, project, place, sha)
+    return build_release(
+        mirror, settings().state / "checkouts", project, place, sha, image.digest or image.reference,
+        settings().gate_file,
+    )  # fmt: skip
+
+
+def _require_gate(past: "History", mirror: "Mirror", project: Project, place: Environment, sha: str) -> None:
+    from resources.history.gatekeeper import judge_commit
+
+    verdict = judge_commit(past, mirror, project, place.name, sha, settings().gate_file, datetime.now(UTC))
+    if not verdict.passed:
+        raise InfraAuditError(f"{sha[:12]} is not let through to {place.name}: {verdict}")
 
 
 def environment_of(project: Project, name: str | None) -> Environment:
@@ -126,26 +144,21 @@ def target_of(environment: Environment) -> "Target":
 
 
 def _deliver(
-    project: Project, place: Environment, past: "History", release: Release, is_older: Callable[[Deployment], bool]
+    project: Project, place: Environment, past: "History", release: Release, superseded: Callable[[Deployment], str]
 ) -> Deployment:
-    from resources.delivery import deliver
+    from resources.recorded_delivery import deliver_recorded
 
-    mirror = mirror_of(project)
     console = Console(stderr=True)
-    return deliver(
-        target_of(place),
-        release,
-        live=lambda: past.live(project.name, place.name),
-        is_older=is_older,
-        lock=mirror.path.parent / f".deploy-{project.name}-{place.name}.lock",
-        timeout=settings().rollout_seconds,
-        clock=lambda: datetime.now(UTC),
+    return deliver_recorded(
+        past, mirror_of(project), target_of(place), release,
+        timeout=settings().rollout_seconds, superseded=superseded,
         on_progress=lambda line: console.print(line, markup=False, highlight=False),
-        record=past.record_deployment,
-    )
+    )  # fmt: skip
 
 
-def _finish(done: Deployment, as_json: bool) -> None:
+def _finish(project: Project, place: Environment, done: Deployment, as_json: bool) -> None:
+    if done.outcome is Outcome.DEPLOYED:
+        _show_in_dagster(project, place, done)
     if as_json:
         fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")
         print(json.dumps({name: getattr(done, name) for name in fields}, indent=2))
@@ -156,23 +169,23 @@ def _finish(done: Deployment, as_json: bool) -> None:
     raise typer.Exit(0 if done.outcome is Outcome.DEPLOYED else 1)
 
 
-def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
-    live = past.live(project.name, place.name)
-    row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,
-                           "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
-    if live is None:
-        return row
-    row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
-    try:
-        target = target_of(place)
-        if target.name != live.target:
-            return row | {"state": "unknown", "reason": f"it is in {live.target}; what answers is {target.name}"}
-        now = target.probe(project.name, place.name)
-        row |= {"state": "healthy" if now.healthy else "not healthy", "url": now.url, "reason": now.reason}
-        drift = getattr(target, "drift", None)
-        return row | ({"drift": [str(difference) for difference in drift(live.manifests)]} if drift else {})
-    except InfraAuditError as error:
-        return row | {"state": "unknown", "reason": str(error)}
+def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> None:
+    """What a person did is in the lineage too: a materialization of the environment's asset without a run."""
+    import dagster as dg
+
+    from infraaudit_assets.assets import commits_of
+    from infraaudit_assets.assets.deployment import deployment_metadata
+    from infraaudit_assets.jobs import asset_of
+    from infraaudit_assets.runs import dagster_instance
+
+    with dagster_instance(settings()) as instance:
+        instance.add_dynamic_partitions(commits_of(project).name or "", [done.sha])
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                asset_key=asset_of(project, place), partition=done.sha,
+                metadata=deployment_metadata(done) | {"by": "hand"},
+            )
+        )  # fmt: skip
 
 
 def _print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:

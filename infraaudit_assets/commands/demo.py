@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from infraaudit_assets.domain.errors import ConfigurationError, EngineError
-from infraaudit_assets.settings import Settings, settings
+from infraaudit_assets.commands.example import write_example
+from infraaudit_assets.domain.errors import EngineError
+from infraaudit_assets.settings import Settings, set_up_scripts, settings
 
 _PROJECT = "infraauditai"
 _BASE_IMAGE = "infraaudit/base:bookworm"
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def demo(
@@ -27,21 +26,34 @@ def demo(
 
     Starts afresh each time; its state is in <home>/demo, its result in <home>/demo/summary.json.
     """
-    home = settings().state / "demo"
-    _prepare_machine(settings())
-    _start_afresh(home)
-    current = settings()
-    console = Console(stderr=True)
-    _run_all(current, home, console, verbose)
+    home = demo_home()
+    base_image = _prepare_machine(settings())
+    _start_afresh(home, base_image)
+    enter_demo(home)
+    _run_all(settings(), home, Console(stderr=True), verbose)
 
 
-def _prepare_machine(current: Settings) -> None:
-    """Have the set-up script give this machine an engine and a base image; without them the audit half still works."""
+def demo_home() -> Path:
+    """The demo's own state folder."""
+    return settings().state / "demo"
+
+
+def enter_demo(home: Path) -> None:
+    """Point this process and its children to the demo's state, projects and reports."""
+    os.environ |= {"INFRAAUDIT_HOME": str(home), "INFRAAUDIT_PROJECTS": str(home / "projects.yaml")}
+    os.environ.setdefault("INFRAAUDIT_REPORTS", str(home / "reports"))
+    settings.cache_clear()
+
+
+def _prepare_machine(current: Settings) -> str | None:
+    """Have the set-up script give this machine an engine and a base image, and return the one to build from.
+
+    Without an engine the audit half still works.
+    """
     if current.engine == "none":
-        return
-    subprocess.run([str(_ROOT / "docker" / "install-parts.sh"), "engine", "base-image"], stdin=subprocess.DEVNULL)
-    if current.base_image is None and _has_image(_BASE_IMAGE):
-        os.environ["INFRAAUDIT_BASE_IMAGE"] = _BASE_IMAGE
+        return None
+    subprocess.run([str(set_up_scripts() / "install-parts.sh"), "engine", "base-image"], stdin=subprocess.DEVNULL)
+    return _BASE_IMAGE if current.base_image is None and _has_image(_BASE_IMAGE) else None
 
 
 def _has_image(reference: str) -> bool:
@@ -53,22 +65,15 @@ def _has_image(reference: str) -> bool:
         return False
 
 
-def _start_afresh(home: Path) -> None:
-    """Make the demo's own state folder, repository and projects file, and point the settings to them."""
-    make_history = _ROOT / "examples" / "make_history.py"
-    if not make_history.exists():
-        raise ConfigurationError("The demo needs the examples folder; run it from a clone of InfraAudit (make demo).")
+def _start_afresh(home: Path, base_image: str | None) -> None:
+    """Make the demo's own state folder, repository and projects file."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    subprocess.run(
-        [sys.executable, str(make_history), str(home / "repository.git")], check=True, stdout=subprocess.DEVNULL
-    )
-    projects = home / "projects.yaml"
+    write_example(home / "repository.git")
     entry = {"name": _PROJECT, "url": str(home / "repository.git"), "default": True, "first_commits": 0}
-    projects.write_text(json.dumps({"projects": [entry]}, indent=2))
-    os.environ |= {"INFRAAUDIT_HOME": str(home), "INFRAAUDIT_PROJECTS": str(projects)}
-    os.environ.setdefault("INFRAAUDIT_REPORTS", str(home / "reports"))
-    settings.cache_clear()
+    if base_image:
+        entry["build_args"] = {"BASE_IMAGE": base_image}
+    (home / "projects.yaml").write_text(json.dumps({"projects": [entry]}, indent=2))
 
 
 def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> None:

@@ -3,12 +3,14 @@
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.audit import suppressions_for
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding, Scan
@@ -58,15 +60,18 @@ def _scan(past: "History", project: Project, sha: str) -> Scan:
     return scan
 
 
-def _text(form: Exchange, project: Project, scan: Scan) -> str:
+def _text(form: Exchange, project: Project, raw: Scan) -> str:
     from infraaudit_assets.domain.exchange import cyclonedx, sarif
+    from infraaudit_assets.domain.suppressions import hide_in
 
+    scan = hide_in(raw, suppressions_for(project), datetime.now(UTC).date())
     findings = sorted(scan.findings, key=lambda f: (f.file_path, f.line_start, f.check_id, f.fingerprint))
     if form is Exchange.CSV:
         return _csv(findings)
     document: object
     if form is Exchange.SARIF:
-        document = sarif(findings, project.url, scan.sha, scan.scanner_version)
+        outside = {f.fingerprint for f in raw.findings if f.status == "open"}
+        document = sarif(findings, project.url, scan.sha, scan.scanner_version, outside)
     elif form is Exchange.CYCLONEDX:
         document = cyclonedx(findings, project.name, scan.sha)
     else:

@@ -1,9 +1,13 @@
 """How the questions of the audit are answered: a table for people, CSV and JSON for programs."""
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from infraaudit_assets.domain.errors import excerpt
@@ -13,6 +17,10 @@ if TYPE_CHECKING:
 
 
 _WIDE = 250
+_SHORTEST = 16
+"""The width to which a column of long text may shrink; it is folded there, not cut."""
+_BETWEEN = 2
+_SHORTENED = ("commit", "introduced_by", "opened_by", "fixed_by", "sha", "id", "life")
 
 
 class Format(StrEnum):
@@ -21,30 +29,70 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def show(rows: "pd.DataFrame", form: Format, columns: tuple[str, ...] = ()) -> None:
-    """Print rows; a table has only the given columns (all, where none is given)."""
+def show(rows: "pd.DataFrame", form: Format, columns: Mapping[str, str] | None = None, note: str = "") -> None:
+    """Print rows; a table has only the given columns, under the labels given (all of them, where none is given).
+
+    The first columns matter most: the last ones are left out, and named below, where the terminal is too narrow.
+    """
     if form is Format.JSON:
-        print(rows.to_json(orient="records", indent=2, force_ascii=False) if len(rows) else "[]")
+        print(json.dumps(_plain(rows), indent=2, ensure_ascii=False))
     elif form is Format.CSV:
         print(rows.to_csv(index=False), end="")
     else:
         console = Console()
         # Into a pipe there is no width to keep to: a cell that is cut cannot be searched for.
-        (console if console.is_terminal else Console(width=_WIDE)).print(_table(rows, columns))
+        console = console if console.is_terminal else Console(width=_WIDE)
+        console.print(_table(rows, columns or {str(name): str(name) for name in rows.columns}, note, console.width))
 
 
-def _table(rows: "pd.DataFrame", columns: tuple[str, ...]) -> Table:
-    names = columns or tuple(str(name) for name in rows.columns)
-    table = Table(*names, caption=f"{len(rows)} rows", caption_justify="left")
-    for row in rows[list(names)].itertuples(index=False, name=None):
-        table.add_row(*(_cell(name, value) for name, value in zip(names, row, strict=True)))
+def _plain(rows: "pd.DataFrame") -> list[dict[str, Any]]:
+    named = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in named]
+
+
+def _table(rows: "pd.DataFrame", columns: Mapping[str, str], note: str, width: int) -> Table:
+    cells = {name: [_cell(name, value) for value in rows[name]] for name in columns}
+    shown = _fitting({label: cells[name] for name, label in columns.items()}, width)
+    hidden = [label for label in columns.values() if label not in shown]
+    caption = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    caption += f"; not shown at this width: {', '.join(hidden)}" if hidden else ""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
+                  caption="\n".join(filter(None, (caption, note))), caption_justify="left")  # fmt: skip
+    for label in shown:
+        longest = _width(label, cells[next(name for name in columns if columns[name] == label)])
+        table.add_column(label, overflow="fold", no_wrap=longest <= _SHORTEST, min_width=min(longest, _SHORTEST))
+    for row in zip(*(cells[name] for name, label in columns.items() if label in shown), strict=True):
+        table.add_row(*map(escape, row))
     return table
 
 
-def _cell(name: str, value: Any) -> str:
-    from rich.markup import escape
+def _fitting(cells: Mapping[str, list[str]], width: int) -> list[str]:
+    shown: list[str] = []
+    taken = 0
+    for label, texts in cells.items():
+        taken += min(_width(label, texts), _SHORTEST) + _BETWEEN
+        if taken - _BETWEEN > width and shown:
+            break
+        shown.append(label)
+    return shown
 
+
+def _width(label: str, texts: list[str]) -> int:
+    return max(map(len, (label, *texts)))
+
+
+def _cell(name: str, value: Any) -> str:
     if value is None or value != value:
         return "—"
-    text = excerpt(str(value), 200)
-    return escape(text[:12] if name in ("commit", "introduced_by", "opened_by", "id", "life") else text)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = " ".join(excerpt(str(value), 200).split())
+    if name in _SHORTENED:
+        return text[:8]
+    return (
+        text[:16].replace("T", " ")
+        if name == "at" or name.endswith(("_at", "_from", "_to", "since", "until"))
+        else text
+    )

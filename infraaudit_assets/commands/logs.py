@@ -33,15 +33,18 @@ def logs(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the kept lines, newest last."""
+    from resources.history import open_history
+    from resources.log_collection import collect_logs
     from resources.log_store import LogStore
 
     found = find_project(project)
     place, start = environment_of(found, environment), _start(since)
     pattern = _pattern(grep)
-    store = LogStore(settings().state / "logs" / found.name)
+    now = settings()
+    store = LogStore(now.state / "logs" / found.name, days=now.log_days, max_bytes=now.log_megabytes * 1024 * 1024)
 
     def collected() -> list[dict[str, Any]]:
-        return store.append(place.name, target_of(place).logs(found.name, place.name, store.last(place.name)))
+        return collect_logs(open_history(now.history_url), store, target_of(place), found, place)
 
     if collect or follow:
         collected()

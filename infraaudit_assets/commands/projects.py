@@ -1,28 +1,34 @@
 """`infraaudit projects`: which repositories there are."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 from resources.git import Mirror
-from resources.project_file import add_project, read_projects
+from resources.project_file import add_project, load_projects
 
 app = typer.Typer(help="List, check and add the repositories in the projects file.", no_args_is_help=True)
 
 
 def find_project(name: str) -> Project:
-    """A project by its name. Raises ConfigurationError that lists the names there are."""
-    projects = read_projects(settings().projects)
+    """A project by its name. Raises ConfigurationError that lists the names there are, or what is wrong with it."""
+    projects = load_projects(settings().projects)
     found = next((project for project in projects if project.name == name), None)
+    if found is not None and found.fault:
+        raise ConfigurationError(found.fault)
     if found is None:
         names = ", ".join(project.name for project in projects) or "none"
         raise ConfigurationError(f"{settings().projects} has no project {name!r}; it has: {names}.")
+    write_missing_example(found)
     return found
 
 
@@ -33,7 +39,7 @@ def mirror_of(project: Project) -> Mirror:
 @app.command("list")
 def list_projects(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show every project."""
-    projects = read_projects(settings().projects)
+    projects = load_projects(settings().projects)
     if as_json:
         rows = [
             {"name": p.name, "url": p.url, "branches": p.branches, "deploy_branch": p.deploy_branch} for p in projects
@@ -51,17 +57,46 @@ def list_projects(as_json: Annotated[bool, typer.Option("--json", help="Print JS
 def check() -> None:
     """Check the projects file, and that every repository can be read. Exits with 1 where one cannot."""
     faults = 0
-    for project in read_projects(settings().projects):
-        mirror = mirror_of(project)
+    for project in load_projects(settings().projects):
         try:
-            mirror.fetch()
-            branches = mirror.branches()
-            fault = None if project.deploy_branch in branches else f"has no branch {project.deploy_branch}"
-        except RepositoryError as error:
-            fault = str(error)
-        faults += fault is not None
-        print(f"{project.name}: {fault or f'good, {len(branches)} branches'}")
+            verdict = f"good, {_branches_of(project)} branches"
+        except (ConfigurationError, RepositoryError) as error:
+            verdict, faults = str(error), faults + 1
+        print(f"{project.name}: {verdict}")
     raise typer.Exit(1 if faults else 0)
+
+
+def _branches_of(project: Project) -> int:
+    if project.fault:
+        raise ConfigurationError(project.fault)
+    write_missing_example(project)
+    mirror = mirror_of(project)
+    mirror.fetch()
+    branches = mirror.branches()
+    if project.deploy_branch not in branches:
+        raise RepositoryError(f"it has no branch {project.deploy_branch}; set deploy_branch in the projects file.")
+    return len(branches)
+
+
+@app.command()
+def events(
+    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show force-pushes, deleted branches, and commits without a run, each with the reason."""
+    from resources.history import open_history
+    from resources.history.git_events import git_events
+
+    found = git_events(open_history(settings().history_url), find_project(project).name, limit)
+    if as_json:
+        print(json.dumps([{"seen_at": seen_at.isoformat()} | asdict(event) for seen_at, event in found], indent=2))
+        return
+    table = Table("seen", "what", "branch", "before", "after", "reason")
+    for seen_at, event in found:
+        when = seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(when, event.kind, escape(event.branch), event.before[:12], event.after[:12], event.reason)
+    Console().print(table)
 
 
 @app.command()

@@ -4,6 +4,7 @@ Every scan is stored as soon as it ends. Deliberately absent: builds, tests, dep
 """
 
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -31,13 +32,23 @@ def scan(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only commits made since, in UTC.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Scan also what has been scanned.")] = False,
+    through_dagster: Annotated[
+        bool, typer.Option("--dagster", help="Start a Dagster backfill of scan_report instead of scanning here.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Scan commits into the history. Exits with 1 where a commit could not be scanned."""
-    from resources.backfill import backfill, unscanned
+    """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
+
+    Each scan is stored as it ends: after Ctrl-C, or a crash, the same command goes on where it stopped. With
+    --dagster the daemon of a running `infraaudit up` does the scans, one run each, and the UI shows them; it is the
+    same as choosing scan_report there, Materialize, and the partitions. That is for dozens of commits, not for
+    thousands: a run costs seconds, a scan here a fraction of one.
+
+    Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
+    """
+    from resources.backfill import unscanned
     from resources.history import open_history
     from resources.history.lifecycles import follow_deploy_branch
-    from resources.severity_file import read_severities
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
@@ -49,17 +60,58 @@ def scan(
         shas = [sha for sha in shas if mirror.commit(sha).committed_at >= since.replace(tzinfo=UTC)]
     past.record_project(found)
     todo = shas if again else unscanned(past, found.name, shas)
-    started, done = time.monotonic(), []
-    scratch = settings().state / "scans"
-    severities = read_severities(settings().severities)
-    with _progress(len(todo), quiet=as_json) as tick:
-        for one in backfill(past, mirror, found, todo, scratch=scratch, severities=severities, workers=workers):
-            done.append(one)
-            tick(one)
-    _publish_head(past, mirror, found, {one.sha for one in done})
+    if through_dagster:
+        _hand_to_dagster(found, todo, as_json)
+        return
+    started = time.monotonic()
+    done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
+    # Also where an earlier call was killed between storing the head's scan and this line.
+    _publish_head(past, mirror, found, set(shas))
     follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
+    if is_interrupted:
+        print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(130)
     raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
+
+
+def _scan_all(
+    past: "History", mirror: "Mirror", project: Project, todo: list[str], workers: int, quiet: bool
+) -> tuple[list["Done"], bool]:
+    """What was scanned and stored, and whether Ctrl-C ended it early."""
+    from resources.backfill import Backfill
+    from resources.severity_file import read_severities
+
+    scratch, severities = settings().state / "scans", read_severities(settings().severities)
+    done: list[Done] = []
+    with (
+        _progress(len(todo), quiet) as tick,
+        Backfill(past, mirror, project, todo, scratch=scratch, severities=severities, workers=workers) as scans,
+    ):
+        try:
+            for one in scans:
+                done.append(one)
+                tick(one)
+        except KeyboardInterrupt:
+            # What is under way is brought to its end and stored; a second Ctrl-C does not wait for it.
+            done += scans.finish()
+            return done, True
+    return done, False
+
+
+def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
+    from infraaudit_assets.assets import commits_of, group_of
+    from infraaudit_assets.jobs import pipeline_name
+    from resources.dagster_api import DagsterApi
+
+    name = commits_of(project).name or ""
+    dagster, asset = DagsterApi(settings().dagster_url), [group_of(project), "scan_report"]
+    backfill = dagster.backfill(pipeline_name(project), asset, name, shas)
+    url = f"{settings().dagster_url}/runs/b/{backfill}"
+    if as_json:
+        print(json.dumps({"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}, indent=2))
+    else:
+        print(f"Dagster scans {len(shas)} commits of {project.name}: {url}")
 
 
 def _wanted(mirror: "Mirror", project: Project, commit: str | None, span: str | None) -> list[str]:
@@ -82,18 +134,24 @@ def _wanted(mirror: "Mirror", project: Project, commit: str | None, span: str | 
     return mirror.commits(tips)
 
 
-def _publish_head(past: "History", mirror: "Mirror", project: Project, scanned: set[str]) -> None:
+def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: set[str]) -> None:
     """Keep the head's report and show it as the latest; no other commit may be that."""
     head = mirror.branches().get(project.deploy_branch)
-    scan_of_head = past.scan(project.name, head) if head in scanned and head else None
+    scan_of_head = past.scan(project.name, head) if head in wanted and head else None
     if scan_of_head is None or head is None:
         return
     from infraaudit_assets.domain.reports import report_of
+    from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
     from resources.artifact_store import ArtifactStore
     from resources.history.lineage import changes_of
+    from resources.suppression_file import read_suppressions
 
+    suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
     against, changes = changes_of(past, mirror, project.name, scan_of_head)
-    content = json.dumps(report_of(project.name, scan_of_head, against, changes), indent=2).encode()
+    report = report_of(
+        project.name, hide_in(scan_of_head, suppressions, day), against, hide_in_changes(changes, suppressions, day)
+    )
+    content = json.dumps(report, indent=2).encode()
     store = ArtifactStore(settings().state, settings().reports)
     store.keep_report(project.name, head, content)
     store.publish_report(project.name, content, project.default)

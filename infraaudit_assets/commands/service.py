@@ -2,6 +2,8 @@
 
 import json
 import time
+from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +18,7 @@ if TYPE_CHECKING:
 
     from service.deliveries import Launch
 
-webhook = typer.Typer(help="Try the webhook.", no_args_is_help=True)
-
-
-@webhook.callback()
-def _webhook() -> None:
-    """Try the webhook."""
+webhook = typer.Typer(help="Try the webhook, and see what came.", no_args_is_help=True)
 
 
 def serve(
@@ -34,48 +31,56 @@ def serve(
     current = settings()
     address, number = host or current.service_host, port or current.service_port
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    uvicorn.run(
-        build_service(current), host=address, port=number, log_level="warning", server_header=False,
-        timeout_keep_alive=15, limit_concurrency=200,
-    )  # fmt: skip
+    # Uvicorn raises the signal again once it has shut down.
+    with suppress(KeyboardInterrupt):
+        uvicorn.run(
+            build_service(current), host=address, port=number, log_level="warning", server_header=False,
+            timeout_keep_alive=15, limit_concurrency=200,
+        )  # fmt: skip
 
 
 def build_service(current: Settings) -> "Starlette":
     """The service of this installation."""
     from resources.dagster_api import DagsterApi
     from resources.history import open_history
+    from resources.inbox import Inbox
     from resources.notifier import Notifier
-    from resources.project_file import read_projects
+    from resources.project_file import load_projects
     from service.app import ServiceOptions, build_app
     from service.deliveries import DeliveryWorker
     from service.notices import NoticeWorker
+    from service.received import Received
 
-    projects = read_projects(current.projects)
+    projects = load_projects(current.projects)
     history = open_history(current.history_url)
     for project in projects:
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
-    worker = DeliveryWorker(history, launches, mirror_of, DagsterApi(current.dagster_url))
+    received = Received(Inbox(current.state / "inbox"), history)
+    worker = DeliveryWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
-        tokens=[token.get_secret_value() for token in current.service_tokens],
+        read_tokens=[token.get_secret_value() for token in current.service_tokens],
+        write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_url,
     )
     notify = {p.name: Notifier([*(u.get_secret_value() for u in current.notify), *p.notify]) for p in projects}
     fallback = Notifier([url.get_secret_value() for url in current.notify])
     notices = NoticeWorker(history, lambda notice: notify.get(notice.project, fallback).send(notice))
-    return build_app(history, options, worker, notices)
+    return build_app(history, options, worker, notices, received)
 
 
 def _launch(project: Project) -> "Launch":
     from infraaudit_assets.assets import commits_of
     from infraaudit_assets.jobs import pipeline_name
-    from sensors.commits import run_key, sensor_name
+    from sensors.commits import run_key, run_tags, sensor_name
     from service.deliveries import Launch
 
     partitions = commits_of(project).name or ""
-    return Launch(project, pipeline_name(project), partitions, sensor_name(project), lambda sha: run_key(project, sha))
+    return Launch(
+        project, pipeline_name(project), partitions, sensor_name(project), lambda sha: run_key(project, sha), run_tags
+    )
 
 
 @webhook.command("test")
@@ -83,10 +88,7 @@ def send_test_push(
     project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:
-    """Send a signed push of the newest commit to the running service, and tell how long it took until its run was there."""
-    import httpx
-
-    from infraaudit_assets.domain.pushes import sign
+    """Send a signed push of the newest commit to the running service, and tell how long it took until its run started."""
     from resources.dagster_api import DagsterApi
     from sensors.commits import run_key
 
@@ -98,20 +100,73 @@ def send_test_push(
         )
     mirror = mirror_of(found)
     mirror.fetch()
-    sha = mirror.resolve(found.deploy_branch)
-    body = json.dumps({"ref": f"refs/heads/{found.deploy_branch}", "after": sha}).encode()
-    signature = {"X-InfraAudit-Signature": f"sha256={sign(body, secrets[0].get_secret_value())}"}
+    branch = found.deploy_branch
+    sha = mirror.resolve(branch)
+    dagster, key = DagsterApi(current.dagster_url), run_key(found, sha)
+    earlier = dagster.runs(key)
+    began, clock = time.time(), time.monotonic()
+    _post(f"http://{current.service_host}:{current.service_port}", found, branch, sha, secrets[0].get_secret_value())
+    if earlier:
+        print(
+            f"{sha[:12]} has its run since before: {earlier[-1].run_id}, {earlier[-1].status}. Push a commit to see more."
+        )
+        return
+    while time.monotonic() - clock < wait:
+        runs = dagster.runs(key)
+        if runs and runs[-1].started_at:
+            print(f"run {runs[-1].run_id} of {sha[:12]} started after {runs[-1].started_at - began:.1f} s")
+            return
+        time.sleep(0.2)
+    state = (
+        f"run {runs[-1].run_id} is {runs[-1].status}"
+        if runs
+        else "there is no run; `infraaudit webhook list` tells why"
+    )
+    print(f"not started within {wait:.0f} s: {state}")
+    raise typer.Exit(1)
+
+
+def _post(service: str, project: Project, branch: str, sha: str, secret: str) -> None:
+    import httpx
+
+    from infraaudit_assets.domain.pushes import sign
+
+    body = json.dumps({"ref": f"refs/heads/{branch}", "after": sha}).encode()
+    url = f"{service}/webhooks/{project.name}"
     began = time.monotonic()
-    url = f"http://{current.service_host}:{current.service_port}/webhooks/{found.name}"
     try:
-        answer = httpx.post(url, content=body, headers=signature, timeout=10)
+        answer = httpx.post(url, content=body, headers={"X-InfraAudit-Signature": sign(body, secret)}, timeout=10)
     except httpx.HTTPError as error:
-        raise DagsterUnavailableError(f"The service at {url} does not answer; start it: infraaudit serve") from error
-    print(f"{url}: {answer.status_code} {answer.text.strip()} after {time.monotonic() - began:.3f} s")
+        raise DagsterUnavailableError(
+            f"The service at {service} does not answer; start it: infraaudit serve"
+        ) from error
+    print(f"{url}: {answer.status_code} {answer.text.strip()} after {(time.monotonic() - began) * 1000:.0f} ms")
     if answer.status_code != 202:
         raise typer.Exit(1)
-    dagster, key = DagsterApi(current.dagster_url), run_key(found, sha)
-    while (run := dagster.find_run(key)) is None and time.monotonic() - began < wait:
-        time.sleep(0.2)
-    print(f"run {run.run_id} after {time.monotonic() - began:.1f} s" if run else f"no run within {wait:.0f} s")
-    raise typer.Exit(0 if run else 1)
+
+
+@webhook.command("list")
+def list_deliveries(
+    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the forges sent, and what became of it."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from resources.history import open_history
+    from resources.history.deliveries import newest_deliveries
+
+    found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
+    if as_json:
+        rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
+    for delivery, state, reason in found:
+        when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        words = (escape(delivery.branch), delivery.after[:12], state, str(delivery.attempts), escape(reason))
+        table.add_row(when, delivery.forge, *words)
+    Console().print(table)

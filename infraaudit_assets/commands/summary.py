@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.errors import excerpt
 from resources.history.queries import CommitOverview
 
 _WIDTH = 112
@@ -46,14 +47,15 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
 
 def summary_table(rows: Sequence[CommitOverview]) -> Table:
     """Commits as a table, in the order given."""
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE, expand=True)
     for name in ("commit", "subject", "image", "tests", "findings", "deployment"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+        # Where the terminal is narrow, the subject gives way.
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "subject" else None)
     for row in rows:
         outcome = _outcome(row)
         table.add_row(
             row.sha[:7],
-            Text(row.subject if len(row.subject) <= 40 else f"{row.subject[:39]}…"),
+            Text(excerpt(row.subject)),
             _image(row),
             _tests(row),
             _findings(row),
@@ -63,9 +65,9 @@ def summary_table(rows: Sequence[CommitOverview]) -> Table:
 
 
 def wide_console() -> Console:
-    """Standard output, at least as wide as the table; a file or a pipe has no width of its own."""
+    """Standard output; a file or a pipe has no width of its own and gets one that fits the table."""
     console = Console()
-    return console if console.width >= _WIDTH else Console(width=_WIDTH)
+    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def _outcome(row: CommitOverview) -> str:

@@ -1,4 +1,4 @@
-"""`infraaudit up`: the Dagster UI and daemon, until Ctrl-C."""
+"""`infraaudit up`: the Dagster UI, the daemon and the service, until Ctrl-C."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from infraaudit_assets.commands.demo import demo_home, enter_demo
 from infraaudit_assets.settings import settings
 
 
@@ -16,22 +17,48 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Show what `infraaudit demo` made.")] = False,
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
 ) -> None:
-    """Start the Dagster UI and the daemon with its sensors; Ctrl-C stops all of it."""
+    """Start the Dagster UI, the daemon with its sensors, and the service; Ctrl-C stops all of it."""
+    from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import prepare_dagster_home
-    from resources.process import die_with_parent
+    from resources.project_file import read_projects
 
     if demo:
-        home = settings().state / "demo"
-        os.environ |= {"INFRAAUDIT_HOME": str(home), "INFRAAUDIT_PROJECTS": str(home / "projects.yaml")}
-        settings.cache_clear()
+        enter_demo(demo_home())
+    os.environ.setdefault("INFRAAUDIT_DAGSTER_URL", f"http://127.0.0.1:{port}")
+    settings.cache_clear()
+    for project in read_projects(settings().projects):
+        write_missing_example(project)
     prepare_dagster_home(settings())
-    program = Path(sys.executable).with_name("dagster")
-    command = [str(program), "dev", "--module-name", "infraaudit_assets.definitions", "--port", str(port)]
-    print(f"The Dagster UI: http://127.0.0.1:{port} (Ctrl-C stops it)")
-    child = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent)
-    signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
-    while True:
-        try:
-            raise typer.Exit(1 if child.wait() not in (0, -signal.SIGINT, 130) else 0)
-        except KeyboardInterrupt:
+    programs = Path(sys.executable).parent
+    print(f"The Dagster UI: http://127.0.0.1:{port}")
+    raise typer.Exit(
+        _run_together(
+            [str(programs / "dagster"), "dev", "--module-name", "infraaudit_assets.definitions", "--port", str(port)],
+            [str(programs / "infraaudit"), "serve"],
+        )
+    )
+
+
+def _run_together(*commands: list[str]) -> int:
+    """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to."""
+    from resources.process import dying_with_us
+
+    children = [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
+    told = False
+
+    def stop(*_: object) -> None:
+        nonlocal told
+        told = True
+        for child in children:
+            # `dagster dev` ends its own children on an interrupt; on a SIGTERM it leaves them.
             child.send_signal(signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    ended, _ = os.wait()
+    asked, told = told, True
+    for child in children:
+        if child.pid != ended:
+            child.send_signal(signal.SIGINT)
+            child.wait()
+    return 0 if asked else 1

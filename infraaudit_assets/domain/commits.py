@@ -41,7 +41,8 @@ class TreeEntry:
     mode: str
     """100644, 100755, 120000 (symbolic link) or 160000 (submodule)."""
     blob: str
-    size: int
+    size: int | None
+    """Bytes; None where the mirror does not hold the content."""
     path: str
 
     @property

@@ -1,5 +1,6 @@
 """Deployments as facts. Deliberately absent: talking to a cluster or an engine."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,3 +68,43 @@ class Deployment:
     """What was live before."""
     reason: str = ""
     url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A commit that waits for its promotion, and since when every look found it healthy."""
+
+    sha: str
+    healthy_since: datetime
+
+    def is_due(self, seconds: float, now: datetime) -> bool:
+        return (now - self.healthy_since).total_seconds() >= seconds
+
+
+def superseded_by(sha: str, healthy: Sequence[Deployment], is_ancestor: Callable[[str, str], bool]) -> str:
+    """Why a commit must not come to an environment by itself; empty where it may.
+
+    ``healthy`` are the environment's deployments that became healthy, newest first. What a person went back from
+    stays away, and what is older than it, until a newer commit comes: else the next run would undo the rollback.
+    """
+    live = healthy[0].sha if healthy else sha
+    if sha == live:
+        return ""
+    if is_ancestor(sha, live):
+        return f"the newer commit {live[:12]} is live already"
+    for left in _left_behind(healthy, is_ancestor):
+        if sha == left or is_ancestor(sha, left):
+            return (
+                f"{live[:12]} was put back by hand in place of {left[:12]}; a newer commit is deployed by itself, "
+                f"this one by `infraaudit rollback --to {sha[:12]}`"
+            )
+    return ""
+
+
+def _left_behind(healthy: Sequence[Deployment], is_ancestor: Callable[[str, str], bool]) -> Iterator[str]:
+    for deployment in healthy:
+        before = deployment.replaced_sha
+        if before is None or not is_ancestor(deployment.sha, before):
+            return
+        if before != deployment.sha:
+            yield before

@@ -4,7 +4,7 @@ Deliberately absent: which findings, and writing anywhere. A suppressed finding 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -21,8 +21,10 @@ _LEVEL = {
 """SARIF's level, and the score by which GitHub sorts; unknown is never shown as low."""
 
 
-def sarif(findings: Sequence[Finding], repository: str, sha: str, version: str) -> dict[str, Any]:
-    """A SARIF log with one run."""
+def sarif(
+    findings: Sequence[Finding], repository: str, sha: str, version: str, outside: Collection[str] = ()
+) -> dict[str, Any]:
+    """A SARIF log with one run; ``outside`` are the fingerprints that are not suppressed in the code itself."""
     checks = {finding.check_id: finding for finding in findings}
     order = {check: place for place, check in enumerate(sorted(checks))}
     driver = {
@@ -35,7 +37,9 @@ def sarif(findings: Sequence[Finding], repository: str, sha: str, version: str) 
         "tool": {"driver": driver},
         "versionControlProvenance": [{"repositoryUri": _uri(repository), "revisionId": sha}],
         "columnKind": "utf16CodeUnits",
-        "results": [_result(finding, order[finding.check_id]) for finding in findings],
+        "results": [
+            _result(f, order[f.check_id], "external" if f.fingerprint in outside else "inSource") for f in findings
+        ],
     }
     return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
 
@@ -48,7 +52,7 @@ def cyclonedx(findings: Sequence[Finding], project: str, sha: str) -> dict[str, 
         "specVersion": "1.5",
         "version": 1,
         "metadata": {"component": {"type": "application", "bom-ref": project, "name": project, "version": sha}},
-        "components": [{"type": "file", "bom-ref": _reference(path), "name": path} for path in files],
+        "components": [{"type": "file", "bom-ref": _reference(path), "name": _readable(path)} for path in files],
         "vulnerabilities": [_vulnerability(finding) for finding in findings],
     }
 
@@ -65,7 +69,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
     return rule | ({"helpUri": finding.guideline} if finding.guideline.startswith("https://") else {})
 
 
-def _result(finding: Finding, rule: int) -> dict[str, Any]:
+def _result(finding: Finding, rule: int, kind: str) -> dict[str, Any]:
     start = max(finding.line_start, 1)
     result: dict[str, Any] = {
         "ruleId": finding.check_id,
@@ -83,12 +87,12 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
         "partialFingerprints": {"infraauditFinding/v1": finding.fingerprint},
     }
     if finding.status == "suppressed":
-        result["suppressions"] = [{"kind": "inSource", "justification": finding.suppression_reason}]
+        result["suppressions"] = [{"kind": kind, "justification": finding.suppression_reason}]
     return result
 
 
 def _vulnerability(finding: Finding) -> dict[str, Any]:
-    suppressed = {"state": "not_affected", "detail": finding.suppression_reason or "suppressed in the source"}
+    suppressed = {"state": "not_affected", "detail": finding.suppression_reason or "suppressed without a reason"}
     return {
         "bom-ref": finding.fingerprint,
         "id": finding.check_id,
@@ -103,6 +107,11 @@ def _vulnerability(finding: Finding) -> dict[str, Any]:
 
 def _reference(path: str) -> str:
     return f"file-{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+
+
+def _readable(path: str) -> str:
+    """A file's name without the bytes that are no UTF-8, which no JSON may hold."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _path(path: str) -> str:

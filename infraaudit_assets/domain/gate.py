@@ -3,29 +3,51 @@
 It fails closed: a fact that is missing is a reason. Deliberately absent: reading the policy file or the history.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.suppressions import Lapsed
 from infraaudit_assets.domain.test_runs import TestRun
+
+Limits = Mapping[Severity, int]
+"""The most findings of a severity that are let through; a severity that is not named has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """The most findings of a severity that are let through; a severity that is not named has no limit."""
+    """What is let through; only open findings count."""
 
-    open: Mapping[Severity, int] = field(default_factory=dict)
-    new: Mapping[Severity, int] = field(default_factory=lambda: {Severity.CRITICAL: 0})
+    open: Limits = field(default_factory=dict)
+    new: Limits = field(default_factory=lambda: {Severity.CRITICAL: 0})
     """Against the first parent."""
+    new_in_environment: Limits = field(default_factory=dict)
+    """Against what is live in the environment."""
+    max_age_days: Mapping[Severity, float] = field(default_factory=dict)
+    """How long a finding of a severity may stand (the SLA), in days."""
     allow_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the history says of a commit, as far as the gate depends on it."""
+
+    scan: Scan | None
+    new: Sequence[Finding] = ()
+    """Open here and not in the nearest first parent with a complete scan; none where there is no such parent."""
+    not_live: Sequence[Finding] | None = ()
+    """Open here and not in what is live; none where nothing is live, None where what is live has no complete scan."""
+    age_days: Mapping[str, float] | None = field(default_factory=dict)
+    """How long each open finding has stood, by fingerprint; None where that is not known."""
+    lapsed: Sequence[Lapsed] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the gate opens; every reason where it does not."""
+    """Whether the gate opens; every reason where it does not, and the findings that the reasons are about."""
 
     reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -48,25 +70,81 @@ def judge_tests(run: TestRun | None) -> Verdict:
     return Verdict() if run.count("passed") else Verdict(("no test passed (all were skipped, or none was found)",))
 
 
-def judge_scan(policy: GatePolicy, scan: Scan | None, new: Sequence[Finding]) -> Verdict:
-    """A scan opens the gate when it is complete (or partial, where that is allowed) and within the limits."""
+def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
+    """A scan opens the gate when it is complete (or partial, where that is allowed) and within every limit."""
+    scan = evidence.scan
     if scan is None:
         return Verdict(("it has not been scanned",))
-    reasons = []
-    if scan.status is ScanStatus.FAILED or (scan.status is ScanStatus.PARTIAL and not policy.allow_partial):
-        why = next((part.reason for part in scan.frameworks if part.reason), "")
-        reasons.append(f"its scan is {scan.status.value}" + (f": {why}" if why else ""))
     still_open = [finding for finding in scan.findings if finding.status == "open"]
-    reasons += _beyond(policy.open, still_open, "open")
-    reasons += _beyond(policy.new, new, "new")
-    return Verdict(tuple(reasons))
+    verdicts = (
+        _judge_status(policy, scan),
+        _within(policy.open, still_open, "open"),
+        _within(policy.new, evidence.new, "new"),
+        _judge_against_live(policy, evidence.not_live),
+        _judge_ages(policy, still_open, evidence.age_days),
+        *(_judge_lapsed(one) for one in evidence.lapsed),
+    )
+    return all_of(verdicts)
 
 
-def _beyond(limits: Mapping[Severity, int], findings: Sequence[Finding], word: str) -> list[str]:
-    counts = Counter(finding.severity for finding in findings)
-    return [
-        f"{counts[severity]} {word} {severity.value} findings, {limit} allowed, for example "
-        + next(f"{f.check_id} at {f.file_path}:{f.line_start}" for f in findings if f.severity is severity)
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """One verdict of several: every reason, and every finding once."""
+    kept = list(verdicts)
+    reasons = tuple(reason for verdict in kept for reason in verdict.reasons)
+    return Verdict(reasons, tuple(dict.fromkeys(finding for verdict in kept for finding in verdict.findings)))
+
+
+def _judge_status(policy: GatePolicy, scan: Scan) -> Verdict:
+    if scan.status is ScanStatus.COMPLETE or (scan.status is ScanStatus.PARTIAL and policy.allow_partial):
+        return Verdict()
+    why = next((part.reason for part in scan.frameworks if part.reason), "")
+    return Verdict((f"its scan is {scan.status.value}" + (f": {why}" if why else ""),))
+
+
+def _judge_against_live(policy: GatePolicy, not_live: Sequence[Finding] | None) -> Verdict:
+    if not_live is None:
+        unknown = "what is live has no complete scan, so that what would be new there is not known; scan it"
+        return Verdict((unknown,)) if policy.new_in_environment else Verdict()
+    return _within(policy.new_in_environment, not_live, "new in the environment")
+
+
+def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], age_days: Mapping[str, float] | None) -> Verdict:
+    if not policy.max_age_days:
+        return Verdict()
+    if age_days is None:
+        return Verdict(("how long its findings have stood is not known",))
+    return all_of(_judge_age(severity, days, still_open, age_days) for severity, days in policy.max_age_days.items())
+
+
+def _judge_age(
+    severity: Severity, days: float, still_open: Sequence[Finding], age_days: Mapping[str, float]
+) -> Verdict:
+    # A finding whose age nobody knows counts as too old.
+    late = [f for f in still_open if f.severity is severity and age_days.get(f.fingerprint, days + 1) > days]
+    if not late:
+        return Verdict()
+    oldest = max(late, key=lambda finding: age_days.get(finding.fingerprint, days + 1))
+    age = age_days.get(oldest.fingerprint)
+    since = f"{age:.0f} days" if age is not None else "an unknown time"
+    words = f"{len(late)} open {severity} findings are older than the {days:g} days that are allowed"
+    return Verdict((f"{words}, the oldest for {since}: {_place(oldest)}",), tuple(late))
+
+
+def _judge_lapsed(one: Lapsed) -> Verdict:
+    hidden, decision = one.findings, one.suppression
+    words = f"the suppression of {decision} by {decision.owner} ended on {decision.expires}"
+    return Verdict(
+        (f"{words} and {len(hidden)} open findings match it: fix them, or decide again, {_place(hidden[0])}",), hidden
+    )
+
+
+def _within(limits: Limits, findings: Sequence[Finding], word: str) -> Verdict:
+    return all_of(
+        Verdict((f"{len(found)} {word} {severity} findings, {limit} allowed, for example {_place(found[0])}",), found)
         for severity, limit in limits.items()
-        if counts[severity] > limit
-    ]
+        if len(found := tuple(f for f in findings if f.severity is severity)) > limit
+    )
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.check_id} at {finding.file_path}:{finding.line_start}"

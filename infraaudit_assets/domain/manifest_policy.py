@@ -1,29 +1,47 @@
 """What a commit's manifests may bring: kinds, namespace, and nothing that reaches the node or other accounts.
 
 A commit is untrusted, so every shape is expected: what is no mapping where one belongs is refused, never a crash.
-Deliberately absent: what a rendered manifest looks like (manifests).
+Deliberately absent: what a rendered manifest looks like (manifests), reading the policy (resources/gate_file.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Document = dict[str, Any]
 
-_GROUPS = {
-    "Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "ConfigMap": "", "Secret": "", "Service": "",
-    "ServiceAccount": "", "PersistentVolumeClaim": "", "Ingress": "networking.k8s.io",
-    "NetworkPolicy": "networking.k8s.io", "HorizontalPodAutoscaler": "autoscaling",
-    "PodDisruptionBudget": "policy", "Job": "batch", "CronJob": "batch",
-}  # fmt: skip
-ALLOWED_KINDS = frozenset(_GROUPS)
+KINDS = frozenset(
+    {
+        "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "ConfigMap", "Secret", "Service", "ServiceAccount",
+        "PersistentVolumeClaim", "networking.k8s.io/Ingress", "networking.k8s.io/NetworkPolicy",
+        "autoscaling/HorizontalPodAutoscaler", "policy/PodDisruptionBudget", "batch/Job", "batch/CronJob",
+    }
+)  # fmt: skip
+RISKS = frozenset(
+    {
+        "hostNetwork", "hostPID", "hostIPC", "hostPort", "hostProcess", "privileged", "procMount", "sysctls",
+        "externalIPs",
+    }
+)  # fmt: skip
+"""What reaches beyond a pod; hostPath is among the volumes."""
 WITH_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
-_VOLUMES = frozenset(
-    {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "ephemeral"}
-)
-_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 
 
-def refusals(documents: Sequence[tuple[str, object]], namespace: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class ManifestPolicy:
+    """What is let through. The defaults reach neither the node nor anything outside the namespace."""
+
+    kinds: frozenset[str] = KINDS
+    """``group/Kind``, and just ``Kind`` for the core group."""
+    volumes: frozenset[str] = frozenset(
+        {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "ephemeral"}
+    )
+    capabilities: frozenset[str] = frozenset({"NET_BIND_SERVICE"})
+    allow: frozenset[str] = frozenset()
+    """Of RISKS, those that are taken."""
+
+
+def refusals(documents: Sequence[tuple[str, object]], namespace: str, policy: ManifestPolicy) -> Iterator[str]:
     """Every reason to refuse the (path, document) pairs, with the path and the object's name."""
     accounts = {"default", *(_name(document) for _, document in documents if _kind(document) == "ServiceAccount")}
     seen: set[tuple[str, str]] = set()
@@ -37,7 +55,7 @@ def refusals(documents: Sequence[tuple[str, object]], namespace: str) -> Iterato
         if key in seen:
             yield f"{where}: is there twice"
         seen.add(key)
-        yield from (f"{where}: {fault}" for fault in _of_object(document, namespace, accounts))
+        yield from (f"{where}: {fault}" for fault in _of_object(document, namespace, accounts, policy))
 
 
 def pod_spec(document: Mapping[str, Any]) -> Document | None:
@@ -65,20 +83,22 @@ def _no_object(document: object) -> str:
     return f"metadata.{odd[0]} must be a mapping" if odd else ""
 
 
-def _of_object(document: Document, namespace: str, accounts: set[str]) -> Iterator[str]:
+def _of_object(document: Document, namespace: str, accounts: set[str], policy: ManifestPolicy) -> Iterator[str]:
     kind, metadata = document["kind"], document["metadata"]
     group = document["apiVersion"].rpartition("/")[0]
-    if kind not in ALLOWED_KINDS or group != _GROUPS[kind]:
+    if (f"{group}/{kind}" if group else kind) not in policy.kinds:
         yield f"kind {kind} of {document['apiVersion']} is not among those that a commit may bring"
+    if kind == "Namespace" and metadata["name"] != namespace:
+        yield f"is another namespace than the project's, {namespace}"
     if metadata.get("namespace", namespace) != namespace:
         yield f"names the namespace {metadata['namespace']}; the project's is {namespace}"
     if kind == "Secret" and str(document.get("type", "")).startswith("kubernetes.io/service-account-token"):
         yield "asks for a ServiceAccount's token, which is not allowed"
-    if kind == "Service" and _mapping(document.get("spec")).get("externalIPs"):
+    if kind == "Service" and _mapping(document.get("spec")).get("externalIPs") and "externalIPs" not in policy.allow:
         yield "externalIPs take other addresses' traffic, which is not allowed"
     spec = pod_spec(document)
     if spec is not None:
-        yield from _of_pod(spec, accounts)
+        yield from _of_pod(spec, accounts, policy)
         yield from _of_template(document)
     elif kind in WITH_PODS:
         yield "has no spec.template.spec"
@@ -91,40 +111,39 @@ def _of_template(document: Document) -> Iterator[str]:
         yield "spec.template.metadata, its labels and its annotations must be mappings"
 
 
-def _of_pod(spec: Document, accounts: set[str]) -> Iterator[str]:
-    for name in ("hostNetwork", "hostPID", "hostIPC"):
-        if spec.get(name):
-            yield f"{name} is not allowed"
+def _of_pod(spec: Document, accounts: set[str], policy: ManifestPolicy) -> Iterator[str]:
+    security = _mapping(spec.get("securityContext"))
+    asked = {name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)}
+    asked |= {"sysctls"} if security.get("sysctls") else set()
+    asked |= {"hostProcess"} if _mapping(security.get("windowsOptions")).get("hostProcess") else set()
+    for name in sorted(asked - policy.allow):
+        yield f"{name} is not allowed"
     for name in ("serviceAccountName", "serviceAccount"):
         if spec.get(name, "default") not in ("", *accounts):
             yield f"{name} {spec[name]} is not one that these manifests bring"
-    if _mapping(_mapping(spec.get("securityContext")).get("windowsOptions")).get("hostProcess"):
-        yield "hostProcess is not allowed"
-    if _mapping(spec.get("securityContext")).get("sysctls"):
-        yield "sysctls are not allowed"
     for volume in _list(spec.get("volumes")):
-        for source in sorted(set(map(str, _mapping(volume))) - _VOLUMES - {"name"}):
+        for source in sorted(set(map(str, _mapping(volume))) - policy.volumes - {"name"}):
             yield f"volume {_mapping(volume).get('name')} uses {source}, which is not allowed"
     for name in ("initContainers", "containers", "ephemeralContainers"):
         if spec.get(name) is not None and not all(isinstance(one, dict) for one in _list(spec[name]) or [None]):
             yield f"{name} must be a list of containers"
     for container in containers_of(spec):
-        yield from (f"container {container.get('name')} {fault}" for fault in _of_container(container))
+        yield from (f"container {container.get('name')} {fault}" for fault in _of_container(container, policy))
 
 
-def _of_container(container: Document) -> Iterator[str]:
+def _of_container(container: Document, policy: ManifestPolicy) -> Iterator[str]:
     security = _mapping(container.get("securityContext"))
-    if security.get("privileged") or security.get("allowPrivilegeEscalation") is True:
-        yield "asks for privileges, which is not allowed"
-    if security.get("procMount", "Default") != "Default":
-        yield "asks for an unmasked /proc, which is not allowed"
-    if _mapping(security.get("windowsOptions")).get("hostProcess"):
-        yield "asks for hostProcess, which is not allowed"
+    asked = {
+        "privileged": security.get("privileged") or security.get("allowPrivilegeEscalation") is True,
+        "procMount": security.get("procMount", "Default") != "Default",
+        "hostProcess": _mapping(security.get("windowsOptions")).get("hostProcess"),
+        "hostPort": any(_mapping(port).get("hostPort") for port in _list(container.get("ports"))),
+    }
+    for name in sorted({name for name, wanted in asked.items() if wanted} - policy.allow):
+        yield f"asks for {name}, which is not allowed"
     for added in _list(_mapping(security.get("capabilities")).get("add")):
-        if added not in _CAPABILITIES:
+        if added not in policy.capabilities:
             yield f"adds the capability {added}, which is not allowed"
-    if any(_mapping(port).get("hostPort") for port in _list(container.get("ports"))):
-        yield "asks for a hostPort, which is not allowed"
 
 
 def _kind(document: object) -> str:

@@ -8,12 +8,16 @@ import copy
 from collections.abc import Mapping, Sequence
 
 from infraaudit_assets.domain.errors import ManifestError
-from infraaudit_assets.domain.manifest_policy import ALLOWED_KINDS, Document, containers_of, pod_spec, refusals
+from infraaudit_assets.domain.manifest_policy import Document, ManifestPolicy, containers_of, pod_spec, refusals
 
-__all__ = ["ALLOWED_KINDS", "WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
+__all__ = ["WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_ORDER = ("ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service")
+_ORDER = (
+    "Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service",
+)  # fmt: skip
+_OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"})
+_SAFE = ManifestPolicy()
 
 
 def render_manifests(
@@ -25,12 +29,13 @@ def render_manifests(
     namespace: str,
     image: str,
     container: str | None = None,
+    policy: ManifestPolicy = _SAFE,
 ) -> list[Document]:
     """The documents of a release, in the order in which they are applied.
 
     ``documents`` are (path, document) pairs. Raises ManifestError that lists every refusal with its path.
     """
-    faults = list(refusals(documents, namespace))
+    faults = list(refusals(documents, namespace, policy))
     if not any(isinstance(document, dict) and document.get("kind") in WORKLOADS for _, document in documents):
         faults.append("no Deployment, StatefulSet or DaemonSet is among the manifests, so nothing would run the image")
     if faults:
@@ -75,7 +80,8 @@ def _render(
 ) -> Document:  # fmt: skip
     rendered = copy.deepcopy(document)
     metadata = rendered["metadata"]
-    metadata["namespace"] = namespace
+    if rendered["kind"] not in _OF_NO_NAMESPACE:
+        metadata["namespace"] = namespace
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
     if rendered["kind"] in WORKLOADS:

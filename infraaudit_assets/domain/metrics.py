@@ -65,6 +65,12 @@ RESTORE_TIME = Metric(
 )
 DEPLOYS_PER_DAY = Metric("infraaudit_deployments_per_day", "gauge", "Healthy deployments a day over 30 days.", _PLACE)
 INCIDENT_OPEN = Metric("infraaudit_incident_open", "gauge", "1 while the last deployment tried is not healthy.", _PLACE)
+LOG_LINES = Metric(
+    "infraaudit_log_lines_total", "counter", "Lines that deployed containers printed, by level.", (*_PLACE, "level")
+)
+LOG_ERRORS = Metric(
+    "infraaudit_log_error_ratio", "gauge", "Error lines of the live commit, of all lines it printed there.", _PLACE
+)
 DELIVERIES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries taken, by state.", ("project", "state")
 )

@@ -38,6 +38,12 @@ class Environment:
     """Whether objects that left the manifests are deleted; only what carries our labels ever is."""
     force_conflicts: bool = False
     """Whether fields that another field manager owns are taken over; else such a release is refused."""
+    manifests: tuple[str, ...] = ()
+    """This environment's own manifests or kustomize overlay; none are those of the project, with the image alone
+    changed."""
+    promote_after: float | None = None
+    """Seconds that a commit has to be healthy in the environment before this one until it comes here by itself;
+    None leaves that to `infraaudit promote`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,23 @@ class Project:
     """The container of the workload whose image is replaced; None is its only (or first) one."""
     first_commits: int = 1
     """How many commits of each branch the sensor takes when it first sees it; 0 is all."""
-    only_paths: tuple[str, ...] = ()
-    ignore_paths: tuple[str, ...] = ()
+    paths_only: tuple[str, ...] = ()
+    """Patterns as in .gitignore; a commit that changes nothing they match starts no run. None is every path."""
+    paths_ignore: tuple[str, ...] = ()
+    """Patterns as in .gitignore; a commit that changes only what they match starts no run."""
     supersede: bool = False
+    """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()
     """Who is told, beside the addresses of the settings."""
+    fault: str = ""
+    """What is wrong with the entry of the projects file; such a project loads, and runs nothing."""
 
     @property
     def environment(self) -> Environment:
         """The environment that a commit of the deploy branch goes to by itself."""
         return self.environments[0]
+
+    def before(self, environment: Environment) -> Environment | None:
+        """The environment that a commit has to be healthy in first; None for the first one."""
+        position = self.environments.index(environment)
+        return self.environments[position - 1] if position else None

@@ -23,6 +23,13 @@ _DELIVERY_HEADERS = {
     "bitbucket": "x-request-uuid",
     "plain": "x-infraaudit-delivery",
 }
+_SIGNATURE_HEADERS = {
+    "github": ("x-hub-signature-256",),
+    "gitea": ("x-gitea-signature", "x-hub-signature-256"),
+    "gitlab": ("x-gitlab-token",),
+    "bitbucket": ("x-hub-signature",),
+    "plain": ("x-infraaudit-signature",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +60,22 @@ def forge_of(headers: Mapping[str, str]) -> str:
     return "bitbucket" if "x-event-key" in headers else "plain"
 
 
+def is_signed(forge: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request carries a signature or token at all; if not, its body need not be read."""
+    return bool(_signature(forge, headers))
+
+
 def is_authentic(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bool:
     """Whether one of the project's secrets signed the body (GitLab: was sent with it)."""
-    if forge == "gitlab":
-        given = headers.get("x-gitlab-token", "").encode("utf-8", "surrogateescape")
-        # Every secret is compared, so that the time does not tell which one matched.
-        return sum(hmac.compare_digest(given, secret.encode()) for secret in secrets) > 0
-    name = {
-        "github": "x-hub-signature-256",
-        "gitea": "x-gitea-signature",
-        "bitbucket": "x-hub-signature",
-        "plain": "x-infraaudit-signature",
-    }[forge]
-    signature = headers.get(name, "") or (headers.get("x-hub-signature-256", "") if forge == "gitea" else "")
-    given = signature.removeprefix("sha256=").encode("utf-8", "surrogateescape")
-    return sum(hmac.compare_digest(given, sign(body, secret).encode()) for secret in secrets) > 0
+    given = _signature(forge, headers).encode("utf-8", "surrogateescape")
+    expected = secrets if forge == "gitlab" else [sign(body, secret) for secret in secrets]
+    # Every secret is compared, so that the time does not tell which one matched.
+    return sum(hmac.compare_digest(given, one.encode()) for one in expected) > 0
+
+
+def _signature(forge: str, headers: Mapping[str, str]) -> str:
+    given = next((headers[name] for name in _SIGNATURE_HEADERS[forge] if headers.get(name)), "")
+    return given if forge == "gitlab" else given.removeprefix("sha256=")
 
 
 def sign(body: bytes, secret: str) -> str:

@@ -29,7 +29,7 @@ def prime() -> None:
     import checkov.main as checkov
 
     global _evaluations
-    _evaluations = patches.apply(Path(os.environ["TMPDIR"]) / "parsed")
+    _evaluations = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -52,15 +52,14 @@ def run(request: dict[str, Any]) -> None:
     gc.set_threshold(100_000, 20, 100)
     root = request["root"]
     if request["task"] == "inspect":
-        answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_aliases"])
+        answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_nodes"])
     else:
         import checkov.main as checkov
 
-        os.environ["PARENT_TMPDIR"] = os.environ["TMPDIR"]
         os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
         tempfile.tempdir = request["scratch"]
         os.chdir(request["scratch"])
-        _watch_opens(root, request["scratch"], str(Path(os.environ["PARENT_TMPDIR"]) / "parsed"))
+        _confine(root, request["scratch"], os.environ["INFRAAUDIT_PARSED"])
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
         answer = _scan(checkov, root, request["frameworks"], request["arguments"])
@@ -152,16 +151,23 @@ def _restrict(framework: str, root: str, files: list[str]) -> None:
     runner._find_files_from_root_folder = find_wanted
 
 
-def _watch_opens(root: str, *writable: str) -> None:
-    """Note which files of the tree each framework opens, and refuse files of the machine.
+_REFUSED = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
+            "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")  # fmt: skip
 
-    The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree.
+
+def _confine(root: str, *writable: str) -> None:
+    """Note which files of the tree each framework opens; refuse files of the machine, the network and programs.
+
+    The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree, and
+    the network away also where the kernel lets no ordinary user have an empty one of his own.
     """
     inside = f"{root}/"
     own = (*writable, sys.prefix, sys.base_prefix, "/usr", "/proc/self")
     allowed = tuple(f"{os.path.realpath(path)}/" for path in own)
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event in _REFUSED:
+            raise PermissionError(13, "a scan has no network and starts no programs", event)
         if event not in ("open", "os.listdir", "os.scandir") or not args or not isinstance(args[0], (str, bytes)):
             return
         path = os.path.abspath(os.fsdecode(args[0]))

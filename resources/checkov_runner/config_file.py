@@ -21,7 +21,7 @@ def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -
         return None, (f"{error} Scanned with the defaults.",)
     if content is None:
         return None, ()
-    verdict = inspect_text(content, 10, 0)
+    verdict = inspect_text(content, 10, 10_000)
     if verdict:
         reason = verdict.get("reason") or verdict.get("broken")
         return None, (f"{path} is not usable ({excerpt(str(reason), 200)}); scanned with the defaults.",)

@@ -67,7 +67,7 @@ def scan_frameworks(
         if job.memo is not None and FRAMEWORK in asked:
             scanner.remember(job.memo, told[FRAMEWORK])
     return {
-        name: _result(name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, facts)
+        name: _result(name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, facts, limits)
         for name in job.frameworks
     }
 
@@ -175,7 +175,13 @@ def _error(details: Mapping[str, Any], has_report: bool) -> str:
 
 
 def _result(
-    name: str, job: Job, told: _Told, broken: Mapping[str, str], refused: Mapping[str, str], facts: Facts
+    name: str,
+    job: Job,
+    told: _Told,
+    broken: Mapping[str, str],
+    refused: Mapping[str, str],
+    facts: Facts,
+    limits: ScanLimits,
 ) -> FrameworkScan:
     blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
     reads = {entry.path for entry in job.reads[name]}
@@ -198,10 +204,17 @@ def _result(
         scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
         status=status,
         findings=told.report.findings,
-        unreadable=unreadable,
+        unreadable=_bounded(unreadable, limits.gaps),
         seconds=told.seconds,
         reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
     )
+
+
+def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
+    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
+    if len(files) <= most:
+        return files
+    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
 
 
 def _is_repeatable(name: str, told: _Told) -> bool:

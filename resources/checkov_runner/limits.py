@@ -18,7 +18,10 @@ class ScanLimits:
     files: int = 20_000
     """Files that some framework can read; the rest is left out."""
     yaml_depth: int = 100
-    yaml_aliases: int = 200
+    yaml_nodes: int = 500_000
+    """Nodes of one file, those behind aliases counted each time they are referred to."""
+    gaps: int = 1_000
+    """Files that could not be read, listed by name for each framework."""
     report_bytes: int = 256 * 1024**2
     config_bytes: int = 64 * 1024
     attempts: int = 60

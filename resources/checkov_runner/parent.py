@@ -15,6 +15,7 @@ from typing import Any
 
 from infraaudit_assets.domain.errors import ScanError, excerpt
 from resources import process
+from resources.checkov_runner.caches import grammar_folder, parsed_folder
 from resources.checkov_runner.limits import ScanLimits
 
 _START_SECONDS = 180.0
@@ -44,9 +45,9 @@ class Answer:
 class Parent:
     """One primed Checkov process. Not for use by several threads at once."""
 
-    def __init__(self, scratch: Path, limits: ScanLimits, grammars: Path) -> None:
-        """``grammars`` is a private folder that stays: building the parsers' tables anew takes ten seconds."""
-        self._scratch, self._limits, self._grammars = scratch, limits, grammars
+    def __init__(self, scratch: Path, limits: ScanLimits, state: Path) -> None:
+        """``scratch`` is for what ends with it, ``state`` for what it leaves to the next one."""
+        self._scratch, self._limits, self._state = scratch, limits, state
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self.is_offline = False
@@ -72,7 +73,7 @@ class Parent:
         home = Path(tempfile.mkdtemp(dir=work, prefix="home-"))
         wall = seconds or self._limits.seconds
         limits = {name: getattr(self._limits, name) for name in ("cpu_seconds", "memory_bytes", "report_bytes")}
-        depth = {"yaml_depth": self._limits.yaml_depth, "yaml_aliases": self._limits.yaml_aliases}
+        depth = {"yaml_depth": self._limits.yaml_depth, "yaml_nodes": self._limits.yaml_nodes}
         request = {"task": task, "root": str(root), "scratch": str(home), "answer": str(home / "answer.json")}
         try:
             told = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
@@ -115,12 +116,11 @@ class Parent:
         self._stack = ExitStack()
         temporary = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
         log = Path(temporary) / "log"
-        self._grammars.mkdir(mode=0o700, parents=True, exist_ok=True)
         child = self._stack.enter_context(
             process.spawned(
                 [sys.executable, "-P", "-s", "-m", "resources.checkov_runner.server"],
                 cwd=Path(temporary),
-                env=environment(Path(temporary), self._grammars, log),
+                env=environment(Path(temporary), self._state, log),
                 stdin=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
@@ -148,14 +148,15 @@ class Parent:
         return answer
 
 
-def environment(home: Path, grammars: Path, log: Path) -> dict[str, str]:
+def environment(home: Path, state: Path, log: Path) -> dict[str, str]:
     """All that the parent and its children get to know of ours: no token, no key, no switch of Checkov's."""
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "HOME": str(home),
         # Lark keeps pickled tables in here; only the primed parent, which never reads a tree, writes them.
-        "TMPDIR": str(grammars),
+        "TMPDIR": str(grammar_folder(state)),
+        "INFRAAUDIT_PARSED": str(parsed_folder(state)),
         "LANG": "C.UTF-8",
         "LOG_LEVEL": "ERROR",
         "PYTHONHASHSEED": "0",

@@ -25,7 +25,7 @@ from resources.checkov_runner.framework_scans import Job, scan_frameworks
 from resources.checkov_runner.limits import ScanLimits
 from resources.checkov_runner.parent import Parent
 from resources.checkov_runner.secret_key import key_digest, secret_key
-from resources.checkov_runner.tree import Facts, neutral_folder, select
+from resources.checkov_runner.tree import Facts, neutral_folder, select, sweep
 from resources.checkov_runner.versions import scanner_version, versions_digest
 from resources.git import Mirror
 
@@ -52,9 +52,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
         self._memo = None if reuse is no_reuse else FileMemo()
-        self.parent = Parent(self._scratch, limits, scratch.resolve() / "grammars")
+        self.parent = Parent(self._scratch, limits, scratch.resolve())
 
     def __enter__(self) -> Self:
+        sweep(self._scratch)
         return self
 
     def __exit__(
@@ -117,7 +118,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[tuple[str, str]]
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
-        bounds = (self._limits.yaml_depth, self._limits.yaml_aliases)
+        bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         return scan_key(name, files, versions_digest(), (config.filters, left_out, bounds, key))
 
     def _known(self, key: str) -> FrameworkScan | None:

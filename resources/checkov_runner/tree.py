@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ _TAINTED = re.compile(
     r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages"
 )
 """Checkov drops findings of files with such a word anywhere in their absolute path."""
+_LEFT_BEHIND_SECONDS = 24 * 3600
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
 
@@ -45,13 +47,15 @@ def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: Scan
             left_out.append(UnreadableFile(_printable(entry.path), reason))
         else:
             files.append(entry)
-            total += entry.size
+            total += entry.size or 0
     return Selection(tuple(files), tuple(left_out))
 
 
 def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> str:
     if _printable(entry.path) != entry.path:
         return "its name is not UTF-8 text"
+    if entry.size is None:
+        return "the mirror does not hold its content"
     if entry.size > limits.file_bytes:
         return f"it has {entry.size} bytes, more than {limits.file_bytes}"
     if count >= limits.files:
@@ -107,3 +111,14 @@ def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(tree / path, target)
     return destination
+
+
+def sweep(scratch: Path) -> None:
+    """Remove what scans left behind that were killed: folders of ours that nobody touched for a day."""
+    for folder in (*scratch.glob("scan-*"), *scratch.glob("parent-*")):
+        try:
+            is_old = time.time() - folder.stat().st_mtime > _LEFT_BEHIND_SECONDS
+        except FileNotFoundError:
+            continue
+        if is_old:
+            shutil.rmtree(folder, ignore_errors=True)

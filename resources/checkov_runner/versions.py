@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-RULES = "1"
+RULES = "2"
 """Raised by hand when we read reports, trees or configurations differently."""
 
 

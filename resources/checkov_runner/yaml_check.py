@@ -1,4 +1,4 @@
-"""Look at YAML and JSON before Checkov does: how deep, how many aliases, is it readable at all.
+"""Look at YAML and JSON before Checkov does: how deep, how large with its aliases written out, is it readable at all.
 
 It reads events of the parser and builds nothing, so that a bomb stays small. Deliberately absent: an opinion on
 files that nobody takes for YAML of theirs; that is the caller's.
@@ -11,16 +11,16 @@ from typing import Any
 _TEMPLATE = re.compile(rb"\{\{|\{%|<%")
 
 
-def inspect(root: str, files: list[str], depth: int, aliases: int) -> dict[str, dict[str, Any]]:
+def inspect(root: str, files: list[str], depth: int, nodes: int) -> dict[str, dict[str, Any]]:
     """By file: ``reason`` why it must not be scanned, or ``broken`` why it is no YAML, or nothing."""
-    return {path: inspect_text(Path(root, path).read_bytes(), depth, aliases) for path in files}
+    return {path: inspect_text(Path(root, path).read_bytes(), depth, nodes) for path in files}
 
 
-def inspect_text(content: bytes, depth: int, aliases: int) -> dict[str, Any]:
-    """The verdict on one text; empty where nothing is wrong with it."""
+def inspect_text(content: bytes, depth: int, nodes: int) -> dict[str, Any]:
+    """The verdict on one text; empty where nothing is wrong with it. ``nodes`` counts those behind aliases each time."""
     if content.count(b"[") + content.count(b"{") > depth and _bracket_depth(content) > depth:
         return {"reason": f"nested deeper than {depth} levels"}
-    return _inspect_events(content, depth, aliases)
+    return _inspect_events(content, depth, nodes)
 
 
 def _bracket_depth(content: bytes) -> int:
@@ -31,23 +31,29 @@ def _bracket_depth(content: bytes) -> int:
     return deepest
 
 
-def _inspect_events(content: bytes, most_depth: int, most_aliases: int) -> dict[str, Any]:
+def _inspect_events(content: bytes, most_depth: int, most_nodes: int) -> dict[str, Any]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    depth = aliases = 0
+    nodes = 0
+    sizes: dict[str, int] = {}
+    open_collections: list[tuple[str | None, int]] = []
     try:
         for event in yaml.parse(content, Loader=loader):
-            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-                depth += 1
-                if depth > most_depth:
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_collections.append((event.anchor, nodes))
+                if len(open_collections) > most_depth:
                     return {"reason": f"nested deeper than {most_depth} levels"}
-            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-                depth -= 1
-            elif isinstance(event, yaml.AliasEvent):
-                aliases += 1
-                if aliases > most_aliases:
-                    return {"reason": f"more than {most_aliases} YAML aliases"}
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = open_collections.pop()
+                if anchor:
+                    sizes[anchor] = nodes - before
+            elif isinstance(event, yaml.AliasEvent) and event.anchor in {name for name, _ in open_collections}:
+                return {"reason": "a YAML alias refers to what it is inside of"}
+            if isinstance(event, yaml.NodeEvent):
+                nodes += sizes.get(event.anchor or "", 1) if isinstance(event, yaml.AliasEvent) else 1
+            if nodes > most_nodes:
+                return {"reason": f"more than {most_nodes} YAML nodes, with its aliases written out"}
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         if not _TEMPLATE.search(content):
             return {"broken": " ".join(str(error).split())[:300]}

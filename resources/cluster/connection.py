@@ -84,6 +84,8 @@ def _settings(kubeconfig: Path | None, context: str | None) -> tuple[Any, str]:
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG"):
         config.load_incluster_config(client_configuration=settings)
         return settings, "in-cluster"
+    if not any(Path(part).is_file() for part in _path(kubeconfig).split(os.pathsep)):
+        raise FileNotFoundError("there is no such file")
     _, current = config.list_kube_config_contexts(_path(kubeconfig))
     config.load_kube_config(_path(kubeconfig), context, client_configuration=settings)
     return settings, context or current["name"]
@@ -119,7 +121,8 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     body = excerpt(_message(error), 600)
     # Kubernetes before 1.21 answers a schema error of an apply with 500; retrying that cannot help.
     schema_fault = error.status == 500 and "failed to create typed patch object" in body
-    if error.status in (429, 500, 502, 503, 504) and not schema_fault:
+    # 410 is a continued list whose beginning the server has forgotten: asked anew, it is there.
+    if error.status in (408, 410, 429, 500, 502, 503, 504) and not schema_fault:
         return ClusterError(f"{doing}: the API server answered {error.status}: {body}")
     advice = {
         401: "The login has expired; renew the kubeconfig.",

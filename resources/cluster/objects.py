@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from infraaudit_assets.domain.drift import Difference, differences
-from infraaudit_assets.domain.manifest_policy import ALLOWED_KINDS
 from infraaudit_assets.domain.manifests import Document, identity
 from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.cluster.observe import commit_of, pods_of
@@ -16,8 +15,10 @@ _ENVIRONMENT = "infraaudit/environment"
 # Volumes hold data: a claim that left the manifests is for a person to delete.
 _PRUNED = (
     ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
-    ("v1", "Service"), ("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "ServiceAccount"),
-    ("networking.k8s.io/v1", "NetworkPolicy"), ("networking.k8s.io/v1", "Ingress"),
+    ("batch/v1", "CronJob"), ("batch/v1beta1", "CronJob"), ("v1", "Service"), ("v1", "ConfigMap"), ("v1", "Secret"),
+    ("v1", "ServiceAccount"), ("networking.k8s.io/v1", "NetworkPolicy"), ("networking.k8s.io/v1", "Ingress"),
+    ("autoscaling/v1", "HorizontalPodAutoscaler"), ("policy/v1", "PodDisruptionBudget"),
+    ("policy/v1beta1", "PodDisruptionBudget"),
 )  # fmt: skip
 
 
@@ -48,7 +49,6 @@ def prune(cluster: Cluster, namespace: str, project: str, environment: str, docu
     api, gone = _api(cluster), []
     selector = f"app.kubernetes.io/managed-by=infraaudit,infraaudit/project={project}"
     for api_version, kind in _PRUNED:
-        assert kind in ALLOWED_KINDS
         found = _listed(api, api_version, kind, namespace, selector)
         for item in found:
             name, annotations = item["metadata"]["name"], item["metadata"].get("annotations") or {}
@@ -56,6 +56,7 @@ def prune(cluster: Cluster, namespace: str, project: str, environment: str, docu
                 continue
             _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
             gone.append(f"{kind}/{name}")
+            kept.add(f"{kind}/{name}")  # Clusters between two versions of an API list an object under both.
     return gone
 
 

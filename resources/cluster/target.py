@@ -21,6 +21,7 @@ from resources.cluster.image_loading import load_image
 from resources.cluster.lease import Lease
 from resources.cluster.logs import container_lines
 from resources.cluster.objects import drift_of, prune, unblock
+from resources.cluster.schemas import schema_faults
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
@@ -56,6 +57,10 @@ class KubernetesTarget:
         started = time.monotonic()
         documents = parse_manifests(release.manifests)
         workloads = [document for document in documents if document["kind"] in WORKLOADS]
+        if faults := schema_faults(documents, self.cluster.version):
+            return Rollout(
+                False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
+            )
         try:
             self._apply(documents, dry_run=True)
         except RejectedByClusterError as error:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from infraaudit_assets.domain.errors import HistoryError, excerpt
 
 _BUSY_SECONDS = 30
+_MIGRATING = 7_310_642_001  # a number of ours among PostgreSQL's advisory locks
 
 
 def connect(url: str) -> sa.Engine:
@@ -68,6 +69,9 @@ def migrate(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with translated(engine), _one_at_a_time(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Every role of an installation migrates when it starts, and they start together.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

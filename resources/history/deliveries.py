@@ -26,16 +26,18 @@ class Delivery:
     attempts: int = 0
 
 
-def store_deliveries(history: History, deliveries: Sequence[Delivery], ignored: str = "") -> int:
-    """Store deliveries durably; returns how many were not there yet. One that is ignored is never worked off."""
+_FIELDS = tuple(Delivery.__dataclass_fields__)
+
+
+def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
+    """Store deliveries to be worked off; returns how many were not there yet."""
     table = schema.deliveries
     with translated(history.engine), history.engine.begin() as connection:
         known = set(
             connection.execute(sa.select(table.c.id).where(table.c.id.in_([d.id for d in deliveries]))).scalars()
         )
         rows = [
-            {name: getattr(d, name) for name in Delivery.__dataclass_fields__}
-            | {"state": "ignored" if ignored else "waiting", "reason": ignored}
+            {name: getattr(d, name) for name in _FIELDS} | {"state": "waiting", "reason": ""}
             for d in deliveries
             if d.id not in known
         ]
@@ -44,13 +46,25 @@ def store_deliveries(history: History, deliveries: Sequence[Delivery], ignored: 
     return len(rows)
 
 
-def waiting_deliveries(history: History, limit: int = 100) -> list[Delivery]:
-    """Deliveries to be worked off, oldest first."""
+def is_stored(history: History, delivery_id: str) -> bool:
+    """Whether a delivery is in the history."""
+    return bool(_read(history, sa.select(schema.deliveries.c.id).where(schema.deliveries.c.id == delivery_id)))
+
+
+def waiting_deliveries(history: History, project: str, limit: int = 100) -> list[Delivery]:
+    """A project's deliveries to be worked off, oldest first."""
     table = schema.deliveries
-    query = sa.select(table).where(table.c.state == "waiting").order_by(table.c.received_at, table.c.id).limit(limit)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
-        rows = connection.execute(query).mappings().all()
-    return [Delivery(**{name: row[name] for name in Delivery.__dataclass_fields__}) for row in rows]
+    query = sa.select(table).where(table.c.state == "waiting", table.c.project == project)
+    rows = _read(history, query.order_by(table.c.received_at, table.c.id).limit(limit))
+    return [Delivery(**{name: row[name] for name in _FIELDS}) for row in rows]
+
+
+def newest_deliveries(history: History, project: str, limit: int = 50) -> list[tuple[Delivery, str, str]]:
+    """The newest deliveries of a project, newest first, each with its state and the reason for it."""
+    table = schema.deliveries
+    query = sa.select(table).where(table.c.project == project).order_by(table.c.received_at.desc()).limit(limit)
+    rows = _read(history, query)
+    return [(Delivery(**{name: row[name] for name in _FIELDS}), row["state"], row["reason"]) for row in rows]
 
 
 def finish_delivery(history: History, delivery_id: str, state: str, reason: str = "") -> None:
@@ -60,3 +74,18 @@ def finish_delivery(history: History, delivery_id: str, state: str, reason: str 
     change |= {} if state == "waiting" else {"done_at": datetime.now(UTC)}
     with translated(history.engine), history.engine.begin() as connection:
         connection.execute(table.update().where(table.c.id == delivery_id).values(change))
+
+
+def abandon_deliveries(history: History, projects: Sequence[str]) -> None:
+    """Let the waiting deliveries of all other projects fail: these are the ones there are."""
+    table = schema.deliveries
+    orphans = (table.c.state == "waiting") & table.c.project.not_in(projects)
+    if _read(history, sa.select(table.c.id).where(orphans).limit(1)):
+        change = {"state": "failed", "reason": "the project is no longer in the projects file"}
+        with translated(history.engine), history.engine.begin() as connection:
+            connection.execute(table.update().where(orphans).values(**change, done_at=datetime.now(UTC)))
+
+
+def _read(history: History, query: sa.Select) -> Sequence[sa.RowMapping]:
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(query).mappings().all()

@@ -19,6 +19,7 @@ from resources.history import schema
 from resources.history.database import translated
 from resources.history.readings import Readings
 from resources.history.store import History, finding_of
+from resources.history.stored_line import StoredLine
 
 _BATCH = 500
 """Commits followed in one transaction: other writers wait that long."""
@@ -26,12 +27,12 @@ _QUERY = 400
 """Values in one IN list."""
 
 
-class Line:
+class Line(StoredLine):
     """The first-parent history of one branch, with the lives of the findings along it."""
 
     def __init__(self, history: History, mirror: Mirror, project: str, branch: str) -> None:
-        self.history, self.mirror, self.project, self.branch = history, mirror, project, branch
-        self.shas: list[str] = []
+        super().__init__(history, project, branch, [])
+        self.mirror = mirror
 
     def follow(self) -> "Line":
         """Bring the line and the lives to what Git and the stored scans say. Raises HistoryError."""
@@ -66,7 +67,7 @@ class Line:
             self._match(connection)
             start: int | None = connection.execute(
                 sa.select(sa.func.min(schema.line_commits.c.position)).where(
-                    self._is(schema.line_commits), schema.line_commits.c.followed.is_(False)
+                    self.is_in(schema.line_commits), schema.line_commits.c.followed.is_(False)
                 )
             ).scalar()
             if start is None:
@@ -78,11 +79,11 @@ class Line:
     def _match(self, connection: sa.Connection) -> None:
         """Make the stored line the branch's: what a force-push replaced is dropped, what is new is added."""
         table = schema.line_commits
-        order = sa.select(table.c.sha).where(self._is(table)).order_by(table.c.position)
+        order = sa.select(table.c.sha).where(self.is_in(table)).order_by(table.c.position)
         stored = list(connection.execute(order).scalars())
         shared = _common(stored, self.shas)
         if shared < len(stored):
-            connection.execute(table.delete().where(self._is(table), table.c.position >= shared))
+            connection.execute(table.delete().where(self.is_in(table), table.c.position >= shared))
             self._rewind(connection, shared)
         rows = [
             {"project": self.project, "branch": self.branch, "position": place, "sha": sha, "followed": False}
@@ -93,10 +94,10 @@ class Line:
 
     def _rewind(self, connection: sa.Connection, start: int) -> None:
         table, lines = schema.spans, schema.line_commits
-        connection.execute(table.delete().where(self._is(table), table.c.start_position >= start))
-        reopened = table.update().where(self._is(table), table.c.end_position >= start)
+        connection.execute(table.delete().where(self.is_in(table), table.c.start_position >= start))
+        reopened = table.update().where(self.is_in(table), table.c.end_position >= start)
         connection.execute(reopened.values(end_position=None, ended_as=None, end_cause=None))
-        behind = lines.update().where(self._is(lines), lines.c.position >= start, lines.c.followed.is_(True))
+        behind = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.followed.is_(True))
         connection.execute(behind.values(followed=False))
 
     def _advance(self, connection: sa.Connection, start: int, stop: int) -> None:
@@ -114,17 +115,17 @@ class Line:
             for span in step.ended:
                 same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
                 ending = {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
-                connection.execute(table.update().where(self._is(table), same).values(ending))
+                connection.execute(table.update().where(self.is_in(table), same).values(ending))
             if step.started:
                 connection.execute(table.insert(), [self._row(span) for span in step.started])
         lines = schema.line_commits
-        done = lines.update().where(self._is(lines), lines.c.position >= start, lines.c.position < stop)
+        done = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.position < stop)
         connection.execute(done.values(followed=True))
 
     def _active(self, connection: sa.Connection, position: int) -> dict[str, Span]:
         table = schema.spans
         ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
-        query = sa.select(table).where(self._is(table), table.c.start_position <= position, ends_later)
+        query = sa.select(table).where(self.is_in(table), table.c.start_position <= position, ends_later)
         found = (span_of(row) for row in connection.execute(query).mappings())
         return {span.finding.fingerprint: span for span in found}
 
@@ -135,7 +136,7 @@ class Line:
             found: dict[str, Span] = {}
             for some in _chunks(fingerprints):
                 wanted = table.c.fingerprint.in_(some) & (table.c.ended_as == "fixed") & (table.c.end_position < before)
-                query = sa.select(table).where(self._is(table), wanted).order_by(table.c.start_position)
+                query = sa.select(table).where(self.is_in(table), wanted).order_by(table.c.start_position)
                 found |= {row["fingerprint"]: span_of(row) for row in connection.execute(query).mappings()}
             return found
 
@@ -151,9 +152,6 @@ class Line:
 
     def _reading(self) -> sa.Connection:
         return self.history.engine.connect().execution_options(read_only=True)
-
-    def _is(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        return (table.c.project == self.project) & (table.c.branch == self.branch)
 
     def _row(self, span: Span) -> dict[str, object]:
         return (

@@ -219,6 +219,17 @@ deployments = sa.Table(
     sa.Index("ix_deployments_project_environment_id", "project", "environment", "id"),
 )
 
+log_counts = sa.Table(
+    "log_counts",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("level", sa.String(16), primary_key=True),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+)
+"""How many lines a deployed commit printed, by level; the lines themselves are in the log store."""
+
 stages = sa.Table(
     "stages",
     metadata,
@@ -246,6 +257,19 @@ deliveries = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("done_at", UTCDateTime),
+)
+
+git_events = sa.Table(
+    "git_events",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("before", sa.String(1000), primary_key=True),
+    sa.Column("after", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seen_at", UTCDateTime, nullable=False),
+    sa.Index("ix_git_events_project_seen_at", "project", "seen_at"),
 )
 
 notices = sa.Table(
@@ -277,14 +301,3 @@ deployed_commits = sa.Table(
     sa.Index("ix_deployed_commits_project_environment_deployed_at", "project", "environment", "deployed_at"),
 )
 """When each commit first became healthy in an environment, and the deployed commit that brought it."""
-
-log_counts = sa.Table(
-    "log_counts",
-    metadata,
-    sa.Column("project", sa.String(64), primary_key=True),
-    sa.Column("environment", sa.String(64), primary_key=True),
-    sa.Column("sha", sa.String(64), primary_key=True),
-    sa.Column("level", sa.String(16), primary_key=True),
-    sa.Column("lines", sa.BigInteger, nullable=False),
-)
-"""How many lines a deployed commit printed, by level; the lines themselves are in the log store."""

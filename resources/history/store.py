@@ -107,7 +107,9 @@ class History:
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with translated(self.engine), self.engine.begin() as connection:
-            changed = [part.scan_key for part in scan.frameworks if not part.reused and _store(connection, part)]
+            # In one order, so that two commits that share results cannot wait for each other.
+            new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
+            changed = [part.scan_key for part in new if _store(connection, part)]
             table = schema.scan_parts
             connection.execute(table.delete().where(table.c.project == project, table.c.sha == scan.sha))
             upsert(connection, schema.scans, [row])
@@ -242,8 +244,9 @@ def _store(connection: sa.Connection, part: FrameworkScan) -> bool:
         {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
         for f in part.findings
     ]
-    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
+    # This row first: who else stores the same key waits here, and not in the middle of its findings.
     upsert(connection, schema.framework_scans, [row])
+    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.findings, rows)
     return status is not None and status != part.status
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_assets.domain.changes import compare_scans
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.gate import GatePolicy, judge_scan, judge_tests
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_assets.domain.gate import judge_tests
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,17 +80,3 @@ def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:
     ]
     assert not any(judge_tests(run).passed for run in closed)
     assert "1 of 2 tests failed, the first is failed" in str(judge_tests(TestRun((passed, failed), 1)))
-
-
-def test_a_scan_opens_the_gate_within_its_limits() -> None:
-    high = finding(severity=Severity.HIGH)
-    policy = GatePolicy(open={Severity.HIGH: 1}, new={Severity.HIGH: 0})
-    assert judge_scan(policy, scan(high), []).passed
-    assert "1 new high findings, 0 allowed, for example CKV_1 at main.tf:1" in str(
-        judge_scan(policy, scan(high), [high])
-    )
-    assert not judge_scan(policy, scan(high, replace(high, resource="s")), []).passed
-    assert not judge_scan(policy, None, []).passed
-    assert not judge_scan(policy, scan(status=ScanStatus.PARTIAL), []).passed
-    assert judge_scan(replace(policy, allow_partial=True), scan(status=ScanStatus.PARTIAL), []).passed
-    assert not judge_scan(replace(policy, allow_partial=True), scan(status=ScanStatus.FAILED), []).passed

@@ -1,7 +1,12 @@
-"""A namespace of the real cluster for one test, entered with the token of configs/kubernetes/role.yaml, never as admin."""
+"""A namespace of the real cluster for one test, entered with the token of configs/kubernetes/role.yaml, never as admin.
+
+Any cluster will do that KUBECONFIG logs in to as admin and whose nodes have IMAGE; for example kind:
+``kind create cluster``, ``kind load docker-image infraaudit/base:bookworm``.
+"""
 
 import base64
 import json
+import socket
 import subprocess
 import time
 import uuid
@@ -55,10 +60,8 @@ def manifests(program: str, replicas: int = 1, **changes: Any) -> list[dict[str,
         "command": ["python3", "-u", "-c", program],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
-        # The endpoint is taken away while the old pod still serves; without the pause requests would be lost.
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}},
     }
-    pod = {"containers": [container], "terminationGracePeriodSeconds": 6, "automountServiceAccountToken": False}
+    pod = {"containers": [container], "terminationGracePeriodSeconds": 2, "automountServiceAccountToken": False}
     labels = {"app": "web"}
     deployment = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
@@ -72,6 +75,14 @@ def manifests(program: str, replicas: int = 1, **changes: Any) -> list[dict[str,
     service["spec"] = {"selector": labels, "ports": [{"port": 80, "targetPort": 8080, "protocol": "TCP"}]}
     deployment["spec"]["template"]["spec"] |= changes.pop("pod", {})
     deployment["spec"] |= changes
+    return [deployment, service]
+
+
+def serving_to_the_end(program: str) -> list[dict[str, Any]]:
+    """Two replicas whose endpoints are taken away while they still serve; without the pause requests would be lost."""
+    deployment, service = manifests(program, replicas=2, pod={"terminationGracePeriodSeconds": 6})
+    pause = {"preStop": {"exec": {"command": ["sleep", "3"]}}}
+    deployment["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = pause
     return [deployment, service]
 
 
@@ -104,7 +115,7 @@ class Place:
             target or self.target(),
             release(number, documents, self.namespace, image),
             live=lambda: self.live,
-            is_older=lambda live: SHAS.index(live.sha) > number,
+            superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             lock=self.folder / "lock",
             timeout=timeout,
             clock=lambda: datetime.now(UTC),
@@ -131,6 +142,50 @@ def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.2)
+
+
+class OwnApiServer:
+    """One more API server of the same cluster, for a test to kill and start again; the others' goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._process = folder, None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = int(probe.getsockname()[1])
+        self._words = [
+            *_words_of_api_server(), f"--secure-port={self._port}", f"--cert-dir={folder / 'certs'}",
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        with (self._folder / "apiserver.log").open("ab") as log:
+            self._process = subprocess.Popen(self._words, stdout=log, stderr=log)
+        url = f"https://127.0.0.1:{self._port}/readyz"
+        ready = ["curl", "--insecure", "--silent", "--fail", url]
+        eventually(lambda: subprocess.run(ready, capture_output=True).returncode == 0, 60)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def kubeconfig(self, other: Path) -> Path:
+        """A kubeconfig of the same user that leads here."""
+        config = json.loads(other.read_text())
+        cluster = {"server": f"https://127.0.0.1:{self._port}", "insecure-skip-tls-verify": True}
+        path = self._folder / "own-api-server"
+        path.write_text(json.dumps(config | {"clusters": [{**config["clusters"][0], "cluster": cluster}]}))
+        return path
+
+
+def _words_of_api_server() -> list[str]:
+    for found in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = found.read_bytes().decode().split("\0")[:-1]
+        except OSError:
+            continue
+        if words and Path(words[0]).name == "kube-apiserver":
+            return [word for word in words if not word.startswith(("--secure-port", "--cert-dir"))]
+    pytest.skip("the cluster's API server is no process of this machine, so a second one cannot be started")
 
 
 @pytest.fixture

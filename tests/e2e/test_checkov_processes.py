@@ -2,16 +2,18 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infraaudit_assets.domain.findings import ScanStatus
-from resources.checkov_runner import CheckovRunner, ScanLimits
+from resources.checkov_runner import CheckovRunner, ScanLimits, parent
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.e2e
@@ -63,6 +65,115 @@ def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: 
         family = _family(parent)
         worker.kill()
     assert _until(lambda: not any(_is_running(pid) for pid in family))
+
+
+CHILD = """
+import json, os, resource, socket, subprocess, sys
+from resources.checkov_runner import child
+usual = child._scan
+def scan(*words):
+    if os.environ.get("HOME") != os.environ["TMPDIR"]:
+        return usual(*words)  # the warm-up of the parent
+    {deed}
+    return usual(*words)
+child._scan = scan
+"""
+"""A scan that does something else first: what Checkov may do some day, or what a hole in it would let a commit do."""
+
+NO_UNSHARE = """
+import ctypes
+class Library(ctypes.CDLL):
+    unshare = staticmethod(lambda flags: -1)
+ctypes.CDLL = Library
+"""
+"""A kernel that lets nobody have a network of his own."""
+
+
+@pytest.fixture
+def runner_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], CheckovRunner]:
+    """A runner whose scans do a deed first; everything else is the real thing."""
+    usual = parent.environment
+
+    def start(deed: str, **limits: Any) -> CheckovRunner:
+        (tmp_path / "sitecustomize.py").write_text(CHILD.replace("{deed}", deed))
+
+        def environment(*places: Path) -> dict[str, str]:
+            words = usual(*places)
+            return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{tmp_path}"}
+
+        monkeypatch.setattr(parent, "environment", environment)
+        return CheckovRunner(tmp_path / "scans", {}, limits=ScanLimits(**limits))
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("os.kill(os.getpid(), 9)", "ended early (signal 9)"),
+        ("kept = [bytearray(2**28) for _ in range(64)]", "more memory than its limit"),
+        ("json.dump = lambda answer, stream: stream.write('[{')", "report is missing or incomplete"),
+        ("open(os.environ['TMPDIR'] + '/big', 'wb').write(bytes(2**21))", "File too large"),
+    ],
+)
+def test_a_checkov_that_fails_gives_a_failed_scan_and_the_reason(
+    repository: Repository, runner_that: Callable[..., CheckovRunner], deed: str, reason: str
+) -> None:
+    sha = repository.write({"main.tf": BUCKET}, "1")
+    with runner_that(deed, report_bytes=2**20) as runner:
+        scan = runner.scan(repository.mirror(), sha, CONFIG)
+    terraform = next(one for one in scan.frameworks if one.framework == "terraform")
+    assert terraform.status is ScanStatus.FAILED and scan.status is not ScanStatus.COMPLETE
+    assert reason in terraform.reason and terraform.findings == ()
+
+
+def test_noise_beside_the_report_changes_nothing(
+    repository: Repository, runner_that: Callable[..., CheckovRunner], tmp_path: Path
+) -> None:
+    sha = repository.write({"main.tf": BUCKET}, "1")
+    noise = "print('[]{' * 9); os.write(1, b'{not: json' * 9); print('warning: ]', file=sys.stderr)"
+    with runner_that(noise) as runner, CheckovRunner(tmp_path / "scans", {}) as quiet:
+        noisy = runner.scan(repository.mirror(), sha, CONFIG)
+        assert noisy.status is ScanStatus.COMPLETE and noisy.findings
+        assert noisy.findings == quiet.scan(repository.mirror(), sha, CONFIG).findings
+
+
+@pytest.mark.parametrize("has_own_network", [True, False], ids=["empty network", "the host's network"])
+def test_a_scan_reaches_neither_network_nor_files_nor_secrets_nor_programs(
+    repository: Repository,
+    runner_that: Callable[..., CheckovRunner],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    has_own_network: bool,
+) -> None:
+    (tmp_path / "secret").write_text("s3cret")
+    monkeypatch.setenv("BC_API_KEY", "k3y")
+    monkeypatch.setenv("GITHUB_TOKEN", "t0ken")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        deeds = {
+            "network": f"socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 2)",
+            "name": "socket.getaddrinfo('localhost', 80)",
+            "file": f"open({str(tmp_path / 'secret')!r})",
+            "shadow": "open('/etc/shadow')",
+            "folder": "os.listdir('/root')",
+            "program": "subprocess.run(['/bin/true'])",
+            "fork": "os.fork()",
+        }
+        tried = [
+            f"try:\n        {deed}; done.append({name!r})\n    except OSError: pass" for name, deed in deeds.items()
+        ]
+        told = "done += [name for name in os.environ if 'KEY' in name or 'TOKEN' in name]"
+        limits = "done += [] if resource.getrlimit(resource.RLIMIT_AS)[0] == 2**31 else ['memory']"
+        words = ["done = []", *tried, told, limits, "raise ValueError('reached ' + repr(done))"]
+        with runner_that("\n    ".join(words), memory_bytes=2**31) as runner:
+            if not has_own_network:
+                (tmp_path / "sitecustomize.py").open("a").write(NO_UNSHARE)
+            sha = repository.write({"main.tf": BUCKET}, "1")
+            scan = runner.scan(repository.mirror(), sha, CONFIG)
+            assert runner.parent.is_offline is has_own_network
+    assert {one.reason for one in scan.frameworks if one.status is ScanStatus.FAILED} == {
+        "Checkov ended early (crash): ValueError: reached []"
+    }
 
 
 def _family(pid: int) -> list[int]:

@@ -25,12 +25,14 @@ from tests.e2e.clusters import (
     IMAGE,
     NEVER_READY,
     SHAS,
+    OwnApiServer,
     Place,
     eventually,
     kubectl,
     manifests,
     place,
     release,
+    serving_to_the_end,
 )  # fmt: skip
 
 pytestmark = pytest.mark.e2e
@@ -150,7 +152,7 @@ def test_no_cluster_is_told_quickly_and_an_expired_login_is_not_taken_for_it(pla
 
 
 def test_no_request_fails_while_an_upgrade_and_a_failed_one_roll(place: Place) -> None:
-    first = place.deliver(1, manifests(HEALTHY, replicas=2))
+    first = place.deliver(1, serving_to_the_end(HEALTHY))
     assert first.url
     stop, answers = threading.Event(), []
 
@@ -165,8 +167,8 @@ def test_no_request_fails_while_an_upgrade_and_a_failed_one_roll(place: Place) -
     thread = threading.Thread(target=client)
     thread.start()
     try:
-        assert place.deliver(2, manifests(HEALTHY, replicas=2)).outcome is Outcome.DEPLOYED
-        assert place.deliver(3, manifests(CRASHING, replicas=2), timeout=90).outcome is Outcome.ROLLED_BACK
+        assert place.deliver(2, serving_to_the_end(HEALTHY)).outcome is Outcome.DEPLOYED
+        assert place.deliver(3, serving_to_the_end(CRASHING), timeout=90).outcome is Outcome.ROLLED_BACK
     finally:
         stop.set()
         thread.join()
@@ -220,6 +222,28 @@ def test_a_killed_delivery_is_taken_up_where_it_was(place: Place) -> None:
     assert place.deliver(2, slow).outcome is Outcome.DEPLOYED
     assert time.monotonic() - started < 15, "the Lease of the killed delivery is ours: no wait for it to run out"
     assert place.get("deployment/web")["metadata"]["generation"] == generation, "taken up, not started over"
+
+
+def test_an_api_server_that_is_killed_and_started_again_stops_no_rollout(place: Place, tmp_path: Path) -> None:
+    server = OwnApiServer(tmp_path)
+    server.start()
+    own = Place(place.namespace, server.kubeconfig(place.kubeconfig), place.folder)
+    try:
+        assert own.deliver(1, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
+        slow = manifests(HEALTHY)
+        slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 8
+        done: list[Outcome] = []
+        thread = threading.Thread(target=lambda: done.append(own.deliver(2, slow, timeout=90).outcome))
+        thread.start()
+        eventually(lambda: place.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
+        server.kill()
+        eventually(lambda: any("does not answer" in line for line in own.progress))
+        server.start()
+        thread.join()
+        assert done == [Outcome.DEPLOYED], own.progress
+        assert place.running_versions() == {SHAS[2]}
+    finally:
+        server.kill()
 
 
 class FaultyApi:
@@ -292,10 +316,11 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
     faulty.fault = lambda method, path: (0, 429, 503)[next(turn) % 3]
     assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert faulty.faults > 5
-    outage = time.monotonic() + 8
+    outage = time.monotonic() + 4
 
     def down_while_it_rolls(method: str, path: str) -> int:
-        return 503 if method == "GET" and "/deployments/" in path and time.monotonic() < outage else 0
+        asked = method == "GET" and time.monotonic() < outage
+        return 503 if asked and "/deployments/" in path else 410 if asked and "/pods" in path else 0
 
     faulty.fault = down_while_it_rolls
     assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED

@@ -12,9 +12,13 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from infraaudit_assets.commands import delivery, logs
+from infraaudit_assets.commands import delivery, logs, status
 from infraaudit_assets.domain.deployments import Outcome, Release
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.manifest_policy import ManifestPolicy
 from infraaudit_assets.domain.projects import Environment, Paths, Project
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.settings import settings
 from resources.delivery import deliver
 from resources.history import History, open_history
@@ -27,7 +31,7 @@ __all__ = ["place"]
 app = typer.Typer()
 app.command("rollback")(delivery.rollback)
 app.command("promote")(delivery.promote)
-app.command("status")(delivery.status)
+app.command("status")(status.status)
 app.command("logs")(logs.logs)
 
 
@@ -48,14 +52,22 @@ class Shop:
         """What the asset does with a commit, its gate aside."""
         environment, mirror = self.project.environment, self.repository.mirror()
         with mirror.checkout(sha, self.place.folder / "checkouts") as folder:
-            text = render_release(folder, self.project, environment, sha, IMAGE)
+            text = render_release(folder, self.project, environment, sha, IMAGE, ManifestPolicy())
         return deliver(
             self.place.target(), Release("shop", environment.name, sha, IMAGE, text),
             live=lambda: self.history.live("shop", environment.name),
-            is_older=lambda live: mirror.is_ancestor(sha, live.sha),
+            superseded=lambda live: "older" if mirror.is_ancestor(sha, live.sha) else "",
             lock=self.place.folder / "home/mirrors/.deploy-shop-staging.lock", timeout=60,
             clock=lambda: datetime.now(UTC), on_progress=lambda _: None, record=self.history.record_deployment,
         ).outcome  # fmt: skip
+
+    def record_facts(self, sha: str, severity: Severity) -> None:
+        """An image, green tests and one finding of a commit."""
+        self.history.record_image("shop", sha, Image(IMAGE, "sha256:1", 1, 0.1, sha))
+        self.history.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        finding = Finding("dockerfile", "CKV_1", "a check", "a", "b", 1, 1, severity=severity)
+        part = FrameworkScan("dockerfile", f"{sha}{severity}", ScanStatus.COMPLETE, (finding,))
+        self.history.record_scan("shop", Scan(sha, (part,), "3", "x", datetime.now(UTC), 0.1))
 
     def run(self, *words: str, code: int = 0) -> Any:
         done = CliRunner().invoke(app, [*words, "--json"])
@@ -99,7 +111,14 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     assert [shop.deploy(sha) for sha in (first, second)] == [Outcome.DEPLOYED] * 2
     delivery.mirror_of(shop.project).fetch()
 
+    ungated = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production"])
+    assert "is not let through to production: it has not been scanned" in str(ungated.exception)
+    shop.record_facts(first, Severity.LOW)
+    shop.record_facts(second, Severity.LOW)
     assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
+    assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": first}
+    shop.record_facts(first, Severity.HIGH)
+    assert shop.run("rollback", "--project", "shop", "--advise", code=1) == {"live": second, "advice": None}
     assert shop.deploy(bad) is Outcome.ROLLED_BACK
     refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
     assert "was never healthy in staging" in str(refused.exception)
@@ -122,4 +141,10 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     assert done.exit_code == 0 and {json.loads(line)["text"] for line in done.stdout.splitlines()} == {
         "serving VERSION"
     }
+    never = shop.commit(HEALTHY + "# never deployed")
+    delivery.mirror_of(shop.project).fetch()
+    refused = CliRunner().invoke(app, ["rollback", "--project", "shop", "--to", never])
+    assert "cannot be deployed now: it has no image" in str(refused.exception)
+    shop.record_facts(never, Severity.LOW)
+    assert shop.run("rollback", "--project", "shop", "--to", never)["outcome"] == "deployed"
     assert CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "nothing like it"]).stdout == ""

@@ -26,7 +26,7 @@ def fresh_history(
     """An empty, migrated history on a database of its own (a copy of one that the migrations made)."""
     if kind == "postgresql":
         needs("postgresql")
-        history = History(_database(_postgres(request)))
+        history = History(_database(_postgres(request), "migrated"))
     else:
         (folder / "history.db").write_bytes(_migrated_file())
         history = History(f"sqlite:///{folder}/history.db")
@@ -47,11 +47,29 @@ def _migrated_file() -> bytes:
         return Path(folder, "copy.db").read_bytes()
 
 
-def _database(server: str) -> str:
+def fresh_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return _database(_postgres(request), "template1")
+
+
+def unmigrated_history(
+    kind: str, folder: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
+) -> Iterator[History]:
+    """A history on an empty database, without a table."""
+    if kind == "postgresql":
+        needs("postgresql")
+        history = History(_database(_postgres(request), "template1"))
+    else:
+        history = History(f"sqlite:///{folder}/history.db")
+    yield history
+    history.engine.dispose()
+
+
+def _database(server: str, template: str) -> str:
     name = f"t{uuid.uuid4().hex[:12]}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE migrated"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
     return server.replace("/postgres?", f"/{name}?")
 

@@ -47,6 +47,12 @@ def commit_fixture(repository: Repository) -> str:
     return repository.write({}, "fixture")
 
 
+def laughs(levels: int, times: int) -> str:
+    """A list of lists of lists …, each level the one before so many times: few aliases, many nodes."""
+    lines = ["a0: &a0 [x]\n", *(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * times)}]\n" for n in range(1, levels))]
+    return "".join(lines)
+
+
 def scan_files(runner: CheckovRunner, repository: Repository, files: dict[str, str | None]) -> Scan:
     sha = repository.write(files, "files")
     return runner.scan(repository.mirror(), sha, CONFIG)
@@ -97,17 +103,19 @@ def test_the_commits_configuration_is_honoured_as_far_as_it_is_harmless(
 ) -> None:
     (repository.path / "evil").mkdir()
     marker = repository.path.parent / "executed"
-    config = "framework: [terraform]\nskip-check: [CKV_AWS_18]\nexternal-checks-dir: [evil]\noutput-file-path: /tmp/x\n"
+    config = "framework: [terraform]\nskip-check: [CKV_AWS_18]\nexternal-checks-dir: [evil]\n"
+    config += f"output-file-path: {repository.path.parent}/report\ndownload-external-modules: true\n"
     files = {"evil/__init__.py": f"open({str(marker)!r}, 'w')\n", "evil/a.py": f"open({str(marker)!r}, 'w')\n"}
     sha = repository.write({**files, CONFIG: config, ".checkov.yaml": config, "main.tf": BUCKET}, "evil")
     scan = runner.scan(repository.mirror(), sha, CONFIG)
     assert [one.framework for one in scan.frameworks] == ["terraform"]
     assert scan.findings and "CKV_AWS_18" not in {f.check_id for f in scan.findings}
-    assert len(scan.warnings) == 2 and not marker.exists()
+    assert len(scan.warnings) == 3 and not marker.exists()
+    assert not (repository.path.parent / "report").exists()
 
 
 def test_a_configuration_that_is_a_bomb_changes_nothing(runner: CheckovRunner, repository: Repository) -> None:
-    bomb = "a: &a [x,x]\nb: &b [*a,*a]\nskip-check: *b\n"
+    bomb = laughs(6, 9) + "skip-check: *a5\n"
     scan = scan_files(runner, repository, {CONFIG: bomb, "main.tf": BUCKET})
     assert len(scan.frameworks) == len(DEFAULT_FRAMEWORKS)
     assert "not usable" in scan.warnings[0]
@@ -115,13 +123,17 @@ def test_a_configuration_that_is_a_bomb_changes_nothing(runner: CheckovRunner, r
 
 def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, repository: Repository) -> None:
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
-    bomb = "apiVersion: v1\nkind: List\na: &a [x]\nb: [" + "*a," * 500 + "*a]\n"
+    bomb = "apiVersion: v1\nkind: List\n" + laughs(10, 9)
+    many_aliases = pod + "a: &a [x]\nb: [" + "*a," * 500 + "*a]\n"
     files = {
         "good.yaml": pod,
         "good.tf": BUCKET,
         "broken.tf": 'resource "aws_s3_bucket" {{{\n',
         "broken.yaml": "apiVersion: v1\nkind: Pod\n  bad: [indent\n",
         "bomb.yaml": bomb,
+        "aliases.yaml": many_aliases,
+        "inside.yaml": "apiVersion: v1\nkind: Pod\na: &a [*a]\n",
+        "new\nline.tf": BUCKET,
         "deep.yaml": "apiVersion: v1\nkind: Pod\na: " + "[" * 5000 + "]" * 5000 + "\n",
         "huge.json": '{"a": "' + "x" * 300_000 + '"}',
     }
@@ -133,9 +145,15 @@ def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, reposi
     scan = scan_files(runner, repository, {})
     kubernetes, terraform = framework(scan, "kubernetes"), framework(scan, "terraform")
     assert scan.status is ScanStatus.PARTIAL
-    assert {file.path for file in kubernetes.unreadable} == {"broken.yaml", "bomb.yaml", "deep.yaml", "huge.json"}
-    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf"}
-    assert {f.file_path for f in kubernetes.findings} == {"good.yaml"}
+    assert {file.path for file in kubernetes.unreadable} == {
+        "broken.yaml",
+        "bomb.yaml",
+        "deep.yaml",
+        "huge.json",
+        "inside.yaml",
+    }
+    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf", "new\\nline.tf"}
+    assert {f.file_path for f in kubernetes.findings} == {"good.yaml", "aliases.yaml"}
     assert {f.file_path for f in terraform.findings} == {"good.tf"}
     assert framework(scan, "dockerfile").status is ScanStatus.COMPLETE
     assert all(file.reason for one in scan.frameworks for file in one.unreadable)
@@ -160,12 +178,20 @@ def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repo
     assert {f.file_path for f in one.findings} == {"good.yaml"}
 
 
-def test_too_many_files_are_a_partial_scan(runner: CheckovRunner, repository: Repository) -> None:
-    sha = repository.write({f"d/{number}.tf": "\n" for number in range(520)} | {"a.tf": BUCKET}, "many")
-    scan = runner.scan(repository.mirror(), sha, CONFIG)
-    assert framework(scan, "terraform").status is ScanStatus.PARTIAL
-    assert len(framework(scan, "terraform").unreadable) == 21
-    assert {f.file_path for f in scan.findings} == {"a.tf"}
+def test_a_hundred_thousand_files_and_a_huge_one_are_a_bounded_partial_scan(
+    runner: CheckovRunner, repository: Repository
+) -> None:
+    sha = repository.write({"a.tf": BUCKET, "huge.tf": "# " + "x" * 50_000_000}, "huge")
+    blob = repository.git("rev-parse", f"{sha}:a.tf")
+    listing = "".join(f"100644 {blob}\tdir{n % 100}/{n}.tf\n" for n in range(100_000))
+    subprocess.run(["git", "update-index", "--index-info"], input=listing, text=True, check=True, cwd=repository.path)
+    repository.git("commit", "--quiet", "--message", "many")
+    scan = runner.scan(repository.mirror(), repository.git("rev-parse", "HEAD"), CONFIG)
+    terraform = framework(scan, "terraform")
+    assert terraform.status is ScanStatus.PARTIAL and "99502 file(s)" in terraform.reason
+    assert len(terraform.unreadable) == 1001 and "98502 more" in terraform.unreadable[-1].reason
+    assert "a.tf" in {f.file_path for f in terraform.findings}
+    assert len({f.file_path for f in terraform.findings}) == 500
 
 
 def test_an_empty_commit_is_a_complete_scan(runner: CheckovRunner, repository: Repository) -> None:

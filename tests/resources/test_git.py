@@ -87,6 +87,16 @@ def test_read_takes_regular_files_only(repository: Repository) -> None:
         mirror.read(sha, "a", limit=4)
 
 
+def test_content_that_a_mirror_does_not_hold_is_told_apart(repository: Repository, tmp_path: Path) -> None:
+    sha = repository.write({"a": "1", "b": "2"}, "files")
+    mirror = repository.mirror()
+    blob = {entry.path: entry.blob for entry in mirror.tree(sha)}["b"]
+    (mirror.path / "objects" / blob[:2] / blob[2:]).unlink()
+    assert {entry.path: entry.size for entry in mirror.tree(sha)} == {"a": 1, "b": None}
+    with pytest.raises(RepositoryError, match=f"lacks blob {blob}"):
+        mirror.read(sha, "b")
+
+
 def test_a_fetch_follows_a_force_push_and_keeps_what_was_there(repository: Repository) -> None:
     repository.write({"a": "1"}, "base")
     lost = repository.write({"a": "2"}, "lost")

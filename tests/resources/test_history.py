@@ -14,6 +14,7 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, Scan
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History, schema
+from resources.history.queries.deployed import lines_printed
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -132,3 +133,11 @@ def test_writers_wait_for_each_other(history: History) -> None:
 def test_a_database_that_cannot_be_says_so(url: str) -> None:
     with pytest.raises(HistoryError):
         History(url).migrate()
+
+
+def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> None:
+    history.add_log_counts("p", "staging", {("c", "info"): 5, ("c", "error"): 1, ("d", "info"): 9})
+    history.add_log_counts("p", "production", {("c", "error"): 2})
+    history.add_log_counts("p", "staging", {("c", "info"): 1})
+    assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
+    assert lines_printed(history, "p", "nothing") == {}

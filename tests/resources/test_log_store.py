@@ -49,12 +49,12 @@ def test_a_half_written_line_costs_only_itself(tmp_path: Path) -> None:
 def test_days_are_compressed_still_read_and_deleted_by_age_and_size(tmp_path: Path) -> None:
     store, day = LogStore(tmp_path), 86_400
     store.append("production", [line(n * day, f"day {n}") for n in range(5)])
-    assert store.tidy("production", today=NOON + timedelta(days=4), days=3) == 1
+    assert LogStore(tmp_path, days=3).tidy("production", today=NOON + timedelta(days=4)) == 1
     assert texts(store) == ["day 1", "day 2", "day 3", "day 4"]
     assert len(list(tmp_path.rglob("*.gz"))) == 2
     store.append("production", [line(day + 5, "late")])
     assert texts(store, since=NOON + timedelta(days=1, seconds=1)) == ["late", "day 2", "day 3", "day 4"]
-    assert store.tidy("production", today=NOON + timedelta(days=4), max_bytes=10) == 3
+    assert LogStore(tmp_path, max_bytes=10).tidy("production", today=NOON + timedelta(days=4)) == 3
     assert texts(store) == ["day 4"], "the newest day stays"
 
 
@@ -77,6 +77,23 @@ def test_reading_by_level_commit_and_text(tmp_path: Path) -> None:
 )
 def test_level(text: str, level: str) -> None:
     assert level_of(text) == level
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIAABCDEFGHIJKLMNOP", "ghp_" + "a" * 36, "github_pat_" + "a" * 40, "glpat-" + "a" * 20, "xoxb-1234567890-abcdef",
+        "AIza" + "a" * 35, "sk_live_" + "a" * 24, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "npm_" + "a" * 36,
+        "SG." + "a" * 22 + "." + "b" * 43,
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_secret_is_masked_without_a_name_beside_it(secret: str) -> None:
+    assert mask_secrets(f"connected with {secret} ok") == "connected with *** ok"
+
+
+def test_a_private_key_in_one_line_is_masked() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\\nMIIabc\\n-----END RSA PRIVATE KEY-----"
+    assert mask_secrets(f"read {key} ok") == "read *** ok"
 
 
 def test_secrets_are_masked_and_the_rest_is_kept() -> None:

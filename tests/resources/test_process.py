@@ -72,3 +72,30 @@ def test_a_child_dies_when_we_are_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert _gone_within(int((tmp_path / "pid").read_text()), 5)
+
+
+def test_a_process_with_grpc_threads_starts_programs() -> None:
+    # Dagster's code server is one: a child that forked with gRPC's handlers crashed there, now and then.
+    script = """
+import concurrent.futures, grpc, threading
+from resources.process import run
+server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+def call():
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    while not done.is_set():
+        try:
+            channel.unary_unary("/x/y")(b"", timeout=1)
+        except grpc.RpcError:
+            pass
+done = threading.Event()
+callers = [threading.Thread(target=call) for _ in range(2)]
+[caller.start() for caller in callers]
+codes = [run(["true"], timeout=20, check=False).returncode for _ in range(100)]
+done.set()
+print(set(codes))
+"""
+    environment = os.environ | {"GRPC_ENABLE_FORK_SUPPORT": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "{0}", done.stderr[-2000:]

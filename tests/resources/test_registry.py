@@ -1,8 +1,15 @@
-"""Pushing to a real registry, and to what is none."""
+"""Pushing to real registries, one of which wants a login, and to what is none."""
 
 import json
 import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,3 +70,77 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"login registry\.example"):
         push(fake, Image("infraaudit/a:1", "sha256:1", 1, 1, "x"), "registry.example/app")
     assert (tmp_path / "tries").read_text() == "x\n"
+
+
+class GuardedRegistry:
+    """A registry of one's own that knows the user `robot` with the password `hunter2`."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        (folder / "users").write_text("robot:$2b$05$4lrUdYUmEwi0wFXf2QE/juiPLtM8mE0MAns63lyEmsbUu6dSSLgJG\n")
+        self._config = folder / "registry.yml"
+        self._config.write_text(
+            f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
+            f"http: {{addr: {self.host}}}\nauth: {{htpasswd: {{realm: test, path: {folder / 'users'}}}}}\n"
+        )
+
+    def start(self) -> None:
+        words = ["docker-registry", "serve", str(self._config)]
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self._answers():
+            assert time.monotonic() < deadline, "the registry did not start"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"http://{self.host}/v2/", timeout=2)
+        except urllib.error.HTTPError as error:
+            return error.code == 401
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[GuardedRegistry]:
+    require("registry")
+    if shutil.which("docker-registry") is None:
+        pytest.skip("docker-registry is not installed, so none that wants a login can be started")
+    found = GuardedRegistry(tmp_path)
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_the_login_is_the_engines_own_and_a_registry_that_comes_back_is_waited_for(
+    engine: Engine,  # noqa: F811
+    guarded: GuardedRegistry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker-login"))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "podman-login"))
+    image = build(engine, tmp_path / "app", {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"})
+    with pytest.raises(ConfigurationError, match=f"login {guarded.host}"):
+        push(engine, image, f"{guarded.host}/shop")
+    engine.run("login", "--username=robot", "--password-stdin", guarded.host, stdin=b"hunter2")
+    assert push(engine, image, f"{guarded.host}/shop").startswith(f"{guarded.host}/shop@sha256:")
+    guarded.stop()
+    said: list[str] = []
+
+    def on_line(line: str) -> None:
+        said.append(line)
+        if "trying again" in line and len([one for one in said if "trying again" in one]) == 1:
+            threading.Thread(target=guarded.start).start()
+
+    assert push(engine, image, f"{guarded.host}/again", pause=2, on_line=on_line)
+    assert any("trying again" in line for line in said)
+    for name in ("shop", "again"):
+        engine.remove_image(f"{guarded.host}/{name}:{image.reference.rpartition(':')[2]}")

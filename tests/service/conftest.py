@@ -11,9 +11,14 @@ from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.notices import Notice
+from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History
+from resources.history.lifecycles import follow_deploy_branch
+from resources.inbox import Inbox
 from service.app import ServiceOptions, build_app
+from service.received import Received
+from tests.resources.test_lifecycles import PretendMirror
 
 SECRET = "a secret of the project"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
@@ -38,15 +43,24 @@ OUTCOMES = [Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.D
 def history(tmp_path: Path) -> History:
     past = History(f"sqlite:///{tmp_path / 'history.db'}")
     past.migrate()
+    shop = Project("shop", "https://example.org/shop.git")
+    past.record_project(shop)
     for place, sha in enumerate(SHAS):
         _record(past, place, sha)
+    follow_deploy_branch(past, PretendMirror(SHAS), shop)  # type: ignore[arg-type]
     past.enqueue_notice(Notice("key", "shop", "title", "body"))
     return past
 
 
 @pytest.fixture
-def client(history: History) -> TestClient:
-    return TestClient(build_app(history, ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})))
+def received(history: History, tmp_path: Path) -> Received:
+    return Received(Inbox(tmp_path / "inbox"), history)
+
+
+@pytest.fixture
+def client(history: History, received: Received) -> TestClient:
+    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})
+    return TestClient(build_app(history, options, received=received))
 
 
 def _record(past: History, place: int, sha: str) -> None:

@@ -42,6 +42,14 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
     assert value(client, "infraaudit_finding_changes_total", project="shop", change="fixed") == 1
 
 
+def test_printed_lines_and_the_error_ratio_of_what_is_live(client: TestClient, history: History) -> None:
+    place = {"project": "shop", "environment": "production"}
+    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 0
+    history.add_log_counts("shop", "production", {(SHAS[3], "info"): 3, (SHAS[3], "error"): 1, (SHAS[0], "error"): 5})
+    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 6
+    assert value(client, "infraaudit_log_error_ratio", **place) == 0.25
+
+
 def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: History) -> None:
     labels = {"project": "shop", "stage": "docker_image", "outcome": "succeeded"}
     name = "infraaudit_stage_duration_seconds"

@@ -16,8 +16,10 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.pushes import NotAPush, Push, parse_pushes
 from resources.dagster_api import DagsterApi, Started
 from resources.history import History
-from resources.history.deliveries import waiting_deliveries
+from resources.history.deliveries import Delivery, waiting_deliveries
+from sensors.commits import run_tags
 from service.deliveries import DeliveryWorker, Launch
+from service.received import Received
 from tests.conftest import Repository
 from tests.service.conftest import SECRET
 
@@ -47,21 +49,29 @@ def post(client: TestClient, payload: Any, forge: str = "plain", secret: str = S
     return client.post("/webhooks/shop", content=body, headers=headers | extra)
 
 
+def waiting(received: Received, history: History) -> list[Delivery]:
+    received.move_to(history)
+    return waiting_deliveries(history, "shop")
+
+
 @pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
-def test_a_signed_push_is_stored_once(client: TestClient, history: History, forge: str) -> None:
+def test_a_signed_push_is_stored_once(client: TestClient, received: Received, history: History, forge: str) -> None:
     payload = BITBUCKET if forge == "bitbucket" else PUSH
     first, again = post(client, payload, forge), post(client, payload, forge)
     assert (first.status_code, first.json()["state"]) == (202, "stored")
     assert (again.status_code, again.json()["state"]) == (202, "known")
-    (delivery,) = waiting_deliveries(history)
+    (delivery,) = waiting(received, history)
+    assert (post(client, payload, forge).json()["state"], len(waiting(received, history))) == ("known", 1)
     assert (delivery.forge, delivery.branch, delivery.before, delivery.after) == (forge, "main", BEFORE, AFTER)
 
 
 @pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
-def test_a_forged_push_is_refused_and_counted(client: TestClient, history: History, forge: str) -> None:
+def test_a_forged_push_is_refused_and_counted(
+    client: TestClient, received: Received, history: History, forge: str
+) -> None:
     assert post(client, PUSH, forge, secret="wrong").status_code == 401
     assert client.post("/webhooks/shop", json=PUSH).status_code == 401
-    assert not waiting_deliveries(history)
+    assert not waiting(received, history)
     assert 'infraaudit_webhook_rejected_total{reason="signature"} 2.0' in client.get("/metrics").text
 
 
@@ -84,12 +94,12 @@ def test_a_forged_push_is_refused_and_counted(client: TestClient, history: Histo
     ],
 )
 def test_what_is_no_push_of_a_branch_is_not_stored(
-    client: TestClient, history: History, payload: Any, status: int
+    client: TestClient, received: Received, history: History, payload: Any, status: int
 ) -> None:
     answer = post(client, payload)
     assert answer.status_code == status
     assert answer.json().get("error") or answer.json().get("reason")
-    assert not waiting_deliveries(history)
+    assert not waiting(received, history)
 
 
 def test_other_events_projects_and_methods(client: TestClient) -> None:
@@ -125,35 +135,38 @@ class RecordingDagster(DagsterApi):
 
 
 def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
-    client: TestClient, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, received: Received, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = Repository(tmp_path / "shop")
     shas = [repository.write({"a": str(n)}, f"commit {n}") for n in range(3)]
     project = Project("shop", str(repository.path))
     dagster, mirror = RecordingDagster(), repository.mirror()
-    launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}")
-    worker = DeliveryWorker(history, {"shop": launch}, lambda _: mirror, dagster)
+    launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}", run_tags)
+    worker = DeliveryWorker(history, received, {"shop": launch}, lambda _: mirror, dagster)
     post(client, {"ref": "refs/heads/main", "before": shas[0], "after": shas[2]})
     dagster.answers = False
-    assert worker.work_off() == 0
-    assert waiting_deliveries(history)[0].attempts == 1
+    worker.take_in()
+    assert worker.work_off("shop") == 0
+    assert waiting(received, history)[0].attempts == 1
     dagster.answers = True
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
-    assert worker.work_off() == 1
+    worker.take_in()
+    assert worker.work_off("shop") == 1
     assert dagster.launched == [f"shop:{sha}" for sha in shas[1:]]
-    assert not waiting_deliveries(history)
+    assert not waiting(received, history)
 
 
 def test_a_commit_that_the_repository_does_not_have_fails_for_good(
-    client: TestClient, history: History, tmp_path: Path
+    client: TestClient, received: Received, history: History, tmp_path: Path
 ) -> None:
     repository = Repository(tmp_path / "shop")
     repository.write({"a": "1"}, "one")
     mirror = repository.mirror()
-    launch = Launch(Project("shop", ""), "job", "commits", "sensor", str)
-    worker = DeliveryWorker(history, {"shop": launch}, lambda _: mirror, RecordingDagster())
+    launch = Launch(Project("shop", ""), "job", "commits", "sensor", str, run_tags)
+    worker = DeliveryWorker(history, received, {"shop": launch}, lambda _: mirror, RecordingDagster())
     post(client, PUSH)
-    assert worker.work_off() == 1
-    assert not waiting_deliveries(history)
+    worker.take_in()
+    assert worker.work_off("shop") == 1
+    assert not waiting(received, history)
     labels = 'infraaudit_webhook_deliveries_total{project="shop",state="failed"} 1.0'
     assert labels in client.get("/metrics").text

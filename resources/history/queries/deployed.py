@@ -27,6 +27,25 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
     return _newest(history, live.project, live.environment, (table.c.sha != live.sha) & (table.c.id < first_try))
 
 
+def healthy_deployments(history: History, project: str, environment: str, limit: int = 50) -> list[Deployment]:
+    """The newest deployments that became healthy, newest first; without the manifests, which are large."""
+    table = schema.deployments
+    wanted = (table.c.project == project) & (table.c.environment == environment)
+    healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
+    columns = [table.c[name] for name in Deployment.__dataclass_fields__ if name != "manifests"]
+    rows = rows_of(history, sa.select(*columns).where(healthy).order_by(table.c.id.desc()).limit(limit))
+    return [Deployment(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
+
+
+def lines_printed(history: History, project: str, sha: str, environment: str | None = None) -> dict[str, int]:
+    """How many lines a commit has printed by level, in all environments or in one."""
+    table = schema.log_counts
+    query = sa.select(table.c.level, sa.func.sum(table.c.lines).label("lines")).group_by(table.c.level)
+    query = query.where(table.c.project == project, table.c.sha == sha)
+    rows = rows_of(history, query.where(table.c.environment == environment) if environment else query)
+    return {row["level"]: int(row["lines"]) for row in rows}
+
+
 def _newest(history: History, project: str, environment: str, condition: sa.ColumnElement[bool]) -> Deployment | None:
     table = schema.deployments
     wanted = (table.c.project == project) & (table.c.environment == environment) & condition

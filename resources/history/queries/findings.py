@@ -1,7 +1,7 @@
 """Which findings stand at a commit, since when and since which commit; and what differs between two commits."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from infraaudit_assets.domain.changes import compare_scans
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding, Scan
 from infraaudit_assets.domain.lifecycle import Span
+from infraaudit_assets.domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.lifecycles import Line
@@ -27,11 +28,13 @@ COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "fra
                    "line_start", "id")  # fmt: skip
 
 
-def findings_at(line: Line, sha: str, now: datetime, since: str | None = None) -> "pd.DataFrame":
+def findings_at(
+    line: Line, sha: str, now: datetime, since: str | None = None, suppressions: Sequence[Suppression] = ()
+) -> "pd.DataFrame":
     """The findings that stand at a commit; with ``since``, those that did not stand at that commit.
 
-    ``opened_by`` is the commit that introduced a finding, or last reopened it; the age counts from there.
-    Raises HistoryError where the commit was never scanned.
+    ``opened_by`` is the commit that introduced a finding, or last reopened it; the age counts from there. What a
+    suppression hides today is suppressed. Raises HistoryError where the commit was never scanned.
     """
     _scanned(line, sha)
     path, spans = line.standing(sha)
@@ -41,12 +44,17 @@ def findings_at(line: Line, sha: str, now: datetime, since: str | None = None) -
         spans = [span for span in spans if span.life not in lives]
     lines = _current(line, sha)
     commits = commits_named(line.history, line.project, (path[p] for s in spans for p in (s.introduced, s.opened)))
-    return frame(FINDING_COLUMNS, (_row(span, path, lines, commits, now) for span in spans))
+    return frame(FINDING_COLUMNS, (_row(span, path, lines, commits, now, suppressions) for span in spans))
 
 
-def compare(line: Line, before: str, after: str) -> "pd.DataFrame":
-    """What two commits' scans differ in: added, removed, moved; and whether code, config or scanner may be why."""
-    then, now = _scanned(line, before), _scanned(line, after)
+def compare(
+    line: Line, before: str, after: str, suppressions: Sequence[Suppression] = (), day: date = date.min
+) -> "pd.DataFrame":
+    """What two commits' scans differ in: added, removed, moved; and whether code, config or scanner may be why.
+
+    What a suppression hides on the day is in neither.
+    """
+    then, now = (hide_in(_scanned(line, sha), suppressions, day) for sha in (before, after))
     changes = compare_scans(then, now, line.mirror.renames(before, after))
     rows = [_changed("added", changes.cause, finding) for finding in changes.new]
     rows += [_changed("removed", changes.cause, finding) for finding in changes.fixed]
@@ -78,9 +86,14 @@ def _current(line: Line, sha: str) -> Mapping[str, sa.RowMapping]:
 
 
 def _row(
-    span: Span, path: list[str], lines: Mapping[str, sa.RowMapping], commits: dict[str, sa.RowMapping], now: datetime
+    span: Span,
+    path: list[str],
+    lines: Mapping[str, sa.RowMapping],
+    commits: dict[str, sa.RowMapping],
+    now: datetime,
+    suppressions: Sequence[Suppression],
 ) -> dict[str, Any]:
-    finding = span.finding
+    finding = hide(span.finding, suppressions, now.date())
     place = lines.get(finding.fingerprint)
     opened = commits.get(path[span.opened])
     introduced = commits.get(path[span.introduced])

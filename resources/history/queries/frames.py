@@ -1,6 +1,7 @@
 """Rows of the history as tables with stable columns, and the commits that they name."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History
+from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,18 @@ def commits_named(history: History, project: str, shas: Iterable[str]) -> dict[s
             query = sa.select(*columns).where(table.c.project == project, some)
             found |= {row["sha"]: row for row in connection.execute(query).mappings()}
     return found
+
+
+def line_times(line: StoredLine) -> dict[int, datetime]:
+    """When each commit of a line was made, by position."""
+    lines, commits = schema.line_commits, schema.commits
+    query = (
+        sa.select(lines.c.position, commits.c.committed_at)
+        .join(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
+        .where(line.is_in(lines))
+    )
+    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+        return {row.position: row.committed_at for row in connection.execute(query)}
 
 
 def committed_at(commits: dict[str, sa.RowMapping], sha: str | None) -> str | None:

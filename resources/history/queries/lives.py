@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from infraaudit_assets.domain.deployments import Outcome
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.lifecycles import Line
 from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,37 +18,55 @@ BLAME_COLUMNS = (
     "author", "subject", "live_from", "live_to",
 )  # fmt: skip
 
+_WHOLE_ID = 32
+"""Hex digits of an id; one given whole is looked up in an index."""
+
 
 def blame(
-    line: Line,
+    line: StoredLine,
     environment: str,
     finding: str | None = None,
     check: str | None = None,
     path: str | None = None,
 ) -> "pd.DataFrame":
-    """Every event in the lives of the findings asked for, one row each, oldest first.
+    """Every event in the lives of the findings asked for, one row each, oldest first; see :func:`life_events`."""
+    return frame(BLAME_COLUMNS, life_events(line, environment, finding, check, path))
+
+
+def life_events(
+    line: StoredLine,
+    environment: str,
+    finding: str | None = None,
+    check: str | None = None,
+    path: str | None = None,
+) -> list[dict[str, Any]]:
+    """Every event in the lives of the findings asked for, oldest first.
 
     ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is told.
     ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
-    spans = _spans(line, finding, check, path)
+    spans = spans_of_lives(line, finding, check, path)
     places = {place for span in spans for place in (span["start_position"], span["end_position"]) if place is not None}
     commits = commits_named(line.history, line.project, (line.shas[place] for place in places))
-    deployed = _deployed(line, environment)
+    deployed = healthy_deployments(line, environment)
     rows = []
     for span in spans:
         live = _live(span, deployed)
         rows.append(_event(line, commits, span, span["started_as"], span["start_cause"], span["start_position"]) | live)
         if span["ended_as"] == "fixed":
             rows.append(_event(line, commits, span, "fixed", span["end_cause"], span["end_position"]))
-    return frame(BLAME_COLUMNS, sorted(rows, key=lambda row: (row["first"], row["life"], row["position"])))
+    return sorted(rows, key=lambda row: (row["first"], row["life"], row["position"]))
 
 
-def _spans(line: Line, finding: str | None, check: str | None, path: str | None) -> list[sa.RowMapping]:
+def spans_of_lives(
+    line: StoredLine, finding: str | None = None, check: str | None = None, path: str | None = None
+) -> list[sa.RowMapping]:
+    """Every span of every life that matches anywhere, in the order of commits."""
     table = schema.spans
-    of_line = (table.c.project == line.project) & (table.c.branch == line.branch)
-    wanted = of_line
-    if finding is not None:
+    wanted = of_line = line.is_in(table)
+    if finding is not None and len(finding) == _WHOLE_ID:
+        wanted &= (table.c.fingerprint == finding) | (table.c.life == finding)
+    elif finding is not None:
         wanted &= table.c.fingerprint.startswith(finding, autoescape=True) | table.c.life.startswith(
             finding, autoescape=True
         )
@@ -63,11 +81,11 @@ def _spans(line: Line, finding: str | None, check: str | None, path: str | None)
 
 
 def _event(
-    line: Line, commits: dict[str, sa.RowMapping], span: sa.RowMapping, event: str, cause: str, position: int
+    line: StoredLine, commits: dict[str, sa.RowMapping], span: sa.RowMapping, event: str, cause: str, position: int
 ) -> dict[str, Any]:
     sha = line.shas[position]
     commit = commits.get(sha)
-    names = ("life", "severity", "check_id", "check_name", "file_path", "resource")
+    names = ("life", "severity", "check_id", "check_name", "file_path", "resource", "line_start", "suppression_reason")
     return {name: span[name] for name in names} | {
         "id": span["fingerprint"],
         "event": event,
@@ -81,7 +99,7 @@ def _event(
     }
 
 
-def _deployed(line: Line, environment: str) -> list[tuple[int, Any]]:
+def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:
     """Positions of the commits that were put in place, with the time, oldest first."""
     table = schema.deployments
     query = (
@@ -90,7 +108,7 @@ def _deployed(line: Line, environment: str) -> list[tuple[int, Any]]:
         .where(table.c.outcome == Outcome.DEPLOYED.value)
         .order_by(table.c.id)
     )
-    places = {sha: place for place, sha in enumerate(line.shas)}
+    places = line.positions()
     with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
         return [(places[sha], at) for sha, at in connection.execute(query) if sha in places]
 

@@ -174,3 +174,10 @@ def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> di
     for name, value in wanted.items():
         query = query.where(table.c[name] == value)
     return {tuple(row[name] for name in names): row["number"] for row in rows_of(history, query)}
+
+
+def added_up(history: History, column: sa.Column, *names: str) -> dict[tuple[str, ...], int]:
+    """The sum of a column for each combination of others of its table."""
+    keys = [column.table.c[name] for name in names]
+    rows = rows_of(history, sa.select(*keys, sa.func.sum(column).label("number")).group_by(*keys))
+    return {tuple(row[name] for name in names): int(row["number"]) for row in rows}

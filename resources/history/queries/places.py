@@ -26,6 +26,11 @@ def project_names(history: History) -> list[str]:
     return sorted(row["name"] for row in rows_of(history, known))  # type: ignore[arg-type]
 
 
+def recorded_projects(history: History) -> list[str]:
+    """Every project that a run or the service recorded, in the order of their names."""
+    return [row["name"] for row in rows_of(history, sa.select(schema.projects.c.name).order_by("name"))]
+
+
 def environments(history: History) -> list[tuple[str, str]]:
     """Every project and environment that a deployment was recorded for."""
     table = schema.deployments

@@ -1,0 +1,47 @@
+"""The `no_drift` check of a deployment asset: does what runs still equal what was deployed?
+
+It belongs to the environment and not to one commit, so it has no partition; a schedule runs it (sensors/watch.py).
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from infraaudit_assets.assets.deployment import deployment_name
+from infraaudit_assets.assets.tables import code
+from infraaudit_assets.checks import NO_DRIFT
+from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.projects import Environment, Project
+from resources.shells import HistoryResource, KubernetesResource
+
+
+def build_drift_check(project: Project, key_prefix: list[str], environment: Environment) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dg.AssetKey([*key_prefix, deployment_name(project, environment)]),
+        name=NO_DRIFT,
+        description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
+    )
+    def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
+        from resources.live_state import look_at
+
+        try:
+            found = look_at(
+                history.open(), project, environment, lambda live: kubernetes.connect(environment, live.target)
+            )
+        except InfraAuditError as error:  # What cannot be compared is not taken for equal.
+            return _result(False, f"It could not be compared: {error}")
+        if found.live is None:
+            return _result(True, "Nothing is deployed yet.")
+        if not found.healthy:
+            return _result(False, f"{found.live.sha[:12]} is not healthy: {found.reason}", commit=found.live.sha)
+        drift = [str(difference) for difference in found.drift or ()]
+        said = f"{len(drift)} fields differ" if drift else f"{found.live.sha[:12]} runs as it was deployed"
+        return _result(not drift, said, commit=found.live.sha, drift=code("\n".join(drift) or "none"))
+
+    return no_drift
+
+
+def _result(passed: bool, description: str, **metadata: Any) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=passed, severity=dg.AssetCheckSeverity.WARN, description=description, metadata=metadata
+    )

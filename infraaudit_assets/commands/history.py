@@ -1,0 +1,93 @@
+"""`infraaudit history`, `backup` and `restore`: a history in another database, and an installation's state in a file."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infraaudit_assets.settings import settings
+
+app = typer.Typer(help="Move the history between databases.", no_args_is_help=True)
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command("export")
+def export_history(
+    output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")], as_json: _Json = False
+) -> None:
+    """Write the whole history into one SQLite file, from whichever database it is in."""
+    from infraaudit_assets.domain.errors import ConfigurationError
+    from resources.history import History, open_history
+
+    if output.exists():
+        raise ConfigurationError(f"{output} exists; give a new file.")
+    target = History(f"sqlite:///{output.resolve()}")
+    target.migrate()
+    rows = _copied(open_history(settings().history_url), target, quiet=as_json)
+    Path(f"{output}.migrating").unlink(missing_ok=True)
+    print(json.dumps({"rows": rows, "file": str(output)}) if as_json else f"{rows} rows written to {output}")
+
+
+@app.command("import")
+def import_history(
+    source: Annotated[Path, typer.Argument(help="SQLite file: an export, or the history.db of an installation.")],
+    as_json: _Json = False,
+) -> None:
+    """Fill this installation's empty history (INFRAAUDIT_DATABASE_URL) from a file. All or nothing."""
+    from resources.history import open_history
+    from resources.history.transfer import open_file
+
+    rows = _copied(open_file(source), open_history(settings().history_url), quiet=as_json)
+    print(json.dumps({"rows": rows}) if as_json else f"{rows} rows imported from {source}")
+
+
+def _copied(source: object, target: object, quiet: bool) -> int:
+    from rich.console import Console
+
+    from resources.history.transfer import copy_history
+
+    console = Console(stderr=True, quiet=quiet)
+    with console.status("copying") as status:
+        return copy_history(
+            source,  # type: ignore[arg-type]
+            target,  # type: ignore[arg-type]
+            lambda table, number: status.update(f"copied {number} rows of {table}"),
+        )
+
+
+def backup(
+    output: Annotated[Path, typer.Argument(help="Archive to write, for example infraaudit.tar.gz.")],
+    as_json: _Json = False,
+) -> None:
+    """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.
+
+    Dagster's tables in PostgreSQL are not in it: back those up with pg_dump.
+    """
+    from resources.backup import write_backup
+    from resources.history import open_history
+
+    current = settings()
+    done = write_backup(
+        output, open_history(current.history_url), current.state, current.reports.resolve(), datetime.now(UTC)
+    )
+    size = output.stat().st_size
+    print(
+        json.dumps(asdict(done) | {"bytes": size})
+        if as_json
+        else f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)"
+    )
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(help="Archive that `infraaudit backup` wrote.")], as_json: _Json = False
+) -> None:
+    """Fill an empty installation from a backup. Stop the roles first: Dagster's files are replaced."""
+    from resources.backup import restore_backup
+    from resources.history import open_history
+
+    current = settings()
+    done = restore_backup(archive, open_history(current.history_url), current.state, current.reports.resolve())
+    print(json.dumps(asdict(done)) if as_json else f"{done.rows} rows and {done.files} files restored from {archive}")

@@ -1,0 +1,80 @@
+"""`infraaudit prune`: retention. Details of old commits go; lineage, lives of findings and counts stay."""
+
+import json
+import shutil
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.settings import Settings, settings
+
+
+def prune(
+    older_than: Annotated[int, typer.Option(min=1, help="Age in days from which a commit's details may go.")] = 365,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Newest commits of each project that stay whatever their age.")
+    ] = 200,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Delete the details of old commits: listed findings, test cases, kept reports, and Dagster's finished runs.
+
+    What is live, and what a rollback would return to, never goes. Commits, lives of findings (who introduced and
+    fixed them), deployments and every count stay for ever, so that trends and metrics do not change.
+    """
+    from infraaudit_assets.domain.retention import outdated
+    from resources.history import open_history, retention
+    from resources.project_file import read_projects
+
+    current = settings()
+    past = open_history(current.history_url)
+    before = datetime.now(UTC) - timedelta(days=older_than)
+    done = {}
+    for project in read_projects(current.projects):
+        aging, used = retention.aging_commits(past, project.name), retention.in_use(past, project.name)
+        shas = outdated(aging, before=before, keep_newest=keep, protected=used)
+        row = {"commits": len(shas)}
+        if not dry_run:
+            row |= asdict(retention.prune(past, project.name, shas))
+            row["files"] = _delete_files(current, project, shas)
+            row["runs"] = _delete_runs(current, project, shas)
+        done[project.name] = row
+    if as_json:
+        print(json.dumps({"before": before.isoformat(), "dry_run": dry_run, "projects": done}, indent=2))
+        return
+    for name, row in done.items():
+        what = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in row.items())
+        print(f"{name}: {what}{' would go' if dry_run else ' went'} (older than {before:%Y-%m-%d})")
+
+
+def _delete_files(current: Settings, project: Project, shas: Collection[str]) -> int:
+    """Reports and what stages kept by commit; see ArtifactStore for the layout."""
+    reports = [current.reports.resolve() / project.name / f"{sha}.json" for sha in shas]
+    kept = [folder for sha in shas for folder in current.state.glob(f"*/{project.name}/{sha}")]
+    found = [path for path in (*reports, *kept) if path.exists()]
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return len(found)
+
+
+def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> int:
+    """Finished runs of these commits, with their events and the logs of their steps."""
+    import dagster as dg
+
+    from infraaudit_assets.jobs import build_jobs
+    from infraaudit_assets.runs import dagster_instance
+
+    jobs = {job.name for job in build_jobs(project)}
+    gone = 0
+    with dagster_instance(current) as instance:
+        for sha in shas:
+            for run in instance.get_runs(dg.RunsFilter(tags={"dagster/partition": sha})):
+                if run.is_finished and run.job_name in jobs:
+                    instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+                    instance.delete_run(run.run_id)
+                    gone += 1
+    return gone

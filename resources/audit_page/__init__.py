@@ -1,0 +1,24 @@
+"""The audit page as HTML, for the service that answers requests and for the file that is kept by commit.
+
+It is here because both need it and the assets may not import the service. Deliberately absent: HTTP and its query
+strings (service/pages.py).
+"""
+
+from resources.audit_page.contents import (
+    WINDOWS,
+    Wanted,
+    commit_of,
+    deployments_of,
+    finding_of,
+    findings_of,
+    overview,
+    project_cards,
+)
+from resources.audit_page.file import audit_file
+from resources.audit_page.links import FileLinks, ServiceLinks
+from resources.audit_page.rendering import STYLE_HASH, render
+
+__all__ = [
+    "STYLE_HASH", "WINDOWS", "FileLinks", "ServiceLinks", "Wanted", "audit_file", "commit_of", "deployments_of",
+    "finding_of", "findings_of", "overview", "project_cards", "render",
+]  # fmt: skip

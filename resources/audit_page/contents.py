@@ -1,0 +1,185 @@
+"""What each page shows, read from the history. A page of an unknown commit or finding is None."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from resources.audit_page.links import Links
+from resources.audit_page.picture import Bar, draw
+from resources.history import History
+from resources.history.queries.commit_pages import (
+    CommitFilter,
+    changes_at,
+    commit_page,
+    commit_row,
+    deployment_page,
+    outcomes_of,
+    stage_rows,
+    test_case_rows,
+)
+from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
+from resources.history.queries.frames import commits_named
+from resources.history.queries.places import dora, environments
+from resources.history.queries.posture import Posture, newest_scanned, postures
+from resources.history.stored_line import StoredLine
+
+WINDOWS = {"60": 60, "250": 250, "all": 0}
+"""How many of the newest commits the trend shows; 0 is every one."""
+_BARS = 120
+_WORST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an overview is asked to show."""
+
+    commits: CommitFilter = field(default_factory=CommitFilter)
+    window: str = "60"
+    days: int = 30
+    limit: int = 50
+    offset: int = 0
+
+
+def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> dict[str, Any]:
+    """The page of a project."""
+    total, commits = commit_page(line, wanted.commits, wanted.limit, wanted.offset)
+    head = newest_scanned(line)
+    trend = _trend(line, wanted.window)
+    return {
+        "project": line.project,
+        "branch": line.branch,
+        "links": links,
+        "wanted": wanted,
+        "commits": commits,
+        "total": total,
+        "recorded": total or commit_page(line, CommitFilter(), 0, 0)[0],
+        "head": head,
+        "trend": trend,
+        "changes": sum((posture.changes for posture in trend), Counter()),
+        "picture": draw(_bars(line, trend, links)) if trend else None,
+        "places": [_place(line, name, wanted.days, now) for name in _environments(line)],
+    }
+
+
+def findings_of(
+    line: StoredLine, sha: str, wanted: FindingFilter, links: Links, now: datetime, limit: int, offset: int
+) -> dict[str, Any]:
+    """The findings of one commit; ``sha`` may be empty where nothing was scanned yet."""
+    total, rows = finding_page(line, sha, wanted, now, limit, offset)
+    return {
+        "project": line.project,
+        "links": links,
+        "sha": sha,
+        "commit": commit_row(line, sha) if sha else None,
+        "wanted": wanted,
+        "rows": rows,
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def finding_of(line: StoredLine, fingerprint: str, links: Links) -> dict[str, Any] | None:
+    """One finding with its whole life."""
+    life = finding_life(line, fingerprint)
+    if life is None:
+        return None
+    return {"project": line.project, "branch": line.branch, "links": links, "life": life}
+
+
+def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None:
+    """One commit: what the pipeline did with it, and which findings it changed."""
+    commit = commit_row(line, sha)
+    if commit is None:
+        return None
+    return {
+        "project": line.project,
+        "branch": line.branch,
+        "links": links,
+        "commit": commit,
+        "on_line": sha in line.positions(),
+        "changes": changes_at(line, sha),
+        "stages": stage_rows(line.history, line.project, sha),
+        "tests": test_case_rows(line.history, line.project, sha),
+        "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
+    }
+
+
+def deployments_of(
+    line: StoredLine, environment: str, outcome: str, links: Links, limit: int, offset: int
+) -> dict[str, Any]:
+    """Every deployment that was tried, newest first."""
+    total, rows = deployment_page(line.history, line.project, environment, outcome, limit=limit, offset=offset)
+    return {
+        "project": line.project,
+        "links": links,
+        "environments": _environments(line),
+        "environment": environment,
+        "outcome": outcome,
+        "rows": rows,
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def project_cards(history: History, lines: Sequence[StoredLine]) -> list[dict[str, Any]]:
+    """Every project in a few numbers."""
+    return [
+        {
+            "name": line.project,
+            "head": newest_scanned(line),
+            "live": [history.live(line.project, place) for place in _environments(line)],
+        }
+        for line in lines
+    ]
+
+
+def _environments(line: StoredLine) -> list[str]:
+    return [name for project, name in environments(line.history) if project == line.project]
+
+
+def _trend(line: StoredLine, window: str) -> list[Posture]:
+    last = len(line.shas) - 1
+    first = max(0, last + 1 - (WINDOWS[window] or last + 1))
+    return postures(line, first, last) if last >= 0 else []
+
+
+def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]:
+    """One bar a commit, or so many commits to a bar that the picture can be read."""
+    size = ceil(len(trend) / _BARS)
+    groups = [trend[max(0, end - size) : end] for end in range(len(trend), 0, -size)][::-1]
+    commits = commits_named(line.history, line.project, (group[-1].sha for group in groups))
+    outcomes = outcomes_of(line.history, line.project, [posture.sha for posture in trend])
+    return [
+        Bar(
+            posture=Posture(group[-1].sha, group[-1].open, sum((p.changes for p in group), Counter())),
+            subject=commits[group[-1].sha]["subject"],
+            moment=commits[group[-1].sha]["committed_at"],
+            deployments=tuple(outcome for posture in group for outcome in outcomes.get(posture.sha, ())),
+            link=links.commit(group[-1].sha),
+            commits=len(group),
+        )
+        for group in groups
+        if group[-1].sha in commits
+    ]
+
+
+def _place(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
+    """An environment: what is live in it, the worst that is live with it, and the four measures."""
+    live = line.history.live(line.project, environment)
+    total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)
+    here = line.positions().get(live.sha) if live else None
+    return {
+        "name": environment,
+        "live": live,
+        "commit": commit_row(line, live.sha) if live else None,
+        "behind": len(line.shas) - 1 - here if here is not None else None,
+        "open": postures(line, here, here)[0].open if here is not None else Counter(),
+        "total": total,
+        "worst": worst,
+        "dora": dora(line.history, line.project, environment, now, days),
+    }

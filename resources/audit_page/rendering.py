@@ -1,0 +1,85 @@
+"""Templates to HTML. Whatever a commit's author controls (subjects, paths, resources, log ends) is escaped here."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from markupsafe import Markup, escape
+
+from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.domain.findings import Severity
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STYLE = (_TEMPLATES / "style.css").read_text().strip()
+STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}"
+"""Of the one style sheet, so that a content security policy can allow it and no other."""
+
+
+def render(template: str, **values: Any) -> str:
+    """One page. A name that a template uses and nobody gives is an error, not a blank."""
+    return _environment().get_template(template).render(**values)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "clean": _clean,
+        "path": lambda path: escape(_clean(path)).replace("/", Markup("/<wbr>")),
+        "moment": _moment,
+        "day": lambda moment: moment.strftime("%Y-%m-%d"),
+        "span": span,
+        "number": lambda value: "—" if value is None else f"{value:,}",
+        "query": _query,
+    }
+    environment.globals |= {
+        "severities": [severity.value for severity in Severity],
+        "style": _STYLE,
+        "style_hash": STYLE_HASH,
+        "now": lambda: datetime.now(UTC),
+    }
+    return environment
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in its largest two units that matter."""
+    if seconds is None:
+        return "—"
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    length = timedelta(seconds=seconds)
+    if length.days >= 60:
+        return f"{length.days:,} d"
+    if length.days:
+        return f"{length.days} d {length.seconds // 3600} h"
+    minutes, rest = divmod(length.seconds, 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+def _clean(value: Any, limit: int = 400) -> str:
+    return excerpt(str(value), limit)
+
+
+def _moment(moment: datetime | str) -> str:
+    given = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return given.strftime("%Y-%m-%d %H:%M")
+
+
+def _query(given: Mapping[str, Any], **changed: Any) -> str:
+    """A query string with some values changed; an empty one falls away."""
+    kept = {name: str(value) for name, value in {**given, **changed}.items() if value not in ("", 0, None)}
+    return f"?{urlencode(kept)}"

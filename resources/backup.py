@@ -1,0 +1,128 @@
+"""An installation's state as one archive: the history as a portable file, kept reports, logs, Dagster's own SQLite.
+
+What can be made again is left out: mirrors, checkouts, scratch. Deliberately absent: Dagster's tables in PostgreSQL
+(pg_dump takes those; docs/operations.md), and the settings, which belong to whoever deploys them.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
+from resources.history import History
+from resources.history.transfer import copy_history, open_file
+from resources.tree_archive import extract
+
+FORMAT = 1
+_MADE_AGAIN = {"mirrors", "checkouts", "scans", "demo", "example.git"}
+_SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What an archive holds; its ``backup.json``."""
+
+    format: int
+    created_at: str
+    rows: int
+    files: int
+
+
+def write_backup(archive: Path, history: History, state: Path, reports: Path, now: datetime) -> Backup:
+    """Write the archive beside its name and then rename it. The installation may go on working.
+
+    Every database is copied as of one moment; files that come later than their database are harmless.
+    """
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".backup-") as scratch:
+        folder = Path(scratch)
+        portable = History(f"sqlite:///{folder / 'history.db'}")
+        portable.migrate()
+        rows = copy_history(history, portable)
+        portable.engine.dispose()
+        partial = folder / "archive"
+        with tarfile.open(partial, "w:gz", compresslevel=6) as tar:
+            tar.add(_as_of_now(folder / "history.db", folder), "history.db")
+            files = _add(tar, state, "state", folder)
+            # In the image the reports are in the state's folder.
+            files += 0 if reports.is_relative_to(state) else _add(tar, reports, "reports", folder)
+            done = Backup(FORMAT, now.isoformat(), rows, files)
+            (folder / "backup.json").write_text(json.dumps(asdict(done)))
+            tar.add(folder / "backup.json", "backup.json")
+        os.chmod(partial, 0o600)
+        partial.replace(archive)
+    return done
+
+
+def _add(tar: tarfile.TarFile, root: Path, kind: str, scratch: Path) -> int:
+    number = 0
+    for path in _files(root):
+        source = _as_of_now(path, scratch) if path.suffix == ".db" else path
+        try:
+            tar.add(source, f"{kind}/{path.relative_to(root)}", recursive=False)
+        except FileNotFoundError:  # Compacted or pruned while we were at it.
+            continue
+        number += 1
+    return number
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = sorted(set(folders) - _MADE_AGAIN)
+            names = [name for name in names if not name.startswith("history.db")]
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.endswith(_SIDE_FILES) and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _as_of_now(database: Path, scratch: Path) -> Path:
+    """A copy of an SQLite database that others may be writing to."""
+    copy = scratch / "copy.db"
+    copy.unlink(missing_ok=True)
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    return copy
+
+
+def restore_backup(archive: Path, history: History, state: Path, reports: Path) -> Backup:
+    """Fill an empty installation. Raises ConfigurationError for a file that is no backup, HistoryError where the
+    history holds something; then nothing has been changed."""
+    state.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=state, prefix=".restore-") as scratch:
+        folder = Path(scratch)
+        done = _unpack(archive, folder)
+        portable = open_file(folder / "history.db")
+        copied = copy_history(portable, history)
+        portable.engine.dispose()
+        if copied < done.rows:
+            raise HistoryError(f"{archive} names {done.rows} rows and holds {copied}; it is damaged.")
+        for kind, root in (("state", state), ("reports", reports)):
+            if (folder / kind).is_dir():
+                shutil.copytree(folder / kind, root, dirs_exist_ok=True)
+    return done
+
+
+def _unpack(archive: Path, folder: Path) -> Backup:
+    try:
+        with archive.open("rb") as stream:
+            extract(stream, folder)
+        said = Backup(**json.loads((folder / "backup.json").read_text()))
+    except (OSError, EOFError, tarfile.TarError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{archive} is no backup that can be read ({type(error).__name__}); give a file that `infraaudit backup` wrote."
+        ) from error
+    if said.format != FORMAT:
+        raise ConfigurationError(
+            f"{archive} has format {said.format}; this version reads {FORMAT}. Use the version that wrote it."
+        )
+    return said

@@ -1,0 +1,37 @@
+"""Check manifests against the schemas of Kubernetes before anything is asked of a cluster: unknown fields count.
+
+The schemas are those of the cluster's own minor version, or the nearest that kubernetes-validate has. Deliberately
+absent: kinds that Kubernetes does not bring itself, of which only the cluster knows the schema.
+"""
+
+import re
+from collections.abc import Iterable
+
+from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.domain.manifests import Document, identity
+
+
+def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[str]:
+    """What is wrong with each document, the first fault of each; ``cluster_version`` is like v1.29.3."""
+    import kubernetes_validate as schemas
+
+    version = _nearest(cluster_version, schemas.utils.all_versions())
+    faults = []
+    for document in documents:
+        try:
+            schemas.validate(document, version, strict=True)
+        except schemas.ValidationError as error:
+            # Of alternatives the most specific one tells what is wrong.
+            place = ".".join(str(part) for part in error.absolute_path)
+            faults.append(f"{identity(document)}: {place or 'the object'}: {excerpt(error.message, 300)}")
+        except schemas.SchemaNotFoundError:
+            continue
+    return faults
+
+
+def _nearest(cluster_version: str, known: list[str]) -> str:
+    """The known version that is nearest to a cluster's, which may be older or newer than all of them, or hidden."""
+    found = re.match(r"v?1\.(\d+)", cluster_version)
+    minors = sorted({int(name.split("-")[0].split(".")[1]) for name in known})
+    wanted = int(found.group(1)) if found else minors[-1]
+    return f"1.{min(max(wanted, minors[0]), minors[-1])}"

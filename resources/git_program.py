@@ -1,0 +1,49 @@
+"""How the git program is called: no prompts, no hooks, no foreign transports, and an end to waiting.
+
+Deliberately absent: what is asked of a repository (git.py).
+"""
+
+import os
+import re
+from typing import Any
+
+from resources import process
+
+_SAFE = (
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
+    "-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "safe.directory=*",
+)  # fmt: skip
+# A dead remote ends a transfer within about half a minute; a slow one may take its time.
+_PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
+_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
+
+
+def git_argv(*words: str) -> list[str]:
+    """The words of a git command that runs no hooks and no foreign transport."""
+    return ["git", *_SAFE, *_PATIENCE, *words]
+
+
+def git_environment() -> dict[str, str]:
+    """Our environment without Git's own variables, and such that nothing ever waits for a prompt."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or "CERT" in name or "SSL" in name
+    }
+    ssh = os.environ.get("GIT_SSH_COMMAND", _SSH)
+    return inherited | {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": ssh,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def run_git(*words: str, timeout: float, **options: Any) -> process.Completed:
+    """Run git to its end; the options are those of process.run. Raises ToolError."""
+    return process.run(git_argv(*words), timeout=timeout, env=git_environment(), **options)
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    return re.sub(r"(://)[^/@]*@", r"\1", url)

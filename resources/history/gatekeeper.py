@@ -1,0 +1,81 @@
+"""Judge a commit's scan for an environment, from what the history holds and what the configuration says today.
+
+The one place where the gate's policy, the suppressions and the history meet: the check of a report, a deployment
+and a promotion all ask here. Deliberately absent: the rules (domain/gate.py), and tests.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infraaudit_assets.domain.changes import compare_scans
+from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
+from infraaudit_assets.domain.gate import Evidence, Verdict, judge_scan
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.suppressions import Suppression, hide_in, hide_in_changes, lapsed, suppressed_by
+from resources.gate_file import read_gate
+from resources.git import Mirror
+from resources.history.lifecycles import Line
+from resources.history.lineage import changes_of
+from resources.history.queries.frames import commits_named
+from resources.history.store import History
+from resources.suppression_file import read_suppressions
+
+
+def judge_commit(
+    history: History, mirror: Mirror, project: Project, environment: str, sha: str, gate_file: Path, now: datetime
+) -> Verdict:
+    """Whether a commit's scan lets it into an environment. Raises ConfigurationError for a policy that is none.
+
+    The project's suppressions lie in a folder beside the gate's file.
+    """
+    policy = read_gate(gate_file)
+    suppressions = read_suppressions(gate_file.parent, project.name)
+    scan = history.scan(project.name, sha)
+    if scan is None:
+        return judge_scan(policy, Evidence(None))
+    day = now.astimezone(UTC).date()
+    counted = hide_in(scan, suppressions, day)
+    against, changes = changes_of(history, mirror, project.name, scan)
+    return judge_scan(
+        policy,
+        Evidence(
+            scan=counted,
+            new=hide_in_changes(changes, suppressions, day).new if against else (),
+            not_live=_not_live(history, mirror, project, environment, scan, suppressions, now),
+            age_days=_ages(history, mirror, project, sha, now) if policy.max_age_days else None,
+            lapsed=lapsed(counted.findings, suppressions, day),
+        ),
+    )
+
+
+def _not_live(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: str,
+    scan: Scan,
+    suppressions: Sequence[Suppression],
+    now: datetime,
+) -> tuple[Finding, ...] | None:
+    live = history.live(project.name, environment)
+    if live is None:
+        return ()
+    before = history.scan(project.name, live.sha)
+    if before is None or before.status is ScanStatus.FAILED:
+        return None
+    new = compare_scans(before, scan, mirror.renames(live.sha, scan.sha)).new
+    day = now.astimezone(UTC).date()
+    return tuple(finding for finding in new if suppressed_by(finding, suppressions, day) is None)
+
+
+def _ages(history: History, mirror: Mirror, project: Project, sha: str, now: datetime) -> dict[str, float] | None:
+    if project.deploy_branch not in mirror.branches():
+        return None
+    path, spans = Line(history, mirror, project.name, project.deploy_branch).follow().standing(sha)
+    commits = commits_named(history, project.name, {path[span.opened] for span in spans})
+    return {
+        span.finding.fingerprint: (now - commits[path[span.opened]]["committed_at"]).total_seconds() / 86400
+        for span in spans
+        if path[span.opened] in commits
+    }

@@ -1,0 +1,47 @@
+"""What happened to branches beside new commits, and which commits had a run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.triggers import GitEvent
+from resources.history import schema
+from resources.history.database import translated, upsert
+from resources.history.store import History
+
+
+def record_git_events(history: History, project: str, events: Sequence[GitEvent]) -> None:
+    """Keep events; one that is seen again, because a tick was repeated, is there once."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "project": project,
+            "kind": event.kind,
+            "branch": event.branch[:255],
+            "before": event.before[:1000],
+            "after": event.after,
+            "reason": event.reason,
+            "seen_at": now,
+        }
+        for event in events
+    ]
+    if rows:
+        with translated(history.engine), history.engine.begin() as connection:
+            upsert(connection, schema.git_events, rows)
+
+
+def git_events(history: History, project: str, limit: int = 50) -> list[tuple[datetime, GitEvent]]:
+    """The newest events of a project, newest first."""
+    table = schema.git_events
+    query = sa.select(table).where(table.c.project == project).order_by(table.c.seen_at.desc()).limit(limit)
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        rows = connection.execute(query).mappings().all()
+    return [(row["seen_at"], GitEvent(**{name: row[name] for name in GitEvent.__dataclass_fields__})) for row in rows]
+
+
+def recorded_commits(history: History, project: str) -> list[str]:
+    """Every commit of a project that a run recorded."""
+    query = sa.select(schema.commits.c.sha).where(schema.commits.c.project == project)
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        return list(connection.execute(query).scalars())

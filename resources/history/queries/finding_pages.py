@@ -1,0 +1,181 @@
+"""Findings of a commit, a page at a time, each with who introduced it and how old it is; what is live; one whole life."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Severity
+from resources.history import schema
+from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
+from resources.history.queries.places import environments, rows_of
+from resources.history.stored_line import StoredLine
+
+SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
+ORDERS = ("severity", "age", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFilter:
+    """Which findings of a commit; an empty text is any."""
+
+    severity: str = ""
+    status: str = "open"
+    framework: str = ""
+    text: str = ""
+    """Part of the check, the file or the resource."""
+    order: str = "severity"
+
+
+def finding_page(
+    line: StoredLine, sha: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many findings of a commit's scan match, and one page of them.
+
+    ``introduced_by`` and what follows from it is None for a commit beside the line.
+    """
+    parts, f = schema.scan_parts, schema.findings
+    found = f.join(parts, parts.c.scan_key == f.c.scan_key)
+    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(wanted)]
+    total = rows_of(line.history, sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
+    span, joined = _with_life(line, found, line.positions().get(sha, -1))
+    introduced, opened = schema.line_commits.alias("introduced"), schema.line_commits.alias("opened")
+    who, when = schema.commits.alias("who"), schema.commits.alias("when_opened")
+    joined = (
+        joined.outerjoin(introduced, line.is_in(introduced) & (introduced.c.position == span.c.introduced_position))
+        .outerjoin(opened, line.is_in(opened) & (opened.c.position == span.c.opened_position))
+        .outerjoin(who, (who.c.project == line.project) & (who.c.sha == introduced.c.sha))
+        .outerjoin(when, (when.c.project == line.project) & (when.c.sha == opened.c.sha))
+    )
+    query = sa.select(
+        f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
+        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, introduced.c.sha.label("introduced_by"),
+        who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), opened.c.sha.label("opened_by"),
+        when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
+    )  # fmt: skip
+    page = query.select_from(joined).where(*where).order_by(*_order(wanted, span)).limit(limit).offset(offset)
+    return total, [_with_age(dict(row), now) for row in rows_of(line.history, page)]
+
+
+def frameworks_of(line: StoredLine, sha: str) -> list[str]:
+    """The frameworks that a commit was scanned for, in the order of their names."""
+    parts = schema.scan_parts
+    query = sa.select(parts.c.framework).where(parts.c.project == line.project, parts.c.sha == sha)
+    return sorted(row["framework"] for row in rows_of(line.history, query))
+
+
+def live_page(
+    line: StoredLine, environment: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
+) -> tuple[int, list[dict[str, Any]]]:
+    """The findings of what is live in an environment; ``live_since`` is when it first was, without a gap."""
+    live = line.history.live(line.project, environment)
+    if live is None:
+        return 0, []
+    total, rows = finding_page(line, live.sha, wanted, now, limit, offset)
+    deployed, here = healthy_deployments(line, environment), line.positions().get(live.sha, -1)
+    for row in rows:
+        row["live_since"] = _live_since(deployed, here, row["opened_position"]) or live.finished_at
+    return total, [{"environment": environment, "live": live.sha} | row for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingLife:
+    finding: dict[str, Any]
+    """As it was last seen."""
+    events: list[dict[str, Any]]
+    live: list[dict[str, Any]]
+    """environment, live_from, live_to; None for the last is that it still is."""
+
+
+def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
+    """The whole life of one finding along the line, through renames and reopenings; None where nothing knows it."""
+    spans = spans_of_lives(line, fingerprint)
+    if not spans:
+        return _beside_the_line(line, fingerprint)
+    newest = max((span for span in spans if span["fingerprint"] == fingerprint), key=lambda s: s["start_position"])
+    last = len(line.shas) - 1 if newest["end_position"] is None else newest["end_position"] - 1
+    places = [place for project, place in environments(line.history) if project == line.project]
+    live = [stint for place in places for stint in _stints(line, place, spans)]
+    return FindingLife(_seen(line, fingerprint, last) or dict(newest), life_events(line, "", fingerprint), live)
+
+
+def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | None:
+    """A finding as the newest scan up to a position has it: a span keeps the line numbers of where it began."""
+    parts, f, lines = schema.scan_parts, schema.findings, schema.line_commits
+    query = (
+        sa.select(f)
+        .select_from(lines)
+        .join(parts, (parts.c.project == lines.c.project) & (parts.c.sha == lines.c.sha))
+        .join(f, (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint))
+        .where(line.is_in(lines), lines.c.position <= last)
+        .order_by(lines.c.position.desc())
+        .limit(1)
+    )
+    return next((dict(row) for row in rows_of(line.history, query)), None)
+
+
+def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
+    parts, f = schema.scan_parts, schema.findings
+    same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
+    query = sa.select(f).select_from(parts).join(f, same).where(parts.c.project == line.project).limit(1)
+    return next((FindingLife(dict(row), [], []) for row in rows_of(line.history, query)), None)
+
+
+def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
+    """From when to when a deployed commit had one of the spans, open."""
+    stints: list[dict[str, Any]] = []
+    for place, moment in healthy_deployments(line, environment):
+        has_it = any(
+            span["status"] == "open"
+            and span["start_position"] <= place
+            and (span["end_position"] is None or place < span["end_position"])
+            for span in spans
+        )
+        running = stints and stints[-1]["live_to"] is None
+        if has_it and not running:
+            stints.append({"environment": environment, "live_from": moment, "live_to": None})
+        elif running and not has_it:
+            stints[-1]["live_to"] = moment
+    return stints
+
+
+def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) -> datetime | None:
+    since = None
+    for place, moment in reversed(deployed):
+        if opened is None or not opened <= place <= here:
+            break
+        since = moment
+    return since
+
+
+def _matching(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
+    f = schema.findings
+    exact = {"severity": wanted.severity, "status": wanted.status, "framework": wanted.framework}
+    where = [f.c[name] == value for name, value in exact.items() if value]
+    if wanted.text:
+        fields = (f.c.check_id, f.c.check_name, f.c.file_path, f.c.resource)
+        where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
+    return where
+
+
+def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[Any, sa.Join]:
+    span = schema.spans.alias("span")
+    covers = (span.c.start_position <= position) & (span.c.end_position.is_(None) | (span.c.end_position > position))
+    return span, found.outerjoin(
+        span, line.is_in(span) & (span.c.fingerprint == schema.findings.c.fingerprint) & covers
+    )
+
+
+def _order(wanted: FindingFilter, span: Any) -> tuple[sa.ColumnElement[Any], ...]:
+    f = schema.findings
+    rank = sa.case(SEVERITY_RANK, value=f.c.severity, else_=len(SEVERITY_RANK))
+    place = (f.c.file_path, f.c.line_start, f.c.check_id, f.c.fingerprint)
+    by_age = (span.c.opened_position.is_(None), span.c.opened_position)
+    return {"severity": (rank, *place), "age": (*by_age, rank, *place), "file": place}[wanted.order]
+
+
+def _with_age(row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    opened = row["opened_at"]
+    row["age_days"] = round((now - opened).total_seconds() / 86400, 2) if opened else None
+    return row

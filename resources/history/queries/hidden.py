@@ -1,0 +1,102 @@
+"""Who hid which finding, when, why and until when: Checkov's comments in the code, and the project's own file."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Finding
+from infraaudit_assets.domain.suppressions import Suppression
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.store import finding_of
+from resources.history.stored_line import StoredLine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUPPRESSION_COLUMNS = (
+    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
+    "until", "live",
+)  # fmt: skip
+
+
+def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date) -> "pd.DataFrame":
+    """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
+
+    ``source`` is code or file. ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
+    begun yet); unused (an entry that matches nothing at the head). ``live`` tells whether the finding is in the commit
+    ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
+    """
+    spans = _spans(line)
+    place = line.positions().get(live or "", -1)
+    rows = [*_in_code(line, spans, place), *_in_file(spans, declared, place, day)]
+    return frame(SUPPRESSION_COLUMNS, rows)
+
+
+def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> list[dict[str, Any]]:
+    hidden = [span for span in spans if span["status"] == "suppressed"]
+    ends = [p for span in hidden for p in (span["start_position"], span["end_position"]) if p is not None]
+    commits = commits_named(line.history, line.project, (line.shas[position] for position in ends))
+    rows = []
+    for span in hidden:
+        sha = line.shas[span["start_position"]]
+        end = span["end_position"]
+        rows.append(_row(finding_of(span), span, live) | {
+            "source": "code",
+            "state": "active" if end is None else "ended",
+            "reason": span["suppression_reason"],
+            "owner": commits[sha]["author_name"] if sha in commits else None,
+            "commit": sha,
+            "since": committed_at(commits, sha),
+            "until": None if end is None else committed_at(commits, line.shas[end]),
+        })  # fmt: skip
+    return rows
+
+
+def _in_file(
+    spans: Sequence[sa.RowMapping], declared: Sequence[Suppression], live: int, day: date
+) -> list[dict[str, Any]]:
+    still_open = [(finding_of(s), s) for s in spans if s["status"] == "open" and s["end_position"] is None]
+    rows: list[dict[str, Any]] = []
+    for one in declared:
+        about = {
+            "source": "file",
+            "state": _state(one, day),
+            "reason": one.reason,
+            "owner": one.owner,
+            "since": one.since.isoformat() if one.since else None,
+            "until": one.expires.isoformat(),
+        }
+        matched = [(finding, span) for finding, span in still_open if one.matches(finding)]
+        rows += [_row(finding, span, live) | about for finding, span in matched]
+        if not matched:
+            named = {"check_id": one.check, "file_path": one.path, "resource": one.resource, "id": one.id}
+            rows.append(named | about | {"state": "unused", "live": False})
+    return rows
+
+
+def _state(one: Suppression, day: date) -> str:
+    if one.counts_on(day):
+        return "active"
+    return "expired" if one.expires < day else "planned"
+
+
+def _row(finding: Finding, span: sa.RowMapping, live: int) -> dict[str, Any]:
+    end = span["end_position"]
+    names = ("check_id", "file_path", "resource")
+    return {name: getattr(finding, name) for name in names} | {
+        "id": finding.fingerprint,
+        "severity": finding.severity.value,
+        "live": span["start_position"] <= live and (end is None or live < end),
+    }
+
+
+def _spans(line: StoredLine) -> Sequence[sa.RowMapping]:
+    table = schema.spans
+    wanted = (table.c.status == "suppressed") | table.c.end_position.is_(None)
+    query = sa.select(table).where(line.is_in(table), wanted).order_by(table.c.start_position, table.c.fingerprint)
+    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(query).mappings().all()

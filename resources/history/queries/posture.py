@@ -1,0 +1,71 @@
+"""What stood after each of some commits of a line, and what each changed: the trend as an audit page shows it.
+
+Read from the spans, so that a scan that crashed or read only some files closes nothing here either.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Severity
+from resources.history import schema
+from resources.history.queries.places import rows_of
+from resources.history.stored_line import StoredLine
+
+_BORN = {"introduced": "introduced", "reopened": "reopened", "unsuppressed": "reopened"}
+
+
+@dataclass(slots=True)
+class Posture:
+    """One commit of the line: the open findings after it, and its changes."""
+
+    sha: str
+    open: Counter[Severity]
+    changes: Counter[str] = field(default_factory=Counter)
+    """introduced, reopened, fixed and suppressed."""
+
+
+def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
+    """The commits from one position to another, both counted in."""
+    table = schema.spans
+    standing: Counter[Severity] = Counter()
+    begun = (table.c.start_position < first) & sa.or_(table.c.end_position.is_(None), table.c.end_position >= first)
+    for row in _counted(line, begun & (table.c.status == "open"), table.c.severity):
+        standing[Severity(row["severity"])] += row["number"]
+    found = [Posture(sha, Counter()) for sha in line.shas[first : last + 1]]
+    differences: list[Counter[Severity]] = [Counter() for _ in found]
+    start = (table.c.start_position, table.c.severity, table.c.started_as, table.c.status)
+    for row in _counted(line, table.c.start_position.between(first, last), *start):
+        place, number = row["start_position"] - first, row["number"]
+        if row["status"] == "open":
+            differences[place][Severity(row["severity"])] += number
+            found[place].changes[_BORN.get(row["started_as"], row["started_as"])] += number
+        elif row["started_as"] in ("suppressed", "introduced"):
+            found[place].changes["suppressed"] += number
+    end = (table.c.end_position, table.c.severity, table.c.ended_as)
+    ended = table.c.end_position.between(first, last) & (table.c.status == "open")
+    for row in _counted(line, ended, *end):
+        place, number = row["end_position"] - first, row["number"]
+        differences[place][Severity(row["severity"])] -= number
+        if row["ended_as"] == "fixed":
+            found[place].changes["fixed"] += number
+    for posture, difference in zip(found, differences, strict=True):
+        standing.update(difference)
+        posture.open = Counter({severity: number for severity, number in standing.items() if number})
+    return found
+
+
+def newest_scanned(line: StoredLine) -> Posture | None:
+    """The newest commit of the line whose scan said something, with what stands there."""
+    scans, lines = schema.scans, schema.line_commits
+    same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
+    query = sa.select(sa.func.max(lines.c.position).label("place")).join(scans, same).where(line.is_in(lines))
+    place = rows_of(line.history, query)[0]["place"]
+    return None if place is None else postures(line, place, place)[0]
+
+
+def _counted(line: StoredLine, wanted: sa.ColumnElement[bool], *keys: sa.Column[Any]) -> list[sa.RowMapping]:
+    query = sa.select(*keys, sa.func.count().label("number")).where(line.is_in(schema.spans), wanted).group_by(*keys)
+    return list(rows_of(line.history, query))

@@ -1,0 +1,102 @@
+"""How fast findings are fixed, how old the open ones are, and which stand longer than the SLA allows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Severity
+from infraaudit_assets.domain.suppressions import Suppression, suppressed_by
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.queries.frames import frame, line_times
+from resources.history.store import finding_of
+from resources.history.stored_line import StoredLine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SLA_COLUMNS = (
+    "severity", "sla_days", "open", "breached", "oldest_days", "median_days", "up_to_7_days", "up_to_30_days",
+    "up_to_90_days", "over_90_days", "fixed", "mean_days_to_fix", "median_days_to_fix", "fixed_late",
+)  # fmt: skip
+_BOUNDS = (7, 30, 90)
+
+
+def sla(
+    line: StoredLine,
+    limits: Mapping[Severity, float],
+    now: datetime,
+    suppressions: Sequence[Suppression] = (),
+    since: datetime | None = None,
+) -> "pd.DataFrame":
+    """One row for each severity, the worst first. Ages are in days, from the commit that introduced or reopened.
+
+    ``breached`` counts open findings older than their limit, ``fixed_late`` those that were when they were fixed;
+    both are None where a severity has no limit. ``since`` leaves out fixes before it.
+    """
+    times = line_times(line)
+    ages = _ages(line, times, now, suppressions)
+    fixes = _fixes(line, times, since)
+    rows = (_row(severity, limits.get(severity), ages, fixes) for severity in Severity)
+    return frame(SLA_COLUMNS, rows)
+
+
+def _row(
+    severity: Severity,
+    limit: float | None,
+    ages: Mapping[str, Sequence[float]],
+    fixes: Mapping[str, Sequence[float]],
+) -> dict[str, Any]:
+    old, fixed = ages.get(severity.value, ()), fixes.get(severity.value, ())
+    within = [sum(age <= bound for age in old) for bound in _BOUNDS]
+    return {
+        "severity": severity.value,
+        "sla_days": limit,
+        "open": len(old),
+        "breached": None if limit is None else sum(age > limit for age in old),
+        "oldest_days": round(max(old), 1) if old else None,
+        "median_days": round(median(old), 1) if old else None,
+        "up_to_7_days": within[0],
+        "up_to_30_days": within[1] - within[0],
+        "up_to_90_days": within[2] - within[1],
+        "over_90_days": len(old) - within[2],
+        "fixed": len(fixed),
+        "mean_days_to_fix": round(fmean(fixed), 1) if fixed else None,
+        "median_days_to_fix": round(median(fixed), 1) if fixed else None,
+        "fixed_late": None if limit is None else sum(days > limit for days in fixed),
+    }
+
+
+def _ages(
+    line: StoredLine, times: Mapping[int, datetime], now: datetime, suppressions: Sequence[Suppression]
+) -> dict[str, list[float]]:
+    table = schema.spans
+    query = sa.select(table).where(line.is_in(table), table.c.end_position.is_(None), table.c.status == "open")
+    day, ages = now.date(), dict[str, list[float]]()
+    for row in _read(line, query):
+        hidden = suppressions and suppressed_by(finding_of(row._mapping), suppressions, day)
+        if not hidden and row.opened_position in times:
+            ages.setdefault(row.severity, []).append((now - times[row.opened_position]).total_seconds() / 86400)
+    return ages
+
+
+def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | None) -> dict[str, list[float]]:
+    table = schema.spans
+    query = sa.select(table.c.severity, table.c.opened_position, table.c.end_position).where(
+        line.is_in(table), table.c.ended_as == "fixed", table.c.status == "open"
+    )
+    fixes: dict[str, list[float]] = {}
+    for row in _read(line, query):
+        start, end = times.get(row.opened_position), times.get(row.end_position)
+        if start is not None and end is not None and (since is None or end >= since):
+            # Clocks of committers differ: a fix may seem to come before what it fixes.
+            fixes.setdefault(row.severity, []).append(max(0.0, (end - start).total_seconds() / 86400))
+    return fixes
+
+
+def _read(line: StoredLine, query: sa.Select) -> Sequence[sa.Row]:
+    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(query).all()

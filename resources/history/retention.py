@@ -1,0 +1,99 @@
+"""Prune the details of old commits: findings as listed, test cases, output. What was derived from them stays.
+
+Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, the lives of findings.
+Deliberately absent: which commits are old (domain/retention.py), and files.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.findings import ScanStatus
+from infraaudit_assets.domain.retention import Aging
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.store import History
+
+PRUNED = "Its findings were pruned as older than the retention; scan the commit again to list them."
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows went."""
+
+    findings: int = 0
+    test_cases: int = 0
+
+    def __add__(self, other: "Pruned") -> "Pruned":
+        return Pruned(self.findings + other.findings, self.test_cases + other.test_cases)
+
+
+def aging_commits(history: History, project: str) -> list[Aging]:
+    table = schema.commits
+    query = sa.select(table.c.sha, table.c.committed_at, table.c.recorded_at).where(table.c.project == project)
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        return [Aging(*row) for row in connection.execute(query)]
+
+
+def in_use(history: History, project: str) -> set[str]:
+    """Commits that are live in an environment, and those that each replaced, which a rollback returns to."""
+    table = schema.deployments
+    healthy = (table.c.project == project) & (table.c.outcome == Outcome.DEPLOYED.value)
+    newest = sa.select(sa.func.max(table.c.id)).where(healthy).group_by(table.c.environment)
+    query = sa.select(table.c.sha, table.c.replaced_sha).where(table.c.id.in_(newest))
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        return {sha for row in connection.execute(query) for sha in row if sha}
+
+
+def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
+    """Prune the details of commits; a stored scan that a commit shares which stays, stays too.
+
+    A pruned framework scan is stored as partial, with the reason: it closes nothing, is not reused, and a gate that
+    would need it fails closed. Scanning the commit again brings it back.
+    """
+    going = {(project, sha) for sha in shas}
+    done = Pruned()
+    with translated(history.engine):
+        with history.engine.connect().execution_options(read_only=True) as connection:
+            keys = _keys_of(connection, going)
+        for some in _batches(keys):
+            with history.engine.begin() as connection:
+                done += Pruned(findings=_prune_scans(connection, some))
+        for some in _batches(shas):
+            with history.engine.begin() as connection:
+                done += Pruned(test_cases=_prune_tests(connection, project, some))
+    return done
+
+
+def _keys_of(connection: sa.Connection, going: set[tuple[str, str]]) -> list[str]:
+    """The scan keys that only these commits have and that have not been pruned."""
+    parts, stored = schema.scan_parts, schema.framework_scans
+    query = sa.select(parts.c.project, parts.c.sha, parts.c.scan_key).join(stored).where(stored.c.reason != PRUNED)
+    leaving: set[str] = set()
+    staying: set[str] = set()
+    for project, sha, key in connection.execute(query):
+        (leaving if (project, sha) in going else staying).add(key)
+    return sorted(leaving - staying)
+
+
+def _prune_scans(connection: sa.Connection, keys: Sequence[str]) -> int:
+    stored, findings = schema.framework_scans, schema.findings
+    gone = connection.execute(findings.delete().where(findings.c.scan_key.in_(keys))).rowcount
+    change = {"status": ScanStatus.PARTIAL.value, "reason": PRUNED, "unreadable": []}
+    connection.execute(stored.update().where(stored.c.scan_key.in_(keys)).values(change))
+    return gone
+
+
+def _prune_tests(connection: sa.Connection, project: str, shas: Sequence[str]) -> int:
+    cases, runs = schema.test_cases, schema.test_runs
+    gone = connection.execute(cases.delete().where(cases.c.project == project, cases.c.sha.in_(shas))).rowcount
+    of_project = (runs.c.project == project) & runs.c.sha.in_(shas)
+    connection.execute(runs.update().where(of_project).values(output_tail=""))
+    return gone
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))

@@ -1,0 +1,78 @@
+"""Copy a whole history from one database into another, in one transaction: SQLite to PostgreSQL, and back.
+
+The portable form of a history is an SQLite file. Deliberately absent: merging two histories.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.errors import HistoryError
+from resources.history import schema
+from resources.history.database import translated
+from resources.history.store import History
+
+_ROWS = 1000
+
+
+def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
+    """Copy every row into an empty history; returns how many. All or nothing.
+
+    Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
+    """
+    copied = 0
+    with (
+        translated(target.engine),
+        translated(source.engine),
+        source.engine.connect().execution_options(read_only=True) as reading,
+        target.engine.begin() as writing,
+    ):
+        _expect_empty(writing, target)
+        for table in schema.metadata.sorted_tables:
+            number = _copy_table(reading, writing, table)
+            on_table(table.name, number)
+            copied += number
+    return copied
+
+
+def open_file(path: Path) -> History:
+    """The history in an SQLite file, migrated. Raises HistoryError where there is no such file, or it is none."""
+    if not path.is_file():
+        raise HistoryError(
+            f"There is no file {path}; give one that `infraaudit history export` wrote, or a history.db."
+        )
+    history = History(f"sqlite:///{path.resolve()}")
+    history.migrate()
+    return history
+
+
+def _expect_empty(writing: sa.Connection, target: History) -> None:
+    for table in schema.metadata.sorted_tables:
+        # The projects of the projects file are recorded whenever a role starts.
+        if table is not schema.projects and writing.execute(sa.select(table).limit(1)).first() is not None:
+            place = target.engine.url.render_as_string(hide_password=True)
+            raise HistoryError(f"{place} already holds a history ({table.name}). Import into a new, empty database.")
+    writing.execute(schema.projects.delete())
+
+
+def _copy_table(reading: sa.Connection, writing: sa.Connection, table: sa.Table) -> int:
+    with reading.execute(sa.select(table).execution_options(yield_per=_ROWS)) as rows:
+        number = 0
+        for some in rows.mappings().partitions():
+            writing.execute(table.insert(), [dict(row) for row in some])
+            number += len(some)
+    stored = writing.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    if stored != number:
+        raise HistoryError(f"Only {stored} of {number} rows of {table.name} arrived; nothing was kept.")
+    _go_on_counting(writing, table)
+    return number
+
+
+def _go_on_counting(writing: sa.Connection, table: sa.Table) -> None:
+    """PostgreSQL numbers new rows by a sequence that rows with given numbers do not move."""
+    column = table.autoincrement_column
+    if column is None or writing.dialect.name != "postgresql":
+        return
+    highest = sa.select(sa.func.coalesce(sa.func.max(column), 0) + 1).scalar_subquery()
+    writing.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(table.name, column.name), highest, False)))

@@ -1,0 +1,56 @@
+"""A folder of small files, each written durably before it counts: what was received and not yet worked off.
+
+A file and not a row of the history, because the answer to a webhook must not wait for whatever else is being
+written there, nor for a database on another machine. Deliberately absent: what the files mean.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Inbox:
+    """One folder, on a local disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Keep a file; False where one of this name is there. It survives a crash of the machine. Raises OSError."""
+        target, fresh = self._folder / name, self._folder / f".{name}.{os.urandom(4).hex()}"
+        if target.exists():
+            return False
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(fresh, target)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        self._sync()
+        return True
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Every file, oldest first."""
+        files = [entry for entry in os.scandir(self._folder) if not entry.name.startswith(".")]
+        for entry in sorted(files, key=lambda entry: entry.stat().st_mtime_ns):
+            yield entry.name, Path(entry.path).read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Forget a file that was worked off."""
+        (self._folder / name).unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> None:
+        """Keep a file that cannot be worked off, out of the way."""
+        os.replace(self._folder / name, self._folder / f".refused-{name}")
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

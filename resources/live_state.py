@@ -1,0 +1,48 @@
+"""What is live in an environment right now: which commit, whether it is healthy, and what has drifted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.drift import Difference
+from infraaudit_assets.domain.errors import ClusterUnavailableError
+from infraaudit_assets.domain.projects import Environment, Project
+from resources.history import History
+from resources.history.queries.places import deployments
+from resources.targets import DriftingTarget, Target
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """One look at an environment."""
+
+    live: Deployment | None = None
+    healthy: bool = False
+    degraded: bool = False
+    """Whether the last delivery left it without a way back."""
+    reason: str = ""
+    url: str | None = None
+    drift: tuple[Difference, ...] | None = None
+    """None where the target cannot tell."""
+
+
+def look_at(
+    history: History, project: Project, environment: Environment, connect: Callable[[Deployment], Target]
+) -> LiveState:
+    """Look at an environment. Raises an InfraAuditError where that cannot be done, for example without a cluster."""
+    live = history.live(project.name, environment.name)
+    if live is None:
+        return LiveState()
+    target = connect(live)
+    if target.name != live.target:
+        raise ClusterUnavailableError(f"It was deployed to {live.target}; what answers is {target.name}.")
+    now = target.probe(project.name, environment.name)
+    last = next(iter(deployments(history, project.name, environment.name, limit=1)), None)
+    return LiveState(
+        live=live,
+        healthy=now.healthy,
+        degraded=last is not None and last.outcome is Outcome.DEGRADED,
+        reason=now.reason,
+        url=now.url,
+        drift=tuple(target.drift(live.manifests)) if isinstance(target, DriftingTarget) else None,
+    )

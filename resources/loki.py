@@ -1,0 +1,145 @@
+"""Send kept log lines on to Loki: at least once, in order, from where the last sending ended.
+
+Labels are few (project, environment, container, level), because each combination is a stream of its own; commit and
+pod go along as structured metadata (Loki 3, or 2.9 with allow_structured_metadata). What is sent twice after a crash
+Loki recognises by time and text. Deliberately absent: collecting lines (resources/log_collection.py).
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from infraaudit_assets.domain.errors import ConfigurationError, MonitoringError, excerpt
+from resources.artifact_store import write_atomically
+from resources.log_store import LogStore, Row
+
+BATCH_LINES = 1000
+TRIES = 4
+_SECONDS = 15
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Offsets = dict[str, int]
+
+
+class _BusyError(MonitoringError):
+    """Loki does not answer, or asks for patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loki:
+    """A Loki by its URL, which may hold a user and a password; ``tenant`` where it serves several."""
+
+    url: str
+    tenant: str = ""
+    pause: float = 0.5
+    """Seconds before the second try; twice as long before each next one."""
+
+    def push(self, project: str, environment: str, rows: Sequence[Row]) -> str:
+        """Send lines; returns what Loki refused of them, empty for nothing.
+
+        Raises MonitoringError where it does not answer, and ConfigurationError where it does not know us.
+        """
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+        patience = Retrying(
+            retry=retry_if_exception_type(_BusyError),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_exponential(multiplier=self.pause, max=10),
+            reraise=True,
+        )
+        return patience(self._push_once, push_body(project, environment, rows))
+
+    def _push_once(self, body: Mapping[str, Any]) -> str:
+        import httpx
+
+        headers = {"X-Scope-OrgID": self.tenant} if self.tenant else {}
+        try:
+            answer = httpx.post(
+                f"{self.url.rstrip('/')}/loki/api/v1/push", json=body, headers=headers, timeout=_SECONDS
+            )
+        except httpx.HTTPError as error:
+            raise _BusyError(f"Loki does not answer: {excerpt(str(error), 200)}.") from error
+        words = excerpt(answer.text, 300)
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise _BusyError(f"Loki answers {answer.status_code}: {words}")
+        if answer.status_code == 400:  # Lines that are too old, for example; it has taken the others.
+            return words
+        if not answer.is_success:
+            raise ConfigurationError(
+                f"Loki answers {answer.status_code}: {words} Mend INFRAAUDIT_LOKI_URL and INFRAAUDIT_LOKI_TENANT."
+            )
+        return ""
+
+
+def push_body(project: str, environment: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The body of a push: a stream for each combination of labels, each with its lines in the order of time."""
+    streams: dict[tuple[str, str], list[list[Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["time"]):
+        moment = (datetime.fromisoformat(row["time"]) - _EPOCH) // timedelta(microseconds=1) * 1000
+        value = [str(moment), row["text"], {"commit": row["commit"], "pod": row["pod"]}]
+        streams.setdefault((row["container"], row["level"]), []).append(value)
+    place = {"project": project, "environment": environment}
+    return {
+        "streams": [
+            {"stream": place | {"container": container, "level": level}, "values": values}
+            for (container, level), values in streams.items()
+        ]
+    }
+
+
+def ship(store: LogStore, project: str, environment: str, loki: Loki) -> tuple[int, str]:
+    """Send what was kept since the last time; how many lines that were, and what Loki refused last.
+
+    Raises MonitoringError or ConfigurationError; what is not sent then is sent the next time.
+    """
+    marker = store.folder / environment / ".shipped.json"
+    sent, refused = 0, ""
+    with _alone(marker.with_suffix(".lock")) as ours:
+        offsets: _Offsets = json.loads(marker.read_text()) if ours and marker.exists() else {}
+        files = store.plain_files(environment) if ours else []
+        offsets = {path.name: offsets.get(path.name, 0) for path in files}
+        for path in files:
+            for rows, end in _batches(path, offsets[path.name]):
+                refused = loki.push(project, environment, rows) or refused
+                offsets[path.name] = end
+                write_atomically(marker, json.dumps(offsets).encode())
+                sent += len(rows)
+    return sent, refused
+
+
+def _batches(path: Path, start: int) -> Iterator[tuple[list[Row], int]]:
+    """The whole lines from an offset on, in batches, each with the offset where it ends."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        rows: list[Row] = []
+        end = start
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break
+            end += len(line)
+            try:
+                rows.append(json.loads(line))
+            except ValueError:  # What a writer that was killed left half.
+                continue
+            if len(rows) == BATCH_LINES:
+                yield rows, end
+                rows = []
+        if rows:
+            yield rows, end
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether this process is the one that sends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

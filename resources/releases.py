@@ -1,0 +1,19 @@
+"""Make a release of a commit: its manifests, as the policy allows them, with an image, for one environment."""
+
+from pathlib import Path
+
+from infraaudit_assets.domain.deployments import Release
+from infraaudit_assets.domain.projects import Environment, Project
+from resources.gate_file import read_manifest_policy
+from resources.git import Mirror
+from resources.manifest_files import render_release
+
+
+def build_release(
+    mirror: Mirror, scratch: Path, project: Project, environment: Environment, sha: str, image: str, gate_file: Path
+) -> Release:
+    """The release of a commit. Raises ManifestError, RepositoryError, and ConfigurationError without a policy."""
+    policy = read_manifest_policy(gate_file)
+    with mirror.checkout(sha, scratch) as folder:
+        manifests = render_release(folder, project, environment, sha, image, policy)
+    return Release(project.name, environment.name, sha, image, manifests)

@@ -1,0 +1,70 @@
+"""Promote by itself what has been healthy in one environment for the time that the next one asks for.
+
+The cursor holds the commit that is watched and since when every look found it healthy; a look that does not begins
+that time anew. What a person took back stays away: its run key was used, and the deployment asset keeps the order
+(domain/deployments.py).
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from infraaudit_assets.domain.deployments import Watched
+from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_assets.jobs import promotion_name
+from resources.shells import HistoryResource, KubernetesResource
+
+
+def build_promotion_sensors(project: Project, seconds: int) -> Iterator[dg.SensorDefinition]:
+    """A sensor for each environment that commits come to by themselves after health in the one before."""
+    for before, place in zip(project.environments, project.environments[1:], strict=False):
+        if place.promote_after is not None:
+            yield _build_sensor(project, before, place, place.promote_after, seconds)
+
+
+def _build_sensor(
+    project: Project, before: Environment, place: Environment, after: float, seconds: int
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=promotion_name(project, place),
+        job_name=promotion_name(project, place),
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Promotes {project.name} to {place.name} after {after:g} s of health in {before.name}.",
+    )
+    def promotion(
+        context: dg.SensorEvaluationContext, history: HistoryResource, kubernetes: KubernetesResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        past = history.open()
+        live, there = past.live(project.name, before.name), past.live(project.name, place.name)
+        if live is None or (there is not None and there.sha == live.sha):
+            return dg.SkipReason(f"Nothing in {before.name} is new to {place.name}.")
+        try:
+            now = kubernetes.connect(before, live.target).probe(project.name, before.name)
+        except InfraAuditError as error:
+            context.update_cursor("")
+            return dg.SkipReason(f"{live.sha[:12]} cannot be looked at in {before.name}: {error}")
+        if not now.healthy:
+            context.update_cursor("")
+            return dg.SkipReason(f"{live.sha[:12]} is not healthy in {before.name}: {now.reason}")
+        watched = _watched(context.cursor, live.sha)
+        context.update_cursor(json.dumps([watched.sha, watched.healthy_since.isoformat()]))
+        if not watched.is_due(after, datetime.now(UTC)):
+            return dg.SkipReason(f"{live.sha[:12]} is healthy since {watched.healthy_since:%H:%M:%S} UTC.")
+        return dg.RunRequest(
+            run_key=f"promote:{project.name}:{place.name}:{live.sha}",
+            partition_key=live.sha,
+            tags={"infraaudit/commit": live.sha},
+        )
+
+    return promotion
+
+
+def _watched(cursor: str | None, sha: str) -> Watched:
+    known = json.loads(cursor) if cursor else None
+    if known and known[0] == sha:
+        return Watched(sha, datetime.fromisoformat(known[1]))
+    return Watched(sha, datetime.now(UTC))

@@ -1,0 +1,92 @@
+"""Dagster's run queue, which of the runs that were asked for with one run key takes one.
+
+Two processes start runs: the daemon for the Git sensor, the webserver for the webhook. Each looks for a run of the
+key, creates one, then submits it, and none sees what the other is about to do; any of them may be killed in between.
+So the choice is made here, where every run must pass, under a lock that its holder's death frees: a run that is
+beyond "not started" was taken before; else the oldest is taken. The others never began, and are deleted. A run whose
+creator died before submitting it is taken by whoever submits its key next, or by the Git sensor's next look.
+
+Deliberately absent: which commits get a run. dagster.yaml names this class as its run coordinator.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.run_coordinator.base import SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.runs import SqlRunStorage
+
+RUN_KEY, SENSOR_NAME, PARENT = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
+_LOCK = 0x1AFA_0D17
+"""The advisory lock's number in PostgreSQL; anything, but the same everywhere."""
+
+
+class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
+    """A QueuedRunCoordinator that enqueues one run for each sensor and run key."""
+
+    def submit_run(self, context: SubmitRunContext) -> DagsterRun:
+        """Enqueue a run, or return the one that has its key already. A re-execution is a run of its own."""
+        submitted = context.dagster_run
+        if RUN_KEY not in submitted.tags or PARENT in submitted.tags:
+            return super().submit_run(context)
+        with _alone(self._instance):
+            rivals = _runs_of_the_key(self._instance, submitted)
+            taken = next((run for run in rivals if run.status is not DagsterRunStatus.NOT_STARTED), rivals[0])
+            for run in rivals:
+                if run is not taken and run.status is DagsterRunStatus.NOT_STARTED:
+                    self._instance.delete_run(run.run_id)
+            if taken.status is not DagsterRunStatus.NOT_STARTED:
+                return taken
+            return super().submit_run(SubmitRunContext(taken, context.workspace))
+
+
+def submit_forgotten(instance: DagsterInstance, sensor: str) -> int:
+    """Submit the runs of a sensor's keys whose creator died before it did; returns how many there were."""
+    if not isinstance(instance.run_coordinator, KeyedRunQueue):
+        return 0
+    waiting = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED]))
+    forgotten = [run for run in waiting if run.tags.get(SENSOR_NAME) == sensor]
+    for run in forgotten:
+        # The queue decides by the run alone; it has no use for a workspace.
+        instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+    return len(forgotten)
+
+
+def cancel_queued(instance: DagsterInstance, run: DagsterRun, reason: str) -> bool:
+    """Cancel a run that waits in the queue; one that has been taken out of it is left alone."""
+    now = instance.get_run_by_id(run.run_id)
+    if now is None or now.status is not DagsterRunStatus.QUEUED:
+        return False
+    instance.report_run_canceling(now, message=reason)
+    instance.report_run_canceled(now, message=reason)
+    return True
+
+
+def _runs_of_the_key(instance: DagsterInstance, submitted: DagsterRun) -> list[DagsterRun]:
+    """Every run of the submitted run's key, oldest first; re-executions aside."""
+    # By the key alone: every run has the sensor's tag, and the join of the two is slow (Dagster does the same).
+    runs = instance.get_runs(RunsFilter(tags={RUN_KEY: submitted.tags[RUN_KEY]}), ascending=True)
+    sensor = submitted.tags.get(SENSOR_NAME)
+    return [r for r in runs if r.tags.get(SENSOR_NAME) == sensor and PARENT not in r.tags] or [submitted]
+
+
+@contextmanager
+def _alone(instance: DagsterInstance) -> Iterator[None]:
+    """One process and thread at a time, on all machines that share the instance's storage."""
+    storage = instance.run_storage
+    if isinstance(storage, SqlRunStorage):
+        with storage.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_lock(:number)"), {"number": _LOCK})
+                try:
+                    yield
+                finally:
+                    connection.execute(sa.text("SELECT pg_advisory_unlock(:number)"), {"number": _LOCK})
+                return
+    with open(Path(instance.root_directory) / "run_queue.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,90 @@
+"""Who may use the service, and the security headers of every answer.
+
+Read and write tokens are apart: one that reads cannot write; one that writes can also read. Browsers have no way to
+send a bearer token, so that a reader may also give a token as the password of HTTP Basic; for writing that is not
+taken, since a browser would send it along with a request that another site made.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resources.audit_page import STYLE_HASH
+
+_POLICY = (
+    f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_CHALLENGE = b'Bearer, Basic realm="InfraAudit: any name, the token as password", charset="UTF-8"'
+_READING = ("GET", "HEAD")
+
+
+class Guard:
+    """With tokens set, every path but health and webhooks (which are signed) needs one; with none, all are open.
+
+    A webhook that carries a write token counts as signed: ``scope["state"]["may_write"]``.
+    """
+
+    def __init__(self, app: ASGIApp, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
+        self._app, self._write, self._all = app, tuple(write), (*read, *write)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        may_write = _is_among(_bearer(scope), self._write)
+        scope.setdefault("state", {})["may_write"] = may_write
+        if self._is_open(scope["path"]) or may_write or self._may_read(scope):
+            await self._app(scope, receive, with_headers)
+            return
+        refused = JSONResponse({"error": "a token is needed: Authorization: Bearer …"}, 401)
+        refused.raw_headers.append((b"www-authenticate", _CHALLENGE))
+        await refused(scope, receive, with_headers)
+
+    def _is_open(self, path: str) -> bool:
+        return not self._all or path == "/healthz" or path.startswith("/webhooks/")
+
+    def _may_read(self, scope: Scope) -> bool:
+        given = _bearer(scope) or _password(scope)
+        return scope["method"] in _READING and _is_among(given, self._all)
+
+
+def _is_among(given: bytes, tokens: Sequence[str]) -> bool:
+    """Whether it is one of them, in the same time for any."""
+    return sum(hmac.compare_digest(given, token.encode()) for token in tokens if token) > 0
+
+
+def _bearer(scope: Scope) -> bytes:
+    kind, _, token = _authorization(scope).partition(b" ")
+    return token.strip() if kind.lower() == b"bearer" else b""
+
+
+def _password(scope: Scope) -> bytes:
+    kind, _, encoded = _authorization(scope).partition(b" ")
+    if kind.lower() != b"basic":
+        return b""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
+
+
+def _authorization(scope: Scope) -> bytes:
+    return next((value for name, value in scope["headers"] if name == b"authorization"), b"")

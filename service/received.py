@@ -1,0 +1,53 @@
+"""Deliveries from the moment they are received until they are in the history."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from infraaudit_assets.domain.errors import HistoryError
+from resources.history import History
+from resources.history.deliveries import Delivery, is_stored, store_deliveries
+from resources.inbox import Inbox
+
+_LOG = logging.getLogger("infraaudit.webhook")
+
+
+class Received:
+    """The inbox of webhook deliveries."""
+
+    def __init__(self, inbox: Inbox, history: History) -> None:
+        self._inbox, self._history = inbox, history
+
+    def keep(self, given: str, deliveries: Sequence[Delivery]) -> bool:
+        """Store one request's deliveries durably; False where it was received before. Raises OSError."""
+        rows = [asdict(delivery) | {"received_at": delivery.received_at.isoformat()} for delivery in deliveries]
+        return not self._is_in_history(deliveries[0]) and self._inbox.put(given, json.dumps(rows).encode())
+
+    def move_to(self, history: History) -> int:
+        """Store what is in the inbox in the history, then forget it here. Raises HistoryError."""
+        moved = 0
+        for name, content in self._inbox.items():
+            try:
+                deliveries = [_delivery(row) for row in json.loads(content)]
+            except (ValueError, TypeError, KeyError) as error:
+                _LOG.error("The file %s in the inbox holds no deliveries and is set aside: %s", name, error)
+                self._inbox.set_aside(name)
+                continue
+            moved += store_deliveries(history, deliveries)
+            self._inbox.remove(name)
+        return moved
+
+    def _is_in_history(self, delivery: Delivery) -> bool:
+        try:
+            return is_stored(self._history, delivery.id)
+        except HistoryError as error:
+            # The inbox takes it all the same; it is found to be known when it is moved.
+            _LOG.warning("A delivery is taken without the history: %s", error)
+            return False
+
+
+def _delivery(row: dict[str, Any]) -> Delivery:
+    return Delivery(**row | {"received_at": datetime.fromisoformat(row["received_at"])})

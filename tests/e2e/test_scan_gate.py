@@ -1,0 +1,69 @@
+"""What Dagster does with a report above the limits: the trends are made, the deployment is not."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from infraaudit_assets.assets import commits_of
+from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.domain.images import Image
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit_assets.settings import Settings
+from resources.history import open_history
+from tests.conftest import Repository
+
+pytestmark = pytest.mark.e2e
+IN_PUBLIC = """
+resource "aws_instance" "web" {
+  ami                         = "ami-12345678"
+  instance_type               = "t3.micro"
+  associate_public_ip_address = true
+}
+"""
+
+
+def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
+    repository: Repository, tmp_path: Path, warm_home: Path
+) -> None:
+    good = repository.write({"main.tf": "# nothing yet\n"}, "good")
+    bad = repository.write({"main.tf": IN_PUBLIC}, "bad")
+    project = Project("gated", str(repository.path))
+    current = Settings(
+        home=warm_home, database_url=f"sqlite:///{tmp_path}/history.db", reports=tmp_path, engine="none", target="none"
+    )
+    past = open_history(current.history_url)
+    for sha in (good, bad):
+        past.record_image("gated", sha, Image("p:1", "sha256:0", 1, 1.0, "d", None, None))
+        past.record_test_run("gated", sha, TestRun((TestCase("t", "passed", 0.1),), 1.0))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(commits_of(project).name or "", [good, bad])
+        results = {sha: _run(project, current, instance, sha) for sha in (good, bad)}
+
+    assert results[good].success
+    assert _checks(results[good]) == {"scan_gate": True, "release_gate": True}
+    assert not results[bad].success
+    assert _checks(results[bad]) == {"scan_gate": False, "release_gate": False}
+    made = {event.asset_key.path[-1] for event in results[bad].all_events if event.is_step_materialization}
+    assert made == {"commit", "scan_report", "scan_trends"}
+    failed = [event.step_key for event in results[bad].all_events if event.is_step_failure]
+    assert failed == ["gated__deployment"]
+    gate = next(e for e in results[bad].get_asset_check_evaluations() if e.check_name == "release_gate")
+    assert gate.blocking and "new high findings, 0 allowed" in str(gate.description)
+    assert "CKV\\_AWS\\_88" in str(gate.metadata["findings"].value)
+    attempt = past.last_deployment("gated", "production", bad)
+    assert attempt is not None and "new high findings" in attempt.reason
+
+
+def _run(project: Project, current: Settings, instance: dg.DagsterInstance, sha: str) -> dg.ExecuteInProcessResult:
+    names = ("commit", "scan_report", "scan_trends", "deployment")
+    definitions = build_definitions((project,), current)
+    wanted = dg.AssetSelection.assets(*(["gated", name] for name in names))
+    job = dg.define_asset_job("some", selection=wanted, partitions_def=commits_of(project))
+    found = dg.Definitions(assets=definitions.assets, resources=definitions.resources, jobs=[job])
+    return found.resolve_job_def("some").execute_in_process(instance=instance, partition_key=sha, raise_on_error=False)
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {found.check_name: found.passed for found in result.get_asset_check_evaluations()}

@@ -1,0 +1,51 @@
+"""A process that does what the daemon and the webserver do: look for a run of a key, create one, submit it.
+
+It may be told to die by SIGKILL after one of these steps. Run by test_run_queue.py, many at once.
+"""
+
+import os
+import signal
+import sys
+
+import dagster as dg
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.run_coordinator.base import SubmitRunContext
+
+
+def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: str) -> dg.DagsterRun:
+    """A run of a job that does nothing, not yet submitted."""
+
+    @dg.job(name=job)
+    def empty() -> None:
+        pass
+
+    place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
+    return instance.create_run_for_job(
+        empty,
+        tags={"dagster/run_key": key, "dagster/sensor_name": "commits"} | tags,
+        remote_job_origin=place.get_job_origin(job),
+    )
+
+
+def start(instance: dg.DagsterInstance, key: str, die_after: str) -> None:
+    def reached(step: str) -> None:
+        if step == die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    known = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": key}))
+    reached("look")
+    if any(run.status is not dg.DagsterRunStatus.NOT_STARTED for run in known):
+        return
+    run = create(instance, key)
+    reached("create")
+    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+    reached("submit")
+
+
+if __name__ == "__main__":
+    with dg.DagsterInstance.get() as instance:
+        print("ready", flush=True)
+        for line in sys.stdin:
+            word, die_after = line.split()
+            start(instance, word, die_after)
+            print(word, flush=True)

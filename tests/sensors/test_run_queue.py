@@ -1,0 +1,100 @@
+"""The run queue takes one run of a key, however many processes ask for it at once and whichever of them die."""
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from sqlalchemy import make_url
+
+from sensors.run_queue import KeyedRunQueue, cancel_queued, submit_forgotten
+from tests.resources.databases import fresh_database
+from tests.sensors.racing import create
+
+SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
+STEPS = ("look", "create", "submit", "never")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Path:
+    config = yaml.safe_load(SHIPPED.read_text())
+    if request.param == "postgresql":
+        needs("postgresql")
+        url = make_url(fresh_database(request))
+        config["storage"] = {"postgres": {"postgres_url": url.render_as_string(hide_password=False)}}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+    return tmp_path
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(home)) as made:
+        yield made
+
+
+def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.DagsterInstance) -> None:
+    assert isinstance(instance.run_coordinator, KeyedRunQueue)
+    command = [sys.executable, "-m", "tests.sensors.racing"]
+    racers = [
+        subprocess.Popen(
+            command,
+            env=os.environ | {"DAGSTER_HOME": str(home)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    chance = random.Random(7)
+    keys = [f"shop:{number}" for number in range(12)]
+    for racer in racers:
+        assert racer.stdout and racer.stdout.readline() == "ready\n"
+    for place, racer in enumerate(racers):
+        # One of the four lives to the end; the others die at a random key, after a random step.
+        last = len(keys) if place == 0 else chance.randrange(len(keys))
+        words = [(key, "never" if number != last else chance.choice(STEPS[:3])) for number, key in enumerate(keys)]
+        assert racer.stdin
+        racer.stdin.write("".join(f"{key} {step}\n" for key, step in words))
+        racer.stdin.close()
+    for racer in racers:
+        racer.wait(60)
+    assert [racer.returncode for racer in racers] == [0, -9, -9, -9]
+    submit_forgotten(instance, "commits")
+    runs = instance.get_runs()
+    assert Counter(run.tags["dagster/run_key"] for run in runs) == dict.fromkeys(keys, 1)
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.QUEUED}
+
+
+def test_a_run_whose_creator_died_is_taken_by_the_next_look(instance: dg.DagsterInstance) -> None:
+    run = create(instance, "shop:1")
+    assert submit_forgotten(instance, "another") == 0
+    assert submit_forgotten(instance, "commits") == 1
+    assert [(found.run_id, found.status.value) for found in instance.get_runs()] == [(run.run_id, "QUEUED")]
+    assert submit_forgotten(instance, "commits") == 0
+
+
+def test_a_run_that_began_keeps_its_key_and_a_re_execution_is_no_rival(instance: dg.DagsterInstance) -> None:
+    first = create(instance, "shop:1")
+    submit_forgotten(instance, "commits")
+    instance.report_run_canceled(first)
+    create(instance, "shop:1")
+    again = create(instance, "shop:1", **{"dagster/parent_run_id": first.run_id, "dagster/root_run_id": first.run_id})
+    other = create(instance, "shop:2")
+    submit_forgotten(instance, "commits")
+    states = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert states == {first.run_id: "CANCELED", again.run_id: "QUEUED", other.run_id: "QUEUED"}
+
+
+def test_only_a_queued_run_is_cancelled(instance: dg.DagsterInstance) -> None:
+    run = create(instance, "shop:1")
+    assert not cancel_queued(instance, run, "superseded")
+    submit_forgotten(instance, "commits")
+    assert cancel_queued(instance, run, "superseded by a newer commit")
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
+    assert not cancel_queued(instance, run, "again")

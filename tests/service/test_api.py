@@ -1,0 +1,130 @@
+"""The trend API: what it counts, pages and filters, and what it refuses."""
+
+import csv
+import io
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.service.conftest import SHAS, B
+
+API = "/api/v1/projects/shop"
+
+
+def test_it_counts_pages_and_filters(client: TestClient) -> None:
+    commits = client.get(f"{API}/commits?limit=2&offset=1").json()
+    assert (commits["total"], commits["limit"], commits["offset"]) == (4, 2, 1)
+    assert [row["sha"] for row in commits["items"]] == [SHAS[2], SHAS[1]]
+    second = commits["items"][1]
+    assert [second[n] for n in ("open", "introduced", "fixed", "deployment")] == [2, 1, 1, "rolled_back"]
+    assert client.get(f"{API}/findings?severity=critical").json()["total"] == 1
+    assert client.get(f"{API}/findings?q=%25").json()["total"] == 0
+    assert client.get(f"{API}/findings?status=suppressed").json()["items"][0]["check_id"] == "CKV_D"
+    assert client.get(f"{API}/findings?commit={SHAS[1][:39]}").json()["total"] == 2
+    assert client.get(f"{API}/commits?outcome=rolled_back").json()["items"][0]["sha"] == SHAS[1]
+    assert client.get(f"{API}/commits?q={SHAS[2][:9]}").json()["total"] == 1
+    assert client.get(f"{API}/dora").json()["items"][0]["restore_seconds"] == 7200
+
+
+def test_the_next_page_is_named_until_there_is_none(client: TestClient) -> None:
+    seen, address = [], f"{API}/commits?limit=3&q=commit"
+    while address:
+        page = client.get(address).json()
+        seen += [row["sha"] for row in page["items"]]
+        address = page["next"]
+    assert seen == SHAS[::-1]
+
+
+def test_a_finding_has_its_whole_life(client: TestClient) -> None:
+    events = client.get(f"{API}/findings/{B.fingerprint}").json()["items"]
+    assert [(e["event"], e["commit"]) for e in events] == [
+        ("introduced", SHAS[0]),
+        ("fixed", SHAS[1]),
+        ("reopened", SHAS[3]),
+    ]
+    (stint,) = client.get(f"{API}/findings/{B.fingerprint}/live").json()["items"]
+    assert (stint["environment"], stint["live_to"]) == ("production", None)
+
+
+def test_what_is_live_knows_since_when_and_who_brought_it(client: TestClient) -> None:
+    rows = client.get(f"{API}/live?environment=production").json()["items"]
+    assert [(r["check_id"], r["live"], r["introduced_by"], r["opened_by"]) for r in rows] == [
+        ("CKV_B", SHAS[3], SHAS[0], SHAS[3]),
+        ("CKV_A", SHAS[3], SHAS[0], SHAS[0]),
+    ]
+    assert rows[0]["live_since"] > rows[1]["live_since"]
+    assert client.get(f"{API}/live?environment=elsewhere").json()["total"] == 0
+
+
+def test_trends_are_those_of_the_command_newest_first(client: TestClient) -> None:
+    rows = client.get(f"{API}/trends").json()["items"]
+    assert [(r["commit"], r["open"], r["introduced"], r["fixed"], r["reopened"]) for r in rows] == [
+        (SHAS[3], 2, 0, 1, 1),
+        (SHAS[2], 2, 0, 0, 0),
+        (SHAS[1], 2, 1, 1, 0),
+        (SHAS[0], 2, 2, 0, 0),
+    ]
+    by_severity = client.get(f"{API}/trends?by=severity&every=week").json()["items"]
+    assert {row["group"] for row in by_severity} >= {"critical", "high"}
+    assert client.get(f"{API}/trends?until=1999-12-31").json()["total"] == 0
+    assert client.get(f"{API}/trends?since=0001-01-01&until=9999-12-31").json()["total"] == 4
+
+
+def test_csv_is_the_same_table_and_runs_nothing(client: TestClient) -> None:
+    answer = client.get(f"{API}/findings?format=csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["check_id"] for row in rows] == ["CKV_B", "CKV_A"]
+    assert list(rows[0]) == list(client.get(f"{API}/findings").json()["items"][0])
+    assert not any(re.match(r"[=+\-@]", value) for row in rows for value in row.values())
+    assert answer.headers["x-total-count"] == "2"
+    assert client.get(f"{API}/findings?format=csv&q=nothing").text.startswith("commit,id,framework,")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/findings?severity=' OR 1=1--", 400),
+        ("/findings?severty=high", 400),
+        ("/findings?framework=<b>", 400),
+        ("/findings?commit=HEAD", 400),
+        ("/findings?commit=ffffffff", 404),
+        ("/findings?limit=100000", 400),
+        ("/findings?limit=", 400),
+        ("/findings?limit=-1", 400),
+        ("/findings?offset=99999999999999999999", 400),
+        ("/findings?q=" + "(a%2B)%2B" * 60, 400),
+        ("/findings?q=%00", 400),
+        ("/findings/nothing", 404),
+        ("/findings/nothing/live", 404),
+        ("/dora?days=0", 400),
+        ("/trends?format=xml", 400),
+        ("/trends?limit=٣", 400),
+        ("/trends?since=yesterday", 400),
+        ("/trends?until=10000-01-01", 400),
+        ("/trends?until=2026-02-30", 400),
+        ("/changes?commit=" + "f" * 65, 400),
+    ],
+)  # fmt: skip
+def test_bad_queries_are_refused_with_a_reason(client: TestClient, path: str, status: int) -> None:
+    answer = client.get(API + path)
+    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "'; DROP TABLE findings; --", "(a+)+$", "\\", '"', "\u202e", "${jndi:x}", "a" * 200]
+)
+def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
+    assert client.get(f"{API}/findings", params={"q": text}).json()["total"] == 0
+    assert client.get(f"{API}/findings", params={"q": "_"}).json()["total"] == 2
+
+
+def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: TestClient) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    assert "security" not in document
+    for path, item in document["paths"].items():
+        filled = path.replace("{project}", "shop").replace("{fingerprint}", B.fingerprint)
+        content = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        rows = client.get(filled).json()["items"]
+        assert rows, path
+        assert list(rows[0]) == content["properties"]["items"]["items"]["required"], path

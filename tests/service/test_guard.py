@@ -1,0 +1,64 @@
+"""Who may read, who may write, and what an answer says of it."""
+
+import base64
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from resources.history import History
+from service.app import ServiceOptions, build_app
+from service.received import Received
+
+PUSH = json.dumps({"ref": "refs/heads/main", "after": "a" * 40}).encode()
+PATHS = ["/", "/projects/shop", "/metrics", "/sd", "/api/v1/openapi.json", "/api/v1/projects/shop/commits", "/nothing"]
+
+
+def basic(token: str) -> str:
+    return f"Basic {base64.b64encode(f'any:{token}'.encode()).decode()}"
+
+
+@pytest.fixture
+def closed(history: History, received: Received) -> TestClient:
+    options = ServiceOptions(["shop"], read_tokens=["one", "two"], write_tokens=["pen"])
+    return TestClient(build_app(history, options, received=received))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_but_health_needs_a_token(closed: TestClient, path: str) -> None:
+    assert closed.get("/healthz").status_code == 200
+    refused = closed.get(path)
+    assert refused.status_code == 401 and refused.headers["www-authenticate"].startswith("Bearer, Basic")
+    assert refused.headers["content-security-policy"]
+    for given in ("Bearer no", "Bearer ", "Bearer on", "one", basic("no"), "Basic ***", "Basic", "Digest one"):
+        assert closed.get(path, headers={"Authorization": given}).status_code == 401, given
+    for given in ("Bearer two", "bearer one", "Bearer pen", basic("one")):
+        assert closed.get(path, headers={"Authorization": given}).status_code != 401, given
+
+
+def test_only_a_write_token_stands_in_for_a_signature(closed: TestClient, history: History) -> None:
+    for given in ("", "Bearer one", basic("pen"), "Bearer wrong"):
+        assert closed.post("/webhooks/shop", content=PUSH, headers={"Authorization": given}).status_code == 401, given
+    taken = closed.post("/webhooks/shop", content=PUSH, headers={"Authorization": "Bearer pen"})
+    assert taken.status_code == 202, taken.text
+
+
+def test_a_token_that_reads_cannot_use_another_method(closed: TestClient) -> None:
+    assert closed.post("/projects/shop", headers={"Authorization": "Bearer one"}).status_code == 401
+    assert closed.post("/projects/shop", headers={"Authorization": "Bearer pen"}).status_code == 405
+
+
+def test_the_document_says_that_a_token_is_needed(closed: TestClient) -> None:
+    document = closed.get("/api/v1/openapi.json", headers={"Authorization": "Bearer one"}).json()
+    assert document["security"] == [{"token": []}]
+
+
+def test_without_tokens_reading_is_open_and_writing_is_signed(client: TestClient) -> None:
+    assert client.get("/metrics").status_code == 200
+    assert client.post("/webhooks/shop", content=PUSH).status_code == 401
+
+
+def test_targets_are_what_is_live(client: TestClient) -> None:
+    (group,) = client.get("/sd").json()
+    assert group["targets"] == ["127.0.0.1:9"]
+    assert group["labels"]["environment"] == "production"

@@ -1,0 +1,149 @@
+"""The audit page: what it shows, what it refuses, and that nothing a commit says is markup."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from infraaudit_assets.domain.projects import Project
+from resources.history import History
+from service.app import ServiceOptions, build_app
+from tests.service.conftest import SHAS, B
+
+PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[3]}", "/deployments"]
+VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr"}
+
+
+class Markup(HTMLParser):
+    """Fails on tags that do not nest; keeps what a page links to and the ids it has."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.links += [value for name in ("href", "src") if (value := values.get(name)) is not None]
+        self.ids += [values["id"]] if values.get("id") else []  # type: ignore[list-item]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_are_well_formed_and_every_link_leads_somewhere(client: TestClient, path: str) -> None:
+    page = client.get(f"/projects/shop{path}").text
+    markup = Markup(page)
+    assert len(markup.ids) == len(set(markup.ids))
+    inner = {link for link in markup.links if link.startswith(("/", "?"))}
+    assert inner
+    for link in inner:
+        target = link if link.startswith("/") else f"/projects/shop{path}{link}"
+        assert client.get(target).status_code == 200, link
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_a_commit_says_is_never_markup(client: TestClient, path: str) -> None:
+    answer = client.get(f"/projects/shop{path}")
+    assert answer.status_code == 200
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "<script" not in answer.text and "\x1b" not in answer.text
+
+
+def test_the_policy_allows_the_one_style_sheet_and_nothing_else(client: TestClient) -> None:
+    import base64
+    import hashlib
+    import re
+
+    answer = client.get("/projects/shop")
+    policy = answer.headers["content-security-policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy and policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy and "script-src" not in policy
+    assert not re.search(r"\sstyle=|\son\w+=|<script", answer.text)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_overview_shows_what_is_live_and_every_commit(client: TestClient) -> None:
+    page = client.get("/").text
+    assert "Live in production" in page and "the newest commit" in page
+    assert all(sha[:7] in page for sha in SHAS)
+    assert "rolled back" in page and "scan failed" in page
+    assert page.count('<rect class="reach"') == 4
+    assert '<span class="sev critical"><span>1 critical</span>' in page
+    assert '2 <span class="small dim">of 3 healthy</span>' in page
+
+
+def test_filters_stay_in_the_links_of_the_page(client: TestClient) -> None:
+    found = client.get("/projects/shop/findings?severity=critical&q=main%2F&order=age").text
+    links = Markup(found).links
+    csv = next(link for link in links if "format=csv" in link)
+    assert all(part in csv for part in ("severity=critical", "q=main%2F", "order=age"))
+    assert "CKV_B" in found and "CKV_A" not in found
+    assert 'value="main/"' in found and '<option value="critical" selected>' in found
+    overview = client.get("/projects/shop?q=commit&outcome=deployed&window=all&days=7").text
+    links = [link for link in Markup(overview).links if link.startswith("?")]
+    assert any("window=250" in link and "q=commit" in link and "days=7" in link for link in links)
+
+
+def test_links_lead_to_the_run_in_dagster(history: History) -> None:
+    app = build_app(history, ServiceOptions(["shop"], dagster_url="http://dagster.example.org/"))
+    assert "http://dagster.example.org/runs/run-3" in Markup(TestClient(app).get("/projects/shop").text).links
+
+
+def test_a_commit_page_tells_what_changed_what_failed_and_why(client: TestClient) -> None:
+    page = client.get(f"/projects/shop/commits/{SHAS[1][:9]}").text
+    assert all(word in page for word in ("fixed", "introduced", "rolled back", "1 failed"))
+    crashed = client.get(f"/projects/shop/commits/{SHAS[2]}").text
+    assert "the scan failed" in crashed and "Not known." in crashed
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/projects/unknown", 404, "no such project"),
+        ("/projects/shop/findings/nothing", 404, "32 hexadecimal digits"),
+        (f"/projects/shop/findings/{'0' * 32}", 404, "ever had this finding"),
+        ("/projects/shop/commits/HEAD", 400, "hexadecimal"),
+        ("/projects/shop/commits/ffffffff", 404, "no such commit"),
+        ("/projects/shop/findings?severity=' OR 1=1--", 400, "severity is one of"),
+        ("/projects/shop/findings?framework=<b>", 400, "framework is at most 64"),
+        ("/projects/shop/findings?q=%00", 400, "control character"),
+        ("/projects/shop?window=1e99", 400, "window is one of"),
+        ("/projects/shop?days=0", 400, "days is a whole number from 1 to 3650"),
+        ("/projects/shop?offset=-1", 400, "offset is a whole number"),
+        ("/projects/%3Cscript%3E", 404, "no such project"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_shown_is_told_on_a_page(client: TestClient, path: str, status: int, told: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert told in answer.text and "<script" not in answer.text
+    Markup(answer.text)
+
+
+def test_an_empty_history_teaches_what_to_run(tmp_path: Path) -> None:
+    past = History(f"sqlite:///{tmp_path / 'empty.db'}")
+    past.migrate()
+    client = TestClient(build_app(past, ServiceOptions([])))
+    assert "infraaudit projects add" in client.get("/").text
+    past.record_project(Project("shop", "https://example.org/shop.git", deploy_branch="trunk"))
+    overview = client.get("/").text
+    assert "infraaudit run --project shop --commit trunk" in overview
+    assert "infraaudit scan --project shop --all" in overview
+    for path in ("/findings", "/deployments"):
+        assert "infraaudit " in client.get(f"/projects/shop{path}").text
+    past.record_project(Project("bank", "https://example.org/bank.git"))
+    assert {"/projects/shop", "/projects/bank"} <= set(Markup(client.get("/").text).links)
