@@ -10,13 +10,18 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.domain.notices import Address, Notice
 from resources.history import History
 from resources.history.outbox import TakenNotice, postpone_notice, settle_notice, take_notices
 
-_AT_ONCE = 16
+if TYPE_CHECKING:
+    import httpx
+
+_AT_ONCE = 8
 _PAUSE = timedelta(seconds=5)
 _SECONDS = 10
 _LOG = logging.getLogger("infraaudit.notices")
@@ -57,22 +62,32 @@ def deliver_notices(history: History, notifier_of: Callable[[str], Notifier], se
     """
     end, sent = time.monotonic() + seconds, 0
     while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC))):
-        silent: set[str] = set()
+        send = partial(_send_unless_silent, notifier_of, set[str]())
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            sent += sum(pool.map(lambda one: _deliver(history, notifier_of, one, silent), taken))
+            # Settled by this thread alone: writers of one database only wait for each other.
+            for one, done in zip(taken, pool.map(send, taken), strict=True):
+                sent += _settle(history, one, done)
     return sent
 
 
-def _deliver(history: History, notifier_of: Callable[[str], Notifier], taken: TakenNotice, silent: set[str]) -> bool:
-    project = taken.notice.project
-    if project in silent:
-        postpone_notice(history, taken, datetime.now(UTC) + _PAUSE)
-        return False
-    done = notifier_of(project).send(taken.notice, taken.accepted_by)
-    settle_notice(history, taken, datetime.now(UTC), done.accepted_by, done.fault)
+def _send_unless_silent(notifier_of: Callable[[str], Notifier], silent: set[str], taken: TakenNotice) -> Sending | None:
+    """None where an address of the project has just failed, so that this one was not tried."""
+    if taken.notice.project in silent:
+        return None
+    done = notifier_of(taken.notice.project).send(taken.notice, taken.accepted_by)
     if done.fault:
-        silent.add(project)
-        _LOG.warning("Notice %s of %s waits: %s", taken.notice.key, project, done.fault)
+        silent.add(taken.notice.project)
+    return done
+
+
+def _settle(history: History, taken: TakenNotice, done: Sending | None) -> bool:
+    now = datetime.now(UTC)
+    if done is None:
+        postpone_notice(history, taken, now + _PAUSE)
+        return False
+    settle_notice(history, taken, now, done.accepted_by, done.fault)
+    if done.fault:
+        _LOG.warning("Notice %s of %s waits: %s", taken.notice.key, taken.notice.project, done.fault)
     else:
         _LOG.warning("%s\n%s", taken.notice.title, taken.notice.body)
     return done.fault is None
@@ -97,9 +112,17 @@ def _post(url: str, notice: Notice) -> str | None:
     # A receiver that answered too late is asked again: the key tells it that it has the notice.
     headers = {"Idempotency-Key": notice.key}
     try:
-        httpx.post(url, json=asdict(notice), headers=headers, timeout=_SECONDS).raise_for_status()
+        _client().post(url, json=asdict(notice), headers=headers).raise_for_status()
     except httpx.HTTPStatusError as error:
         return f"the webhook answered {error.response.status_code}"
     except httpx.HTTPError as error:
         return f"the webhook does not answer: {excerpt(str(error), 200)}"
     return None
+
+
+@lru_cache(maxsize=1)
+def _client() -> "httpx.Client":
+    """One for all: making its TLS context takes longer than sending."""
+    import httpx
+
+    return httpx.Client(timeout=_SECONDS, limits=httpx.Limits(max_keepalive_connections=_AT_ONCE))

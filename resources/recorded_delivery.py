@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, superseded_by
+from infraaudit_assets.domain.errors import RepositoryError
 from resources.delivery import deliver
 from resources.git import Mirror
 from resources.history import History
@@ -52,4 +53,7 @@ def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[
 
     The first deployment to an environment brings itself alone: how long older commits waited, nobody can say.
     """
-    return mirror.commit_times([done.sha], [live.sha]) if live else mirror.commit_times([done.sha], limit=1)
+    try:
+        return mirror.commit_times([done.sha], [live.sha]) if live else mirror.commit_times([done.sha], limit=1)
+    except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
+        return []

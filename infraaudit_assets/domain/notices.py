@@ -16,7 +16,8 @@ from infraaudit_assets.domain.findings import Finding, Severity
 URGENCIES = ("info", "failure", "critical")
 """From least to most; an address may ask for one and what is above it."""
 SEVERE = (Severity.CRITICAL, Severity.HIGH)
-_GATES = {"test_results": "the tests stop", "scan_report": "the scan's gate stops"}
+NOT_DEPLOYED = "Not deployed:"
+"""How the reason of a deployment begins that a gate kept from being tried."""
 _NAMED = 5
 
 
@@ -70,13 +71,28 @@ class Culprit:
         return [line for line in (excerpt(self.subject, 200), " ".join(filter(None, (by, owners)))) if line]
 
 
+def stage_key(run_id: str, stage: str) -> str:
+    """The key of the notice that a stage failed."""
+    return f"stage:{run_id}:{stage}"
+
+
+def deployment_key(done: Deployment) -> str:
+    """The key of the notice that a deployment failed."""
+    return f"deployment:{done.project}:{done.environment}:{done.sha}:{done.started_at:%Y%m%dT%H%M%S.%f}"
+
+
+def recovery_key(done: Deployment) -> str:
+    """The key of the notice that a deployment ended an incident."""
+    return f"{deployment_key(done)}:recovered"
+
+
 def stage_failed(culprit: Culprit, stage: str, run_id: str, reason: str, detail: str, link: str) -> Notice:
     """A stage failed, or its gate stays shut; ``detail`` is what the first failing test says, for example."""
-    what = _GATES.get(stage, f"{stage} fails at")
+    what = "the tests stop" if stage == "test_results" else f"{stage} fails at"
     return Notice(
-        key=f"stage:{run_id}:{stage}",
+        key=stage_key(run_id, stage),
         project=culprit.project,
-        title=f"{culprit.project}: {what} {culprit.short}",
+        title=f"{culprit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {culprit.short}",
         body=_body(culprit, reason, detail, link=link),
         urgency="failure",
     )
@@ -102,7 +118,7 @@ def deployment_failed(culprit: Culprit, done: Deployment, link: str) -> Notice:
     }.get(done.outcome, f"{where}: {culprit.short} could not be deployed")
     live = f"{done.replaced_sha[:12]} runs again." if done.outcome is Outcome.ROLLED_BACK and done.replaced_sha else ""
     return Notice(
-        key=_deployment_key(done),
+        key=deployment_key(done),
         project=culprit.project,
         title=title,
         body=_body(culprit, done.reason, live, link=link),
@@ -113,14 +129,14 @@ def deployment_failed(culprit: Culprit, done: Deployment, link: str) -> Notice:
 def recovered(culprit: Culprit, done: Deployment, link: str) -> Notice:
     """A deployment became healthy after something had failed."""
     return Notice(
-        key=f"{_deployment_key(done)}:recovered",
+        key=recovery_key(done),
         project=culprit.project,
         title=f"{culprit.project} in {done.environment} has recovered: {culprit.short} is healthy",
         body=_body(culprit, done.url or "", link=link),
     )
 
 
-def severe_findings(culprit: Culprit, new: Sequence[Finding], link: str) -> Notice | None:
+def severe_findings(culprit: Culprit, new: Sequence[Finding]) -> Notice | None:
     """Findings of severity critical or high that a commit brought; None where there are none."""
     severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
     if not severe:
@@ -132,22 +148,28 @@ def severe_findings(culprit: Culprit, new: Sequence[Finding], link: str) -> Noti
         key=f"findings:{culprit.project}:{culprit.sha}",
         project=culprit.project,
         title=f"{culprit.project}: {len(severe)} new severe {_plural('finding', severe)} with {culprit.short}",
-        body=_body(culprit, *(excerpt(line, 300) for line in named), more, link=link),
+        body=_body(culprit, *(excerpt(line, 300) for line in named), more, link=first.guideline),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
 
 
-def drifted(project: str, environment: str, differences: Sequence[str], link: str = "") -> Notice | None:
-    """What runs is not what was deployed; the same differences are told once. None where there are none."""
+def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:
+    """What runs is not what was deployed; the same differences to one commit are told once. None where there are none."""
     if not differences:
         return None
     digest = hashlib.sha256("\n".join(sorted(differences)).encode()).hexdigest()[:16]
     more = f"and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
     return Notice(
-        key=f"drift:{project}:{environment}:{digest}",
+        key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
         project=project,
         title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
-        body=_body(None, *(excerpt(line, 300) for line in differences[:_NAMED]), more, link=link),
+        body=_body(
+            None,
+            f"deployed: {sha[:12]}",
+            *(excerpt(line, 300) for line in differences[:_NAMED]),
+            more,
+            link=f"infraaudit status --project {project}",
+        ),
         urgency="failure",
     )
 
@@ -175,10 +197,6 @@ def sensor_alive(project: str, sensor: str, since: datetime, link: str) -> Notic
 
 def _sensor_key(sensor: str, since: datetime) -> str:
     return f"sensor:{sensor}:{since:%Y%m%dT%H%M%S}"
-
-
-def _deployment_key(done: Deployment) -> str:
-    return f"deployment:{done.project}:{done.environment}:{done.sha}:{done.started_at:%Y%m%dT%H%M%S.%f}"
 
 
 def _body(culprit: Culprit | None, *what: str, link: str) -> str:
