@@ -26,7 +26,7 @@ _BACKFILL = """mutation($p:LaunchBackfillParams!){launchPartitionBackfill(backfi
 
 
 _SENSOR = """query($s:SensorSelector!){
-  instance{daemonHealth{daemonStatus(daemon_type:"SENSOR"){healthy}}}
+  instance{daemonHealth{daemonStatus(daemonType:"SENSOR"){healthy}}}
   sensorOrError(sensorSelector:$s){__typename
     ... on Sensor{sensorState{status ticks(limit:3){status timestamp error{message}}}}}}"""
 

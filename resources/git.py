@@ -117,7 +117,7 @@ class Mirror:
 
     def commits(self, new: Sequence[str], known: Sequence[str] = ()) -> list[str]:
         """SHAs reachable from ``new`` and not from ``known``, parents before children."""
-        return list(self.lineage(new, known))
+        return self._read("rev-list", "--topo-order", "--reverse", *new, "--not", *known, "--").split()
 
     def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """What ``commits`` lists, in that order, each with its parents."""
@@ -144,13 +144,9 @@ class Mirror:
         """Those of some commits that none of the others has in its history."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
-    def commit_times(
-        self, new: Sequence[str], known: Sequence[str] = (), limit: int | None = None
-    ) -> list[tuple[str, datetime]]:
-        """SHAs reachable from ``new`` and not from ``known``, newest first, each with its commit time."""
-        bound = [f"--max-count={limit}"] if limit else []
-        excluded = [f"^{sha}" for sha in known]
-        lines = self._read("log", "--format=%H %ct", *bound, *new, *excluded, "--").splitlines()
+    def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
+        """Commits as ``commits`` gives them, newest first, each with its commit time."""
+        lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
         return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:

@@ -255,7 +255,9 @@ def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequen
     """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
     table = schema.deployed_commits
     place = {"project": done.project, "environment": done.environment}
-    known = sa.select(table.c.sha).where(*(table.c[name] == value for name, value in place.items()))
+    known = sa.select(table.c.sha).where(
+        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in place.items())
+    )
     there = set(connection.execute(known).scalars()) if brought else set()
     new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
     rows = [place | new | {"sha": sha, "committed_at": moment} for sha, moment in brought if sha not in there]

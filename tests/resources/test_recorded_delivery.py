@@ -1,96 +1,83 @@
-"""Deliveries as facts: real history, real Git, and a target that does as it is told."""
+"""What a deployment brought, from a real repository: every commit once, merged branches included."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, Rollout
-from infraaudit_assets.domain.errors import ClusterUnavailableError
-from infraaudit_assets.domain.projects import Project
-from resources.history import History, schema
-from resources.history.queries.places import rows_of
-from resources.live_state import look_at
-from resources.recorded_delivery import deliver_recorded, in_order
-from resources.targets import LogLine
+from infraaudit_assets.domain.deployments import Release, Rollout
+from resources.history import History
+from resources.history.queries.places import dora
+from resources.recorded_delivery import deliver_recorded
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
 
-@dataclass
-class ToldTarget:
-    """Healthy but for the commits that are named as bad."""
+class Target:
+    """A place where everything becomes healthy."""
 
-    bad: set[str] = field(default_factory=set)
-    name: str = "told"
-    running: str = ""
+    name = "nowhere"
 
     def describe(self) -> str:
         return self.name
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        self.running = release.sha
-        return Rollout(release.sha not in self.bad, f"{release.sha[:12]} crashes" if release.sha in self.bad else "")
-
-    def probe(self, project: str, environment: str) -> Rollout:
-        return Rollout(self.running not in self.bad, "it crashes")
-
-    def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
-        return ()
+        return Rollout(True)
 
 
-class Shop:
-    def __init__(self, repository: Repository, history: History) -> None:
-        self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(5)]
-        self.mirror, self.history, self.target = repository.mirror(), history, ToldTarget()
-
-    def deliver(self, number: int, by_hand: bool = False) -> Deployment:
-        sha = self.shas[number]
-        release = Release("shop", "production", sha, "i:1", "")
-        rule = (lambda _: "") if by_hand else in_order(self.history, self.mirror, release)
-        return deliver_recorded(
-            self.history, self.mirror, self.target, release, timeout=1, superseded=rule, on_progress=lambda _: None
-        )
+@pytest.fixture(params=["sqlite", "postgresql"])
+def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
 
 
-@pytest.fixture
-def shop(
-    repository: Repository, tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
-) -> Iterator[Shop]:
-    for history in fresh_history("sqlite", tmp_path, needs, request):
-        yield Shop(repository, history)
+def brought(past: History) -> dict[str, str]:
+    with past.engine.connect() as connection:
+        rows: Sequence = connection.exec_driver_sql("SELECT sha, deployed_by FROM deployed_commits").all()
+    return {row[0]: row[1] for row in rows}
 
 
-def test_a_rollback_by_hand_stays_until_a_newer_commit_comes(shop: Shop) -> None:
-    assert [shop.deliver(n).outcome for n in (1, 0, 3)] == [Outcome.DEPLOYED, Outcome.SUPERSEDED, Outcome.DEPLOYED]
-    shop.deliver(1, by_hand=True)
-    for taken_back in (3, 2):
-        kept = shop.deliver(taken_back)
-        assert kept.outcome is Outcome.SUPERSEDED and "put back by hand" in kept.reason
-    assert shop.target.running == shop.shas[1]
-    assert shop.deliver(4).outcome is Outcome.DEPLOYED
+def test_every_commit_is_brought_once_by_the_first_deployment_that_had_it(
+    past: History, repository: Repository
+) -> None:
+    old, first = (repository.write({"a": str(n)}, f"commit {n}") for n in range(2))
+    repository.git("switch", "--quiet", "--create", "side")
+    side = repository.write({"b": "1"}, "on the side")
+    repository.git("switch", "--quiet", "main")
+    between = repository.write({"a": "3"}, "between")
+    repository.git("merge", "--quiet", "--no-ff", "--message", "merge", "side")
+    merge = repository.git("rev-parse", "HEAD")
+    mirror = repository.mirror()
+
+    def deploy(sha: str) -> None:
+        release = Release("shop", "production", sha, "image", "")
+        deliver_recorded(
+            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
+        )  # type: ignore[arg-type]
+
+    deploy(first)
+    assert brought(past) == {first: first}, "the first deployment brings itself alone"
+    deploy(merge)
+    expected = {first: first, side: merge, between: merge, merge: merge}
+    assert brought(past) == expected and old not in brought(past)
+    deploy(first)
+    deploy(merge)
+    assert brought(past) == expected, "going back and forth brings nothing twice"
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    times = [mirror.commit(sha).committed_at for sha in sorted((side, between))]
+    lead = dora(past, "shop", "production", now).lead_seconds
+    assert lead is not None
+    # Of four commits, a minute apart and now live: the median lies between the two in the middle.
+    assert (now - max(times)).total_seconds() - 90 <= lead <= (now - min(times)).total_seconds()
 
 
-def test_degraded_is_told_with_the_highest_urgency_and_seen_in_the_state(shop: Shop) -> None:
-    shop.deliver(0)
-    shop.target.bad = set(shop.shas)
-    assert shop.deliver(1).outcome is Outcome.DEGRADED
-    (notice,) = rows_of(shop.history, sa.select(schema.notices))
-    assert notice["urgency"] == "critical" and "DEGRADED" in notice["title"] and "crashes" in notice["body"]
-    project = Project("shop", "/x")
-    seen = look_at(shop.history, project, project.environment, lambda live: shop.target)
-    assert (seen.healthy, seen.degraded, seen.live and seen.live.sha) == (False, True, shop.shas[0])
-    shop.target.bad.clear()
-    assert shop.deliver(1).outcome is Outcome.DEPLOYED
-    seen = look_at(shop.history, project, project.environment, lambda live: shop.target)
-    assert seen.healthy and not seen.degraded
-
-
-def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(shop: Shop) -> None:
-    shop.deliver(0)
-    project = Project("shop", "/x")
-    with pytest.raises(ClusterUnavailableError, match="deployed to told; what answers is other"):
-        look_at(shop.history, project, project.environment, lambda live: ToldTarget(name="other"))
+def test_a_history_that_was_rewritten_still_records_the_outcome(past: History, repository: Repository) -> None:
+    sha = repository.write({"a": "1"}, "Start")
+    mirror = repository.mirror()
+    for commit in ("e" * 40, sha):
+        release = Release("shop", "production", commit, "image", "")
+        deliver_recorded(
+            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
+        )  # type: ignore[arg-type]
+    live = past.live("shop", "production")
+    assert live and live.sha == sha

@@ -80,5 +80,6 @@ def _record(past: History, place: int, sha: str) -> None:
     past.record_deployment(
         Deployment(
             "shop", "production", sha, "container", OUTCOMES[place], then, end, "image", url="http://127.0.0.1:9"
-        )
+        ),
+        [(sha, then)] if OUTCOMES[place] is Outcome.DEPLOYED else (),
     )

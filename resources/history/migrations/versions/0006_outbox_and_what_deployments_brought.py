@@ -32,6 +32,13 @@ def upgrade() -> None:
             ["project", "environment", "deployed_at"],
             unique=False,
         )
+    # What older deployments brought beside their own commit was not recorded.
+    op.execute(
+        "INSERT INTO deployed_commits (project, environment, sha, committed_at, deployed_at, deployed_by) "
+        "SELECT d.project, d.environment, d.sha, c.committed_at, MIN(d.finished_at), d.sha FROM deployments d "
+        "JOIN commits c ON c.project = d.project AND c.sha = d.sha WHERE d.outcome = 'deployed' "
+        "GROUP BY d.project, d.environment, d.sha, c.committed_at"
+    )
 
 
 def downgrade() -> None:
