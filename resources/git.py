@@ -144,6 +144,11 @@ class Mirror:
         """Those of some commits that none of the others has in its history."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
+    def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
+        """Commits as ``commits`` gives them, newest first, each with its commit time."""
+        lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
+        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
+
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
         bound = [f"--max-count={limit}"] if limit else []

@@ -290,8 +290,24 @@ notices = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("urgency", sa.String(16), nullable=False),
-    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False, index=True),
+    sa.Column("due_at", UTCDateTime, nullable=False),
     sa.Column("sent_at", UTCDateTime, index=True),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("last_error", sa.Text, nullable=False, default=""),
+    sa.Column("accepted_by", sa.JSON, nullable=False),
 )
+"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` which addresses have it already."""
+
+deployed_commits = sa.Table(
+    "deployed_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("committed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_by", sa.String(64), nullable=False),
+    sa.Index("ix_deployed_commits_project_environment_deployed_at", "project", "environment", "deployed_at"),
+)
+"""When each commit first became healthy in an environment, and the deployed commit that brought it."""
