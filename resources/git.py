@@ -115,9 +115,15 @@ class Mirror:
         fields = self._read("show", "-s", "--no-show-signature", f"--format={_COMMIT_FORMAT}", self.resolve(sha))
         return _parse_commit(fields.rstrip("\n"), self.changed_files(sha))
 
-    def commits(self, new: Sequence[str], known: Sequence[str] = ()) -> list[str]:
-        """SHAs reachable from ``new`` and not from ``known``, parents before children."""
-        return list(self.lineage(new, known))
+    def commits(self, new: Sequence[str], known: Sequence[str] = (), since: datetime | None = None) -> list[str]:
+        """SHAs reachable from ``new`` and not from ``known``, committed at ``since`` or later, parents first."""
+        shas = list(self.lineage(new, known))
+        if since is None:
+            return shas
+        # A filter: Git's plain --since stops at the first older commit, though younger ones may be behind it.
+        words = ("rev-list", f"--since-as-filter={int(since.timestamp())}", "--stdin")
+        young = set(self._read(*words, stdin=new).split())
+        return [sha for sha in shas if sha in young]
 
     def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """What ``commits`` lists, in that order, each with its parents."""
