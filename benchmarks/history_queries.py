@@ -2,7 +2,8 @@
 
     python benchmarks/history_queries.py [--commits 10000] [--rows 1000000] [--url postgresql+psycopg2://…]
 
-Every commit changes one scan key of 100 findings (so the rows are commits times 100), replacing two of them. Prints
+Every commit changes one scan key of 100 findings (so the rows are commits times 100), replacing two of them; every
+tenth is deployed, and every hundredth of those rolls back; a tenth of the findings are suppressed in the code. Prints
 the time of following the whole line, then of each query (median of 5, pandas included), then the query plans.
 """
 
@@ -16,12 +17,17 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.findings import Finding, Severity
+from infraaudit_assets.domain.suppressions import Suppression
 from resources.history import History, schema
 from resources.history.lifecycles import Line
 from resources.history.queries.changes_over_time import trends
+from resources.history.queries.exposure import exposure, live_commits
 from resources.history.queries.findings import compare, findings_at
+from resources.history.queries.hidden import suppressions_of
 from resources.history.queries.lives import blame
+from resources.history.queries.sla import sla
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 SEVERITIES = ("critical", "high", "medium", "low", "info", "unknown")
@@ -64,6 +70,19 @@ def generate(history: History, mirror: Generated, each: int) -> None:
             connection.execute(schema.findings.insert(), rows)
 
 
+def deploy(history: History, mirror: Generated) -> None:
+    rows = []
+    for turn, place in enumerate(range(0, len(mirror.line), 10)):
+        at = START + timedelta(hours=place, minutes=30)
+        sha = mirror.line[place - 200 if turn % 100 == 99 else place]
+        rows.append(
+            {"project": "p", "environment": "production", "sha": sha, "started_at": at, "finished_at": at}
+            | {"target": "container", "outcome": Outcome.DEPLOYED.value, "image": "i", "manifests": "", "reason": ""}
+        )
+    with history.engine.begin() as connection:
+        connection.execute(schema.deployments.insert(), rows)
+
+
 def _commit(place: int, sha: str) -> dict[str, object]:
     at = START + timedelta(hours=place)
     return {
@@ -85,7 +104,7 @@ def _finding(place: int, number: int) -> dict[str, object]:
     return {
         "scan_key": f"k{place}", "fingerprint": made.fingerprint, "framework": "terraform", "check_id": check,
         "check_name": "name", "file_path": path, "resource": made.resource, "line_start": 1, "line_end": 5,
-        "ordinal": 0, "status": "open", "suppression_reason": "", "guideline": "",
+        "ordinal": 0, "status": "open" if number % 10 else "suppressed", "suppression_reason": "", "guideline": "",
         "severity": SEVERITIES[number % 6],
     }  # fmt: skip
 
@@ -131,6 +150,7 @@ if __name__ == "__main__":
         HISTORY.migrate()
         clock = time.perf_counter()
         generate(HISTORY, MIRROR, arguments.rows // arguments.commits)
+        deploy(HISTORY, MIRROR)
         print(f"generated {arguments.commits} commits, {arguments.rows} rows: {time.perf_counter() - clock:.1f} s")
         clock = time.perf_counter()
         LINE = Line(HISTORY, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
@@ -141,8 +161,15 @@ if __name__ == "__main__":
         timed("findings in the middle", lambda: findings_at(LINE, middle, now))
         timed("findings new since the middle", lambda: findings_at(LINE, head, now, since=middle))
         timed("compare middle with head", lambda: compare(LINE, middle, head))
-        timed("trends by commit", lambda: trends(LINE))
-        timed("trends by severity and week", lambda: trends(LINE, "severity", "week"))
+        for by in (None, "severity", "check", "framework", "file", "directory", "author"):
+            timed(f"trends by {by or 'nothing'}, every week", lambda by=by: trends(LINE, by, "week"))
+        timed("trends every commit", lambda: trends(LINE))
+        timed("trends by severity, every commit", lambda: trends(LINE, "severity"))
         timed("blame a check in a file", lambda: blame(LINE, "production", check="CKV_7", path="infra/7/main.tf"))
+        timed("exposure of findings", lambda: exposure(LINE, "production", now))
+        timed("exposure of commits", lambda: live_commits(LINE, "production", now))
+        rule = [Suppression("r", "o", now.date(), check="CKV_1*")]
+        timed("sla", lambda: sla(LINE, {Severity.HIGH: 30}, now, rule))
+        timed("suppressions", lambda: suppressions_of(LINE, rule, head, now.date()))
         if arguments.plans:
             show_plans(HISTORY)

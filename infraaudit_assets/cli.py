@@ -20,6 +20,7 @@ from infraaudit_assets.commands import (
     run,
     scan,
     service,
+    status,
     up,
 )
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Start here": (demo.demo, doctor.doctor, up.up, run.run),
-    "Deliver": (delivery.status, delivery.promote, delivery.rollback, logs.logs, feedback.dora),
+    "Deliver": (status.status, delivery.promote, delivery.rollback, logs.logs, feedback.dora),
     "Ask the history": (
         scan.scan,
         audit.trends,
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         exposure.sla,
         exposure.suppressions,
         export.export,
+        service.page,
     ),
     "Operate": (service.serve, feedback.dashboard, prune.prune, history.backup, history.restore),
 }

@@ -96,7 +96,7 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
         *(
             dg.define_asset_job(
                 promotion_name(project, place),
-                selection=dg.AssetSelection.assets(asset_of(project, place)).without_checks(),
+                selection=dg.AssetSelection.assets(asset_of(project, place)) - dg.AssetSelection.checks(*watched),
                 partitions_def=commits_of(project),
                 executor_def=dg.in_process_executor,
                 description=f"Bring one commit of {project.name} to {place.name}.",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
 from resources.history import History
-from resources.history.transfer import copy_history, open_file
+from resources.history.transfer import copy_history, expect_empty, open_file
 from resources.tree_archive import extract
 
 FORMAT = 1
@@ -50,7 +50,7 @@ def write_backup(archive: Path, history: History, state: Path, reports: Path, no
         portable.engine.dispose()
         partial = folder / "archive"
         with tarfile.open(partial, "w:gz", compresslevel=6) as tar:
-            tar.add(_as_of_now(folder / "history.db", folder), "history.db")
+            tar.add(folder / "history.db", "history.db")
             files = _add(tar, state, "state", folder)
             # In the image the reports are in the state's folder.
             files += 0 if reports.is_relative_to(state) else _add(tar, reports, "reports", folder)
@@ -101,14 +101,16 @@ def restore_backup(archive: Path, history: History, state: Path, reports: Path) 
     with tempfile.TemporaryDirectory(dir=state, prefix=".restore-") as scratch:
         folder = Path(scratch)
         done = _unpack(archive, folder)
+        expect_empty(history)
+        # The history comes last: an interrupted restore can simply be started again.
+        for kind, root in (("state", state), ("reports", reports)):
+            if (folder / kind).is_dir():
+                shutil.copytree(folder / kind, root, dirs_exist_ok=True)
         portable = open_file(folder / "history.db")
         copied = copy_history(portable, history)
         portable.engine.dispose()
         if copied < done.rows:
             raise HistoryError(f"{archive} names {done.rows} rows and holds {copied}; it is damaged.")
-        for kind, root in (("state", state), ("reports", reports)):
-            if (folder / kind).is_dir():
-                shutil.copytree(folder / kind, root, dirs_exist_ok=True)
     return done
 
 

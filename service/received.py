@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from infraaudit_assets.domain.errors import HistoryError
@@ -12,6 +13,7 @@ from resources.history import History
 from resources.history.deliveries import Delivery, is_stored, store_deliveries
 from resources.inbox import Inbox
 
+_BATCH = 100
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -29,16 +31,20 @@ class Received:
     def move_to(self, history: History) -> int:
         """Store what is in the inbox in the history, then forget it here. Raises HistoryError."""
         moved = 0
-        for name, content in self._inbox.items():
-            try:
-                deliveries = [_delivery(row) for row in json.loads(content)]
-            except (ValueError, TypeError, KeyError) as error:
-                _LOG.error("The file %s in the inbox holds no deliveries and is set aside: %s", name, error)
-                self._inbox.set_aside(name)
-                continue
-            moved += store_deliveries(history, deliveries)
-            self._inbox.remove(name)
+        items = self._inbox.items()
+        while batch := list(islice(items, _BATCH)):
+            moved += store_deliveries(history, [one for name, content in batch for one in self._parse(name, content)])
+            for name, _ in batch:
+                self._inbox.remove(name)
         return moved
+
+    def _parse(self, name: str, content: bytes) -> list[Delivery]:
+        try:
+            return [_delivery(row) for row in json.loads(content)]
+        except (ValueError, TypeError, KeyError) as error:
+            _LOG.error("The file %s in the inbox holds no deliveries and is set aside: %s", name, error)
+            self._inbox.set_aside(name)
+            return []
 
     def _is_in_history(self, delivery: Delivery) -> bool:
         try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from infraaudit_assets.domain.errors import MalformedPushError, excerpt
@@ -107,6 +107,8 @@ async def _body(request: Request) -> bytes:
                 if size > MAX_BODY:
                     raise _Refused(413, f"the body is larger than {MAX_BODY} bytes", "too_large")
                 parts.append(part)
+    except ClientDisconnect as error:
+        raise _Refused(400, "the body ended too early", "malformed") from error
     except TimeoutError as error:
         raise _Refused(408, f"the body did not come within {BODY_SECONDS:.0f} seconds", "too_slow") from error
     return b"".join(parts)

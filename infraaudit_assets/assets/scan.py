@@ -46,6 +46,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.cross_scanning import tell_causes_apart
         from resources.history.gatekeeper import judge_commit
         from resources.history.lifecycles import follow_deploy_branch
         from resources.history.lineage import changes_of
@@ -59,6 +60,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             with checkov.runner(past) as runner:
                 scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
             past.record_scan(project.name, scan)
+            tell_causes_apart(past, mirror, project, lambda: checkov.runner(past))
             follow_deploy_branch(past, mirror, project)
             now, rules = datetime.now(UTC), Path(history.gate_file)
             suppressions = read_suppressions(rules.parent, project.name)
@@ -101,7 +103,9 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "suppressed": sum(finding.status == "suppressed" for finding in scan.findings),
         **{f"open_{severity.value}": counts[severity] for severity in Severity},
         "compared_with": against[:12] if against else "nothing: no earlier commit has a complete scan",
-        "cause": changes.cause,
+        "compared_under": "the same scanner and configuration"
+        if changes.other_cause == "code"
+        else f"another {changes.other_cause}",
         "seconds": scan.seconds,
         "reused_frameworks": ", ".join(part.framework for part in scan.frameworks if part.reused) or "none",
         "checkov": scan.scanner_version,

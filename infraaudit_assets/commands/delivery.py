@@ -1,12 +1,12 @@
-"""`infraaudit rollback`, `promote` and `status`: what people do to environments by hand."""
+"""`infraaudit rollback` and `promote`: what people do to environments by hand."""
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
@@ -15,6 +15,7 @@ from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
+    from resources.git import Mirror
     from resources.history import History
     from resources.targets import Target
 
@@ -70,6 +71,7 @@ def promote(
     source = deployed(past, found.name, previous.name, sha)
     if source is None:
         raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
+    _require_gate(past, mirror, found, place, source.sha)
     release = build_release(
         mirror, settings().state / "checkouts", found, place, source.sha, source.image, settings().gate_file
     )
@@ -79,29 +81,6 @@ def promote(
         return f"the newer commit {live.sha[:12]} is live; go back with `infraaudit rollback`" if newer else ""
 
     _finish(found, place, _deliver(found, place, past, release, older), as_json)
-
-
-def status(
-    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: Json = False
-) -> None:
-    """Show what is live in every environment, since when, whether it is healthy, and what has drifted."""
-    from resources.history import open_history
-    from resources.project_file import read_projects
-
-    past = open_history(settings().history_url)
-    projects = [find_project(project)] if project else list(read_projects(settings().projects))
-    rows = [_status_row(found, place, past) for found in projects for place in found.environments]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    else:
-        table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
-        for row in rows:
-            drift = "not known" if row["drift"] is None else "\n".join(row["drift"]) or "none"
-            since = (row["since"] or "")[:19].replace("T", " ")
-            table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
-                          drift, row["url"] or row["target"])  # fmt: skip
-        Console().print(table)
-    raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
 
 
 def _to_before(past: "History", live: Deployment) -> Release:
@@ -116,7 +95,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
 
 
 def _to_commit(project: Project, place: Environment, past: "History", to: str) -> Release:
-    """A commit as it was deployed, or where it never was, as it would be now: its tests have to be green."""
+    """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
     from infraaudit_assets.domain.gate import judge_tests
     from resources.history.queries.deployed import deployed
     from resources.releases import build_release
@@ -132,10 +111,19 @@ def _to_commit(project: Project, place: Environment, past: "History", to: str) -
             f"{to} was never healthy in {place.name}, and cannot be deployed now: "
             f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
         )
+    _require_gate(past, mirror, project, place, sha)
     return build_release(
         mirror, settings().state / "checkouts", project, place, sha, image.digest or image.reference,
         settings().gate_file,
     )  # fmt: skip
+
+
+def _require_gate(past: "History", mirror: "Mirror", project: Project, place: Environment, sha: str) -> None:
+    from resources.history.gatekeeper import judge_commit
+
+    verdict = judge_commit(past, mirror, project, place.name, sha, settings().gate_file, datetime.now(UTC))
+    if not verdict.passed:
+        raise InfraAuditError(f"{sha[:12]} is not let through to {place.name}: {verdict}")
 
 
 def environment_of(project: Project, name: str | None) -> Environment:
@@ -198,29 +186,6 @@ def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> 
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
         )  # fmt: skip
-
-
-def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
-    from resources.live_state import look_at
-
-    live = past.live(project.name, place.name)
-    row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,
-                           "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
-    if live is None:
-        return row
-    row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
-    try:
-        now = look_at(past, project, place, lambda _: target_of(place))
-    except InfraAuditError as error:
-        return row | {"state": "unknown", "reason": str(error)}
-    bad = "degraded" if now.degraded else "not healthy"
-    drift = None if now.drift is None else [str(difference) for difference in now.drift]
-    return row | {
-        "state": "healthy" if now.healthy else bad,
-        "url": now.url,
-        "reason": now.reason,
-        "drift": drift,
-    }
 
 
 def _print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:

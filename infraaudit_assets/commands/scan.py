@@ -18,6 +18,7 @@ from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
     from resources.backfill import Done
+    from resources.checkov_runner import CheckovRunner
     from resources.git import Mirror
     from resources.history import History
 
@@ -47,6 +48,7 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from resources.backfill import unscanned
+    from resources.cross_scanning import tell_causes_apart
     from resources.history import open_history
     from resources.history.lifecycles import follow_deploy_branch
 
@@ -65,6 +67,8 @@ def scan(
     done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
+    if not is_interrupted:
+        tell_causes_apart(past, mirror, found, lambda: _runner(past))
     follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
@@ -95,6 +99,14 @@ def _scan_all(
             done += scans.finish()
             return done, True
     return done, False
+
+
+def _runner(past: "History") -> "CheckovRunner":
+    from resources.checkov_runner import CheckovRunner
+    from resources.severity_file import read_severities
+
+    severities = read_severities(settings().severities)
+    return CheckovRunner(settings().state / "scans", severities, reuse=past.framework_scan)
 
 
 def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:

@@ -1,15 +1,17 @@
 """`infraaudit serve` and `infraaudit webhook test`: the service, and a push to try it with."""
 
 import json
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.errors import ConfigurationError, DagsterUnavailableError
+from infraaudit_assets.domain.errors import ConfigurationError, DagsterUnavailableError, HistoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import Settings, settings
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from service.deliveries import Launch
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 webhook = typer.Typer(help="Try the webhook, and see what came.", no_args_is_help=True)
 
 
@@ -28,8 +31,12 @@ def serve(
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
 
+    # A scrape or a delivery that is worked off computes in a thread; an answer to a webhook does not wait for it.
+    sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
+    if not current.service_tokens and not current.service_write_tokens and address not in _LOOPBACK:
+        print(f"Anyone who reaches {address} can read it: set INFRAAUDIT_SERVICE_TOKENS.", file=sys.stderr, flush=True)
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
     # Uvicorn raises the signal again once it has shut down.
     with suppress(KeyboardInterrupt):
@@ -37,6 +44,36 @@ def serve(
             build_service(current), host=address, port=number, log_level="warning", server_header=False,
             timeout_keep_alive=15, limit_concurrency=200,
         )  # fmt: skip
+
+
+def page(
+    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    commit: Annotated[str | None, typer.Option(help="A commit, branch or tag; by default the newest scanned.")] = None,
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("audit.html"),
+) -> None:
+    """Write the audit page as one file that needs nothing beside it: to send, or to keep as evidence.
+
+    Every delivered commit has one in the state folder, under dashboards/; this writes one now.
+    """
+    from datetime import UTC, datetime
+
+    from resources.artifact_store import write_atomically
+    from resources.audit_page import audit_file
+    from resources.history import open_history
+    from resources.history.queries.posture import newest_scanned
+    from resources.history.stored_line import stored_line
+
+    found, current = find_project(project), settings()
+    past = open_history(current.history_url)
+    if commit is None:
+        newest = newest_scanned(stored_line(past, found.name))
+        if newest is None:
+            raise HistoryError(f"{project} has no scanned commit. Run: infraaudit scan --project {project} --all")
+        sha = newest.sha
+    else:
+        sha = mirror_of(found).resolve(commit)
+    text = audit_file(past, found.name, sha, datetime.now(UTC), current.dagster_url)
+    print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode())}")
 
 
 def build_service(current: Settings) -> "Starlette":

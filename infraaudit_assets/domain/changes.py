@@ -7,6 +7,7 @@ reports is fixed: a framework that crashed or read only some files closes nothin
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from infraaudit_assets.domain.causes import Causes, Circumstances, causes
 from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
 
 
@@ -18,12 +19,18 @@ class FindingChanges:
     fixed: tuple[Finding, ...]
     moved: tuple[tuple[Finding, Finding], ...]
     """Before and after, where only the file's name changed."""
-    cause: str
-    """code, or what else differs and may explain the change: scanner, config."""
+    causes: Causes
+    """Judges each of them: code, config or scanner."""
+
+    @property
+    def other_cause(self) -> str:
+        """What else than code differs between the two: config, scanner, or just code."""
+        return self.causes.other
 
 
-def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str]) -> FindingChanges:
-    """Compare two commits' open findings. ``renames`` is new path by old path."""
+def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str], cross: Scan | None = None) -> FindingChanges:
+    """Compare two commits' open findings. ``renames`` is new path by old path; ``cross`` is the scan of the earlier
+    files under the later circumstances, where there is one."""
     then, now = _open(before), _open(after)
     followed = {_follow(finding, renames).fingerprint: finding for finding in then.values()}
     complete = {part.framework for part in after.frameworks if part.status is ScanStatus.COMPLETE}
@@ -37,7 +44,7 @@ def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str]) -> Find
         new=_sorted(finding for fingerprint, finding in now.items() if fingerprint not in followed),
         fixed=_sorted(finding for finding in gone if finding.framework in complete),
         moved=tuple(moved),
-        cause=_cause(before, after),
+        causes=_causes(before, after, cross, renames),
     )
 
 
@@ -53,7 +60,12 @@ def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.file_path, f.line_start, f.check_id, f.resource, f.ordinal)))
 
 
-def _cause(before: Scan, after: Scan) -> str:
-    if before.scanner_version != after.scanner_version:
-        return "scanner"
-    return "config" if before.config_digest != after.config_digest else "code"
+def _causes(before: Scan, after: Scan, cross: Scan | None, renames: Mapping[str, str]) -> Causes:
+    other = _circumstances(after).cause_against(_circumstances(before))
+    complete = cross is not None and cross.status is ScanStatus.COMPLETE
+    found = {f.fingerprint: f for f in cross.findings} if cross is not None and complete else None
+    return causes(other, found, renames)
+
+
+def _circumstances(scan: Scan) -> Circumstances:
+    return Circumstances(scan.scanner_version, scan.config_digest)

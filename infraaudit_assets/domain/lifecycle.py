@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from infraaudit_assets.domain.causes import CODE, Causes, Circumstances, causes
 from infraaudit_assets.domain.findings import Finding
 
 
@@ -21,8 +22,7 @@ class Reading:
     findings: Mapping[str, Finding]
     """By fingerprint, open and suppressed."""
     complete: bool
-    scanner: str
-    config: str
+    circumstances: Circumstances
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +56,50 @@ class Step:
 
 
 Renames = Callable[[], Mapping[str, str]]
+Cross = Callable[[], Mapping[str, Finding] | None]
 Fixed = Callable[[Collection[str]], Mapping[str, Span]]
 
 
 def advance(
-    active: Mapping[str, Span], before: Reading | None, now: Reading, position: int, renames: Renames, fixed: Fixed
+    active: Mapping[str, Span],
+    before: Reading | None,
+    now: Reading,
+    position: int,
+    renames: Renames,
+    fixed: Fixed,
+    cross: Cross = lambda: None,
 ) -> Step:
     """The step from the spans that stand before a commit to those after it.
 
     ``active`` is by fingerprint. ``renames`` (new path by old, since ``before``) is asked for only where it can
-    matter; ``fixed`` gives the newest fixed span of each of some fingerprints.
+    matter; ``fixed`` gives the newest fixed span of each of some fingerprints. ``cross`` gives the findings of
+    ``before``'s files under the circumstances of ``now``, where that was scanned; asked for only where those differ.
     """
-    cause = _cause(before, now)
+    why = _causes(before, now, cross, renames)
     absent = {mark: span for mark, span in active.items() if mark not in now.findings}
     fresh = {mark: finding for mark, finding in now.findings.items() if mark not in active}
     moves = dict(_moves(active, absent, fresh, now.complete, renames)) if absent else {}
     ended, started = [], []
     for mark, span in absent.items():
         if mark in moves:
-            ended_as, successor = _continued(span, moves[mark], position, cause, "moved")
-            ended.append(_end(span, position, ended_as, cause))
+            ended_as, successor = _continued(span, moves[mark], position, CODE, "moved")
+            ended.append(_end(span, position, ended_as, CODE))
             started.append(successor)
             fresh.pop(moves[mark].fingerprint, None)
         elif now.complete:
-            ended.append(_end(span, position, "fixed", cause))
+            ended.append(_end(span, position, "fixed", why.of_absence(mark)))
     for mark, span in active.items():
         finding = now.findings.get(mark)
         if finding is not None and finding.status != span.finding.status:
+            cause = why.of_presence(mark, finding.status)
             ended_as, successor = _continued(span, finding, position, cause, "")
             ended.append(_end(span, position, ended_as, cause))
             started.append(successor)
     known = fixed(fresh.keys()) if fresh else {}
-    started += (_begin(finding, known.get(mark), now.sha, position, cause) for mark, finding in fresh.items())
+    started += (
+        _begin(finding, known.get(mark), now.sha, position, why.of_presence(mark, finding.status))
+        for mark, finding in fresh.items()
+    )
     return Step(tuple(ended), tuple(started))
 
 
@@ -143,12 +155,12 @@ def _without_path(finding: Finding) -> tuple[str, str, str, int]:
     return finding.framework, finding.check_id, finding.resource, finding.ordinal
 
 
-def _cause(before: Reading | None, now: Reading) -> str:
-    if before is None:
-        return "code"
-    if before.scanner != now.scanner:
-        return "scanner"
-    return "config" if before.config != now.config else "code"
+def _causes(before: Reading | None, now: Reading, cross: Cross, renames: Renames) -> Causes:
+    other = CODE if before is None else now.circumstances.cause_against(before.circumstances)
+    if other == CODE:
+        return Causes(CODE)
+    found = cross()
+    return causes(other, found, renames() if found else {})
 
 
 def standing_at(spans: Iterable[Span], position: int) -> list[Span]:

@@ -67,13 +67,13 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         """End the process that holds Checkov."""
         self.parent.close()
 
-    def scan(self, mirror: Mirror, sha: str, config_path: str) -> Scan:
-        """What Checkov says of a commit, under the commit's configuration as far as it is honoured.
+    def scan(self, mirror: Mirror, sha: str, config_path: str, config_of: str | None = None) -> Scan:
+        """What Checkov says of a commit, under the commit's configuration (or another's) as far as it is honoured.
 
         Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
         """
         started_at, clock = datetime.now(UTC), time.monotonic()
-        config, warnings = self._config(mirror, sha, config_path)
+        config, warnings = self._config(mirror, config_of or sha, config_path)
         work = Path(tempfile.mkdtemp(dir=self._scratch, prefix="scan-"))
         try:
             scans = self._frameworks(mirror, sha, config, work)

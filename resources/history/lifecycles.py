@@ -12,7 +12,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.lifecycle import Fixed, Reading, Renames, Span, advance, after
+from infraaudit_assets.domain.lifecycle import Cross, Fixed, Reading, Renames, Span, advance, after
 from infraaudit_assets.domain.projects import Project
 from resources.git import Mirror
 from resources.history import schema
@@ -56,8 +56,9 @@ class Line(StoredLine):
             for position, commit in enumerate(path[shared:], shared):
                 if (now := readings.of(commit)) is not None:
                     step = advance(
-                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared)
-                    )
+                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared),
+                        self._cross(readings, before, now),
+                    )  # fmt: skip
                     active, before = after(active, step), now
         return path, sorted(active.values(), key=_order)
 
@@ -110,7 +111,10 @@ class Line(StoredLine):
             if now is None or (before and before.complete and readings.are_equal(before.sha, now.sha)):
                 before = now or before
                 continue
-            step = advance(active, before, now, position, self._renames(before, now), self._fixed(connection, position))
+            step = advance(
+                active, before, now, position, self._renames(before, now), self._fixed(connection, position),
+                self._cross(readings, before, now),
+            )  # fmt: skip
             active, before = after(active, step), now
             for span in step.ended:
                 same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
@@ -144,6 +148,9 @@ class Line(StoredLine):
 
     def _renames(self, before: Reading | None, now: Reading) -> Renames:
         return lambda: self.mirror.renames(before.sha, now.sha) if before else {}
+
+    def _cross(self, readings: Readings, before: Reading | None, now: Reading) -> Cross:
+        return lambda: readings.cross(before.sha, now.sha) if before else None
 
     def _lock(self, connection: sa.Connection) -> None:
         if connection.dialect.name == "postgresql":

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
+from infraaudit_assets.domain.causes import Circumstances
 from infraaudit_assets.domain.findings import Finding, ScanStatus
 from infraaudit_assets.domain.lifecycle import Reading
 from resources.history import schema
@@ -30,8 +31,24 @@ class Readings:
             return None
         findings = {mark: finding for part in parts for mark, finding in self._findings(part["scan_key"]).items()}
         return Reading(
-            sha, findings, states == {ScanStatus.COMPLETE.value}, row["scanner_version"], row["config_digest"]
+            sha,
+            findings,
+            states == {ScanStatus.COMPLETE.value},
+            Circumstances(row["scanner_version"], row["config_digest"]),
         )
+
+    def cross(self, before: str, after: str) -> dict[str, Finding] | None:
+        """What a complete cross scan of ``before``'s files under ``after``'s circumstances found; None without one."""
+        parts, stored = schema.cross_scan_parts, schema.framework_scans
+        query = (
+            sa.select(parts.c.scan_key, stored.c.status)
+            .join(stored, stored.c.scan_key == parts.c.scan_key)
+            .where(parts.c.project == self._project, parts.c.sha == after, parts.c.tree_of == before)
+        )
+        rows = self._connection.execute(query).all()
+        if not rows or any(row.status != ScanStatus.COMPLETE.value for row in rows):
+            return None
+        return {mark: finding for row in rows for mark, finding in self._findings(row.scan_key).items()}
 
     def last(self, shas: Iterable[str]) -> Reading | None:
         """The first of some commits that has a reading."""

@@ -164,6 +164,16 @@ scan_parts = sa.Table(
     sa.Column("reused", sa.Boolean, nullable=False),
 )
 
+cross_scan_parts = sa.Table(
+    "cross_scan_parts",
+    metadata,
+    *_commit_key(),
+    sa.Column("tree_of", sa.String(64), primary_key=True),
+    sa.Column("framework", sa.String(64), primary_key=True),
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
+)
+"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see domain/causes.py."""
+
 line_commits = sa.Table(
     "line_commits",
     metadata,

@@ -110,12 +110,12 @@ class History:
         with translated(self.engine), self.engine.begin() as connection:
             # In one order, so that two commits that share results cannot wait for each other.
             new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
-            changed = [part.scan_key for part in new if _store(connection, part)]
+            changed = [part.scan_key for part in new if store_result(connection, part)]
             table = schema.scan_parts
             connection.execute(table.delete().where(table.c.project == project, table.c.sha == scan.sha))
             upsert(connection, schema.scans, [row])
             upsert(connection, table, links)
-            _follow_again(connection, project, scan.sha, changed)
+            follow_again(connection, project, scan.sha, changed)
 
     def scan(self, project: str, sha: str) -> Scan | None:
         row = self._one(_of_commit(schema.scans, project, sha))
@@ -246,7 +246,7 @@ def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
 
 
-def _store(connection: sa.Connection, part: FrameworkScan) -> bool:
+def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
     """Store a framework's result; whether another status was stored for its key before."""
     stored = sa.select(schema.framework_scans.c.status).where(schema.framework_scans.c.scan_key == part.scan_key)
     status = connection.execute(stored).scalar()
@@ -271,7 +271,8 @@ def _store(connection: sa.Connection, part: FrameworkScan) -> bool:
     return status is not None and status != part.status
 
 
-def _follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
+def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
+    """Mark a commit, and those that share results which changed, for the lives of findings to be followed anew."""
     lines, parts = schema.line_commits, schema.scan_parts
     connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
     if changed:

@@ -17,7 +17,7 @@ _ROWS = 1000
 
 
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
-    """Copy every row into an empty history; returns how many. All or nothing.
+    """Copy every row into an empty history; returns how many. All or nothing, and as of one moment.
 
     Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
     """
@@ -25,10 +25,12 @@ def copy_history(source: History, target: History, on_table: Callable[[str, int]
     with (
         translated(target.engine),
         translated(source.engine),
-        source.engine.connect().execution_options(read_only=True) as reading,
+        _snapshot(source) as reading,
         target.engine.begin() as writing,
     ):
         _expect_empty(writing, target)
+        # Every role records the projects of the projects file when it starts.
+        writing.execute(schema.projects.delete())
         for table in schema.metadata.sorted_tables:
             number = _copy_table(reading, writing, table)
             on_table(table.name, number)
@@ -47,13 +49,23 @@ def open_file(path: Path) -> History:
     return history
 
 
-def _expect_empty(writing: sa.Connection, target: History) -> None:
+def expect_empty(history: History) -> None:
+    """Raises HistoryError where a history holds a fact; the projects file's projects are none."""
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        _expect_empty(connection, history)
+
+
+def _snapshot(history: History) -> sa.Connection:
+    """A connection whose reads all see one moment; in SQLite a transaction does that by itself."""
+    options = {} if history.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    return history.engine.connect().execution_options(read_only=True, **options)
+
+
+def _expect_empty(connection: sa.Connection, history: History) -> None:
     for table in schema.metadata.sorted_tables:
-        # The projects of the projects file are recorded whenever a role starts.
-        if table is not schema.projects and writing.execute(sa.select(table).limit(1)).first() is not None:
-            place = target.engine.url.render_as_string(hide_password=True)
-            raise HistoryError(f"{place} already holds a history ({table.name}). Import into a new, empty database.")
-    writing.execute(schema.projects.delete())
+        if table is not schema.projects and connection.execute(sa.select(table).limit(1)).first() is not None:
+            place = history.engine.url.render_as_string(hide_password=True)
+            raise HistoryError(f"{place} already holds a history ({table.name}). Use a new, empty database.")
 
 
 def _copy_table(reading: sa.Connection, writing: sa.Connection, table: sa.Table) -> int:

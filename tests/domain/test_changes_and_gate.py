@@ -65,7 +65,27 @@ def test_a_suppressed_finding_is_no_open_one() -> None:
     ("version", "config", "cause"), [("3", "c", "code"), ("4", "c", "scanner"), ("3", "d", "config")]
 )
 def test_the_scanner_is_told_from_the_code(version: str, config: str, cause: str) -> None:
-    assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).cause == cause
+    assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).other_cause == cause
+
+
+def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_apart() -> None:
+    before = scan(finding("kept"), finding("deleted"), finding("dropped rule"))
+    after = scan(finding("kept"), finding("written"), finding("new rule", "new.tf"), version="4")
+    cross = scan(finding("kept"), finding("deleted"), finding("new rule", "old.tf"), version="4")
+    renames = {"old.tf": "new.tf"}
+    told = compare_scans(before, after, renames, cross)
+    assert {f.resource: told.causes.of_presence(f.fingerprint, f.status) for f in told.new} == {
+        "written": "code",
+        "new rule": "scanner",
+    }
+    assert {f.resource: told.causes.of_absence(f.fingerprint) for f in told.fixed} == {
+        "deleted": "code",
+        "dropped rule": "scanner",
+    }
+    without = compare_scans(before, after, renames)
+    partial = compare_scans(before, after, renames, scan(status=ScanStatus.PARTIAL))
+    for unknown in (without, partial):
+        assert {unknown.causes.of_presence(f.fingerprint, f.status) for f in unknown.new} == {"scanner"}
 
 
 def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,23 +192,21 @@ def _words_of_api_server() -> list[str]:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     require("kubernetes")
+    with new_place(tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def new_place(folder: Path) -> Iterator[Place]:
+    """A namespace with the Role in it, removed afterwards."""
     namespace = f"infraaudit-test-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", namespace)
     try:
         kubectl("--namespace", namespace, "apply", "-f", str(ROLE))
-        yield Place(namespace, _kubeconfig_of_role(namespace, tmp_path / "kubeconfig"), tmp_path)
+        yield Place(namespace, _kubeconfig_of_role(namespace, folder / "kubeconfig"), folder)
     finally:
-        kubectl(
-            "--namespace",
-            namespace,
-            "delete",
-            "pods",
-            "--all",
-            "--force",
-            "--grace-period=0",
-            "--wait=false",
-            check=False,
-        )
+        at_once = ("--all", "--force", "--grace-period=0", "--wait=false")
+        kubectl("--namespace", namespace, "delete", "pods", *at_once, check=False)
         kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 

@@ -17,7 +17,8 @@ import httpx
 import yaml
 
 from infraaudit_assets.domain.pushes import sign
-from resources.process import die_with_parent
+from resources.dagster_api import DagsterApi
+from resources.process import dying_with_us
 from tests.conftest import Repository
 
 SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
@@ -35,15 +36,18 @@ def free_port() -> int:
 class Installation:
     """Starts, kills and asks the processes of one installation in a folder."""
 
-    def __init__(self, home: Path, projects: Sequence[dict[str, Any]], poll_seconds: int = 1) -> None:
+    def __init__(
+        self,
+        home: Path,
+        projects: Sequence[dict[str, Any]],
+        poll_seconds: int = 1,
+        instance: dict[str, Any] | None = None,
+    ) -> None:
         self.home, self.processes = home, {}
         self.ports = {role: free_port() for role in ("code", "webserver", "service")}
         (home / "dagster").mkdir(parents=True)
         config = yaml.safe_load(SHIPPED.read_text())
-        # A run whose daemon died while it launched it is noticed sooner than the shipped minute.
-        config["run_monitoring"] |= {"start_timeout_seconds": 20, "poll_interval_seconds": 2}
-        config["concurrency"]["runs"]["max_concurrent_runs"] = 4
-        (home / "dagster/dagster.yaml").write_text(yaml.safe_dump(config))
+        (home / "dagster/dagster.yaml").write_text(yaml.safe_dump(config | (instance or {})))
         (home / "projects.yaml").write_text(yaml.safe_dump({"projects": list(projects)}))
         place = {"host": "127.0.0.1", "port": self.ports["code"], "location_name": "small"}
         (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": place}]}))
@@ -84,14 +88,8 @@ class Installation:
 
     def start(self, role: str) -> None:
         with open(self.home / f"{role}.log", "ab") as log:
-            self.processes[role] = subprocess.Popen(
-                self.command(role),
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
-                cwd=self.home,
-            )
+            argv = dying_with_us(self.command(role), self.environment)
+            self.processes[role] = subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, cwd=self.home)
 
     def kill(self, role: str) -> None:
         process = self.processes.pop(role)
@@ -115,6 +113,18 @@ class Installation:
 
     def instance(self) -> dg.DagsterInstance:
         return dg.DagsterInstance.from_config(str(self.home / "dagster"))
+
+    def started_at(self, run_key: str, seconds: float = 120) -> float:
+        """When the run of a key started, in seconds since 1970; waits for it."""
+        api = DagsterApi(self.environment["INFRAAUDIT_DAGSTER_URL"])
+        started: list[float] = []
+
+        def has_started() -> bool:
+            started.extend(run.started_at for run in api.runs(run_key) if run.started_at)
+            return bool(started)
+
+        self.wait_until(has_started, seconds, f"the run of {run_key} has started")
+        return started[0]
 
     def post(self, project: str, branch: str, before: str, after: str) -> httpx.Response | None:
         """Send a webhook as a forge does; None where nobody answers."""

@@ -32,6 +32,7 @@ class Audited:
 
     def __init__(self, folder: Path) -> None:
         repository = Repository(folder / "repository")
+        self.folder = folder
         self.first = repository.write({"infra/a.tf": BUCKET.format(comment="")}, "first")
         self.moved = repository.write({"infra/a.tf": None, "infra/b.tf": BUCKET.format(comment="")}, "moved")
         hidden = BUCKET.format(comment="#checkov:skip=CKV_AWS_18:no need")
@@ -120,6 +121,23 @@ def test_blame_compare_and_suppressions_tell_who_and_why(audited: Audited) -> No
     assert hidden == {("code", "CKV_AWS_18", "Ada"), ("file", "CKV_AWS_144", "ops")}
     late = [row for row in audited.rows("sla") if row["breached"]]
     assert late and all(row["oldest_days"] > row["sla_days"] for row in late)
+
+
+def test_what_a_new_configuration_hides_is_told_apart_from_what_the_code_changed(audited: Audited) -> None:
+    repository = Repository(audited.folder / "configured")
+    both = BUCKET.format(comment="") + BUCKET.format(comment="").replace('"b"', '"c"')
+    before = repository.write({"main.tf": both}, "two buckets")
+    skip = "skip-check: [CKV_AWS_21]\n"
+    after = repository.write({"main.tf": BUCKET.format(comment=""), "scanner/checkov_config.yaml": skip}, "less")
+    projects = audited.folder / "projects.yaml"
+    projects.write_text(projects.read_text().replace("}]", f"}}, {{name: q, url: {repository.path}}}]"))
+    audited("scan", "--project", "q", "--all")
+    rows = json.loads(audited("compare", before, after, "--project", "q", "--format", "json"))
+    causes = {(row["check_id"], row["resource"][-1], row["cause"]) for row in rows if row["change"] == "removed"}
+    assert {("CKV_AWS_21", "b", "config"), ("CKV_AWS_21", "c", "config"), ("CKV_AWS_18", "c", "code")} <= causes
+    assert ("CKV_AWS_18", "b") not in {(check, bucket) for check, bucket, _ in causes}
+    ends = json.loads(audited("blame", "--check", "CKV_AWS_21", "--project", "q", "--format", "json"))
+    assert {row["cause"] for row in ends if row["event"] == "fixed"} == {"config"}
 
 
 @pytest.mark.parametrize("form", ["sarif", "json", "csv", "cyclonedx"])

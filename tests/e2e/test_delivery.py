@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.e2e.clusters import (
     eventually,
     kubectl,
     manifests,
+    new_place,
     place,
     release,
     serving_to_the_end,
@@ -313,7 +315,7 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
 ) -> None:
     target = KubernetesTarget(connect(faulty.kubeconfig(tmp_path / "faulty")), place.namespace)
     turn = itertools.count()
-    faulty.fault = lambda method, path: (0, 429, 503)[next(turn) % 3]
+    faulty.fault = lambda method, path: (0, 0, 0, 429, 503)[next(turn) % 5]
     assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert faulty.faults > 5
     outage = time.monotonic() + 4
@@ -362,18 +364,22 @@ def test_pruning_deletes_only_what_we_brought_and_only_where_it_is_on(place: Pla
     assert place.running_versions() == {SHAS[3]}
 
 
-@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
-def test_other_workloads_are_waited_for_and_rolled_back_too(place: Place, kind: str) -> None:
-    def documents(program: str) -> list[dict[str, Any]]:
+def test_other_workloads_are_waited_for_and_rolled_back_too(place: Place, tmp_path: Path) -> None:
+    def documents(kind: str, program: str) -> list[dict[str, Any]]:
         workload, service = manifests(program)
         for name in ("strategy", "progressDeadlineSeconds", *(["replicas"] if kind == "DaemonSet" else [])):
             del workload["spec"][name]
         name = {"serviceName": "web"} if kind == "StatefulSet" else {}
         return [workload | {"kind": kind, "spec": workload["spec"] | name}, service]
 
-    assert place.deliver(1, documents(HEALTHY)).outcome is Outcome.DEPLOYED
-    assert place.running_versions() == {SHAS[1]}
-    assert place.deliver(2, documents(HEALTHY)).outcome is Outcome.DEPLOYED
-    assert place.running_versions() == {SHAS[2]}
-    bad = place.deliver(3, documents(CRASHING), timeout=60)
-    assert (bad.outcome, place.running_versions()) == (Outcome.ROLLED_BACK, {SHAS[2]}), bad.reason
+    def play(kind: str, where: Place) -> None:
+        for number in (1, 2):
+            assert where.deliver(number, documents(kind, HEALTHY)).outcome is Outcome.DEPLOYED
+            assert where.running_versions() == {SHAS[number]}
+        bad = where.deliver(3, documents(kind, CRASHING), timeout=60)
+        assert (bad.outcome, where.running_versions()) == (Outcome.ROLLED_BACK, {SHAS[2]}), (kind, bad.reason)
+
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with new_place(folder) as other, ThreadPoolExecutor() as pool:
+        list(pool.map(play, ("StatefulSet", "DaemonSet"), (place, other)))

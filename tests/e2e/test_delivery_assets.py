@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.assets import commits_of
 from infraaudit_assets.commands import delivery
-from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.definitions import build_definitions, build_resources
 from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.jobs import promotion_name, watch_name
@@ -71,10 +71,8 @@ class Installation:
         )  # fmt: skip
 
     def sensor(self, name: str, cursor: str | None = None) -> tuple[Any, str | None]:
-        with dg.build_sensor_context(
-            self.instance, cursor=cursor, definitions=self.definitions, sensor_name=name
-        ) as context:
-            return self.definitions.get_sensor_def(name)(context), context.cursor
+        context = dg.build_sensor_context(self.instance, cursor=cursor, resources=build_resources(settings()))
+        return self.definitions.get_sensor_def(name)(context), context.cursor
 
     def live(self, environment: str) -> str | None:
         found = self.past.live("shop", environment)

@@ -12,7 +12,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from infraaudit_assets.commands import delivery, logs
+from infraaudit_assets.commands import delivery, logs, status
 from infraaudit_assets.domain.deployments import Outcome, Release
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_assets.domain.images import Image
@@ -31,7 +31,7 @@ __all__ = ["place"]
 app = typer.Typer()
 app.command("rollback")(delivery.rollback)
 app.command("promote")(delivery.promote)
-app.command("status")(delivery.status)
+app.command("status")(status.status)
 app.command("logs")(logs.logs)
 
 
@@ -111,9 +111,11 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     assert [shop.deploy(sha) for sha in (first, second)] == [Outcome.DEPLOYED] * 2
     delivery.mirror_of(shop.project).fetch()
 
-    assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
+    ungated = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production"])
+    assert "is not let through to production: it has not been scanned" in str(ungated.exception)
     shop.record_facts(first, Severity.LOW)
     shop.record_facts(second, Severity.LOW)
+    assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
     assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": first}
     shop.record_facts(first, Severity.HIGH)
     assert shop.run("rollback", "--project", "shop", "--advise", code=1) == {"live": second, "advice": None}

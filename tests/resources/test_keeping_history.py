@@ -93,6 +93,15 @@ def test_a_history_is_never_mixed_with_another(history: History, other: History)
     assert content(other) == before
 
 
+def test_what_is_written_meanwhile_is_not_half_in_the_copy(history: History, other: History) -> None:
+    fill(history)
+    before = content(history)
+    later = scan_of("f" * 40, "later")
+    copy_history(history, other, lambda table, _: history.record_scan("p", later) if table == "commits" else None)
+    assert content(other) == before
+    assert history.scan("p", "f" * 40) == later
+
+
 def test_what_is_copied_halfway_is_not_kept(history: History, other: History) -> None:
     fill(history)
 

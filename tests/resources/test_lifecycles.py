@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.history import History, schema
+from resources.history.cross_scans import cross_scan, record_cross_scan, unexplained
 from resources.history.lifecycles import Line
 from tests.resources.databases import fresh_history
 
@@ -128,6 +129,24 @@ def test_a_new_scanner_is_told_apart_from_new_code(history: History) -> None:
     history.record_scan("p", scan("b", [finding("y")], version="4"))
     follow(history, PretendMirror(list("ab")))
     assert {(row[2], row[5], row[8]) for row in lives(history)} == {("x", "code", "scanner"), ("y", "scanner", "")}
+
+
+def test_a_cross_scan_that_comes_later_tells_which_findings_the_code_changed(history: History) -> None:
+    mirror = PretendMirror(list("ab"))
+    history.record_scan("p", scan("a", [finding("gone"), finding("unruled")]))
+    history.record_scan("p", scan("b", [finding("written"), finding("ruled")], version="4"))
+    line = follow(history, mirror)
+    assert unexplained(line, "4") == [("a", "b")] and unexplained(line, "3") == []
+    record_cross_scan(history, "p", "b", scan("a", [finding("gone"), finding("ruled")], version="4"))
+    assert unexplained(follow(history, mirror), "4") == []
+    assert {row[2]: row[8] or row[5] for row in lives(history)} == {
+        "gone": "code",
+        "unruled": "scanner",
+        "written": "code",
+        "ruled": "scanner",
+    }
+    told = cross_scan(history, "p", "a", "b")
+    assert told is not None and (told.sha, told.scanner_version, len(told.findings)) == ("a", "4", 2)
 
 
 def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) -> None:

@@ -8,13 +8,14 @@ import pytest
 from dagster._core.events import DagsterEvent
 
 from infraaudit_assets.assets import build_project_assets
+from infraaudit_assets.definitions import build_resources
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import build_jobs, pipeline_name
+from infraaudit_assets.settings import Settings
 from resources.history import open_history
 from resources.history.git_events import git_events
 from resources.project_file import load_projects
-from resources.shells import GitResource, HistoryResource
 from sensors.commits import build_commit_sensor, run_key, run_tags
 from sensors.run_queue import submit_forgotten
 from tests.conftest import Repository
@@ -28,20 +29,17 @@ class Ticking:
 
     def __init__(self, project: Project, folder: Path, instance: dg.DagsterInstance) -> None:
         self.project, self.folder, self.instance = project, folder, instance
-        self.url = f"sqlite:///{folder / 'history.db'}"
+        self.url = Settings(home=folder).history_url
         self.cursor: str | None = None
         jobs = build_jobs(project)
         sensor = build_commit_sensor(project, jobs, 30)
+        self.resources = build_resources(Settings(home=folder))
         self.repository = dg.Definitions(
             assets=build_project_assets(project),
             jobs=jobs,
             sensors=[sensor],
-            resources={
-                "git": GitResource(state=str(folder)),
-                "history": HistoryResource(url=self.url, gate_file=""),
-                **{name: dg.ResourceDefinition.none_resource() for name in ("docker", "kubernetes", "checkov", "artifacts", "prometheus", "grafana")},
-            },
-        )  # fmt: skip
+            resources=self.resources,
+        )
         self.sensor = sensor
 
     def tick(self) -> list[tuple[str | None, str | None]]:
@@ -49,8 +47,7 @@ class Ticking:
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, definitions=self.repository, sensor_name=self.sensor.name
         )
-        given = {"git": GitResource(state=str(self.folder)), "history": HistoryResource(url=self.url, gate_file="")}
-        result = self.sensor(context, **given)
+        result = self.sensor(context, **{name: self.resources[name] for name in ("git", "history")})
         assert isinstance(result, dg.SensorResult)
         self.skipped = result.skip_reason.skip_message if result.skip_reason else ""
         self.cursor = str(result.cursor)

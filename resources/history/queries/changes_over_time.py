@@ -1,7 +1,9 @@
-"""How many findings were open, introduced, fixed, reopened and suppressed over the commits of a branch."""
+"""How many findings were open, introduced, fixed, reopened and suppressed over the commits of a branch.
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+What the commits' own scans say: a suppression of the configuration is of today and changes no past.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +11,19 @@ import sqlalchemy as sa
 
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.queries.frames import frame
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")
 STEPS = ("commit", "day", "week")
 TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
-_BORN = {"introduced": "introduced", "reopened": "reopened", "unsuppressed": "reopened"}
-_Counts = dict[str, Counter[str]]
+_OPEN, _INTRODUCED, _FIXED, _REOPENED, _SUPPRESSED = range(5)
+_BORN = {"introduced": _INTRODUCED, "reopened": _REOPENED, "unsuppressed": _REOPENED}
+_CELLS = 2_000_000
+"""Steps times groups that are counted at once: by file, a long history has more than memory would hold."""
 
 
 def trends(
@@ -30,7 +34,9 @@ def trends(
     until: datetime | None = None,
 ) -> "pd.DataFrame":
     """Open, introduced, fixed, reopened and suppressed findings over time; see :func:`trend_rows`."""
-    return frame(TREND_COLUMNS, trend_rows(line, by, every, since, until))
+    import pandas as pd
+
+    return pd.DataFrame(_columns(line, by, every, since, until), columns=list(TREND_COLUMNS))
 
 
 def trend_rows(
@@ -44,78 +50,110 @@ def trend_rows(
 
     ``commit`` is the last of the step, ``open`` what stood after it. A finding that is suppressed is not open.
     """
-    changes, scanned = _changes(line, by), _scanned(line)
-    standing: dict[str, int] = defaultdict(int)
-    rows: list[dict] = []
-    step: tuple | None = None
-    pending: _Counts = defaultdict(Counter)
-    for position, sha, at in scanned:
-        now = _start_of(at, every, sha)
-        if step is not None and now != step[0]:
-            rows += _rows(step, standing, pending)
-            pending = defaultdict(Counter)
-        step = (now, sha, at)
-        for group, counted in changes.pop(position, {}).items():
-            standing[group] += counted.pop("difference", 0)
-            pending[group].update(counted)
-    if step is not None:
-        rows += _rows(step, standing, pending)
-    return [row for row in rows if (not since or row["time"] >= since) and (not until or row["time"] <= until)]
+    columns = _columns(line, by, every, since, until)
+    return [dict(zip(TREND_COLUMNS, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _rows(step: tuple, standing: Mapping[str, int], pending: Mapping[str, Counter[str]]) -> list[dict]:
-    _, sha, at = step
-    groups = sorted({group for group, number in standing.items() if number} | pending.keys()) or [""]
-    return [
-        {"at": at.isoformat(), "time": at, "commit": sha, "group": group, "open": standing.get(group, 0)}
-        | {name: pending.get(group, Counter())[name] for name in TREND_COLUMNS[4:]}
-        for group in groups
-    ]
+def _columns(
+    line: StoredLine, by: str | None, every: str, since: datetime | None, until: datetime | None
+) -> dict[str, list]:
+    import numpy as np
+
+    steps, step_of = _steps(_scanned(line), every)
+    kept = np.array([(not since or at >= since) and (not until or at <= until) for at, _ in steps], bool)
+    groups, changes = _changes(line, by, step_of)
+    told = [_rows(len(steps), len(some), start, changes) for start, some in _blocks(groups, len(steps))]
+    found = np.concatenate([np.empty((0, 7), np.int64), *told])
+    silent = np.setdiff1d(np.arange(len(steps)), found[:, 0])
+    found = np.concatenate([found, np.pad(silent[:, None], ((0, 0), (0, 6)))])
+    found[len(found) - len(silent) :, 1] = len(groups)
+    found = found[kept[found[:, 0]]]
+    found = found[np.lexsort((found[:, 1], found[:, 0]))]
+    at, commits = [moment.isoformat() for moment, _ in steps], [sha for _, sha in steps]
+    names = [*groups, "" if by else "all"]
+    step, group, *counts = (column.tolist() for column in found.T)
+    named = {"at": [at[n] for n in step], "commit": [commits[n] for n in step], "group": [names[n] for n in group]}
+    return named | dict(zip(TREND_COLUMNS[3:], counts, strict=True))
 
 
-def _changes(line: StoredLine, by: str | None) -> dict[int, _Counts]:
-    """Per position and group, what began and what ended there."""
-    table, columns = schema.spans, _grouping(line, by)
-    of_line = (table.c.project == line.project, table.c.branch == line.branch)
-    name = columns[1]
-    began = (
-        sa.select(table.c.start_position, *columns[0], table.c.started_as, table.c.status, sa.func.count())
-        .where(*of_line)
-        .group_by(table.c.start_position, *columns[0], table.c.started_as, table.c.status)
-    )
-    ended = (
-        sa.select(table.c.end_position, *columns[0], table.c.ended_as, table.c.status, sa.func.count())
-        .where(*of_line, table.c.end_position.is_not(None))
-        .group_by(table.c.end_position, *columns[0], table.c.ended_as, table.c.status)
-    )
-    changes: dict[int, _Counts] = defaultdict(lambda: defaultdict(Counter))
+def _rows(steps: int, groups: int, start: int, changes: "np.ndarray") -> "np.ndarray":
+    """Step, group and the five counts of every row of some groups; a change is step, group, which count, difference."""
+    import numpy as np
+
+    inside = changes[(changes[:, 1] >= start) & (changes[:, 1] < start + groups)]
+    counts = np.zeros((steps, groups, 5), np.int64)
+    np.add.at(counts, (inside[:, 0], inside[:, 1] - start, inside[:, 2]), inside[:, 3])
+    told = (counts != 0).any(axis=2)
+    counts[:, :, _OPEN] = counts[:, :, _OPEN].cumsum(axis=0)
+    step, group = np.nonzero(told | (counts[:, :, _OPEN] != 0))
+    return np.column_stack([step, group + start, counts[step, group]])
+
+
+def _blocks(groups: Sequence[str], steps: int) -> Iterator[tuple[int, Sequence[str]]]:
+    size = max(1, _CELLS // max(steps, 1))
+    yield from ((start, groups[start : start + size]) for start in range(0, len(groups), size))
+
+
+def _changes(line: StoredLine, by: str | None, step_of: dict[int, int]) -> "tuple[list[str], np.ndarray]":
+    """The groups in their order, and every change: step, group, which count, difference."""
+    import numpy as np
+
+    table = schema.spans.c
+    column, name = _grouping(line, by)
+    query = sa.select(
+        table.start_position, table.end_position, table.started_as, table.ended_as, table.status, column
+    ).where(line.is_in(schema.spans))
     with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        for position, *group, word, status, number in connection.execute(began):
-            counted = changes[position][name(group)]
-            if status == "open":
-                counted["difference"] += number
-                counted[_BORN.get(word, "moved")] += number
-            elif word in ("suppressed", "introduced"):
-                counted["suppressed"] += number
-        for position, *group, word, status, number in connection.execute(ended):
-            if status == "open":
-                counted = changes[position][name(group)]
-                counted["difference"] -= number
-                counted["fixed"] += number if word == "fixed" else 0
-    return changes
+        spans = connection.execute(query).all()
+    names = {value: name(value) for value in {span[5] for span in spans}}
+    groups = sorted(set(names.values()))
+    place = {group: number for number, group in enumerate(groups)}
+    number = {value: place[group] for value, group in names.items()}
+    changes = []
+    for start, end, started_as, ended_as, status, value in spans:
+        group, first = number[value], step_of[start]
+        if status == "open":
+            changes.append((first, group, _OPEN, 1))
+            if started_as in _BORN:
+                changes.append((first, group, _BORN[started_as], 1))
+            if end is not None:
+                changes.append((step_of[end], group, _OPEN, -1))
+                if ended_as == "fixed":
+                    changes.append((step_of[end], group, _FIXED, 1))
+        elif started_as != "moved":
+            changes.append((first, group, _SUPPRESSED, 1))
+    return groups, np.array(changes, np.int64).reshape(-1, 4)
 
 
-def _grouping(line: StoredLine, by: str | None) -> tuple[list[sa.Column], Callable[[list], str]]:
+def _grouping(line: StoredLine, by: str | None) -> tuple[sa.ColumnElement, Callable[[Any], str]]:
     table = schema.spans.c
     plain = {"severity": table.severity, "check": table.check_id, "framework": table.framework, "file": table.file_path}
     if by in plain:
-        return [plain[by]], lambda group: str(group[0])
+        return plain[by], str
     if by == "directory":
-        return [table.file_path], lambda group: str(group[0]).rpartition("/")[0] or "."
+        return table.file_path, lambda path: str(path).rpartition("/")[0] or "."
     if by == "author":
         authors = _authors(line)
-        return [table.introduced_position], lambda group: authors.get(group[0], "unknown")
-    return [], lambda group: "all"
+        return table.introduced_position, lambda position: authors.get(position, "unknown")
+    return sa.literal("all"), str
+
+
+def _steps(
+    scanned: Sequence[tuple[int, str, datetime]], every: str
+) -> tuple[list[tuple[datetime, str]], dict[int, int]]:
+    """The time and SHA of the last commit of each step, and the step of each position."""
+    steps: list[tuple[datetime, str]] = []
+    step_of: dict[int, int] = {}
+    last: object = None
+    for position, sha, at in scanned:
+        now = _start_of(at, every, sha)
+        if now == last:
+            steps[-1] = (at, sha)
+        else:
+            steps.append((at, sha))
+        last = now
+        step_of[position] = len(steps) - 1
+    return steps, step_of
 
 
 def _scanned(line: StoredLine) -> list[tuple[int, str, datetime]]:
@@ -126,11 +164,11 @@ def _scanned(line: StoredLine) -> list[tuple[int, str, datetime]]:
         )
         .join(scans, (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha))
         .outerjoin(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
-        .where(lines.c.project == line.project, lines.c.branch == line.branch)
+        .where(line.is_in(lines))
         .order_by(lines.c.position)
     )
     with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        return [(row.position, row.sha, row.at) for row in connection.execute(query)]
+        return [(position, sha, at) for position, sha, at in connection.execute(query).all()]
 
 
 def _authors(line: StoredLine) -> dict[int, str]:
@@ -138,10 +176,10 @@ def _authors(line: StoredLine) -> dict[int, str]:
     query = (
         sa.select(lines.c.position, commits.c.author_name)
         .join(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
-        .where(lines.c.project == line.project, lines.c.branch == line.branch)
+        .where(line.is_in(lines))
     )
     with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        return {row.position: row.author_name for row in connection.execute(query)}
+        return {row.position: row.author_name for row in connection.execute(query).all()}
 
 
 def _start_of(at: datetime, every: str, sha: str) -> object:

@@ -28,29 +28,29 @@ class CommitFilter:
 def commit_page(line: StoredLine, wanted: CommitFilter, limit: int, offset: int) -> tuple[int, list[dict[str, Any]]]:
     """How many commits of a line match, and one page of them, newest first."""
     c, lines, d = schema.commits, schema.line_commits, schema.deployments
-    where: list[sa.ColumnElement[bool]] = [lines.c.position.is_not(None)]
+    where: list[sa.ColumnElement[bool]] = [line.is_in(lines)]
     if wanted.text:
         fields = (c.c.subject, c.c.author_name, c.c.sha)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
     if wanted.outcome:
-        same = (d.c.project == c.c.project) & (d.c.sha == c.c.sha) & (d.c.outcome == wanted.outcome)
-        where.append(sa.exists().where(same))
-    count = sa.select(sa.func.count().label("n")).select_from(_placed(line)).where(c.c.project == line.project, *where)
+        tried = sa.select(d.c.sha).where(d.c.project == line.project, d.c.outcome == wanted.outcome)
+        where.append(c.c.sha.in_(tried))
+    on_line = lines.join(c, (c.c.project == lines.c.project) & (c.c.sha == lines.c.sha))
+    count = sa.select(sa.func.count().label("n")).select_from(on_line).where(*where)
     total = rows_of(line.history, count)[0]["n"]
-    return total, _rows(line, where, limit, offset)
+    return total, _rows(line, on_line, where, limit, offset)
 
 
 def commit_row(line: StoredLine, sha: str) -> dict[str, Any] | None:
     """One commit, also one beside the line (whose changes are not known)."""
-    return next(iter(_rows(line, [schema.commits.c.sha == sha], 1, 0)), None)
-
-
-def _placed(line: StoredLine) -> sa.FromClause:
     c, lines = schema.commits, schema.line_commits
-    return c.outerjoin(lines, line.is_in(lines) & (lines.c.sha == c.c.sha))
+    anywhere = c.outerjoin(lines, line.is_in(lines) & (lines.c.sha == c.c.sha))
+    return next(iter(_rows(line, anywhere, [c.c.project == line.project, c.c.sha == sha], 1, 0)), None)
 
 
-def _rows(line: StoredLine, where: Sequence[sa.ColumnElement[bool]], limit: int, offset: int) -> list[dict[str, Any]]:
+def _rows(
+    line: StoredLine, placed: sa.Join, where: Sequence[sa.ColumnElement[bool]], limit: int, offset: int
+) -> list[dict[str, Any]]:
     c, i, t, s = schema.commits, schema.images, schema.test_runs, schema.scans
     lines = schema.line_commits
 
@@ -62,9 +62,9 @@ def _rows(line: StoredLine, where: Sequence[sa.ColumnElement[bool]], limit: int,
         i.c.reference.label("image"), i.c.size_bytes, i.c.build_seconds, i.c.reused_from, t.c.passed, t.c.failed,
         t.c.errors, t.c.skipped, s.c.status.label("scan"),
     )  # fmt: skip
-    joined = _placed(line).outerjoin(i, of(i)).outerjoin(t, of(t)).outerjoin(s, of(s))
-    query = sa.select(*columns).select_from(joined).where(c.c.project == line.project, *where)
-    page = query.order_by(lines.c.position.desc(), c.c.committed_at.desc()).limit(limit).offset(offset)
+    joined = placed.outerjoin(i, of(i)).outerjoin(t, of(t)).outerjoin(s, of(s))
+    query = sa.select(*columns).select_from(joined).where(*where)
+    page = query.order_by(lines.c.position.desc()).limit(limit).offset(offset)
     rows = [dict(row) for row in rows_of(line.history, page)]
     _add_findings(line, rows)
     _add_deployments(line, rows)

@@ -4,10 +4,11 @@ Hours count while a commit with the finding was live. Deliberately absent: suppr
 they hide is in production all the same); a finding that Checkov's own comment suppresses is not exposed.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -70,39 +71,24 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     ``live_to`` is when the last commit with it left, None where it is live now; ``brought_back_by`` is the newest
     commit that a rollback put in place and that had it, where what it replaced did not.
     """
-    lives: dict[str, dict[str, Any]] = {}
+    import pandas as pd
+
     past = [spell for spell in spells(line, environment) if spell.position >= 0]
-    if not past:
-        return frame(EXPOSURE_COLUMNS, ())
-    reach = _Reach(past, now)
-    times = line_times(line)
-    for span in _open_spans(line):
-        seen = reach.of(span.start_position, span.end_position)
-        life = lives.get(span.life)
-        if life is None:
-            if seen is None:
-                continue
-            life = lives[span.life] = {
-                "introduced_by": line.shas[span.introduced_position],
-                "introduced_at": _moment(times, span.introduced_position),
-                "first": seen.first, "last": seen.last, "seconds": 0.0, "spans": [],
-            }  # fmt: skip
-        elif seen is None and life["fixed_by"] is not None:
-            # Reopened since, but in no commit that was ever live: the fix that ended the exposure is what is told.
-            continue
-        fixed = span.end_position if span.ended_as == "fixed" else None
-        life |= {
-            "id": span.fingerprint, "severity": span.severity, "check_id": span.check_id,
-            "file_path": span.file_path, "resource": span.resource,
-            "fixed_by": None if fixed is None else line.shas[fixed], "fixed_at": _moment(times, fixed),
-        }  # fmt: skip
-        if seen is not None:
-            life["first"], life["last"] = min(life["first"], seen.first), max(life["last"], seen.last)
-            life["seconds"] += seen.seconds
-            life["spans"].append((span.start_position, span.end_position))
-    backs = [(before, after) for before, after in pairwise(past) if after.position < before.position]
-    rows = (_exposed(life, past, backs) for life in lives.values())
-    return frame(EXPOSURE_COLUMNS, sorted(rows, key=lambda row: (-row["hours_exposed"], row["id"])))
+    lives: dict[str, _Life] = {}
+    if past:
+        reach = _Reach(past, now)
+        for span in _open_spans(line):
+            seen = reach.of(span.start_position, span.end_position)
+            life = lives.get(span.life)
+            if seen is not None:
+                life = life or lives.setdefault(span.life, _Life(span, seen.first, seen.last))
+                life.see(span, seen)
+            elif life is not None and life.fixed is None:
+                # Reopened after its fix went live, but in no commit that was: the fix stays the end of the exposure.
+                life.go_on(span)
+    moments = {position: at.isoformat() for position, at in line_times(line).items()} if lives else {}
+    rows = [life.row(line.shas, moments, past) for life in lives.values()]
+    return pd.DataFrame.from_records(sorted(rows, key=_longest_first), columns=list(EXPOSURE_COLUMNS))
 
 
 def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
@@ -128,6 +114,8 @@ class _Seen:
     first: int
     last: int
     seconds: float
+    backs: Sequence[tuple[Spell, Spell]]
+    """Rollbacks to a commit of the span from a newer one."""
 
 
 class _Reach:
@@ -138,39 +126,69 @@ class _Reach:
         self._positions = [past[place].position for place in order]
         self._places = order
         self._in_order = order == list(range(len(past)))
-        self._seconds = [0.0]
-        for place in order:
-            self._seconds.append(self._seconds[-1] + past[place].seconds(now))
+        self._seconds = list(accumulate((past[place].seconds(now) for place in order), initial=0.0))
+        backs = [(before, after) for before, after in pairwise(past) if after.position < before.position]
+        self._backs = sorted(backs, key=lambda pair: pair[1].position)
+        self._back_to = [after.position for _, after in self._backs]
 
     def of(self, start: int, end: int | None) -> _Seen | None:
-        from bisect import bisect_left
-
-        low = bisect_left(self._positions, start)
-        high = len(self._positions) if end is None else bisect_left(self._positions, end, low)
+        low, high = _within(self._positions, start, end)
         if low == high:
             return None
         places = (low, high - 1) if self._in_order else self._places[low:high]
-        return _Seen(min(places), max(places), self._seconds[high] - self._seconds[low])
+        first, last = _within(self._back_to, start, end)
+        backs = self._backs[first:last] if end is not None else ()
+        return _Seen(min(places), max(places), self._seconds[high] - self._seconds[low], backs)
 
 
-def _moment(times: dict[int, datetime], position: int | None) -> str | None:
-    return times[position].isoformat() if position is not None and position in times else None
+def _within(positions: Sequence[int], start: int, end: int | None) -> tuple[int, int]:
+    low = bisect_left(positions, start)
+    return low, len(positions) if end is None else bisect_left(positions, end, low)
 
 
-def _exposed(life: dict[str, Any], past: Sequence[Spell], backs: Sequence[tuple[Spell, Spell]]) -> dict[str, Any]:
-    end = past[life["last"]].end
+class _Life:
+    """One finding that was live, while its spans are gone through in the order of commits."""
 
-    def had(spell: Spell) -> bool:
-        return any(start <= spell.position and (stop is None or spell.position < stop) for start, stop in life["spans"])
+    __slots__ = ("backs", "first", "fixed", "introduced", "last", "seconds", "span", "spans")
 
-    brought = [after.sha for before, after in backs if had(after) and not had(before)]
-    return life | {
-        "live_from": past[life["first"]].start.isoformat(),
-        "live_to": end.isoformat() if end else None,
-        "live_now": end is None,
-        "hours_exposed": round(life["seconds"] / 3600, 2),
-        "brought_back_by": brought[-1] if brought else None,
-    }
+    def __init__(self, span: sa.Row, first: int, last: int) -> None:
+        self.span, self.introduced = span, span.introduced_position
+        self.first, self.last, self.seconds = first, last, 0.0
+        self.fixed: int | None = None
+        self.spans: list[tuple[int, int | None]] = []
+        self.backs: list[tuple[Spell, Spell]] = []
+
+    def see(self, span: sa.Row, seen: _Seen) -> None:
+        """A span that was live."""
+        self.go_on(span)
+        self.first, self.last = min(self.first, seen.first), max(self.last, seen.last)
+        self.seconds += seen.seconds
+        self.spans.append((span.start_position, span.end_position))
+        self.backs += seen.backs
+
+    def go_on(self, span: sa.Row) -> None:
+        """A later span of the same finding."""
+        self.span = span
+        self.fixed = span.end_position if span.ended_as == "fixed" else None
+
+    def row(self, shas: Sequence[str], moments: Mapping[int, str], past: Sequence[Spell]) -> tuple[Any, ...]:
+        """The values of EXPOSURE_COLUMNS."""
+        span, fixed, end = self.span, self.fixed, past[self.last].end
+        brought = [after for before, after in self.backs if not self._stood_at(before.position)]
+        return (
+            span.fingerprint, span.severity, span.check_id, span.file_path, span.resource,
+            shas[self.introduced], moments.get(self.introduced), past[self.first].start.isoformat(),
+            None if fixed is None else shas[fixed], None if fixed is None else moments.get(fixed),
+            end.isoformat() if end else None, round(self.seconds / 3600, 2), end is None,
+            max(brought, key=lambda spell: spell.start).sha if brought else None,
+        )  # fmt: skip
+
+    def _stood_at(self, position: int) -> bool:
+        return any(start <= position and (end is None or position < end) for start, end in self.spans)
+
+
+def _longest_first(row: tuple[Any, ...]) -> tuple[float, str]:
+    return -row[EXPOSURE_COLUMNS.index("hours_exposed")], row[0]
 
 
 def _open_spans(line: StoredLine) -> Sequence[sa.Row]:

@@ -161,7 +161,9 @@ def _matching(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
 
 def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[Any, sa.Join]:
     span = schema.spans.alias("span")
-    covers = (span.c.start_position <= position) & (span.c.end_position.is_(None) | (span.c.end_position > position))
+    # With "+ 0" no index serves the range: SQLite else walks every span that began before, for each finding anew.
+    begun = span.c.start_position + 0 <= position
+    covers = begun & (span.c.end_position.is_(None) | (span.c.end_position > position))
     return span, found.outerjoin(
         span, line.is_in(span) & (span.c.fingerprint == schema.findings.c.fingerprint) & covers
     )

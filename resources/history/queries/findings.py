@@ -12,6 +12,7 @@ from infraaudit_assets.domain.findings import Finding, Scan
 from infraaudit_assets.domain.lifecycle import Span
 from infraaudit_assets.domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
+from resources.history.cross_scans import cross_scan
 from resources.history.database import translated
 from resources.history.lifecycles import Line
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -55,9 +56,11 @@ def compare(
     What a suppression hides on the day is in neither.
     """
     then, now = (hide_in(_scanned(line, sha), suppressions, day) for sha in (before, after))
-    changes = compare_scans(then, now, line.mirror.renames(before, after))
-    rows = [_changed("added", changes.cause, finding) for finding in changes.new]
-    rows += [_changed("removed", changes.cause, finding) for finding in changes.fixed]
+    renames, cross = line.mirror.renames(before, after), cross_scan(line.history, line.project, before, after)
+    changes = compare_scans(then, now, renames, cross)
+    why = changes.causes
+    rows = [_changed("added", why.of_presence(f.fingerprint, f.status), f) for f in changes.new]
+    rows += [_changed("removed", why.of_absence(f.fingerprint), f) for f in changes.fixed]
     rows += [_changed("moved", "code", now_there) for _, now_there in changes.moved]
     return frame(COMPARE_COLUMNS, rows)
 

@@ -1,0 +1,66 @@
+"""`infraaudit status`: what is live in every environment, and whether it is as it was deployed."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infraaudit_assets.commands.delivery import Json, target_of
+from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_assets.settings import settings
+
+if TYPE_CHECKING:
+    from resources.history import History
+
+
+def status(
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: Json = False
+) -> None:
+    """Show what is live in every environment, since when, whether it is healthy, and what has drifted.
+
+    Exits with 1 where something is not healthy or has drifted.
+    """
+    from resources.history import open_history
+    from resources.project_file import read_projects
+
+    past = open_history(settings().history_url)
+    projects = [find_project(project)] if project else list(read_projects(settings().projects))
+    rows = [_status_row(found, place, past) for found in projects for place in found.environments]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
+        for row in rows:
+            drift = "not known" if row["drift"] is None else "\n".join(row["drift"]) or "none"
+            since = (row["since"] or "")[:19].replace("T", " ")
+            table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
+                          drift, row["url"] or row["target"])  # fmt: skip
+        Console().print(table)
+    raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
+
+
+def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
+    from resources.live_state import look_at
+
+    live = past.live(project.name, place.name)
+    row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,
+                           "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
+    if live is None:
+        return row
+    row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
+    try:
+        now = look_at(past, project, place, lambda _: target_of(place))
+    except InfraAuditError as error:
+        return row | {"state": "unknown", "reason": str(error)}
+    bad = "degraded" if now.degraded else "not healthy"
+    drift = None if now.drift is None else [str(difference) for difference in now.drift]
+    return row | {
+        "state": "healthy" if now.healthy else bad,
+        "url": now.url,
+        "reason": now.reason,
+        "drift": drift,
+    }

@@ -1,0 +1,41 @@
+"""Tell apart what code and what scanner or configuration changed: scan the earlier files under the later circumstances.
+
+Deliberately absent: what the result means (domain/causes.py). Nothing is scanned where nothing differs.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from infraaudit_assets.domain.projects import Project
+from resources.git import Mirror
+from resources.history import History
+from resources.history.cross_scans import record_cross_scan, unexplained
+from resources.history.lifecycles import Line
+
+if TYPE_CHECKING:
+    from resources.checkov_runner import CheckovRunner
+
+
+def tell_causes_apart(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    runner: "Callable[[], AbstractContextManager[CheckovRunner]]",
+) -> int:
+    """Make the cross scans that the deploy branch's lives want, and how many that were; the lives are not followed yet.
+
+    ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
+    """
+    from resources.checkov_runner.versions import scanner_version
+
+    branch = project.deploy_branch
+    if branch not in mirror.branches():
+        return 0
+    pairs = unexplained(Line(history, mirror, project.name, branch).follow(), scanner_version())
+    if pairs:
+        with runner() as scanner:
+            for before, after in pairs:
+                scan = scanner.scan(mirror, before, project.paths.checkov_config, config_of=after)
+                record_cross_scan(history, project.name, after, scan)
+    return len(pairs)

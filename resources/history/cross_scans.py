@@ -1,0 +1,70 @@
+"""Scans of one commit's files under the scanner and configuration of a later one, which tell causes apart."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain.findings import Scan, ScanStatus
+from resources.history import schema
+from resources.history.database import translated, upsert
+from resources.history.lifecycles import Line
+from resources.history.store import History, follow_again, store_result
+
+
+def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> None:
+    """Store the scan of ``scan.sha``'s files under the circumstances of ``sha``, whose lives are followed anew."""
+    table = schema.cross_scan_parts
+    key = {"project": project, "sha": sha, "tree_of": scan.sha}
+    rows = [key | {"framework": part.framework, "scan_key": part.scan_key} for part in scan.frameworks]
+    with translated(history.engine), history.engine.begin() as connection:
+        new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
+        changed = [part.scan_key for part in new if store_result(connection, part)]
+        connection.execute(table.delete().where(*(table.c[name] == value for name, value in key.items())))
+        upsert(connection, table, rows)
+        follow_again(connection, project, sha, changed)
+
+
+def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
+    """Neighbours on a line (earlier, later) whose circumstances differ and that have no cross scan yet.
+
+    Only those whose later one was scanned by ``scanner``, the version at hand.
+    """
+    lines, scans, cross = schema.line_commits, schema.scans, schema.cross_scan_parts
+    query = (
+        sa.select(lines.c.sha, scans.c.scanner_version, scans.c.config_digest)
+        .join(scans, (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha))
+        .where(line.is_in(lines), scans.c.status != ScanStatus.FAILED.value)
+        .order_by(lines.c.position)
+    )
+    known = sa.select(cross.c.tree_of, cross.c.sha).where(cross.c.project == line.project)
+    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+        rows = connection.execute(query).all()
+        told = {(before, after) for before, after in connection.execute(known).all()}
+    return [pair for pair in _differing(rows, scanner) if pair not in told]
+
+
+def _differing(rows: Sequence[sa.Row], scanner: str) -> list[tuple[str, str]]:
+    return [
+        (before.sha, after.sha)
+        for before, after in pairwise(rows)
+        if after.scanner_version == scanner
+        and (before.scanner_version, before.config_digest) != (after.scanner_version, after.config_digest)
+    ]
+
+
+def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan | None:
+    """The stored scan of one commit's files under another one's circumstances."""
+    table = schema.cross_scan_parts
+    query = sa.select(table.c.scan_key).where(
+        table.c.project == project, table.c.sha == sha, table.c.tree_of == tree_of
+    )
+    later = history.scan(project, sha)
+    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+        keys = list(connection.execute(query).scalars())
+    parts = [history.framework_scan(key, complete_only=False) for key in keys]
+    if later is None or not parts:
+        return None
+    return Scan(
+        tree_of, tuple(p for p in parts if p), later.scanner_version, later.config_digest, later.started_at, 0.0
+    )

@@ -1,0 +1,78 @@
+"""A project of several environments: its assets, checks, jobs and sensors, as Dagster resolves them."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_assets.settings import Settings
+
+STAGES = {"commit", "docker_image", "test_results", "scan_report", "deployment"}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
+    places = (Environment("staging"), Environment("pre-live"), Environment("production", promote_after=60))
+    project = Project("shop-a", "/nowhere", environments=places)
+    home: Path = tmp_path_factory.mktemp("home")
+    return build_definitions((project,), Settings(home=home)).get_repository_def()
+
+
+def names(repository: dg.RepositoryDefinition, job: str) -> set[str]:
+    found = repository.get_job(job).asset_layer.selected_asset_keys
+    return {key.path[-1] for key in found}
+
+
+def checks(repository: dg.RepositoryDefinition, job: str) -> set[tuple[str, str]]:
+    found = repository.get_job(job).asset_layer.asset_graph.asset_check_keys
+    return {(key.asset_key.path[-1], key.name) for key in found}
+
+
+def test_each_environment_is_an_asset_below_the_one_before(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    parents = {
+        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
+    }
+    assert parents["deployment"] == {"docker_image", "test_results", "scan_report"}
+    assert parents["deployment_pre_live"] == {"deployment"}
+    assert parents["deployment_production"] == {"deployment_pre_live"}
+
+
+def test_a_commit_goes_to_the_first_environment_alone(repository: dg.RepositoryDefinition) -> None:
+    found = names(repository, "shop_a_pipeline")
+    assert found >= STAGES and not {"deployment_pre_live", "deployment_production"} & found
+    assert not [name for _, name in checks(repository, "shop_a_pipeline") if name == "no_drift"]
+
+
+@pytest.mark.parametrize("place", ["pre_live", "production"])
+def test_a_promotion_is_a_job_of_its_own_with_its_gate(repository: dg.RepositoryDefinition, place: str) -> None:
+    assert names(repository, f"shop_a_to_{place}") == {f"deployment_{place}"}
+    assert checks(repository, f"shop_a_to_{place}") == {(f"deployment_{place}", "release_gate")}
+
+
+def test_what_is_live_is_looked_at_on_a_schedule_and_promoted_where_that_is_asked_for(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    assert {asset for asset, _ in checks(repository, "shop_a_watch")} == {
+        "deployment", "deployment_pre_live", "deployment_production",
+    }  # fmt: skip
+    assert [schedule.name for schedule in repository.schedule_defs] == ["shop_a_watch"]
+    assert "shop_a_to_production" in {sensor.name for sensor in repository.sensor_defs}
+    assert "shop_a_to_pre_live" not in {sensor.name for sensor in repository.sensor_defs}
+
+
+def test_the_schedules_job_runs_where_nothing_is_live_yet(tmp_path: Path) -> None:
+    current = Settings(home=tmp_path, target="none")
+    project = Project("shop", "/nowhere", environments=(Environment("staging"), Environment("production")))
+    sha = "a" * 40
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("shop_commits", [sha])
+        job = build_definitions((project,), current).get_job_def("shop_watch")
+        done = job.execute_in_process(instance=instance, partition_key=sha)
+    assert [(check.passed, check.description) for check in done.get_asset_check_evaluations()] == [
+        (True, "Nothing is deployed yet.")
+    ] * 2
+    (event,) = done.asset_materializations_for_node("shop__application_logs")
+    assert event.partition == sha and event.metadata["lines"].value == 0

@@ -1,0 +1,63 @@
+"""`infraaudit page` and `infraaudit serve`, as they are started."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infraaudit_assets.cli import app
+from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.settings import settings
+from resources.history import History
+from tests.service.conftest import SHAS
+
+
+@pytest.fixture
+def installation(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    listed = tmp_path / "projects.yaml"
+    listed.write_text("projects:\n  - {name: shop, url: /nowhere}\n  - {name: bank, url: /nowhere}\n")
+    history.record_project(Project("bank", "/nowhere"))
+    for name, value in {"HOME": tmp_path, "PROJECTS": listed, "DATABASE_URL": history.engine.url}.items():
+        monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+def page(*words: str) -> Result:
+    return CliRunner().invoke(app, ["page", *words])
+
+
+def test_the_page_is_written_as_one_file(installation: Path) -> None:
+    written = installation / "evidence.html"
+    done = page("--project", "shop", "--output", str(written))
+    assert done.exit_code == 0 and done.stdout == f"{SHAS[3][:12]}: {written}\n"
+    text = written.read_text()
+    assert f"shop at {SHAS[3][:7]}" in text and 'href="/' not in text and "<script" not in text
+
+
+def test_a_project_without_a_scan_says_what_to_run(installation: Path) -> None:
+    done = page("--project", "bank")
+    assert isinstance(done.exception, HistoryError)
+    assert "infraaudit scan --project bank --all" in str(done.exception)
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("192.0.2.1", True)])
+def test_serving_others_without_a_token_is_warned_of(installation: Path, host: str, warned: bool) -> None:
+    # 192.0.2.1 is no address of this machine: the service says what it thinks of it, and cannot listen there.
+    command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", "65529"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout
+    told = process.stdout.readline()
+    while "The audit page" not in told:
+        line = process.stdout.readline()
+        assert line, told
+        told += line
+    process.terminate()
+    process.wait(20)
+    assert ("INFRAAUDIT_SERVICE_TOKENS" in told) is warned
+    assert f"http://{host}:65529" in told
