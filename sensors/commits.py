@@ -115,19 +115,9 @@ def _delivery(
 
     It ran once and was not deployed then. While that run goes on, the cursor of the deploy branch waits for it.
     """
-    branch, old, tip = (
-        project.deploy_branch,
-        before.tips.get(project.deploy_branch),
-        after.tips.get(project.deploy_branch),
-    )
-    if (
-        not old
-        or not tip
-        or old == tip
-        or tip in wanted
-        or " " in tip
-        or any(mirror.is_ancestor(tip, sha) for sha in mirror.existing(old.split()))
-    ):
+    branch = project.deploy_branch
+    old, tip = before.tips.get(branch), after.tips.get(branch)
+    if not old or not tip or tip in (old, *wanted) or " " in tip or _went_back(mirror, old, tip):
         return after, []
     runs = instance.get_runs(dg.RunsFilter(job_name=pipeline_name(project), tags={RUN_KEY: run_key(project, tip)}))
     if any(not run.is_finished for run in runs):
@@ -141,3 +131,7 @@ def _delivery(
         tags=run_tags(tip, branch),
     )
     return after, [request]
+
+
+def _went_back(mirror: Mirror, old: str, tip: str) -> bool:
+    return any(mirror.is_ancestor(tip, sha) for sha in mirror.existing(old.split()))

@@ -8,18 +8,18 @@ absent: what became of branches, and pushes beyond 100 commits; the Git sensor f
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from infraaudit_assets.domain.errors import HistoryError, InfraAuditError, UnknownRevisionError
+from infraaudit_assets.domain.errors import HistoryError, InfraAuditError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.triggers import is_watched
 from resources.dagster_api import DagsterApi
 from resources.git import Mirror
 from resources.history import History
-from resources.history.deliveries import Delivery, abandon_deliveries, finish_delivery, waiting_deliveries
+from resources.history.deliveries import Delivery, abandon_deliveries, finish_deliveries, waiting_deliveries
 from resources.history.git_events import recorded_commits
 from resources.new_commits import BATCH, reasons_to_skip, unseen
 from service.received import Received
@@ -102,26 +102,33 @@ class DeliveryWorker:
         if not due:
             return 0
         launch = self._launches[project]
-        fault = self._fetch(launch.project)
-        outcomes = [("waiting", fault) if fault else self._work(launch, delivery) for delivery in due]
-        for delivery, (state, reason) in zip(due, outcomes, strict=True):
-            finish_delivery(self._history, delivery.id, state, reason)
+        fault, there = self._fetch(launch.project, due)
+        done = 0
+        for delivery in due:
+            if not fault and delivery.after not in there:
+                continue
+            state, reason = ("waiting", fault) if fault else self._work(launch, delivery)
+            finish_deliveries(self._history, [delivery], state, reason)
+            done += state != "waiting"
             if state == "waiting":
                 self._not_before[delivery.id] = time.monotonic() + min(_LONGEST_WAIT, 2.0 ** min(delivery.attempts, 6))
                 _LOG.warning("Delivery %s waits: %s", delivery.id, reason)
             else:
                 self._not_before.pop(delivery.id, None)
-        return sum(state != "waiting" for state, _ in outcomes)
+        absent = [] if fault else [delivery for delivery in due if delivery.after not in there]
+        finish_deliveries(self._history, absent, "failed", "the repository has no such commit")
+        return done + len(absent)
 
-    def _fetch(self, project: Project) -> str:
-        """Bring the mirror up to date; what went wrong, or nothing."""
+    def _fetch(self, project: Project, due: Sequence[Delivery]) -> tuple[str, set[str]]:
+        """Bring the mirror up to date; what went wrong, or nothing, and which of the pushed tips it has."""
         if project.fault:
-            return project.fault
+            return project.fault, set()
         try:
-            self._mirror(project).fetch()
+            mirror = self._mirror(project)
+            mirror.fetch()
+            return "", set(mirror.existing([delivery.after for delivery in due]))
         except InfraAuditError as error:
-            return str(error)
-        return ""
+            return str(error), set()
 
     def _work(self, launch: Launch, delivery: Delivery) -> tuple[str, str]:
         """The state of a delivery after an attempt, and the reason for it."""
@@ -135,8 +142,6 @@ class DeliveryWorker:
             wanted = [sha for sha in commits if sha not in skipped]
             for sha in wanted:
                 self._start(launch, sha, delivery.branch)
-        except UnknownRevisionError:
-            return "failed", f"the repository has no commit {delivery.after[:12]}"
         except InfraAuditError as error:
             return "waiting", str(error)
         reasons = [f"{sha[:12]} has no run: {reason}" for sha, reason in skipped.items()]
@@ -147,8 +152,8 @@ class DeliveryWorker:
         self._dagster.launch(launch.job, launch.partitions, sha, launch.run_key(sha), tags)
 
     def _commits(self, mirror: Mirror, project: Project, delivery: Delivery) -> list[str]:
-        """The first 100 commits of a push, parents first. Raises UnknownRevisionError."""
-        tip = mirror.resolve(delivery.after)
+        """The first 100 commits of a push, parents first."""
+        tip = delivery.after
         known = mirror.existing([delivery.before]) if delivery.before else []
         if known:
             return mirror.commits([tip], known)[:BATCH]

@@ -76,7 +76,9 @@ def answer(
     if choice(request, "format", "json", ("json", "csv")) == "csv":
         return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count)
     items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
-    more = str(request.url.include_query_params(offset=offset + limit)) if offset + limit < total else None
+    following = request.url.include_query_params(offset=offset + limit)
+    # Without the host: behind a proxy the service knows another one than its client.
+    more = f"{following.path}?{following.query}" if offset + limit < total else None
     return JSONResponse({"items": items, "total": total, "limit": limit, "offset": offset, "next": more}, headers=count)
 
 

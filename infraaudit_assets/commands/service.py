@@ -31,6 +31,8 @@ def serve(
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
 
+    # A scrape or a delivery that is worked off computes in a thread; an answer to a webhook does not wait for it.
+    sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
     if not current.service_tokens and not current.service_write_tokens and address not in _LOOPBACK:

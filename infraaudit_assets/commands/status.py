@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def status(
     project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: Json = False
 ) -> None:
-    """Show what is live in every environment, since when, whether it is healthy, and what has drifted."""
+    """Show what is live in every environment, since when, whether it is healthy, and what has drifted.
+
+    Exits with 1 where something is not healthy or has drifted.
+    """
     from resources.history import open_history
     from resources.project_file import read_projects
 

@@ -67,13 +67,16 @@ def newest_deliveries(history: History, project: str, limit: int = 50) -> list[t
     return [(Delivery(**{name: row[name] for name in _FIELDS}), row["state"], row["reason"]) for row in rows]
 
 
-def finish_delivery(history: History, delivery_id: str, state: str, reason: str = "") -> None:
-    """Say how a delivery ended: done, ignored, failed, or still waiting with what went wrong this time."""
+def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: str, reason: str = "") -> None:
+    """Say how deliveries ended: done, ignored, failed, or still waiting with what went wrong this time."""
+    if not deliveries:
+        return
     table = schema.deliveries
     change: dict[str, Any] = {"state": state, "reason": reason, "attempts": table.c.attempts + 1}
     change |= {} if state == "waiting" else {"done_at": datetime.now(UTC)}
+    these = table.c.id.in_([delivery.id for delivery in deliveries])
     with translated(history.engine), history.engine.begin() as connection:
-        connection.execute(table.update().where(table.c.id == delivery_id).values(change))
+        connection.execute(table.update().where(these).values(change))
 
 
 def abandon_deliveries(history: History, projects: Sequence[str]) -> None:

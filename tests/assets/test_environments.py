@@ -61,3 +61,18 @@ def test_what_is_live_is_looked_at_on_a_schedule_and_promoted_where_that_is_aske
     assert [schedule.name for schedule in repository.schedule_defs] == ["shop_a_watch"]
     assert "shop_a_to_production" in {sensor.name for sensor in repository.sensor_defs}
     assert "shop_a_to_pre_live" not in {sensor.name for sensor in repository.sensor_defs}
+
+
+def test_the_schedules_job_runs_where_nothing_is_live_yet(tmp_path: Path) -> None:
+    current = Settings(home=tmp_path, target="none")
+    project = Project("shop", "/nowhere", environments=(Environment("staging"), Environment("production")))
+    sha = "a" * 40
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("shop_commits", [sha])
+        job = build_definitions((project,), current).get_job_def("shop_watch")
+        done = job.execute_in_process(instance=instance, partition_key=sha)
+    assert [(check.passed, check.description) for check in done.get_asset_check_evaluations()] == [
+        (True, "Nothing is deployed yet.")
+    ] * 2
+    (event,) = done.asset_materializations_for_node("shop__application_logs")
+    assert event.partition == sha and event.metadata["lines"].value == 0

@@ -52,7 +52,7 @@ def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.Dagst
         for _ in range(4)
     ]
     chance = random.Random(7)
-    keys = [f"shop:{number}" for number in range(12)]
+    keys = [f"shop:{number}" for number in range(40)]
     for racer in racers:
         assert racer.stdout and racer.stdout.readline() == "ready\n"
     for place, racer in enumerate(racers):

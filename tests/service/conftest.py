@@ -68,16 +68,30 @@ def _record(past: History, place: int, sha: str) -> None:
     parents = (SHAS[place - 1],) if place else ()
     past.record_commit("shop", Commit(sha, sha, parents, "Ada", "ada@example.org", then, then, f"commit {HOSTILE}"))
     past.record_image("shop", sha, Image(f"shop:{sha[:12]}", f"sha256:{sha}", 1_000_000 + place, 3.5, sha))
-    past.record_test_run("shop", sha, TestRun((TestCase("a", "passed", 0.1), TestCase("b", "failed", 0.1)), 1.0))
+    past.record_test_run(
+        "shop",
+        sha,
+        TestRun((TestCase("a", "passed", 0.1), TestCase(f"b {HOSTILE}", "failed", 0.1, f"assert {HOSTILE}")), 1.0),
+    )
     found = SCANS[place]
     state = ScanStatus.FAILED if found is None else ScanStatus.COMPLETE
     part = FrameworkScan("terraform", f"key-{place}", state, found or ())
     past.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
     for stage, outcome in (("docker_image", "succeeded"), ("deployment", "failed" if place == 1 else "succeeded")):
-        past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{place}")
+        reason = f"it said {HOSTILE}" if outcome == "failed" else ""
+        past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{place}", reason)
     end = then + timedelta(minutes=10)
     past.record_deployment(
         Deployment(
-            "shop", "production", sha, "container", OUTCOMES[place], then, end, "image", url="http://127.0.0.1:9"
+            "shop",
+            "production",
+            sha,
+            "container",
+            OUTCOMES[place],
+            then,
+            end,
+            "image",
+            url="http://127.0.0.1:9",
+            reason=f"the pod said {HOSTILE}" if place == 1 else "",
         )
     )

@@ -11,7 +11,7 @@ from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.service.conftest import SHAS, B
 
-PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[3]}", "/deployments"]
+PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments"]
 VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr"}
 
 

@@ -33,8 +33,8 @@ def commit_page(line: StoredLine, wanted: CommitFilter, limit: int, offset: int)
         fields = (c.c.subject, c.c.author_name, c.c.sha)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
     if wanted.outcome:
-        same = (d.c.project == c.c.project) & (d.c.sha == c.c.sha) & (d.c.outcome == wanted.outcome)
-        where.append(sa.exists().where(same))
+        tried = sa.select(d.c.sha).where(d.c.project == line.project, d.c.outcome == wanted.outcome)
+        where.append(c.c.sha.in_(tried))
     on_line = lines.join(c, (c.c.project == lines.c.project) & (c.c.sha == lines.c.sha))
     count = sa.select(sa.func.count().label("n")).select_from(on_line).where(*where)
     total = rows_of(line.history, count)[0]["n"]
