@@ -4,7 +4,9 @@
 
 The history is that of history_queries.py, with what a pipeline records beside findings: an image, tests and three
 stages of every commit, a deployment of every second one (each tenth of them rolled back). Prints the first answer,
-the median of 7 more and the server's CPU time for one (a database server's own is not in it); with --chromium also when the overview is loaded there (navigation start to load event).
+the median of 7 more and the server's CPU time for one (a database server's own is not in it); with --chromium also
+when the overview is loaded there (navigation start to load event). A database that holds the history already is used
+as it is.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from history_queries import START, Generated, generate
 from infraaudit_assets.domain.projects import Project
 from resources.history import History, schema
 from resources.history.lifecycles import Line
+from resources.history.queries.places import recorded_projects
 from service.app import ServiceOptions, build_app
 
 PORT = 3991
@@ -135,8 +138,9 @@ def main() -> None:
         url = given.url or f"sqlite:///{folder}/history.db"
         history, mirror = History(url), Generated(given.commits)
         history.migrate()
-        generate(history, mirror, given.rows // given.commits)
-        record_pipeline(history, mirror)
+        if not recorded_projects(history):
+            generate(history, mirror, given.rows // given.commits)
+            record_pipeline(history, mirror)
         Line(history, mirror, "p", "main").follow()  # type: ignore[arg-type]
         if history.engine.dialect.name == "postgresql":
             with history.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

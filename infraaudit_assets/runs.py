@@ -5,6 +5,7 @@ Deliberately absent: the daemon; sensors start the same job through it.
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from infraaudit_assets.assets import commits_of
+from infraaudit_assets.domain.errors import DiskFullError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import pipeline_name
 from infraaudit_assets.settings import Settings
 from sensors.commits import run_key, sensor_name
+
+_ROOM_TO_START = 50_000_000
+"""Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""
+_ROOM_TO_WRITE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,25 @@ def prepare_dagster_home(current: Settings) -> Path:
 
 @contextmanager
 def dagster_instance(current: Settings) -> Iterator[dg.DagsterInstance]:
-    """The installation's Dagster instance."""
+    """The installation's Dagster instance. Raises DiskFullError, also where Dagster or SQLite ran out of room."""
+    _require_room(current.state, _ROOM_TO_START)
     prepare_dagster_home(current)
-    with dg.DagsterInstance.get() as instance:
-        yield instance
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    except Exception as error:
+        _require_room(current.state, _ROOM_TO_WRITE, error)
+        raise
+
+
+def _require_room(state: Path, bytes_free: int, cause: Exception | None = None) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(state).free
+    if free < bytes_free:
+        raise DiskFullError(
+            f"The disk of {state} is full: {free / 1e6:.1f} MB are free. Free {_ROOM_TO_START / 1e6:.0f} MB there, or "
+            "set INFRAAUDIT_HOME to another disk; then run the commit again."
+        ) from cause
 
 
 def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> FinishedRun:
@@ -66,18 +87,21 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
         },
         raise_on_error=False,
     ) as result:
+        if any(_was_interrupted(event) for event in result.all_events):
+            # Dagster takes an interrupt for one more way to fail; we were asked to stop.
+            raise KeyboardInterrupt
         failed = tuple(event.step_key or "" for event in result.all_events if event.is_step_failure)
         return FinishedRun(result.run_id, result.success, failed)
 
 
-@contextmanager
-def quiet_steps(log: Path, quiet: bool) -> Iterator[None]:
-    """Send what the steps print, in this process and its children, to a file instead of the terminal."""
-    if not quiet:
-        yield
-        return
-    import sys
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.job_failure_data.error if event.event_type is dg.DagsterEventType.RUN_FAILURE else None
+    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
 
+
+@contextmanager
+def steps_write_to(log: Path) -> Iterator[None]:
+    """Send what the steps print, in this process and its children, to the end of a file instead of the terminal."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(number) for number in (1, 2)]

@@ -39,6 +39,9 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                 engine = docker.connect()
                 image = _build(project, current, git, docker, engine)
             except EngineUnavailableError as error:
+                if context.retry_number:
+                    # It died while it built; a machine that never had one is another thing.
+                    raise
                 current.skip(str(error))
                 return
             except BuildFailedError as error:

@@ -1,5 +1,6 @@
 """One stage of one commit: its place in the history, and what an error means to Dagster."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,10 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
         # What the stage said of itself tells more than the headline of the failure.
         current.fail(current.reason or str(failure.description))
         raise
+    except OSError as error:
+        problem = _no_room(error) or f"{type(error).__name__}: {error}"
+        current.fail(problem)
+        raise dg.Failure(problem, allow_retries=False) from error
     except Exception as error:
         # A defect of ours: running the same code again cannot help, and the run shows its traceback.
         current.fail(f"{type(error).__name__}: {error}")
@@ -72,3 +77,11 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
             context.run_id,
             current.reason,
         )
+
+
+def _no_room(error: OSError) -> str | None:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return (
+        f"There is no room left for {error.filename or 'what this stage writes'}: free some, then run the commit again."
+    )

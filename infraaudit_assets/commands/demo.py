@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from infraaudit_assets.commands.example import write_example
-from infraaudit_assets.domain.errors import EngineError
+from infraaudit_assets.commands.progress import output_of_steps, progress
+from infraaudit_assets.domain.errors import EngineError, excerpt
 from infraaudit_assets.settings import Settings, set_up_scripts, settings
 
 _PROJECT = "infraauditai"
@@ -30,7 +29,7 @@ def demo(
     base_image = _prepare_machine(settings())
     _start_afresh(home, base_image)
     enter_demo(home)
-    _run_all(settings(), home, Console(stderr=True), verbose)
+    _run_all(settings(), home, verbose)
 
 
 def demo_home() -> Path:
@@ -76,10 +75,10 @@ def _start_afresh(home: Path, base_image: str | None) -> None:
     (home / "projects.yaml").write_text(json.dumps({"projects": [entry]}, indent=2))
 
 
-def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> None:
+def _run_all(current: Settings, home: Path, verbose: bool) -> None:
     from infraaudit_assets.commands.projects import find_project, mirror_of
     from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
-    from infraaudit_assets.runs import dagster_instance, quiet_steps, run_commit
+    from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
 
@@ -87,22 +86,15 @@ def _run_all(current: Settings, home: Path, console: Console, verbose: bool) -> 
     mirror = mirror_of(project)
     mirror.fetch()
     shas = mirror.first_parents(mirror.branches()[project.deploy_branch])
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     runs: dict[str, str] = {}
-    with dagster_instance(current) as instance, Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting", total=len(shas))
+    with dagster_instance(current) as instance, progress() as shown:
+        task = shown.add_task("starting", total=len(shas))
         for sha in shas:
-            progress.update(task, description=f"{sha[:7]} {mirror.commit(sha).subject[:44]}")
-            with quiet_steps(home / "demo.log", not verbose):
+            shown.update(task, description=f"{sha[:7]} {excerpt(mirror.commit(sha).subject)[:44]}")
+            with output_of_steps(home / "demo.log", verbose):
                 runs[sha] = run_commit(instance, project, sha).run_id
-            progress.advance(task)
-        progress.update(task, description="done")
+            shown.advance(task)
+        shown.update(task, description="done")
     past = open_history(current.history_url)
     rows = overview(past, mirror, project.name, project.environment.name, shas)
     live = past.live(project.name, project.environment.name)

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.domain.errors import excerpt
 from infraaudit_assets.settings import settings
 
 
@@ -13,6 +15,7 @@ def run(
     project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
     commit: Annotated[str, typer.Option(help="Branch, tag or SHA.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""
     from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
@@ -22,10 +25,14 @@ def run(
 
     found = find_project(project)
     mirror = mirror_of(found)
-    mirror.fetch()
-    sha = mirror.resolve(commit)
-    with dagster_instance(settings()) as instance:
-        finished = run_commit(instance, found, sha)
+    log = settings().state / "run.log"
+    with dagster_instance(settings()) as instance, progress() as shown:
+        mirror.fetch()
+        sha = mirror.resolve(commit)
+        task = shown.add_task(f"{sha[:7]} {excerpt(mirror.commit(sha).subject)[:44]}", total=1)
+        with output_of_steps(log, verbose):
+            finished = run_commit(instance, found, sha)
+        shown.advance(task)
     (row,) = overview(open_history(settings().history_url), mirror, found.name, found.environment.name, [sha])
     if as_json:
         print(
@@ -37,4 +44,6 @@ def run(
         wide_console().print(summary_table([row]))
         for stage, reason in row.reasons.items():
             print(f"{stage}: {reason}")
+        if not finished.succeeded and not verbose:
+            print(f"Dagster's log of every step: {log}")
     raise typer.Exit(0 if finished.succeeded else 1)

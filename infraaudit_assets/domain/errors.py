@@ -32,6 +32,10 @@ class ConfigurationError(InfraAuditError):
     """Settings or a file of the pipeline's own configuration are wrong; every fault is listed at once."""
 
 
+class DiskFullError(InfraAuditError):
+    """There is no room left for the state; what was written before is whole."""
+
+
 class RepositoryError(InfraAuditError):
     """Git could not do what was asked: the repository is gone, a fetch failed, a checkout is not possible."""
 
