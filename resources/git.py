@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -151,7 +151,7 @@ class Mirror:
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
-        """Commits as ``commits`` gives them, newest first, each with its commit time."""
+        """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
         lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
         return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
 
