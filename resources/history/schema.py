@@ -5,10 +5,9 @@ grows with what changed and not with commits times findings. Times are UTC. Migr
 a test holds the two together.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
+
+from resources.history.column_types import UTCDateTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -18,22 +17,6 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class UTCDateTime(sa.TypeDecorator[datetime]):
-    """An aware time in UTC, also where the database keeps none (SQLite)."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _commit_key() -> tuple[sa.Column, sa.Column]:
