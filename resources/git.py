@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -158,6 +158,11 @@ class Mirror:
     def heads(self, shas: Sequence[str]) -> list[str]:
         """Those of some commits that none of the others has in its history."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
+
+    def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
+        """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
+        lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
+        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
