@@ -42,6 +42,12 @@ def manifests(namespace: str, image: str, number: int) -> str:
     return yaml.safe_dump_all(rendered)
 
 
+def kubectl(*words: str, stdin: str | None = None) -> None:
+    done = subprocess.run(["kubectl", *words], input=stdin, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise SystemExit(f"kubectl {' '.join(words)}: {done.stderr}")
+
+
 def ours(target: KubernetesTarget, image: str, number: int) -> tuple[float, float]:
     release = Release("bench", "bench", f"{number:040x}", image, manifests(target.namespace, image, number))
     started, cpu = time.monotonic(), time.process_time()
@@ -53,10 +59,8 @@ def ours(target: KubernetesTarget, image: str, number: int) -> tuple[float, floa
 def theirs(namespace: str, image: str, number: int) -> tuple[float, float]:
     text = manifests(namespace, image, number)
     started, before = time.monotonic(), os.times()
-    subprocess.run(["kubectl", "apply", "--server-side", "--field-manager=infraaudit", "-f", "-"], input=text, text=True,
-                   check=True, capture_output=True)  # fmt: skip
-    subprocess.run(["kubectl", "--namespace", namespace, "rollout", "status", "deployment/web", "--timeout=120s"],
-                   check=True, capture_output=True)  # fmt: skip
+    kubectl("apply", "--server-side", "--field-manager=infraaudit", "-f", "-", stdin=text)
+    kubectl("--namespace", namespace, "rollout", "status", "deployment/web", "--timeout=120s")
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return time.monotonic() - started, cpu
@@ -68,7 +72,7 @@ def main() -> None:
     parser.add_argument("--image", default="infraaudit/base:bookworm")
     options = parser.parse_args()
     namespace = f"infraaudit-bench-{uuid.uuid4().hex[:8]}"
-    subprocess.run(["kubectl", "create", "namespace", namespace], check=True, capture_output=True)
+    kubectl("create", "namespace", namespace)
     try:
         target = KubernetesTarget(connect(), namespace)
         ours(target, options.image, 0)
@@ -81,7 +85,7 @@ def main() -> None:
             print(f"{name:8} median {statistics.median(seconds):5.2f} s (min {min(seconds):.2f}, max {max(seconds):.2f}), "
                   f"CPU median {statistics.median(cpu):.2f} s, n={len(found)}")  # fmt: skip
     finally:
-        subprocess.run(["kubectl", "delete", "namespace", namespace, "--wait=false"], check=False, capture_output=True)
+        kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 if __name__ == "__main__":

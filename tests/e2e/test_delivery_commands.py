@@ -133,10 +133,6 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     superseded = shop.run("promote", "--project", "shop", "--to", "production", "--commit", first, code=1)
     assert superseded["outcome"] == "superseded"
 
-    kubectl("--namespace", shop.place.namespace, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
-    (drifted, _) = shop.run("status", "--project", "shop", code=1)
-    assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1"]
-
     done = CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "serv", "--commit", first[:8], "--json"])
     assert done.exit_code == 0 and {json.loads(line)["text"] for line in done.stdout.splitlines()} == {
         "serving VERSION"
@@ -148,3 +144,7 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     shop.record_facts(never, Severity.LOW)
     assert shop.run("rollback", "--project", "shop", "--to", never)["outcome"] == "deployed"
     assert CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "nothing like it"]).stdout == ""
+
+    kubectl("--namespace", shop.place.namespace, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
+    (drifted, _) = shop.run("status", "--project", "shop", code=1)
+    assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1"]

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -136,9 +135,9 @@ def test_the_login_is_the_engines_own_and_a_registry_that_comes_back_is_waited_f
     said: list[str] = []
 
     def on_line(line: str) -> None:
+        if "trying again" in line and not any("trying again" in one for one in said):
+            guarded.start()
         said.append(line)
-        if "trying again" in line and len([one for one in said if "trying again" in one]) == 1:
-            threading.Thread(target=guarded.start).start()
 
     assert push(engine, image, f"{guarded.host}/again", pause=2, on_line=on_line)
     assert any("trying again" in line for line in said)
