@@ -131,6 +131,15 @@ class Mirror:
         lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
         return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
 
+    def parents(self, shas: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The parents of each commit."""
+        lines = (
+            self._read("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=shas).splitlines()
+            if shas
+            else []
+        )
+        return {sha: tuple(found) for sha, *found in (line.split() for line in lines)}
+
     def existing(self, shas: Sequence[str]) -> list[str]:
         """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
         if not shas:

@@ -53,7 +53,13 @@ def build_commit_sensor(project: Project, jobs: Sequence[Job], seconds: int) -> 
         past, mirror = history.open(), git.mirror(project)
         mirror.fetch()
         before = Cursor.parse(context.cursor)
-        found = look(mirror, project, before, lambda: recorded_commits(past, project.name))
+        found = look(
+            mirror,
+            project,
+            before,
+            recorded=lambda: recorded_commits(past, project.name),
+            begun=lambda: context.instance.get_dynamic_partitions(commits_of(project).name or ""),
+        )
         skipped = reasons_to_skip(mirror, project, list(found.new))
         wanted = {sha: branch for sha, branch in found.new.items() if sha not in skipped}
         events = [*found.events, *(GitEvent("skipped", found.new[s], "", s, why) for s, why in skipped.items())]

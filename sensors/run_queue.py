@@ -64,25 +64,33 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
     """Put failed runs of a sensor that never began back into the queue; returns how many there were.
 
     A daemon or code server that dies while a run is launched leaves it to be failed by its start time limit. Dagster
-    retries such a run, unless the code server is away at that moment too. It is the same run that goes on; should its
-    first worker turn up after all, Dagster lets only one of the two in.
+    retries such a run, unless its own daemon or the code server is away at that moment too: it has a minute for it.
+    It is the same run that goes on; should its first worker turn up after all, Dagster lets only one of the two in.
     """
-    day = datetime.now(UTC) - timedelta(days=1)
+    now = datetime.now(UTC)
+    day, minute = now - timedelta(days=1), (now - timedelta(minutes=1)).timestamp()
     failed = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=day))
-    lost = [record.dagster_run for record in failed if record.start_time is None and _is_given_up(record.dagster_run)]
+    lost = [
+        record.dagster_run
+        for record in failed
+        if record.start_time is None and _is_given_up(record.dagster_run, (record.end_time or 0) < minute)
+    ]
     requeued = 0
     for run in lost:
         if run.tags.get(SENSOR_NAME) == sensor and _enqueued(instance, run) < _MOST_TRIES:
             with _alone(instance):
-                now = instance.get_run_by_id(run.run_id)
-                if now and now.status is DagsterRunStatus.FAILURE:
-                    instance.report_dagster_event(DagsterEvent.job_enqueue(now), run_id=now.run_id)
+                again = instance.get_run_by_id(run.run_id)
+                if again and again.status is DagsterRunStatus.FAILURE and "dagster/auto_retry_run_id" not in again.tags:
+                    # From here on Dagster leaves this run's retries to us.
+                    instance.add_run_tags(again.run_id, {"dagster/max_retries": "0"})
+                    instance.report_dagster_event(DagsterEvent.job_enqueue(again), run_id=again.run_id)
                     requeued += 1
     return requeued
 
 
-def _is_given_up(run: DagsterRun) -> bool:
-    return run.tags.get("dagster/will_retry") != "true" and "dagster/auto_retry_run_id" not in run.tags
+def _is_given_up(run: DagsterRun, waited: bool) -> bool:
+    has_retry = "dagster/auto_retry_run_id" in run.tags
+    return not has_retry and (waited or run.tags.get("dagster/will_retry") != "true")
 
 
 def _enqueued(instance: DagsterInstance, run: DagsterRun) -> int:
