@@ -20,11 +20,11 @@ from typing import IO, Any
 from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
+from resources.git_output import COMMIT_FORMAT, parse_commit, parse_entry, parse_name_status
 from resources.git_program import git_argv, git_environment, run_git, without_password
 from resources.tree_archive import extract
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 
 FETCH_SECONDS = 600.0
 READ_SECONDS = 60.0
@@ -112,18 +112,33 @@ class Mirror:
 
     def commit(self, sha: str) -> Commit:
         """One commit with the files it changed against its first parent. Raises UnknownRevisionError."""
-        fields = self._read("show", "-s", "--no-show-signature", f"--format={_COMMIT_FORMAT}", self.resolve(sha))
-        return _parse_commit(fields.rstrip("\n"), self.changed_files(sha))
+        fields = self._read("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        return parse_commit(fields.rstrip("\n"), self.changed_files(sha))
 
-    def commits(self, new: Sequence[str], known: Sequence[str] = ()) -> list[str]:
-        """SHAs reachable from ``new`` and not from ``known``, parents before children."""
-        return list(self.lineage(new, known))
+    def commits(self, new: Sequence[str], known: Sequence[str] = (), since: datetime | None = None) -> list[str]:
+        """SHAs reachable from ``new`` and not from ``known``, committed at ``since`` or later, parents first."""
+        shas = list(self.lineage(new, known))
+        if since is None:
+            return shas
+        # A filter: Git's plain --since stops at the first older commit, though younger ones may be behind it.
+        words = ("rev-list", f"--since-as-filter={int(since.timestamp())}", "--stdin")
+        young = set(self._read(*words, stdin=new).split())
+        return [sha for sha in shas if sha in young]
 
     def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """What ``commits`` lists, in that order, each with its parents."""
         words = ("rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
         lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
         return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
+
+    def parents(self, shas: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The parents of each commit."""
+        lines = (
+            self._read("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=shas).splitlines()
+            if shas
+            else []
+        )
+        return {sha: tuple(found) for sha, *found in (line.split() for line in lines)}
 
     def existing(self, shas: Sequence[str]) -> list[str]:
         """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
@@ -144,6 +159,11 @@ class Mirror:
         """Those of some commits that none of the others has in its history."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
+    def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
+        """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
+        lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
+        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
+
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
         bound = [f"--max-count={limit}"] if limit else []
@@ -161,17 +181,17 @@ class Mirror:
         parent = self._read("rev-list", "--parents", "--max-count=1", sha, "--").split()[1:2]
         against = parent or ["--root"]
         raw = self._read("diff-tree", "-r", "-M", "--no-commit-id", "--name-status", "-z", *against, sha)
-        return tuple(_parse_name_status(raw))
+        return tuple(parse_name_status(raw))
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         """Files that Git takes for renamed between two commits: new path by old path."""
         raw = self._read("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", "-z", parent, sha)
-        return {change.old_path: change.path for change in _parse_name_status(raw) if change.old_path}
+        return {change.old_path: change.path for change in parse_name_status(raw) if change.old_path}
 
     def tree(self, sha: str) -> list[TreeEntry]:
         """Every file, link and submodule of a commit."""
         listing = self._read("ls-tree", "-r", "-l", "-z", "--full-tree", sha)
-        return [_parse_entry(line) for line in listing.split("\0") if line]
+        return [parse_entry(line) for line in listing.split("\0") if line]
 
     def read(self, sha: str, path: str, limit: int = 1024 * 1024) -> bytes | None:
         """One regular file of a commit; None where it is absent, a link or a folder.
@@ -179,7 +199,7 @@ class Mirror:
         Raises RepositoryError when it is larger than ``limit`` bytes.
         """
         listing = self._read("ls-tree", "-l", "-z", "--full-tree", sha, "--", path).rstrip("\0")
-        entry = _parse_entry(listing) if listing and "\0" not in listing else None
+        entry = parse_entry(listing) if listing and "\0" not in listing else None
         if entry is None or not entry.is_file or entry.path != path:
             return None
         if entry.size is None:
@@ -258,39 +278,6 @@ class Mirror:
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
         return run_git("-C", str(self.path), *words, timeout=timeout, **options)
-
-
-def _parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
-    sha, tree, parents, name, email, authored, committed, subject = line.split("\0")
-    return Commit(
-        sha=sha,
-        tree=tree,
-        parents=tuple(parents.split()),
-        author_name=excerpt(name, 200),
-        author_email=excerpt(email, 200),
-        authored_at=datetime.fromtimestamp(int(authored), UTC),
-        committed_at=datetime.fromtimestamp(int(committed), UTC),
-        subject=excerpt(subject, 500),
-        changed_files=changed_files,
-    )
-
-
-def _parse_name_status(raw: str) -> Iterator[ChangedFile]:
-    fields = iter(raw.split("\0")[:-1])
-    for status in fields:
-        first = next(fields)
-        if status[0] in "RC":
-            yield ChangedFile(status[0], next(fields), old_path=first)
-        else:
-            yield ChangedFile(status[0], first)
-
-
-def _parse_entry(line: str) -> TreeEntry:
-    description, _, path = line.partition("\t")
-    mode, _kind, blob, size = description.split()
-    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
-    known = {"-": 0, "BAD": None}
-    return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)
 
 
 def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:

@@ -30,7 +30,7 @@ def scan(
     everything: Annotated[bool, typer.Option("--all", help="Every commit of the project's branches.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Scans at the same time.")] = 1,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only commits made since, in UTC.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of --range and --all, only commits since, in UTC.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Scan also what has been scanned.")] = False,
     through_dagster: Annotated[
@@ -57,9 +57,7 @@ def scan(
     found = find_project(project)
     mirror, past = mirror_of(found), open_history(settings().history_url)
     mirror.fetch()
-    shas = _wanted(mirror, found, commit, span)
-    if since:
-        shas = [sha for sha in shas if mirror.commit(sha).committed_at >= since.replace(tzinfo=UTC)]
+    shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
     todo = shas if again else unscanned(past, found.name, shas)
     if through_dagster:
@@ -126,14 +124,16 @@ def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
         print(f"Dagster scans {len(shas)} commits of {project.name}: {url}")
 
 
-def _wanted(mirror: "Mirror", project: Project, commit: str | None, span: str | None) -> list[str]:
+def _wanted(
+    mirror: "Mirror", project: Project, commit: str | None, span: str | None, since: datetime | None
+) -> list[str]:
     if commit is not None:
         return [mirror.resolve(commit)]
     if span is not None:
         before, dots, after = span.partition("..")
         if not dots or not before or not after or after.startswith("."):
             raise ConfigurationError(f"--range {span!r} is no A..B, for example v1.0..main.")
-        return mirror.commits([mirror.resolve(after)], [mirror.resolve(before)])
+        return mirror.commits([mirror.resolve(after)], [mirror.resolve(before)], since)
     from fnmatch import fnmatchcase
 
     tips = [
@@ -143,7 +143,7 @@ def _wanted(mirror: "Mirror", project: Project, commit: str | None, span: str | 
     ]
     if not tips:
         raise ConfigurationError(f"{project.name} has none of the branches {', '.join(project.branches)}.")
-    return mirror.commits(tips)
+    return mirror.commits(tips, since=since)
 
 
 def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: set[str]) -> None:

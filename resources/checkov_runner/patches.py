@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _MOST_PARSED = 20_000
-_MOST_EVALUATED, _LONGEST_EVALUATED = 10_000, 1_000
+_MOST_EVALUATED, _LONGEST_EVALUATED = 30_000, 1_000
 _CHANGING = ("time", "uuid", "rand", "bcrypt", "date")
 """Parts of the names of functions that do not give the same value twice."""
 _PLAIN = (str, int, float, bool, type(None))
@@ -59,17 +59,18 @@ class Evaluations:
         self._known: dict[str, list[Any]] | None = None
         self._fresh: dict[str, list[Any]] = {}
 
-    def value(self, evaluate: Callable[[str], Any], text: str) -> Any:
-        """What ``evaluate`` gives for a text, asked only when that is not known."""
+    def value(self, how: str, evaluate: Callable[[str], Any], text: Any) -> Any:
+        """What ``evaluate``, which ``how`` names, gives for a text, asked only when that is not known."""
         if not isinstance(text, str) or len(text) > _LONGEST_EVALUATED or any(word in text for word in _CHANGING):
             return evaluate(text)
         if self._known is None:
             self._known = self._load()
-        outcome = self._known.get(text) or _outcome(evaluate, text)
+        key = f"{how} {text}"
+        outcome = self._known.get(key) or _outcome(evaluate, text)
         if outcome is None:
             return evaluate(text)
-        if text not in self._known and len(self._known) < _MOST_EVALUATED:
-            self._known[text] = self._fresh[text] = outcome
+        if key not in self._known and len(self._known) < _MOST_EVALUATED:
+            self._known[key] = self._fresh[key] = outcome
         kind, value = outcome
         if kind == "error":
             raise ValueError(*value)
@@ -96,19 +97,29 @@ class Evaluations:
 
 
 def remember_evaluations(memory: Evaluations) -> None:
-    """Evaluate an expression of Terraform once: an interpreter is made for each, and most come again."""
+    """Evaluate an expression of Terraform once, alone and with all that Checkov does around it: most come again."""
     try:
+        from checkov.terraform.graph_builder.foreach import abstract_handler
         from checkov.terraform.graph_builder.variable_rendering import evaluate_terraform, safe_eval_functions
     except ImportError:
         return
-    original = safe_eval_functions.evaluate
+    alone, around = safe_eval_functions.evaluate, evaluate_terraform.evaluate_terraform
 
     def evaluate(input_str: str) -> Any:
-        return memory.value(original, input_str)
+        return memory.value("alone", alone, input_str)
 
-    for module in (safe_eval_functions, evaluate_terraform):
-        if getattr(module, "evaluate", None) is original:
-            setattr(module, "evaluate", evaluate)  # noqa: B010 - mypy: not exported
+    def evaluate_all(input_str: Any, keep_interpolations: bool = True) -> Any:
+        how = "kept" if keep_interpolations else "stripped"
+        return memory.value(how, lambda text: around(text, keep_interpolations), input_str)
+
+    for module, name, usual, ours in (
+        (safe_eval_functions, "evaluate", alone, evaluate),
+        (evaluate_terraform, "evaluate", alone, evaluate),
+        (evaluate_terraform, "evaluate_terraform", around, evaluate_all),
+        (abstract_handler, "evaluate_terraform", around, evaluate_all),
+    ):
+        if getattr(module, name, None) is usual:
+            setattr(module, name, ours)
 
 
 def _outcome(evaluate: Callable[[str], Any], text: str) -> list[Any] | None:

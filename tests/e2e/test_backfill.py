@@ -105,7 +105,7 @@ def plain(findings: Iterable[Finding]) -> set[tuple[Any, ...]]:
 
 @pytest.mark.timeout(300)
 def test_every_way_to_scan_finds_what_a_fresh_checkov_finds(installation: Installation, tmp_path: Path) -> None:
-    shas = write_past(installation.repository, 3)
+    shas = write_past(installation.repository, 2)
     assert installation.scan("--all", "--workers", "2").wait() == 0
     mirror, scratch = installation.repository.mirror(), installation.home / "scans"
     known: dict[str, FrameworkScan] = {}

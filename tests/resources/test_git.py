@@ -87,6 +87,18 @@ def test_read_takes_regular_files_only(repository: Repository) -> None:
         mirror.read(sha, "a", limit=4)
 
 
+def test_commits_since_are_found_behind_older_ones(repository: Repository) -> None:
+    shas = [repository.write({"a": str(n)}, str(n)) for n in range(2)]
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "young")
+    young = repository.git("rev-parse", "HEAD")
+    repository._clock -= 100_000
+    old = repository.write({"a": "9"}, "a clock that went wrong")
+    mirror = repository.mirror()
+    since = mirror.commit(young).committed_at
+    assert mirror.commits([old]) == [*shas, young, old]
+    assert mirror.commits([old], since=since) == [young]
+
+
 def test_content_that_a_mirror_does_not_hold_is_told_apart(repository: Repository, tmp_path: Path) -> None:
     sha = repository.write({"a": "1", "b": "2"}, "files")
     mirror = repository.mirror()

@@ -1,0 +1,45 @@
+"""What git prints, read into what it means. Deliberately absent: running it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_assets.domain.errors import excerpt
+
+COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+
+
+def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
+    """One line of ``git show`` in COMMIT_FORMAT."""
+    sha, tree, parents, name, email, authored, committed, subject = line.split("\0")
+    return Commit(
+        sha=sha,
+        tree=tree,
+        parents=tuple(parents.split()),
+        author_name=excerpt(name, 200),
+        author_email=excerpt(email, 200),
+        authored_at=datetime.fromtimestamp(int(authored), UTC),
+        committed_at=datetime.fromtimestamp(int(committed), UTC),
+        subject=excerpt(subject, 500),
+        changed_files=changed_files,
+    )
+
+
+def parse_name_status(raw: str) -> Iterator[ChangedFile]:
+    """What ``git diff-tree --name-status -z`` lists."""
+    fields = iter(raw.split("\0")[:-1])
+    for status in fields:
+        first = next(fields)
+        if status[0] in "RC":
+            yield ChangedFile(status[0], next(fields), old_path=first)
+        else:
+            yield ChangedFile(status[0], first)
+
+
+def parse_entry(line: str) -> TreeEntry:
+    """One line of ``git ls-tree -r -l``."""
+    description, _, path = line.partition("\t")
+    mode, _kind, blob, size = description.split()
+    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    known = {"-": 0, "BAD": None}
+    return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)
