@@ -9,7 +9,7 @@ from infraaudit_assets.settings import Settings, settings
 from resources import shells
 from resources.project_file import load_projects
 from sensors.commits import build_commit_sensor
-from sensors.outcomes import build_failure_sensor
+from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
 from sensors.watch import build_watch_schedule
 
@@ -48,7 +48,9 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             token=current.grafana_token.get_secret_value() if current.grafana_token else "",
         ),
         "notifier": shells.NotifierResource(
-            urls=[url.get_secret_value() for url in current.notify], dagster_url=current.dagster_url
+            urls=[url.get_secret_value() for url in current.notify],
+            dagster_url=current.dagster_url,
+            service_url=current.service_url,
         ),
     }
 
@@ -64,7 +66,7 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
         sensors=[
             *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
-            build_failure_sensor(projects),
+            build_notice_sensor(projects),
         ],
         resources=build_resources(current),
     )

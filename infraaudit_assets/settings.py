@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
+    public_url: str | None = Field(None, description="address of the service as people reach it, for links in notices")
     webhook_secrets: dict[str, list[SecretStr]] = Field(
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     loki_url: SecretStr | None = Field(None, description="a Loki that gets those lines too")
     loki_tenant: str | None = Field(None, description="X-Scope-OrgID for that Loki")
     notify: list[SecretStr] = Field(default_factory=list, description="apprise or webhook URLs, as a JSON list")
+
+    @property
+    def service_url(self) -> str:
+        """Where people reach the service, for links."""
+        return self.public_url or f"http://{self.service_host}:{self.service_port}"
 
     @property
     def state(self) -> Path:

@@ -25,6 +25,22 @@ _BACKFILL = """mutation($p:LaunchBackfillParams!){launchPartitionBackfill(backfi
   ... on PartitionKeysNotFoundError{message} ... on InvalidSubsetError{message}}}"""
 
 
+_SENSOR = """query($s:SensorSelector!){
+  instance{daemonHealth{daemonStatus(daemonType:"SENSOR"){healthy}}}
+  sensorOrError(sensorSelector:$s){__typename
+    ... on Sensor{sensorState{status ticks(limit:3){status timestamp error{message}}}}}}"""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """Whether a sensor is looked after, and how its newest ticks ended."""
+
+    fault: str
+    """Why it does not work; empty where it does."""
+    last_good: float | None
+    """When a tick last succeeded or found nothing new, of the newest three, in Unix time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A run of a run key."""
@@ -81,6 +97,22 @@ class DagsterApi:
         launched = self._ask(_BACKFILL, {"p": wanted})["launchPartitionBackfill"]
         self._expect(launched, "LaunchBackfillSuccess")
         return str(launched["backfillId"])
+
+    def sensor(self, job: str, name: str) -> SensorState:
+        """The state of a sensor that stands beside a job. Raises DagsterUnavailableError."""
+        found = self._ask(_SENSOR, {"s": self._place_of(job) | {"sensorName": name}})
+        self._expect(found["sensorOrError"], "Sensor")
+        state = found["sensorOrError"]["sensorState"]
+        ticks = state["ticks"]
+        good = [tick["timestamp"] for tick in ticks if tick["status"] in ("SUCCESS", "SKIPPED")]
+        fault = ""
+        if not found["instance"]["daemonHealth"]["daemonStatus"]["healthy"]:
+            fault = "Dagster's daemon does not run its sensors."
+        elif state["status"] != "RUNNING":
+            fault = "It is switched off."
+        elif len(ticks) == 3 and all(tick["status"] == "FAILURE" for tick in ticks):
+            fault = f"Its last three ticks failed: {excerpt((ticks[0].get('error') or {}).get('message', ''), 500)}"
+        return SensorState(fault, max(good, default=None))
 
     def _add(self, selector: Mapping[str, str], partitions: str, key: str) -> None:
         added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -131,6 +131,15 @@ class Mirror:
         lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
         return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
 
+    def parents(self, shas: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The parents of each commit."""
+        lines = (
+            self._read("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=shas).splitlines()
+            if shas
+            else []
+        )
+        return {sha: tuple(found) for sha, *found in (line.split() for line in lines)}
+
     def existing(self, shas: Sequence[str]) -> list[str]:
         """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
         if not shas:
@@ -149,6 +158,11 @@ class Mirror:
     def heads(self, shas: Sequence[str]) -> list[str]:
         """Those of some commits that none of the others has in its history."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
+
+    def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
+        """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
+        lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
+        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""

@@ -44,12 +44,20 @@ class Look:
     events: Sequence[GitEvent]
 
 
-def look(mirror: Mirror, project: Project, cursor: Cursor, recorded: Callable[[], Sequence[str]]) -> Look:
+def look(
+    mirror: Mirror,
+    project: Project,
+    cursor: Cursor,
+    recorded: Callable[[], Sequence[str]],
+    begun: Callable[[], Sequence[str]] = lambda: (),
+) -> Look:
     """At most 100 new commits of the watched branches, and the cursor after them.
 
     The first look takes the newest ``first_commits`` of each branch. A commit on two branches is found once, on the
     deploy branch if that is one of them. ``recorded`` lists the commits of earlier runs; it is asked only where the
-    mirror lacks a branch's old tip, because it was made anew after a force-push.
+    mirror lacks a branch's old tip, because it was made anew after a force-push. ``begun`` are the partitions there
+    are: where there is no cursor yet but some of them, the first look was interrupted, or the webhook was sooner; they
+    are found again, and all that came after them.
     """
     branches = mirror.branches()
     tips = {name: sha for name, sha in branches.items() if is_watched(project, name)}
@@ -57,6 +65,8 @@ def look(mirror: Mirror, project: Project, cursor: Cursor, recorded: Callable[[]
     seen = [sha for base in bases.values() for sha in base]
     gone = {name: old for name, old in {**cursor.gone, **cursor.tips}.items() if name not in tips}
     events = [GitEvent("deleted", name, old, "") for name, old in cursor.tips.items() if name not in branches]
+    earlier = mirror.existing(begun()) if not bases else []
+    before_earlier = frontier(mirror.parents(earlier))
     new: dict[str, str] = {}
     taken: dict[str, str] = {}
     for name in sorted(tips, key=lambda branch: (branch != project.deploy_branch, branch)):
@@ -66,8 +76,9 @@ def look(mirror: Mirror, project: Project, cursor: Cursor, recorded: Callable[[]
             continue
         events += _moved(mirror, cursor, name, base, tip)
         lost = not base and name in cursor.tips
-        fresh = mirror.lineage([tip], [*seen, *new, *(mirror.existing(recorded()) if lost else ())])
-        if not bases and project.first_commits:
+        known = mirror.existing(recorded()) if lost else before_earlier
+        fresh = mirror.lineage([tip], [*seen, *new, *known])
+        if not bases and not earlier and project.first_commits:
             fresh = dict(list(fresh.items())[-project.first_commits :])
         batch = list(fresh)[: BATCH - len(new)]
         new |= dict.fromkeys(batch, name)

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infraaudit_assets.domain.errors import ConfigurationError, excerpt
+from infraaudit_assets.domain.notices import Address
 from infraaudit_assets.domain.projects import Environment, Paths, Project
 
 
@@ -66,6 +67,11 @@ class _Environment(_Entry):
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
+class _Address(_Entry):
+    url: str
+    urgency: Literal["info", "failure", "critical"] = "info"
+
+
 class _Project(_Entry):
     name: Name
     url: Annotated[str, AfterValidator(_known_transport)]
@@ -82,13 +88,15 @@ class _Project(_Entry):
     paths_only: tuple[Pattern, ...] = ()
     paths_ignore: tuple[Pattern, ...] = ()
     supersede: bool = False
-    notify: tuple[str, ...] = ()
+    notify: tuple[str | _Address, ...] = ()
 
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         fields["paths"] = Paths(**self.paths.model_dump())
         fields["environments"] = tuple(Environment(**e.model_dump()) for e in self.environments)
+        given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
+        fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
         fields["url"] = _absolute(self.url, folder)
         return Project(**fields)
 

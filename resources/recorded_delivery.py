@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, superseded_by
-from infraaudit_assets.domain.notices import Notice
+from infraaudit_assets.domain.errors import RepositoryError
 from resources.delivery import deliver
 from resources.git import Mirror
 from resources.history import History
@@ -25,9 +25,8 @@ def deliver_recorded(
     """Deliver a release, and record how that ended before the next delivery's turn. ``timeout`` is in seconds."""
 
     def record(done: Deployment) -> None:
-        history.record_deployment(done)
-        if done.outcome is Outcome.DEGRADED:
-            history.enqueue_notice(_cry(done))
+        live = history.live(release.project, release.environment)
+        history.record_deployment(done, _brought(mirror, done, live) if done.outcome is Outcome.DEPLOYED else ())
 
     return deliver(
         target,
@@ -49,12 +48,12 @@ def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[De
     )
 
 
-def _cry(done: Deployment) -> Notice:
-    return Notice(
-        key=f"degraded:{done.project}:{done.environment}:{done.sha}:{done.started_at.isoformat()}",
-        project=done.project,
-        title=f"{done.project}: {done.environment} is DEGRADED; {done.sha[:12]} failed, and so did the way back",
-        body=f"{done.reason}\nMend it by hand: `infraaudit status --project {done.project}` shows what runs, "
-        f"`infraaudit rollback --project {done.project} --environment {done.environment} --to SHA` goes back.",
-        urgency="critical",
-    )
+def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:
+    """The commits that became live: all that what was live before has not, merged branches included.
+
+    The first deployment to an environment brings itself alone: how long older commits waited, nobody can say.
+    """
+    try:
+        return mirror.commit_times([done.sha], [live.sha] if live else mirror.commit(done.sha).parents)
+    except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
+        return []

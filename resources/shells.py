@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from infraaudit_assets.domain.notices import Address
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.artifact_store import ArtifactStore
 from resources.git import Mirror
@@ -147,8 +148,10 @@ class NotifierResource(dg.ConfigurableResource):
 
     urls: list[str] = []
     dagster_url: str = ""
+    service_url: str = ""
 
-    def connect(self, project: Project) -> "Notifier":
+    def connect(self, project: Project | None) -> "Notifier":
+        """The addresses of the settings, and those of a project that is still configured."""
         from resources.notifier import Notifier
 
-        return Notifier([*self.urls, *project.notify])
+        return Notifier([*(Address(url) for url in self.urls), *(project.notify if project else ())])

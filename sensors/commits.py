@@ -18,7 +18,7 @@ from resources.git import Mirror
 from resources.history.git_events import record_git_events, recorded_commits
 from resources.new_commits import Cursor, look, reasons_to_skip
 from resources.shells import GitResource, HistoryResource
-from sensors.run_queue import RUN_KEY, cancel_queued, submit_forgotten
+from sensors.run_queue import RUN_KEY, cancel_queued, requeue_unlaunched, submit_forgotten
 
 
 def sensor_name(project: Project) -> str:
@@ -49,10 +49,17 @@ def build_commit_sensor(project: Project, jobs: Sequence[Job], seconds: int) -> 
         if project.fault:
             raise ConfigurationError(project.fault)
         submit_forgotten(context.instance, sensor_name(project))
+        requeue_unlaunched(context.instance, sensor_name(project))
         past, mirror = history.open(), git.mirror(project)
         mirror.fetch()
         before = Cursor.parse(context.cursor)
-        found = look(mirror, project, before, lambda: recorded_commits(past, project.name))
+        found = look(
+            mirror,
+            project,
+            before,
+            recorded=lambda: recorded_commits(past, project.name),
+            begun=lambda: context.instance.get_dynamic_partitions(commits_of(project).name or ""),
+        )
         skipped = reasons_to_skip(mirror, project, list(found.new))
         wanted = {sha: branch for sha, branch in found.new.items() if sha not in skipped}
         events = [*found.events, *(GitEvent("skipped", found.new[s], "", s, why) for s, why in skipped.items())]

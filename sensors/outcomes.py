@@ -1,53 +1,65 @@
-"""Tell people that a run failed: written to the outbox first, then delivered, so that no notice is lost."""
+"""Tell people what went wrong and what works again: written to the outbox first, then sent, so that no notice is lost.
 
-import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime
+One plain sensor takes all that is new in one tick; a run status sensor of Dagster takes five runs a tick, which is
+minutes for a backlog. The service sends too (service/notices.py): the outbox gives each notice to one of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from infraaudit_assets.assets import group_of
-from infraaudit_assets.domain.notices import Notice
+from infraaudit_assets.domain.notices import Notice, run_failed
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import delivery_name, pipeline_name
+from resources.announcer import LOOK_BACK, Announcer
 from resources.history import History
-from resources.shells import HistoryResource, NotifierResource
+from resources.shells import GitResource, HistoryResource, NotifierResource
+
+_SECONDS = 5
+_SETTLING = timedelta(seconds=60)
+"""Clocks of the database and this process may differ, and a run is looked at again within this time."""
 
 
-def build_failure_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
+def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
     by_job = {name(project): project for project in projects for name in (pipeline_name, delivery_name)}
+    by_name = {project.name: project for project in projects}
 
-    @dg.run_failure_sensor(name="failed_runs", default_status=dg.DefaultSensorStatus.RUNNING)
-    def failed_runs(context: dg.RunFailureSensorContext, history: HistoryResource, notifier: NotifierResource) -> None:
-        run = context.dagster_run
-        project = by_job.get(run.job_name)
-        if project is None:
-            return
-        past = history.open()
-        sha = run.tags.get("dagster/partition", "")
-        past.enqueue_notice(
-            _notice(past, project, sha, run.run_id, notifier.dagster_url, context.failure_event.message)
-        )
-        deliver_due(past, notifier, {project.name: project for project in projects}, context.log)
-
-    return failed_runs
-
-
-def deliver_due(past: History, notifier: NotifierResource, projects: dict[str, Project], log: logging.Logger) -> None:
-    """Send what is in the outbox; what cannot be sent stays there, with the reason."""
-    for notice in past.due_notices():
-        log.warning("%s\n%s", notice.title, notice.body)
-        fault = notifier.connect(projects[notice.project]).send(notice) if notice.project in projects else None
-        past.mark_notice(notice.key, datetime.now(UTC), fault)
-
-
-def _notice(past: History, project: Project, sha: str, run_id: str, dagster_url: str, message: str | None) -> Notice:
-    reasons = past.reasons(project.name, sha, run_id)
-    what = "\n".join(f"{name}: {reason}" for name, reason in reasons.items()) or message or "The run failed."
-    return Notice(
-        key=f"run-failed:{run_id}",
-        project=project.name,
-        title=f"{project.name}: the pipeline stopped at {sha[:12]}" + (f" ({group_of(project)})" if not sha else ""),
-        body=f"{what}\n{dagster_url}/runs/{run_id}",
-        urgency="failure",
+    @dg.sensor(
+        name="notices",
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed stages and runs, deployments that failed, and recoveries; sends what is due.",
     )
+    def notices(
+        context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource, notifier: NotifierResource
+    ) -> dg.SkipReason:
+        from resources.history.outbox import write_notices
+        from resources.notifier import deliver_notices
+
+        past, now = history.open(), datetime.now(UTC)
+        announcer = Announcer(past, by_name, git.mirror, notifier.dagster_url, notifier.service_url)
+        since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
+        died = list(_died(context.instance, past, by_job, announcer, since))
+        written = announcer.announce(now) + write_notices(past, died)
+        context.update_cursor((now - _SETTLING).isoformat())
+        sent = deliver_notices(past, lambda name: notifier.connect(by_name.get(name)))
+        return dg.SkipReason(f"{written} new notices, {sent} sent.")
+
+    return notices
+
+
+def _died(
+    instance: dg.DagsterInstance, past: History, by_job: dict[str, Project], announcer: Announcer, since: datetime
+) -> Iterator[Notice]:
+    """Runs that failed although none of their stages did: they could not start, or were killed."""
+    from resources.history.queries.events import stages_of_run
+
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
+        run = record.dagster_run
+        project = by_job.get(run.job_name)
+        if project is None or "failed" in stages_of_run(past, run.run_id).values():
+            continue
+        culprit = announcer.culprit(project.name, run.tags.get("dagster/partition", ""))
+        yield run_failed(culprit, run.run_id, "", announcer.run_link(run.run_id))

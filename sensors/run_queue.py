@@ -12,10 +12,11 @@ Deliberately absent: which commits get a run. dagster.yaml names this class as i
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.runs import SqlRunStorage
@@ -23,6 +24,9 @@ from dagster._core.storage.runs import SqlRunStorage
 RUN_KEY, SENSOR_NAME, PARENT = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
 _LOCK = 0x1AFA_0D17
 """The advisory lock's number in PostgreSQL; anything, but the same everywhere."""
+
+
+_MOST_TRIES = 20
 
 
 class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
@@ -54,6 +58,44 @@ def submit_forgotten(instance: DagsterInstance, sensor: str) -> int:
         # The queue decides by the run alone; it has no use for a workspace.
         instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
     return len(forgotten)
+
+
+def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
+    """Put failed runs of a sensor that never began back into the queue; returns how many there were.
+
+    A daemon or code server that dies while a run is launched leaves it to be failed by its start time limit. Dagster
+    retries such a run, unless its own daemon or the code server is away at that moment too: it has a minute for it.
+    It is the same run that goes on; should its first worker turn up after all, Dagster lets only one of the two in.
+    """
+    now = datetime.now(UTC)
+    day, minute = now - timedelta(days=1), (now - timedelta(minutes=1)).timestamp()
+    failed = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=day))
+    lost = [
+        record.dagster_run
+        for record in failed
+        if record.start_time is None and _is_given_up(record.dagster_run, (record.end_time or 0) < minute)
+    ]
+    requeued = 0
+    for run in lost:
+        if run.tags.get(SENSOR_NAME) == sensor and _enqueued(instance, run) < _MOST_TRIES:
+            with _alone(instance):
+                again = instance.get_run_by_id(run.run_id)
+                if again and again.status is DagsterRunStatus.FAILURE and "dagster/auto_retry_run_id" not in again.tags:
+                    # From here on Dagster leaves this run's retries to us.
+                    instance.add_run_tags(again.run_id, {"dagster/max_retries": "0"})
+                    instance.report_dagster_event(DagsterEvent.job_enqueue(again), run_id=again.run_id)
+                    requeued += 1
+    return requeued
+
+
+def _is_given_up(run: DagsterRun, waited: bool) -> bool:
+    has_retry = "dagster/auto_retry_run_id" in run.tags
+    return not has_retry and (waited or run.tags.get("dagster/will_retry") != "true")
+
+
+def _enqueued(instance: DagsterInstance, run: DagsterRun) -> int:
+    events = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.PIPELINE_ENQUEUED)
+    return len(events.records)
 
 
 def cancel_queued(instance: DagsterInstance, run: DagsterRun, reason: str) -> bool:

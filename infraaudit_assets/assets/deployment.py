@@ -18,6 +18,7 @@ from infraaudit_assets.checks import RELEASE_GATE, check_result, partitioned_che
 from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
 from infraaudit_assets.domain.gate import Verdict, all_of, judge_tests
+from infraaudit_assets.domain.notices import NOT_DEPLOYED
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.git import Mirror
 from resources.shells import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
@@ -64,7 +65,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
                 _record_skip(project, environment, current, str(verdict))
-                current.fail(f"Not deployed: {verdict}")
+                current.fail(f"{NOT_DEPLOYED} {verdict}")
                 raise dg.Failure(f"{current.sha[:12]} is not deployed: {verdict}", allow_retries=False)
             if not _is_on(mirror, project, current.sha):
                 _record_skip(project, environment, current, f"it is not on {project.deploy_branch}")

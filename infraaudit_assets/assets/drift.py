@@ -11,6 +11,7 @@ from infraaudit_assets.assets.deployment import deployment_name
 from infraaudit_assets.assets.tables import code
 from infraaudit_assets.checks import NO_DRIFT
 from infraaudit_assets.domain.errors import InfraAuditError
+from infraaudit_assets.domain.notices import drifted
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.shells import HistoryResource, KubernetesResource
 
@@ -22,12 +23,12 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
     def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
+        from resources.history.outbox import write_notices
         from resources.live_state import look_at
 
+        past = history.open()
         try:
-            found = look_at(
-                history.open(), project, environment, lambda live: kubernetes.connect(environment, live.target)
-            )
+            found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live.target))
         except InfraAuditError as error:  # What cannot be compared is not taken for equal.
             return _result(False, f"It could not be compared: {error}")
         if found.live is None:
@@ -35,6 +36,8 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         if not found.healthy:
             return _result(False, f"{found.live.sha[:12]} is not healthy: {found.reason}", commit=found.live.sha)
         drift = [str(difference) for difference in found.drift or ()]
+        if told := drifted(project.name, environment.name, found.live.sha, drift):
+            write_notices(past, [told])
         said = f"{len(drift)} fields differ" if drift else f"{found.live.sha[:12]} runs as it was deployed"
         return _result(not drift, said, commit=found.live.sha, drift=code("\n".join(drift) or "none"))
 

@@ -15,6 +15,7 @@ from infraaudit_assets.assets.tables import findings_table, table
 from infraaudit_assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.domain.changes import FindingChanges
 from infraaudit_assets.domain.findings import Scan, Severity
+from infraaudit_assets.domain.notices import severe_findings
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.reports import report_of
 from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
@@ -46,10 +47,12 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
+        from resources.code_owners import culprit_of
         from resources.cross_scanning import tell_causes_apart
         from resources.history.gatekeeper import judge_commit
         from resources.history.lifecycles import follow_deploy_branch
         from resources.history.lineage import changes_of
+        from resources.history.outbox import write_notices
         from resources.suppression_file import read_suppressions
 
         past = history.open()
@@ -72,6 +75,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             if _is_newest(mirror, project, current.sha):
                 artifacts.store().publish_report(project.name, content, project.default)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
+            if against and (told := severe_findings(culprit_of(project, mirror, current.sha), changes.new)):
+                write_notices(past, [told])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(scan)),
                 metadata=_metadata(scan, against, changes) | {"report": dg.MetadataValue.path(path)},

@@ -50,6 +50,8 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
         yield current
     except InfraAuditError as error:
         current.fail(str(error))
+        if error.retryable and context.retry_number < RETRY.max_retries:
+            current.outcome = "retried"
         raise dg.Failure(str(error), allow_retries=error.retryable) from error
     except dg.Failure as failure:
         # What the stage said of itself tells more than the headline of the failure.

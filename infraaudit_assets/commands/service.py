@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,9 @@ from infraaudit_assets.settings import Settings, settings
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from resources.history import History
     from service.deliveries import Launch
+    from service.notices import NoticeWorker
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 webhook = typer.Typer(help="Try the webhook, and see what came.", no_args_is_help=True)
@@ -81,11 +84,9 @@ def build_service(current: Settings) -> "Starlette":
     from resources.dagster_api import DagsterApi
     from resources.history import open_history
     from resources.inbox import Inbox
-    from resources.notifier import Notifier
     from resources.project_file import load_projects
     from service.app import ServiceOptions, build_app
     from service.deliveries import DeliveryWorker
-    from service.notices import NoticeWorker
     from service.received import Received
 
     projects = load_projects(current.projects)
@@ -102,10 +103,27 @@ def build_service(current: Settings) -> "Starlette":
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_url,
     )
-    notify = {p.name: Notifier([*(u.get_secret_value() for u in current.notify), *p.notify]) for p in projects}
-    fallback = Notifier([url.get_secret_value() for url in current.notify])
-    notices = NoticeWorker(history, lambda notice: notify.get(notice.project, fallback).send(notice))
+    notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
+
+
+def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":
+    from infraaudit_assets.domain.notices import Address
+    from infraaudit_assets.jobs import pipeline_name
+    from resources.announcer import Announcer
+    from resources.dagster_api import DagsterApi
+    from resources.notifier import Notifier
+    from resources.sensor_watch import SensorWatch
+    from sensors.commits import sensor_name
+    from service.notices import NoticeWorker
+
+    by_name = {project.name: project for project in projects}
+    everywhere = [Address(url.get_secret_value()) for url in current.notify]
+    notifiers = {name: Notifier([*everywhere, *project.notify]) for name, project in by_name.items()}
+    announcer = Announcer(history, by_name, mirror_of, current.dagster_url, current.service_url)
+    sensors = {name: (pipeline_name(project), sensor_name(project)) for name, project in by_name.items()}
+    watch = SensorWatch(history, DagsterApi(current.dagster_url), sensors)
+    return NoticeWorker(history, announcer, lambda name: notifiers.get(name) or Notifier(everywhere), watch)
 
 
 def _launch(project: Project) -> "Launch":

@@ -2,12 +2,14 @@
 
 Definitions. An attempt is a deployment that was tried: deployed, rolled back, failed or degraded (what was skipped
 or superseded changed nothing and does not count). Deployment frequency: healthy attempts a day. Lead time: from a
-commit's time to the healthy deployment that brought it, median. Change failure rate: attempts that did not become
-healthy, of all attempts. Time to restore: from the end of a failed attempt to the next healthy one, median, counted
-once for a row of failures. Deliberately absent: reading the history and the clock; the caller gives both.
+commit's time to the end of the healthy deployment that first brought it, median over every commit (merged branches
+included) that what was live before did not have; the first deployment to an environment brings itself alone. Change
+failure rate: attempts that did not become healthy, of all attempts. Time to restore: from the end of a failed attempt
+to the next healthy one, median, counted once for a row of failures. Deliberately absent: reading the history and the
+clock; the caller gives both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -32,25 +34,22 @@ class Dora:
     """Whether the last attempt, of whatever age, did not become healthy."""
 
 
-def measure(
-    deployments: Sequence[Deployment], brought: Mapping[str, Sequence[datetime]], now: datetime, days: float = 30
-) -> Dora:
+def measure(deployments: Sequence[Deployment], lead_seconds: Sequence[float], now: datetime, days: float = 30) -> Dora:
     """Measure deployments of one project and environment, in any order.
 
-    ``brought`` maps a deployed SHA to the times of the commits that came with it.
+    ``lead_seconds`` is of every commit that first became healthy in the window.
     """
     tried = sorted((d for d in deployments if d.outcome in TRIED), key=lambda d: d.finished_at)
     since = now - timedelta(days=days)
     recent = [d for d in tried if since <= d.finished_at <= now]
     healthy = [d for d in recent if d.outcome is Outcome.DEPLOYED]
-    leads = [(d.finished_at - moment).total_seconds() for d in healthy for moment in brought.get(d.sha, ())]
     restores = [seconds for end, seconds in _restores(tried) if since <= end <= now]
     return Dora(
         days=days,
         attempts=len(recent),
         deployed=len(healthy),
         per_day=len(healthy) / days,
-        lead_seconds=median(leads) if leads else None,
+        lead_seconds=median(lead_seconds) if lead_seconds else None,
         failure_ratio=(len(recent) - len(healthy)) / len(recent) if recent else None,
         restore_seconds=median(restores) if restores else None,
         incident_open=bool(tried) and tried[-1].outcome is not Outcome.DEPLOYED,

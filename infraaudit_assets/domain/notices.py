@@ -1,6 +1,24 @@
-"""A notice: what people are told. Deliberately absent: sending it."""
+"""A notice: what people are told, and when. Each event of the pipeline makes one, with a key of its own.
 
+Text of a commit (subject, names, messages) is shortened and freed of control characters: its author controls it.
+Deliberately absent: sending it, and finding out what happened.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.domain.findings import Finding, Severity
+
+URGENCIES = ("info", "failure", "critical")
+"""From least to most; an address may ask for one and what is above it."""
+SEVERE = (Severity.CRITICAL, Severity.HIGH)
+NOT_DEPLOYED = "Not deployed:"
+"""How the reason of a deployment begins that a gate kept from being tried."""
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,9 +26,187 @@ class Notice:
     """One message, sent once."""
 
     key: str
-    """What makes it one and the same, however often it is written."""
+    """What makes it one and the same, however often it is written; at most 255 characters."""
     project: str
     title: str
     body: str
     urgency: str = "info"
     """info, failure or critical."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where notices go to: a webhook or apprise URL, and the least urgency it wants."""
+
+    url: str
+    urgency: str = "info"
+
+    def wants(self, notice: Notice) -> bool:
+        return URGENCIES.index(notice.urgency) >= URGENCIES.index(self.urgency)
+
+    @property
+    def id(self) -> str:
+        """Names the address where its URL, which may hold a password, must not stand."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A commit as a notice names it."""
+
+    project: str
+    sha: str
+    subject: str = ""
+    author: str = ""
+    owners: tuple[str, ...] = ()
+    """Who answers for the files it touches, by the CODEOWNERS file; none is the author alone."""
+
+    @property
+    def short(self) -> str:
+        return self.sha[:12]
+
+    def lines(self) -> list[str]:
+        by = f"by {excerpt(self.author, 200)}" if self.author else ""
+        owners = f"for {', '.join(excerpt(owner, 100) for owner in self.owners[:_NAMED])}" if self.owners else ""
+        return [line for line in (excerpt(self.subject, 200), " ".join(filter(None, (by, owners)))) if line]
+
+
+def stage_key(run_id: str, stage: str) -> str:
+    """The key of the notice that a stage failed."""
+    return f"stage:{run_id}:{stage}"
+
+
+def deployment_key(done: Deployment) -> str:
+    """The key of the notice that a deployment failed."""
+    return f"deployment:{done.project}:{done.environment}:{done.sha}:{done.started_at:%Y%m%dT%H%M%S.%f}"
+
+
+def recovery_key(done: Deployment) -> str:
+    """The key of the notice that a deployment ended an incident."""
+    return f"{deployment_key(done)}:recovered"
+
+
+def stage_failed(culprit: Culprit, stage: str, run_id: str, reason: str, detail: str, link: str) -> Notice:
+    """A stage failed, or its gate stays shut; ``detail`` is what the first failing test says, for example."""
+    what = "the tests stop" if stage == "test_results" else f"{stage} fails at"
+    return Notice(
+        key=stage_key(run_id, stage),
+        project=culprit.project,
+        title=f"{culprit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {culprit.short}",
+        body=_body(culprit, reason, detail, link=link),
+        urgency="failure",
+    )
+
+
+def run_failed(culprit: Culprit, run_id: str, message: str, link: str) -> Notice:
+    """A run failed without any of its stages having said why: it could not start, or was killed."""
+    return Notice(
+        key=f"run:{run_id}",
+        project=culprit.project,
+        title=f"{culprit.project}: the run of {culprit.short or 'no commit'} died",
+        body=_body(culprit, message or "It was ended from outside; its log tells more.", link=link),
+        urgency="failure",
+    )
+
+
+def deployment_failed(culprit: Culprit, done: Deployment, link: str) -> Notice:
+    """A deployment did not become healthy: it was rolled back, or could not even be."""
+    where = f"{culprit.project} in {done.environment}"
+    title = {
+        Outcome.ROLLED_BACK: f"{where}: {culprit.short} was rolled back",
+        Outcome.DEGRADED: f"{where} is degraded: {culprit.short} failed, and so did its rollback",
+    }.get(done.outcome, f"{where}: {culprit.short} could not be deployed")
+    after = {
+        Outcome.ROLLED_BACK: f"{done.replaced_sha[:12]} runs again." if done.replaced_sha else "",
+        Outcome.DEGRADED: f"Mend it by hand: `infraaudit status --project {done.project}` shows what runs, `infraaudit "
+        f"rollback --project {done.project} --environment {done.environment} --to SHA` goes back.",
+    }.get(done.outcome, "")
+    return Notice(
+        key=deployment_key(done),
+        project=culprit.project,
+        title=title,
+        body=_body(culprit, done.reason, after, link=link),
+        urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
+    )
+
+
+def recovered(culprit: Culprit, done: Deployment, link: str) -> Notice:
+    """A deployment became healthy after something had failed."""
+    return Notice(
+        key=recovery_key(done),
+        project=culprit.project,
+        title=f"{culprit.project} in {done.environment} has recovered: {culprit.short} is healthy",
+        body=_body(culprit, done.url or "", link=link),
+    )
+
+
+def severe_findings(culprit: Culprit, new: Sequence[Finding]) -> Notice | None:
+    """Findings of severity critical or high that a commit brought; None where there are none."""
+    severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
+    if not severe:
+        return None
+    first = severe[0]
+    named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
+    more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
+    return Notice(
+        key=f"findings:{culprit.project}:{culprit.sha}",
+        project=culprit.project,
+        title=f"{culprit.project}: {len(severe)} new severe {_plural('finding', severe)} with {culprit.short}",
+        body=_body(culprit, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        urgency="critical" if first.severity is Severity.CRITICAL else "failure",
+    )
+
+
+def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:
+    """What runs is not what was deployed; the same differences to one commit are told once. None where there are none."""
+    if not differences:
+        return None
+    digest = hashlib.sha256("\n".join(sorted(differences)).encode()).hexdigest()[:16]
+    more = f"and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    return Notice(
+        key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
+        project=project,
+        title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
+        body=_body(
+            None,
+            f"deployed: {sha[:12]}",
+            *(excerpt(line, 300) for line in differences[:_NAMED]),
+            more,
+            link=f"infraaudit status --project {project}",
+        ),
+        urgency="failure",
+    )
+
+
+def sensor_dead(project: str, sensor: str, since: datetime, reason: str, link: str) -> Notice:
+    """A sensor no longer looks for commits."""
+    return Notice(
+        key=_sensor_key(sensor, since),
+        project=project,
+        title=f"{project}: the sensor {sensor} is dead; new commits are not seen",
+        body=_body(None, reason, f"Its last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", link=link),
+        urgency="critical",
+    )
+
+
+def sensor_alive(project: str, sensor: str, since: datetime, link: str) -> Notice:
+    """A sensor that was called dead ``since`` looks again."""
+    return Notice(
+        key=f"{_sensor_key(sensor, since)}:alive",
+        project=project,
+        title=f"{project}: the sensor {sensor} works again",
+        body=_body(None, link=link),
+    )
+
+
+def _sensor_key(sensor: str, since: datetime) -> str:
+    return f"sensor:{sensor}:{since:%Y%m%dT%H%M%S}"
+
+
+def _body(culprit: Culprit | None, *what: str, link: str) -> str:
+    said = [excerpt(text, 1500) for text in what if text]
+    return "\n".join([*(culprit.lines() if culprit else ()), *said, *([link] if link else ())])
+
+
+def _plural(word: str, things: Sequence[object]) -> str:
+    return word if len(things) == 1 else f"{word}s"

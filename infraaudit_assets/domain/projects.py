@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_assets.domain.notices import Address
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -73,8 +75,8 @@ class Project:
     """Patterns as in .gitignore; a commit that changes only what they match starts no run."""
     supersede: bool = False
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
-    notify: tuple[str, ...] = ()
-    """Apprise URLs, beside those of the settings."""
+    notify: tuple[Address, ...] = ()
+    """Who is told, beside the addresses of the settings."""
     fault: str = ""
     """What is wrong with the entry of the projects file; such a project loads, and runs nothing."""
 

@@ -58,7 +58,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "recorded": total or commit_page(line, CommitFilter(), 0, 0)[0],
         "head": head,
         "trend": trend,
-        "changes": sum((posture.changes for posture in trend), Counter()),
+        "changes": _together(trend),
         "picture": draw(_bars(line, trend, links)) if trend else None,
         "places": [_place(line, name, wanted.days, now) for name in _environments(line)],
     }
@@ -148,6 +148,14 @@ def _trend(line: StoredLine, window: str) -> list[Posture]:
     return postures(line, first, last) if last >= 0 else []
 
 
+def _together(some: Sequence[Posture]) -> Counter[str]:
+    """The changes of some commits."""
+    changes: Counter[str] = Counter()
+    for posture in some:
+        changes.update(posture.changes)
+    return changes
+
+
 def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]:
     """One bar a commit, or so many commits to a bar that the picture can be read."""
     size = ceil(len(trend) / _BARS)
@@ -156,7 +164,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
     outcomes = outcomes_of(line.history, line.project, [posture.sha for posture in trend])
     return [
         Bar(
-            posture=Posture(group[-1].sha, group[-1].open, sum((p.changes for p in group), Counter())),
+            posture=Posture(group[-1].sha, group[-1].open, _together(group)),
             subject=commits[group[-1].sha]["subject"],
             moment=commits[group[-1].sha]["committed_at"],
             deployments=tuple(outcome for posture in group for outcome in outcomes.get(posture.sha, ())),

@@ -5,10 +5,9 @@ grows with what changed and not with commits times findings. Times are UTC. Migr
 a test holds the two together.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
+
+from resources.history.column_types import UTCDateTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -18,22 +17,6 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class UTCDateTime(sa.TypeDecorator[datetime]):
-    """An aware time in UTC, also where the database keeps none (SQLite)."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _commit_key() -> tuple[sa.Column, sa.Column]:
@@ -290,8 +273,24 @@ notices = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("urgency", sa.String(16), nullable=False),
-    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False, index=True),
+    sa.Column("due_at", UTCDateTime, nullable=False),
     sa.Column("sent_at", UTCDateTime, index=True),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("last_error", sa.Text, nullable=False, default=""),
+    sa.Column("accepted_by", sa.JSON, nullable=False),
 )
+"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` which addresses have it already."""
+
+deployed_commits = sa.Table(
+    "deployed_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("committed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_by", sa.String(64), nullable=False),
+    sa.Index("ix_deployed_commits_project_environment_deployed_at", "project", "environment", "deployed_at"),
+)
+"""When each commit first became healthy in an environment, and the deployed commit that brought it."""

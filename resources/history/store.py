@@ -14,7 +14,6 @@ from infraaudit_assets.domain.commits import Commit
 from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.notices import Notice
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import schema
@@ -151,13 +150,15 @@ class History:
             reason=row["reason"],
         )
 
-    def record_deployment(self, deployment: Deployment) -> None:
+    def record_deployment(self, deployment: Deployment, brought: Sequence[tuple[str, datetime]] = ()) -> None:
+        """Record an attempt; ``brought`` are the commits (and their times) that became live with it."""
         row = asdict(deployment) | {"outcome": deployment.outcome.value}
         table = schema.deployments
         same = [table.c[name] == row[name] for name in ("project", "environment", "sha", "started_at")]
         with translated(self.engine), self.engine.begin() as connection:
             connection.execute(table.delete().where(*same))
             connection.execute(table.insert(), [row])
+            _record_brought(connection, deployment, brought)
 
     def live(self, project: str, environment: str) -> Deployment | None:
         """What is in place: the last deployment that became healthy (one that was rolled back left it there)."""
@@ -171,17 +172,6 @@ class History:
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment) & (table.c.sha == sha)
         return self._deployment(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
-
-    def add_log_counts(self, project: str, environment: str, counts: Mapping[tuple[str, str], int]) -> None:
-        """Add lines that were printed, by commit and level, to those counted before."""
-        table = schema.log_counts
-        with translated(self.engine), self.engine.begin() as connection:
-            for (sha, level), lines in sorted(counts.items()):
-                key = {"project": project, "environment": environment, "sha": sha, "level": level}
-                same = [table.c[name] == value for name, value in key.items()]
-                counted = connection.execute(table.update().where(*same).values(lines=table.c.lines + lines))
-                if not counted.rowcount:
-                    connection.execute(table.insert(), [key | {"lines": lines}])
 
     def record_stage(
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
@@ -198,26 +188,16 @@ class History:
         rows = self._all(query.where(table.c.run_id == run_id) if run_id else query)
         return {row["stage"]: row["reason"] for row in rows}
 
-    def enqueue_notice(self, notice: Notice) -> None:
-        """Put a notice into the outbox; one with the same key is there only once."""
-        row = asdict(notice) | {"created_at": datetime.now(UTC), "attempts": 0, "last_error": ""}
+    def add_log_counts(self, project: str, environment: str, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add lines that were printed, by commit and level, to those counted before."""
+        table = schema.log_counts
         with translated(self.engine), self.engine.begin() as connection:
-            known = sa.select(schema.notices.c.key).where(schema.notices.c.key == notice.key)
-            if connection.execute(known).first() is None:
-                upsert(connection, schema.notices, [row])
-
-    def due_notices(self, limit: int = 100) -> list[Notice]:
-        """Notices that have not been sent, oldest first."""
-        table = schema.notices
-        rows = self._all(sa.select(table).where(table.c.sent_at.is_(None)).order_by(table.c.created_at).limit(limit))
-        return [Notice(**{name: row[name] for name in Notice.__dataclass_fields__}) for row in rows]
-
-    def mark_notice(self, key: str, moment: datetime, fault: str | None) -> None:
-        """A notice was sent, or (with a fault) stays due."""
-        table = schema.notices
-        change = {"attempts": table.c.attempts + 1, "last_error": fault or ""} | ({} if fault else {"sent_at": moment})
-        with translated(self.engine), self.engine.begin() as connection:
-            connection.execute(table.update().where(table.c.key == key).values(change))
+            for (sha, level), lines in sorted(counts.items()):
+                key = {"project": project, "environment": environment, "sha": sha, "level": level}
+                same = [table.c[name] == value for name, value in key.items()]
+                counted = connection.execute(table.update().where(*same).values(lines=table.c.lines + lines))
+                if not counted.rowcount:
+                    connection.execute(table.insert(), [key | {"lines": lines}])
 
     def _deployment(self, query: sa.Select) -> Deployment | None:
         row = self._one(query)
@@ -269,6 +249,20 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.findings, rows)
     return status is not None and status != part.status
+
+
+def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
+    """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
+    table = schema.deployed_commits
+    place = {"project": done.project, "environment": done.environment}
+    known = sa.select(table.c.sha).where(
+        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in place.items())
+    )
+    there = set(connection.execute(known).scalars()) if brought else set()
+    new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
+    rows = [place | new | {"sha": sha, "committed_at": moment} for sha, moment in brought if sha not in there]
+    if rows:
+        connection.execute(table.insert(), rows)
 
 
 def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:

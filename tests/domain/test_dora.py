@@ -22,8 +22,7 @@ def test_the_four_measures() -> None:
         at(30, Outcome.DEPLOYED, "e"),
         at(24 * 31, Outcome.FAILED, "old"),
     ]
-    brought = {"a": [NOW - timedelta(hours=52)], "e": [NOW - timedelta(hours=h) for h in (34, 36)]}
-    measured = measure(tried, brought, NOW, 30)
+    measured = measure(tried, [2 * 3600, 4 * 3600, 6 * 3600], NOW, 30)
     assert (measured.deployed, measured.attempts, measured.failure_ratio) == (2, 4, 0.5)
     assert measured.lead_seconds == 4 * 3600
     # The first failure is 31 days old, and ended within the window: it and the double failure are two restores.
@@ -32,6 +31,6 @@ def test_the_four_measures() -> None:
 
 
 def test_nothing_known_is_no_zero() -> None:
-    measured = measure([], {}, NOW)
+    measured = measure([], [], NOW)
     assert (measured.lead_seconds, measured.failure_ratio, measured.restore_seconds) == (None, None, None)
-    assert measure([at(1, Outcome.FAILED)], {}, NOW).incident_open
+    assert measure([at(1, Outcome.FAILED)], [], NOW).incident_open

@@ -20,6 +20,7 @@ from infraaudit_assets.domain.retention import Aging, outdated
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.backup import restore_backup, write_backup
 from resources.history import History, schema
+from resources.history.outbox import write_notices
 from resources.history.retention import PRUNED, aging_commits, in_use, prune
 from resources.history.transfer import copy_history, open_file
 from tests.resources.databases import fresh_history
@@ -65,7 +66,7 @@ def fill(history: History) -> None:
         history.record_stage("p", sha, "scan_report", "succeeded", moment, moment, "run", "")
     history.record_deployment(deployment(SHAS[2], NOW))
     history.record_deployment(deployment(SHAS[3], NOW + timedelta(hours=1), SHAS[2]))
-    history.enqueue_notice(Notice("key", "p", "title", "body", "failure"))
+    write_notices(history, [Notice("key", "p", "title", "body", "failure")])
 
 
 def content(history: History) -> dict[str, list[dict[str, Any]]]:

@@ -58,6 +58,15 @@ def test_the_first_look_takes_the_heads_and_later_ones_what_is_new(repository: R
     assert looking.cursor.tips == {"main": more[-1], "feature/a": head}
 
 
+def test_a_first_look_that_was_interrupted_is_taken_up(repository: Repository, looking: Looking) -> None:
+    grow(repository, 3)
+    first = looking.new()
+    more = grow(repository, 4, "more")
+    looking.mirror.fetch()
+    found = look(looking.mirror, PROJECT, Cursor(), lambda: [], begun=lambda: [*first, "f" * 40])
+    assert list(found.new) == [*first, *more]
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_the_first_look_takes_as_many_as_are_configured(repository: Repository, number: int) -> None:
     commits = grow(repository, 5)

@@ -6,13 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_assets.domain.errors import ClusterUnavailableError
 from infraaudit_assets.domain.projects import Project
-from resources.history import History, schema
-from resources.history.queries.places import rows_of
+from resources.history import History
 from resources.live_state import look_at
 from resources.recorded_delivery import deliver_recorded, in_order
 from resources.targets import LogLine
@@ -74,12 +72,10 @@ def test_a_rollback_by_hand_stays_until_a_newer_commit_comes(shop: Shop) -> None
     assert shop.deliver(4).outcome is Outcome.DEPLOYED
 
 
-def test_degraded_is_told_with_the_highest_urgency_and_seen_in_the_state(shop: Shop) -> None:
+def test_degraded_is_seen_in_the_state(shop: Shop) -> None:
     shop.deliver(0)
     shop.target.bad = set(shop.shas)
     assert shop.deliver(1).outcome is Outcome.DEGRADED
-    (notice,) = rows_of(shop.history, sa.select(schema.notices))
-    assert notice["urgency"] == "critical" and "DEGRADED" in notice["title"] and "crashes" in notice["body"]
     project = Project("shop", "/x")
     seen = look_at(shop.history, project, project.environment, lambda live: shop.target)
     assert (seen.healthy, seen.degraded, seen.live and seen.live.sha) == (False, True, shop.shas[0])

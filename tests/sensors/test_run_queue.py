@@ -11,9 +11,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.events import DagsterEvent
 from sqlalchemy import make_url
 
-from sensors.run_queue import KeyedRunQueue, cancel_queued, submit_forgotten
+from sensors.run_queue import KeyedRunQueue, cancel_queued, requeue_unlaunched, submit_forgotten
 from tests.resources.databases import fresh_database
 from tests.sensors.racing import create
 
@@ -52,7 +53,7 @@ def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.Dagst
         for _ in range(4)
     ]
     chance = random.Random(7)
-    keys = [f"shop:{number}" for number in range(40)]
+    keys = [f"shop:{number}" for number in range(20)]
     for racer in racers:
         assert racer.stdout and racer.stdout.readline() == "ready\n"
     for place, racer in enumerate(racers):
@@ -63,7 +64,7 @@ def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.Dagst
         racer.stdin.write("".join(f"{key} {step}\n" for key, step in words))
         racer.stdin.close()
     for racer in racers:
-        racer.wait(60)
+        racer.wait(150)
     assert [racer.returncode for racer in racers] == [0, -9, -9, -9]
     submit_forgotten(instance, "commits")
     runs = instance.get_runs()
@@ -98,3 +99,18 @@ def test_only_a_queued_run_is_cancelled(instance: dg.DagsterInstance) -> None:
     assert cancel_queued(instance, run, "superseded by a newer commit")
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
     assert not cancel_queued(instance, run, "again")
+
+
+def test_a_failed_run_that_never_began_goes_back_into_the_queue(instance: dg.DagsterInstance) -> None:
+    lost, begun, retried = (create(instance, f"shop:{number}") for number in range(3))
+    submit_forgotten(instance, "commits")
+    instance.report_dagster_event(DagsterEvent("PIPELINE_START", begun.job_name), begun.run_id)
+    for run in (lost, begun, retried):
+        instance.report_run_failed(run)
+        # What Dagster says of a run that it retries, and of one that it could not.
+        instance.add_run_tags(run.run_id, {"dagster/will_retry": str(run is retried).lower()})
+    assert requeue_unlaunched(instance, "another") == 0
+    assert requeue_unlaunched(instance, "commits") == 1
+    assert requeue_unlaunched(instance, "commits") == 0
+    states = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert states == {lost.run_id: "QUEUED", begun.run_id: "FAILURE", retried.run_id: "FAILURE"}

@@ -15,6 +15,7 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.history import History
 from resources.history.lifecycles import follow_deploy_branch
+from resources.history.outbox import write_notices
 from resources.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -48,7 +49,7 @@ def history(tmp_path: Path) -> History:
     for place, sha in enumerate(SHAS):
         _record(past, place, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)  # type: ignore[arg-type]
-    past.enqueue_notice(Notice("key", "shop", "title", "body"))
+    write_notices(past, [Notice("key", "shop", "title", "body")])
     return past
 
 
@@ -93,5 +94,6 @@ def _record(past: History, place: int, sha: str) -> None:
             "image",
             url="http://127.0.0.1:9",
             reason=f"the pod said {HOSTILE}" if place == 1 else "",
-        )
+        ),
+        [(sha, then)] if OUTCOMES[place] is Outcome.DEPLOYED else (),
     )

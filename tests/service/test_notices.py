@@ -1,33 +1,52 @@
-"""The outbox: every notice once, also after its receiver was down and under a backlog."""
+"""Notices end to end: facts in the history, real receivers; every notice once, also when receivers fail."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.notices import Notice
+from infraaudit_assets.domain.commits import Commit
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.notices import Address, Notice
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from resources.announcer import Announcer
 from resources.history import History
-from resources.notifier import Notifier
-from service import notices
-from service.notices import NoticeWorker
+from resources.history.outbox import take_notices, waiting_notices, write_notices
+from resources.notifier import Notifier, deliver_notices
+from tests.conftest import Repository
+from tests.resources.databases import fresh_history
+
+NOW = datetime.now(UTC)
 
 
-class Receiver(HTTPServer):
-    """A webhook receiver that counts what it took, or refuses."""
+class Receiver(ThreadingHTTPServer):
+    """A webhook receiver that keeps what it took, or refuses."""
+
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.taken: list[bytes] = []
+        self.taken: list[dict[str, Any]] = []
         self.refuses = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Idempotency-Key"] == body["key"]
         if not self.server.refuses:
             self.server.taken.append(body)
         self.send_response(503 if self.server.refuses else 200)
@@ -38,31 +57,166 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
+def receivers() -> Iterator[list[Receiver]]:
+    servers = [Receiver(), Receiver()]
+    threads = [Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    yield servers
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
-def test_a_backlog_is_delivered_once_each_when_the_receiver_is_back(
-    history: History, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(params=["sqlite", "postgresql"])
+def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
+
+
+def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, receivers: list[Receiver]) -> None:
+    for _ in range(2):
+        write_notices(past, [Notice(f"n{number}", "shop", "title", "body", "failure") for number in range(500)])
+    notifier = Notifier([Address(receivers[0].url)])
+    senders = [Thread(target=deliver_notices, args=(past, lambda _: notifier)) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert sorted(one["key"] for one in receivers[0].taken) == sorted(f"n{number}" for number in range(500))
+    assert not waiting_notices(past)
+
+
+def test_only_the_address_that_failed_is_asked_again(past: History, receivers: list[Receiver]) -> None:
+    good, bad = receivers
+    notifier = Notifier([Address(good.url), Address(bad.url)])
+    write_notices(past, [Notice("n", "shop", "title", "body")])
+    bad.refuses = True
+    assert deliver_notices(past, lambda _: notifier) == 0
+    bad.refuses = False
+    time.sleep(2.1)  # The first wait.
+    assert deliver_notices(past, lambda _: notifier) == 1
+    assert (len(good.taken), len(bad.taken)) == (1, 1)
+
+
+def test_a_project_whose_receiver_is_down_keeps_nobody_else_waiting(past: History, receivers: list[Receiver]) -> None:
+    good, bad = receivers
+    bad.refuses = True
+    write_notices(past, [Notice(f"bad{n}", "ill", "title", "body", "critical") for n in range(150)])
+    write_notices(past, [Notice("good", "shop", "title", "body")])
+    by_name = {"ill": Notifier([Address(bad.url)]), "shop": Notifier([Address(good.url)])}
+    assert deliver_notices(past, by_name.__getitem__) == 1
+    assert [one["key"] for one in good.taken] == ["good"]
+    assert len(waiting_notices(past)) == 150
+
+
+def test_what_a_sender_died_with_is_given_out_again(past: History) -> None:
+    write_notices(past, [Notice("n", "shop", "title", "body")])
+    now = datetime.now(UTC)
+    assert [one.notice.key for one in take_notices(past, now)] == ["n"]
+    assert take_notices(past, now + timedelta(seconds=30)) == []
+    assert [one.notice.key for one in take_notices(past, now + timedelta(seconds=61))] == ["n"]
+
+
+@pytest.mark.parametrize(("least", "expected"), [("info", 3), ("failure", 2), ("critical", 1)])
+def test_an_address_gets_the_urgencies_it_wants(least: str, expected: int, receivers: list[Receiver]) -> None:
+    notifier = Notifier([Address(receivers[0].url, least)])
+    for urgency in ("info", "failure", "critical"):
+        assert notifier.send(Notice(urgency, "shop", "title", "body", urgency)).fault is None
+    assert len(receivers[0].taken) == expected
+
+
+class Told:
+    """A project with a real repository, facts that a pipeline would record, and what is told of them."""
+
+    def __init__(self, past: History, repository: Repository) -> None:
+        owners = "* @everyone\n/src/ @team-src\n"
+        self.shas = [
+            repository.write({"CODEOWNERS": owners, "src/a.py": "1"}, "Start"),
+            repository.write({"src/a.py": "2"}, "Change \x1b[31ma"),
+            repository.write({"src/a.py": "3"}, "Mend a"),
+        ]
+        self.past, self.mirror = past, repository.mirror()
+        project = Project("shop", str(repository.path))
+        self.announcer = Announcer(past, {"shop": project}, lambda _: self.mirror, "http://dagster/", "http://audit")
+
+    def stage(self, sha: str, stage: str, outcome: str, reason: str = "", run: str = "run-1") -> None:
+        self.past.record_stage("shop", sha, stage, outcome, NOW, NOW + timedelta(seconds=9), run, reason)
+
+    def deploy(self, sha: str, outcome: Outcome, minutes: int, brought: tuple[str, ...] = (), reason: str = "") -> None:
+        start = NOW + timedelta(minutes=minutes)
+        done = Deployment("shop", "production", sha, "container", outcome, start, start + timedelta(seconds=5),
+                          replaced_sha=self.shas[0], reason=reason)  # fmt: skip
+        self.past.record_deployment(done, [(one, NOW) for one in brought])
+
+    def tell(self) -> list[Notice]:
+        written, found = self.announcer.announce(NOW), waiting_notices(self.past)
+        assert written == len(found)
+        assert self.announcer.announce(NOW) == 0, "told twice"
+        return list(found)
+
+
+@pytest.fixture
+def told(past: History, repository: Repository) -> Told:
+    return Told(past, repository)
+
+
+def test_failing_tests_name_the_test_the_author_and_the_owners(told: Told) -> None:
+    sha = told.shas[1]
+    told.past.record_test_run(
+        "shop", sha, TestRun((TestCase("t::a", "passed", 1), TestCase("t::b", "failed", 1, "boom")), 1)
+    )
+    told.stage(sha, "test_results", "failed", "1 of 2 tests failed")
+    told.stage(sha, "docker_image", "retried", "the engine was away")
+    (notice,) = told.tell()
+    assert (notice.urgency, notice.title) == ("failure", f"shop: the tests stop {sha[:12]}")
+    assert notice.body.splitlines() == [
+        "Change a", "by Ada <ada@example.org> for @team-src", "1 of 2 tests failed", "t::b: boom",
+        "http://dagster/runs/run-1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "urgency", "words"),
+    [
+        (Outcome.ROLLED_BACK, "failure", "was rolled back"),
+        (Outcome.DEGRADED, "critical", "is degraded"),
+        (Outcome.FAILED, "failure", "could not be deployed"),
+    ],
+)
+def test_a_deployment_that_failed_is_told_once_with_the_pods_words(
+    told: Told, outcome: Outcome, urgency: str, words: str
 ) -> None:
-    monkeypatch.setattr(notices, "PATIENCE", timedelta())
-    for number in range(120):
-        history.enqueue_notice(Notice(f"n{number}", "shop", "title", "body", "failure"))
-    worker = NoticeWorker(history, Notifier([f"http://127.0.0.1:{receiver.server_port}/"]).send)
-    receiver.refuses = True
-    assert worker.deliver() == 0
-    assert worker.deliver() == 0, "the project's turn has not come again"
-    receiver.refuses = False
-    monkeypatch.setattr("time.monotonic", lambda: 1e12)
-    assert [worker.deliver(), worker.deliver(), worker.deliver()] == [100, 21, 0]
-    assert len(receiver.taken) == 121
+    told.deploy(told.shas[1], outcome, 0, reason="container app: OOMKilled")
+    # The asset's own stage failed with it: that is the same event.
+    told.stage(told.shas[1], "deployment", "failed", f"{outcome.value}: container app: OOMKilled")
+    (notice,) = told.tell()
+    assert notice.urgency == urgency and words in notice.title
+    assert "container app: OOMKilled" in notice.body and notice.body.endswith("http://audit/projects/shop")
+    assert ("infraaudit rollback --project shop" in notice.body) is (outcome is Outcome.DEGRADED)
 
 
-def test_a_notice_that_is_being_sent_elsewhere_is_left_alone(history: History) -> None:
-    worker = NoticeWorker(history, lambda notice: pytest.fail("sent too early"))
-    assert worker.deliver() == 0
+def test_recovery_is_told_after_a_rollback_and_after_a_stage_that_failed(told: Told) -> None:
+    first, second, third = told.shas
+    told.deploy(first, Outcome.DEPLOYED, -5, (first,))
+    assert told.tell() == [], "nothing had failed"
+    told.stage(second, "test_results", "failed", "1 of 2 tests failed")
+    told.deploy(third, Outcome.DEPLOYED, 5, (second, third))
+    assert {one.title for one in told.tell()} == {
+        f"shop: the tests stop {second[:12]}",
+        f"shop in production has recovered: {third[:12]} is healthy",
+    }
+
+
+def test_a_recovery_follows_a_rollback(told: Told) -> None:
+    told.deploy(told.shas[0], Outcome.DEPLOYED, 0)
+    told.deploy(told.shas[1], Outcome.ROLLED_BACK, 1)
+    told.deploy(told.shas[2], Outcome.DEPLOYED, 2)
+    assert sorted(one.urgency for one in told.tell()) == ["failure", "info"]
+
+
+def test_facts_of_a_commit_that_is_gone_are_told_bare(told: Told) -> None:
+    told.past.record_commit("gone", Commit("e" * 40, "t", (), "A", "a@x", NOW, NOW, "s"))
+    told.stage("f" * 40, "docker_image", "failed", "no such file")
+    (notice,) = told.tell()
+    assert notice.body.startswith("no such file")

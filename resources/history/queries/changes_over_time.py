@@ -105,24 +105,29 @@ def _changes(line: StoredLine, by: str | None, step_of: dict[int, int]) -> "tupl
     ).where(line.is_in(schema.spans))
     with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
         spans = connection.execute(query).all()
-    names = {value: name(value) for value in {span[5] for span in spans}}
+    if not spans:
+        return [], np.empty((0, 4), np.int64)
+    starts, ends, *words, values = zip(*spans, strict=True)
+    names = {value: name(value) for value in set(values)}
     groups = sorted(set(names.values()))
     place = {group: number for number, group in enumerate(groups)}
-    number = {value: place[group] for value, group in names.items()}
-    changes = []
-    for start, end, started_as, ended_as, status, value in spans:
-        group, first = number[value], step_of[start]
-        if status == "open":
-            changes.append((first, group, _OPEN, 1))
-            if started_as in _BORN:
-                changes.append((first, group, _BORN[started_as], 1))
-            if end is not None:
-                changes.append((step_of[end], group, _OPEN, -1))
-                if ended_as == "fixed":
-                    changes.append((step_of[end], group, _FIXED, 1))
-        elif started_as != "moved":
-            changes.append((first, group, _SUPPRESSED, 1))
-    return groups, np.array(changes, np.int64).reshape(-1, 4)
+    group = np.array([place[names[value]] for value in values])
+    first = np.array([step_of[start] for start in starts])
+    last = np.array([-1 if end is None else step_of[end] for end in ends])
+    born, died, status = (np.array(column, object) for column in words)
+    is_open, has_ended = status == "open", last >= 0
+    kinds = [
+        (is_open, first, _OPEN, 1),
+        (is_open & has_ended, last, _OPEN, -1),
+        (is_open & has_ended & (died == "fixed"), last, _FIXED, 1),
+        (~is_open & (born != "moved"), first, _SUPPRESSED, 1),
+        *((is_open & (born == word), first, count, 1) for word, count in _BORN.items()),
+    ]
+    parts = [
+        np.column_stack([step[mask], group[mask], np.full(mask.sum(), count), np.full(mask.sum(), difference)])
+        for mask, step, count, difference in kinds
+    ]
+    return groups, np.concatenate(parts)
 
 
 def _grouping(line: StoredLine, by: str | None) -> tuple[sa.ColumnElement, Callable[[Any], str]]:

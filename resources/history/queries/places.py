@@ -1,7 +1,7 @@
 """Projects and the environments they were deployed to, with every deployment and what it brought."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -10,8 +10,6 @@ from infraaudit_assets.domain.dora import Dora, measure
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History
-
-_BROUGHT_LIMIT = 5000
 
 
 def rows_of(history: History, query: sa.Select) -> Sequence[sa.RowMapping]:
@@ -51,30 +49,10 @@ def deployments(history: History, project: str, environment: str | None = None, 
 
 
 def dora(history: History, project: str, environment: str, now: datetime, days: float = 30) -> Dora:
-    """The DORA measures of a project and environment."""
-    tried = deployments(history, project, environment)
-    table = schema.commits
-    rows = rows_of(
-        history, sa.select(table.c.sha, table.c.first_parent, table.c.committed_at).where(table.c.project == project)
-    )
-    commits = {row["sha"]: (row["first_parent"], row["committed_at"]) for row in rows}
-    healthy = sorted((d for d in tried if d.outcome is Outcome.DEPLOYED), key=lambda d: d.finished_at)
-    brought: dict[str, list[datetime]] = {}
-    taken: set[str] = set()
-    for deployment in healthy:
-        brought.setdefault(deployment.sha, []).extend(_brought(deployment, commits, taken))
-    return measure(tried, brought, now, days)
-
-
-def _brought(
-    deployment: Deployment, commits: dict[str, tuple[str | None, datetime]], taken: set[str]
-) -> list[datetime]:
-    """The times of the commits on the first-parent way back to what earlier deployments brought."""
-    times: list[datetime] = []
-    sha: str | None = deployment.sha
-    while sha and sha in commits and sha not in taken and len(times) < _BROUGHT_LIMIT:
-        taken.add(sha)
-        parent, moment = commits[sha]
-        times.append(moment)
-        sha = parent
-    return times
+    """The DORA measures of a project and environment in the window that ends now."""
+    table = schema.deployed_commits
+    there = (table.c.project == project) & (table.c.environment == environment)
+    recent = table.c.deployed_at.between(now - timedelta(days=days), now)
+    rows = rows_of(history, sa.select(table.c.committed_at, table.c.deployed_at).where(there & recent))
+    leads = [(row["deployed_at"] - row["committed_at"]).total_seconds() for row in rows]
+    return measure(deployments(history, project, environment), leads, now, days)

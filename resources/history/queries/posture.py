@@ -52,8 +52,10 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
         if row["ended_as"] == "fixed":
             found[place].changes["fixed"] += number
     for posture, difference in zip(found, differences, strict=True):
-        standing.update(difference)
-        posture.open = Counter({severity: number for severity, number in standing.items() if number})
+        if difference:
+            standing.update(difference)
+            standing = +standing
+        posture.open = standing.copy()
     return found
 
 

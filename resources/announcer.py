@@ -1,0 +1,85 @@
+"""Write a notice for whatever happened and was not told yet: read from the history, so that no process can lose it.
+
+A stage, a command or a person records a fact; this makes notices of the facts of the last day, each with the fact's
+own key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from infraaudit_assets.domain import notices
+from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_assets.domain.errors import RepositoryError
+from infraaudit_assets.domain.notices import Culprit, Notice
+from infraaudit_assets.domain.projects import Project
+from resources.code_owners import culprit_of
+from resources.git import Mirror
+from resources.history import History
+from resources.history.outbox import known_keys, write_notices
+from resources.history.queries.events import ends_an_incident, failed_stages, tried_deployments
+
+LOOK_BACK = timedelta(days=1)
+"""How long everything that announces may be down without an event being missed."""
+
+
+class Announcer:
+    """Announces events of some projects; links lead to the Dagster UI and, for a deployment, the audit page."""
+
+    def __init__(
+        self,
+        history: History,
+        projects: Mapping[str, Project],
+        mirror_of: Callable[[Project], Mirror],
+        dagster_url: str,
+        service_url: str,
+    ) -> None:
+        self._history, self._projects, self._mirror_of = history, projects, mirror_of
+        self._dagster_url, self._service_url = dagster_url.rstrip("/"), service_url.rstrip("/")
+
+    def announce(self, now: datetime) -> int:
+        """Write what is new since the last day; returns how many notices were new."""
+        since = now - LOOK_BACK
+        events: dict[str, Callable[[], Notice | None]] = {}
+        for row in failed_stages(self._history, since):
+            key = notices.stage_key(row["run_id"], row["stage"])
+            events[key] = lambda row=row: self._stage(row)  # type: ignore[misc]
+        for done in tried_deployments(self._history, since):
+            healthy = done.outcome is Outcome.DEPLOYED
+            key = notices.recovery_key(done) if healthy else notices.deployment_key(done)
+            events[key] = lambda done=done: self._deployment(done)  # type: ignore[misc]
+        unknown = events.keys() - known_keys(self._history, events)
+        found = (event() for key, event in events.items() if key in unknown)
+        return write_notices(self._history, (notice for notice in found if notice))
+
+    def culprit(self, project: str, sha: str) -> Culprit:
+        """A commit with its author and owners; bare where the project or the commit is no longer to be had."""
+        known = self._projects.get(project)
+        try:
+            return culprit_of(known, self._mirror_of(known), sha) if known and sha else Culprit(project, sha)
+        except RepositoryError:
+            return Culprit(project, sha)
+
+    def run_link(self, run_id: str) -> str:
+        return f"{self._dagster_url}/runs/{run_id}"
+
+    def _stage(self, row: sa.RowMapping) -> Notice:
+        project, sha, stage = row["project"], row["sha"], row["stage"]
+        detail = self._first_failure(project, sha) if stage == "test_results" else ""
+        culprit, link = self.culprit(project, sha), self.run_link(row["run_id"])
+        return notices.stage_failed(culprit, stage, row["run_id"], row["reason"], detail, link)
+
+    def _first_failure(self, project: str, sha: str) -> str:
+        run = self._history.test_run(project, sha)
+        bad = (case for case in (run.cases if run else ()) if case.outcome in ("failed", "error"))
+        first = next(bad, None)
+        return f"{first.name}: {first.message}" if first else ""
+
+    def _deployment(self, done: Deployment) -> Notice | None:
+        link = f"{self._service_url}/projects/{done.project}"
+        if done.outcome is not Outcome.DEPLOYED:
+            return notices.deployment_failed(self.culprit(done.project, done.sha), done, link)
+        if not ends_an_incident(self._history, done):
+            return None
+        return notices.recovered(self.culprit(done.project, done.sha), done, link)

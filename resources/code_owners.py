@@ -1,0 +1,29 @@
+"""Who answers for what a commit touches: by the CODEOWNERS file of the branch that is deployed.
+
+The commit's own file is not asked: it could name whom it likes. Deliberately absent: telling them.
+"""
+
+from collections.abc import Iterable
+
+from infraaudit_assets.domain.notices import Culprit
+from infraaudit_assets.domain.owners import PLACES, Rule, owners_of, parse_owners
+from infraaudit_assets.domain.projects import Project
+from resources.git import Mirror
+
+_FILE_BYTES = 64 * 1024
+
+
+def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> Culprit:
+    """A commit with its author, and the owners of some files or else of all it changed. Raises RepositoryError."""
+    commit = mirror.commit(sha)
+    touched = list(paths) or [file.path for file in commit.changed_files]
+    author = f"{commit.author_name} <{commit.author_email}>"
+    owners = owners_of(_rules(mirror, project.deploy_branch), touched)
+    return Culprit(project.name, sha, commit.subject, author, owners)
+
+
+def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
+    tip = mirror.branches().get(branch)
+    found = (mirror.read(tip, place, _FILE_BYTES) for place in PLACES) if tip else iter(())
+    content = next((file for file in found if file is not None), b"")
+    return parse_owners(content.decode("utf-8", "replace"))

@@ -1,0 +1,83 @@
+"""What a deployment brought, from a real repository: every commit once, merged branches included."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from infraaudit_assets.domain.deployments import Release, Rollout
+from resources.history import History
+from resources.history.queries.places import dora
+from resources.recorded_delivery import deliver_recorded
+from tests.conftest import Repository
+from tests.resources.databases import fresh_history
+
+
+class Target:
+    """A place where everything becomes healthy."""
+
+    name = "nowhere"
+
+    def describe(self) -> str:
+        return self.name
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        return Rollout(True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
+
+
+def brought(past: History) -> dict[str, str]:
+    with past.engine.connect() as connection:
+        rows: Sequence = connection.exec_driver_sql("SELECT sha, deployed_by FROM deployed_commits").all()
+    return {row[0]: row[1] for row in rows}
+
+
+def test_every_commit_is_brought_once_by_the_first_deployment_that_had_it(
+    past: History, repository: Repository
+) -> None:
+    old, first = (repository.write({"a": str(n)}, f"commit {n}") for n in range(2))
+    repository.git("switch", "--quiet", "--create", "side")
+    side = repository.write({"b": "1"}, "on the side")
+    repository.git("switch", "--quiet", "main")
+    between = repository.write({"a": "3"}, "between")
+    repository.git("merge", "--quiet", "--no-ff", "--message", "merge", "side")
+    merge = repository.git("rev-parse", "HEAD")
+    mirror = repository.mirror()
+
+    def deploy(sha: str) -> None:
+        release = Release("shop", "production", sha, "image", "")
+        deliver_recorded(
+            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
+        )  # type: ignore[arg-type]
+
+    deploy(first)
+    assert brought(past) == {first: first}, "the first deployment brings itself alone"
+    deploy(merge)
+    expected = {first: first, side: merge, between: merge, merge: merge}
+    assert brought(past) == expected and old not in brought(past)
+    deploy(first)
+    deploy(merge)
+    assert brought(past) == expected, "going back and forth brings nothing twice"
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    times = [mirror.commit(sha).committed_at for sha in sorted((side, between))]
+    lead = dora(past, "shop", "production", now).lead_seconds
+    assert lead is not None
+    # Of four commits, a minute apart and now live: the median lies between the two in the middle.
+    assert (now - max(times)).total_seconds() - 90 <= lead <= (now - min(times)).total_seconds()
+
+
+def test_a_history_that_was_rewritten_still_records_the_outcome(past: History, repository: Repository) -> None:
+    sha = repository.write({"a": "1"}, "Start")
+    mirror = repository.mirror()
+    for commit in ("e" * 40, sha):
+        release = Release("shop", "production", commit, "image", "")
+        deliver_recorded(
+            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
+        )  # type: ignore[arg-type]
+    live = past.live("shop", "production")
+    assert live and live.sha == sha

@@ -1,0 +1,97 @@
+"""The sensor that tells: runs that died without a word, once, however many there are; and sensors that are dead."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from infraaudit_assets.domain.errors import DagsterUnavailableError
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.jobs import pipeline_name
+from resources.dagster_api import _SENSOR, DagsterApi, SensorState
+from resources.history import History
+from resources.history.outbox import waiting_notices
+from resources.sensor_watch import SensorWatch
+from resources.shells import GitResource, HistoryResource, NotifierResource
+from sensors.outcomes import build_notice_sensor
+from tests.conftest import Repository
+from tests.resources.databases import fresh_history
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def past(tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRequest) -> Iterator[History]:
+    yield from fresh_history("sqlite", tmp_path, needs, request)
+
+
+def test_sixty_dead_runs_are_told_in_one_tick_and_once(
+    past: History, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sha = repository.write({"a": "1"}, "Start")
+    project = Project("shop", str(repository.path))
+    said = past.engine.url.render_as_string(hide_password=False)
+    resources = {
+        "git": GitResource(state=str(tmp_path)),
+        "history": HistoryResource(url=said, gate_file=""),
+        "notifier": NotifierResource(dagster_url="http://dagster"),
+    }
+    sensor = build_notice_sensor([project])
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = [_dead_run(instance, pipeline_name(project), sha) for _ in range(60)]
+        _dead_run(instance, "some_other_job", sha)
+        past.record_stage("shop", sha, "docker_image", "failed", NOW, NOW, runs[0], "no space left")
+        for _ in range(2):
+            sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))
+    titles = [record.getMessage().splitlines()[0] for record in caplog.records if record.name == "infraaudit.notices"]
+    assert sorted(titles) == [
+        f"shop: docker_image fails at {sha[:12]}",
+        *([f"shop: the run of {sha[:12]} died"] * 59),
+    ]
+    assert not waiting_notices(past)
+
+
+def _dead_run(instance: dg.DagsterInstance, job: str, sha: str) -> str:
+    run = instance.create_run_for_job(
+        dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job)), tags={"dagster/partition": sha}
+    )
+    instance.report_run_failed(run)
+    return run.run_id
+
+
+class Api(DagsterApi):
+    """Answers as told: the state of a sensor, or that Dagster is away."""
+
+    answer: SensorState | None = None
+
+    def sensor(self, job: str, name: str) -> SensorState:
+        if self.answer is None:
+            raise DagsterUnavailableError("Dagster does not answer")
+        return self.answer
+
+
+def test_a_sensor_is_called_dead_once_and_alive_once(past: History) -> None:
+    api = Api("http://dagster")
+    watch = SensorWatch(past, api, {"shop": ("job", "shop_commits")})
+    api.answer = SensorState("", NOW.timestamp())
+    watch.look(NOW)
+    api.answer = None
+    for seconds in (20, 40):
+        watch.look(NOW + timedelta(seconds=seconds))
+    assert not waiting_notices(past), "a restart is no death"
+    for seconds in (61, 80, 100):
+        watch.look(NOW + timedelta(seconds=seconds))
+    assert [(one.urgency, "is dead" in one.title) for one in waiting_notices(past)] == [("critical", True)]
+    api.answer = SensorState("", NOW.timestamp() + 120)
+    for seconds in (120, 140):
+        watch.look(NOW + timedelta(seconds=seconds))
+    assert sorted(one.urgency for one in waiting_notices(past)) == ["critical", "info"]
+
+
+def test_dagsters_own_schema_knows_what_is_asked() -> None:
+    from dagster_graphql.schema import create_schema
+    from graphql import parse, validate
+
+    assert validate(create_schema().graphql_schema, parse(_SENSOR)) == []
