@@ -22,6 +22,7 @@ from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
     from resources.backfill import Backfill, Done
+    from resources.checkov_runner import CheckovRunner
     from resources.git import Mirror
     from resources.history import History
 
