@@ -22,6 +22,10 @@ from resources.cluster import KubernetesTarget, connect
 SERVER = "import http.server; http.server.ThreadingHTTPServer(('', 8080), http.server.SimpleHTTPRequestHandler).serve_forever()"
 
 
+def commit(number: int) -> str:
+    return f"c{number:039x}"  # Digits alone would be a number to kubectl.
+
+
 def manifests(namespace: str, image: str, number: int) -> str:
     container = {
         "name": "web", "image": image, "command": ["python3", "-c", f"# {number}\n{SERVER}"],
@@ -34,7 +38,7 @@ def manifests(namespace: str, image: str, number: int) -> str:
     rendered = render_manifests(
         [("web.yaml", document)],
         project="bench",
-        sha=f"{number:040x}",
+        sha=commit(number),
         environment="bench",
         namespace=namespace,
         image=image,
@@ -49,7 +53,7 @@ def kubectl(*words: str, stdin: str | None = None) -> None:
 
 
 def ours(target: KubernetesTarget, image: str, number: int) -> tuple[float, float]:
-    release = Release("bench", "bench", f"{number:040x}", image, manifests(target.namespace, image, number))
+    release = Release("bench", "bench", commit(number), image, manifests(target.namespace, image, number))
     started, cpu = time.monotonic(), time.process_time()
     rollout = target.deploy(release, timeout=120, on_progress=lambda _: None)
     assert rollout.healthy, rollout.reason

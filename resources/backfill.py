@@ -54,7 +54,7 @@ class Backfill(AbstractContextManager["Backfill"]):
     """Scans of commits as an iterator of how each ended, in the order in which they end.
 
     A commit that cannot be scanned at all is one that failed, and the others go on. What was yielded is stored, and
-    what was stored is yielded: whoever stops early (an interrupt, say) gets the scans under way from ``finish``.
+    what was stored is yielded, also after ``stop``.
     """
 
     def __init__(
@@ -100,10 +100,9 @@ class Backfill(AbstractContextManager["Backfill"]):
             else:
                 yield one
 
-    def finish(self) -> list[Done]:
-        """Start no more scans, and wait for those under way."""
+    def stop(self) -> None:
+        """Start no more scans; those under way are yielded yet."""
         self._stop.set()
-        return list(self)
 
     def _work(self) -> None:
         try:

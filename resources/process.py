@@ -120,11 +120,13 @@ def spawned(
 
 def dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
     """The command that is killed when the thread that starts it ends. Raises ToolMissingError."""
-    return [_find("setpriv", os.environ), "--pdeathsig", "KILL", "--", _find(argv[0], env or os.environ), *argv[1:]]
+    path = (env or os.environ).get("PATH", os.defpath)
+    # It belongs to the system and not to the tool's world: it is found whatever PATH the tool gets.
+    return [_find("setpriv", os.defpath), "--pdeathsig", "KILL", "--", _find(argv[0], path), *argv[1:]]
 
 
-def _find(program: str, env: Mapping[str, str]) -> str:
-    found = shutil.which(program, path=env.get("PATH", os.defpath))
+def _find(program: str, path: str) -> str:
+    found = shutil.which(program, path=path)
     if found is None:
         raise ToolMissingError(f"{program} is not installed (or not in PATH).")
     return found

@@ -67,7 +67,11 @@ def build_app(
     async def health(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
+    reading_ahead: list[asyncio.Task[None]] = []
+
     async def metrics(_: Request) -> Response:
+        if not all(task.done() for task in reading_ahead):
+            return PlainTextResponse("The history is being read for the first time.\n", 503, {"Retry-After": "5"})
         return Response(await run_in_threadpool(generate_latest, registry), media_type=CONTENT_TYPE_LATEST)
 
     async def targets(_: Request) -> Response:
@@ -76,10 +80,10 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
-        # The first reading of a long history takes seconds; the first scrape should not.
-        tasks.append(asyncio.create_task(_read_ahead(registry)))
+        # The first reading of a long history takes seconds: until then a scrape is told so, and not kept waiting.
+        reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
         yield
-        for task in tasks:
+        for task in [*tasks, *reading_ahead]:
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task

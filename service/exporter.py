@@ -27,6 +27,7 @@ from resources.history.queries.deployed import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 from resources.history.queries.places import dora, environments, project_names, rows_of
 
+_CHANGES = ("introduced", "reopened", "fixed")
 _STATUSES = ("open", "suppressed")
 _TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
 _DELIVERY_STATES = ("waiting", "done", "ignored", "failed")
@@ -77,19 +78,12 @@ class HistoryCollector(Collector):
         scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
             history, schema.scans, "project", "status"
         )
-        changes = self._totals.finding_changes()
+        changes = {(p, change): 0 for p in projects for change in _CHANGES} | dict(self._totals.finding_changes())
         return [
             _family(m.FINDINGS, findings.items()),
             _family(m.SCAN_TIME, times),
             _family(m.SCANS, scans.items()),
-            _family(
-                m.FINDING_CHANGES,
-                [
-                    ((project, change), changes.get(project, (0, 0))[place])
-                    for project in projects
-                    for place, change in enumerate(("introduced", "fixed"))
-                ],
-            ),
+            _family(m.FINDING_CHANGES, changes.items()),
             _family(m.COMMITS, ({(p,): 0 for p in projects} | counted(history, schema.commits, "project")).items()),
         ]
 

@@ -75,3 +75,12 @@ def test_the_wheel_carries_what_an_installation_needs(tmp_path: Path) -> None:
     assert {f"{data}/{path}" for path in needed} <= inside
     assert "resources/history/migrations/script.py.mako" in inside
     assert not [path for path in inside if path.startswith((".venv", "tests/")) or "__pycache__" in path]
+
+
+def test_dg_and_the_workspace_name_one_code_location(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster._core.workspace.load_target import PyProjectFileTarget, WorkspaceFileTarget
+
+    monkeypatch.chdir(ROOT)
+    targets = (PyProjectFileTarget("pyproject.toml"), WorkspaceFileTarget(["workspace.yaml"]))
+    names = [[origin.location_name for origin in target.create_origins()] for target in targets]
+    assert names == [["infraaudit_assets.definitions"]] * 2

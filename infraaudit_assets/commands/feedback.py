@@ -11,21 +11,32 @@ from rich.console import Console
 from rich.table import Table
 
 from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
 
 
 def dora(
     project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
     days: Annotated[float, typer.Option(min=1, max=3650, help="Length of the window that ends now, in days.")] = 30,
+    environment: Annotated[str | None, typer.Option(help="Of this environment alone; without it of each.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Deployment frequency, lead time, change failure rate and time to restore, for each environment."""
+    """Deployment frequency, lead time, change failure rate and time to restore, for each environment.
+
+    An attempt is a deployment that was deployed, rolled back, failed or degraded; skipped and superseded ones do not
+    count. Lead time: from a commit to the healthy deployment that first brought it, median over every commit. Time to
+    restore: from a failed attempt to the next healthy one, median.
+    """
     from resources.history import open_history
     from resources.history.queries.places import dora as measure
     from resources.history.queries.places import environments
 
     found, history = find_project(project), open_history(settings().history_url)
-    places = [environment for name, environment in environments(history) if name == found.name]
+    places = [place for name, place in environments(history) if name == found.name and environment in (None, place)]
+    if environment and not places:
+        raise ConfigurationError(
+            f"{found.name} was never deployed to {environment}; `infraaudit dora` lists where it was."
+        )
     measured = {place: measure(history, found.name, place, datetime.now(UTC), days) for place in places}
     if as_json:
         print(json.dumps({place: asdict(values) for place, values in measured.items()}, indent=2))

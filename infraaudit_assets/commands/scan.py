@@ -4,8 +4,12 @@ Every scan is stored as soon as it ends. Deliberately absent: builds, tests, dep
 """
 
 import json
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +21,7 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
-    from resources.backfill import Done
+    from resources.backfill import Backfill, Done
     from resources.checkov_runner import CheckovRunner
     from resources.git import Mirror
     from resources.history import History
@@ -89,16 +93,29 @@ def _scan_all(
     with (
         _progress(len(todo), quiet) as tick,
         Backfill(past, mirror, project, todo, scratch=scratch, severities=severities, workers=workers) as scans,
+        _told_to_stop(scans) as stopped,
     ):
-        try:
-            for one in scans:
-                done.append(one)
-                tick(one)
-        except KeyboardInterrupt:
-            # What is under way is brought to its end and stored; a second Ctrl-C does not wait for it.
-            done += scans.finish()
-            return done, True
-    return done, False
+        for one in scans:
+            done.append(one)
+            tick(one)
+    return done, stopped.is_set()
+
+
+@contextmanager
+def _told_to_stop(scans: "Backfill") -> Iterator[threading.Event]:
+    """Ctrl-C brings what is under way to its end, to be stored and told of; a second one does not wait for it."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        scans.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _runner(past: "History") -> "CheckovRunner":
@@ -170,8 +187,6 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
-    from contextlib import contextmanager
-
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

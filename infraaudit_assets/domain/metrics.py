@@ -34,7 +34,7 @@ FINDINGS_LIVE = Metric(
 FINDING_CHANGES = Metric(
     "infraaudit_finding_changes_total",
     "counter",
-    "Findings that commits introduced or fixed against their first parent.",
+    "Findings introduced, reopened and fixed along the deploy branch.",
     ("project", "change"),
 )
 COMMITS = Metric("infraaudit_commits_total", "counter", "Commits recorded.", ("project",))

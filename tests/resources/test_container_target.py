@@ -141,7 +141,8 @@ def test_a_crash_loop_is_seen_early_with_its_last_words(
     rollout = _deploy(target, release("1", CRASH="1"))
     assert not rollout.healthy and "crashes again and again" in rollout.reason and "no database" in rollout.reason
     assert "exit code 3" in rollout.reason or target.engine.name == "podman"
-    assert rollout.seconds < 7 and not _running(target)
+    assert rollout.seconds < 30, "the deadline"
+    assert not _running(target)
 
 
 def test_what_cannot_run_here_is_an_unhealthy_rollout(

@@ -87,7 +87,9 @@ class GuardedRegistry:
 
     def start(self) -> None:
         words = ["docker-registry", "serve", str(self._config)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # The registry takes every variable REGISTRY_… for a setting, Podman's REGISTRY_AUTH_FILE too.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        self.process = subprocess.Popen(words, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self._answers():
             assert time.monotonic() < deadline, "the registry did not start"

@@ -4,10 +4,10 @@ Totals over stages are kept running between scrapes, because a history of 50,000
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,8 +16,6 @@ from resources.history import schema
 from resources.history.queries.places import rows_of
 from resources.history.store import History
 
-_Item = TypeVar("_Item")
-_PAIRS_AT_ONCE = 200
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,9 +41,8 @@ class RunningTotals:
         self._seen_at_end: set[tuple[str, ...]] = set()
         self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
         self._runs: dict[tuple[str, str], str] = {}
-        self._changes: dict[tuple[str, str], tuple[int, int]] = {}
-        self._scans_version: tuple[Any, ...] = ()
-        self._finding_totals: dict[str, tuple[int, int]] = {}
+        self._changes: dict[tuple[str, ...], int] = {}
+        self._lives_version: tuple[int, int] | None = None
 
     def read_stages(self) -> None:
         """Take in the stages that ended since the last reading."""
@@ -71,74 +68,35 @@ class RunningTotals:
             counts[project, outcome] += 1
         return counts
 
-    def finding_changes(self) -> Mapping[str, tuple[int, int]]:
-        """Findings introduced and fixed, by project, over every commit whose first parent was scanned completely.
+    def finding_changes(self) -> Mapping[tuple[str, ...], int]:
+        """Findings introduced, reopened and fixed along each project's deploy branch, by project and change.
 
-        A renamed file counts as both here; the commit's own record, which knows Git's renames, does not.
+        Never less than what was said before, also where a force-push took commits away.
         """
-        version = self._version_of_scans()
-        if version != self._scans_version:
-            self._finding_totals = self._add_up()
-            self._scans_version = version
-        return self._finding_totals
+        version = self._version_of_lives()
+        if version != self._lives_version:
+            for key, number in _changes_of_lives(self._history).items():
+                self._changes[key] = max(number, self._changes.get(key, 0))
+            self._lives_version = version
+        return self._changes
 
-    def _version_of_scans(self) -> tuple[Any, ...]:
-        table = schema.scans
-        complete = sa.func.sum(sa.case((table.c.status == "complete", 1), else_=0))
-        query = sa.select(
-            sa.func.count().label("n"), complete.label("complete"), sa.func.max(table.c.started_at).label("at")
-        )
-        row = rows_of(self._history, query.select_from(table))[0]
-        return (row["n"], row["complete"], row["at"])
-
-    def _add_up(self) -> dict[str, tuple[int, int]]:
-        changed = self._changed_parts()
-        unknown = {(row["before"] or "", row["after"]) for row in changed} - self._changes.keys()
-        for batch in batched(sorted(unknown), _PAIRS_AT_ONCE):
-            self._changes |= self._differences(batch)
-        totals: dict[str, tuple[int, int]] = {}
-        for row in changed:
-            introduced, fixed = self._changes[row["before"] or "", row["after"]]
-            earlier = totals.get(row["project"], (0, 0))
-            totals[row["project"]] = (earlier[0] + introduced * row["times"], earlier[1] + fixed * row["times"])
-        return totals
-
-    def _changed_parts(self) -> Sequence[sa.RowMapping]:
-        new, old = schema.scan_parts.alias("new"), schema.scan_parts.alias("old")
-        commits, scans, parents = schema.commits, schema.scans, schema.scans.alias("parents")
-        same = (old.c.project == new.c.project) & (old.c.sha == commits.c.first_parent)
-        changed = (
-            sa.select(new.c.project, old.c.scan_key.label("before"), new.c.scan_key.label("after"), sa.func.count().label("times"))
-            .join(commits, (commits.c.project == new.c.project) & (commits.c.sha == new.c.sha))
-            .join(scans, (scans.c.project == new.c.project) & (scans.c.sha == new.c.sha) & (scans.c.status == "complete"))
-            .join(
-                parents,
-                (parents.c.project == new.c.project)
-                & (parents.c.sha == commits.c.first_parent)
-                & (parents.c.status == "complete"),
-            )
-            .outerjoin(old, same & (old.c.framework == new.c.framework))
-            .where(sa.or_(old.c.scan_key.is_(None), old.c.scan_key != new.c.scan_key))
-            .group_by(new.c.project, old.c.scan_key, new.c.scan_key)
-        )  # fmt: skip
-        return rows_of(self._history, changed)
-
-    def _differences(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
-        """How many open findings each pair of stored scans gained and lost."""
-        table = schema.findings
-        keys = {key for pair in pairs for key in pair}
-        query = sa.select(table.c.scan_key, table.c.fingerprint).where(
-            table.c.scan_key.in_(keys), table.c.status == "open"
-        )
-        found: dict[str, set[str]] = defaultdict(set)
-        for row in rows_of(self._history, query):
-            found[row["scan_key"]].add(row["fingerprint"])
-        return {(old, new): (len(found[new] - found[old]), len(found[old] - found[new])) for old, new in pairs}
+    def _version_of_lives(self) -> tuple[int, int]:
+        lines, scans = schema.line_commits, schema.scans
+        followed = sa.select(sa.func.count()).select_from(lines).where(lines.c.followed).scalar_subquery()
+        scanned = sa.select(sa.func.count()).select_from(scans).scalar_subquery()
+        row = rows_of(self._history, sa.select(followed.label("followed"), scanned.label("scanned")))[0]
+        return (row["followed"], row["scanned"])
 
 
-def batched(items: Sequence[_Item], size: int) -> Iterable[Sequence[_Item]]:
-    """Items in runs of at most ``size`` (itertools has this from Python 3.12 on)."""
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
+    table, projects = schema.spans, schema.projects
+    line = (projects.c.name == table.c.project) & (projects.c.deploy_branch == table.c.branch)
+    found: dict[tuple[str, ...], int] = {}
+    for column, changes in ((table.c.started_as, ("introduced", "reopened")), (table.c.ended_as, ("fixed",))):
+        query = sa.select(table.c.project, column.label("change"), sa.func.count().label("number")).join(projects, line)
+        counted_ones = query.where(table.c.status == "open", column.in_(changes)).group_by(table.c.project, column)
+        found |= {(row["project"], row["change"]): row["number"] for row in rows_of(history, counted_ones)}
+    return found
 
 
 def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | None:
