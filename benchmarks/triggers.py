@@ -43,7 +43,7 @@ def measure_starts(pushes: int, poll_seconds: int) -> None:
     """From a push until its run started: by the webhook with the sensor beside it, then by the sensor alone."""
     from tests.e2e.installation import Installation, bare_repository
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work, bare = bare_repository(Path(folder), "shop")
         work.write({"file": "first"}, "first")
         work.git("push", "--quiet", "-u", "origin", "main")
@@ -68,7 +68,7 @@ def measure_receiver(rate: int, seconds: int, scrape: bool) -> None:
     """Deliveries at a fixed rate; each is sent on time, however late the answers are."""
     from tests.e2e.installation import SECRET, Installation, bare_repository
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work, bare = bare_repository(Path(folder), "shop")
         work.write({"file": "first"}, "first")
         work.git("push", "--quiet", "-u", "origin", "main")
