@@ -51,7 +51,7 @@ PANELS = (
     PanelSpec("Lines printed, by level", f"sum by (level) (infraaudit_log_lines_total{{{_PLACE}}})", legend="{{level}}"),
     PanelSpec("Error lines of what is live", f"max by (project, environment) (infraaudit_log_error_ratio{{{_PLACE}}})", "percentunit", "{{project}} {{environment}}"),
     PanelSpec("Image size", f"infraaudit_image_size_bytes{{{_MINE}}}", "bytes", "{{project}}"),
-    PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_total{{{_MINE},state=\"waiting\"}})", kind="lines"),
+    PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_waiting{{{_MINE}}})", kind="lines"),
 )  # fmt: skip
 
 ANNOTATIONS = (("Deployments", "green", "deployed"), ("Rollbacks and failures", "red", "rolled_back|failed|degraded"))

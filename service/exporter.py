@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from infraaudit_assets.domain import metrics as m
-from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.dora import Dora
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import ScanStatus, Severity
@@ -30,7 +30,7 @@ from resources.history.queries.places import dora, environments, project_names, 
 _CHANGES = ("introduced", "reopened", "fixed")
 _STATUSES = ("open", "suppressed")
 _TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
-_DELIVERY_STATES = ("waiting", "done", "ignored", "failed")
+_DELIVERY_OUTCOMES = ("done", "ignored", "failed")
 
 
 class HistoryCollector(Collector):
@@ -107,7 +107,9 @@ class HistoryCollector(Collector):
             buckets = list(zip(bounds, accumulate(total.buckets), strict=True))
             durations.add_metric(key, buckets, total.seconds)
         projects = project_names(self._history)
-        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(self._totals.runs())
+        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(
+            self._totals.runs(datetime.now(UTC))
+        )
         return [durations, _family(m.RUNS, runs.items())]
 
     def _deployments(self) -> list[Family]:
@@ -125,7 +127,7 @@ class HistoryCollector(Collector):
         measured = {place: self._dora(place, now) for place in places}
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
-            _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image), 1) for place, d in live.items()]),
+            _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image, self._digest(d)), 1) for place, d in live.items()]),
             _family(m.DEPLOYMENT_TIME, [(place, d.finished_at.timestamp()) for place, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
             _known(m.LEAD_TIME, {place: d.lead_seconds for place, d in measured.items()}),
@@ -146,6 +148,11 @@ class HistoryCollector(Collector):
                 ratios[place] = printed.get("error", 0) / max(sum(printed.values()), 1)
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
+    def _digest(self, deployed: Deployment) -> str:
+        """The registry's digest of what is deployed, or the engine's id of an image that no registry has."""
+        image = self._history.image(deployed.project, deployed.sha)
+        return (image.digest or image.image_id) if image else ""
+
     def _dora(self, place: tuple[str, str], now: datetime) -> Dora:
         """The measures of a place, worked out again for each deployment and each quarter of an hour."""
         table = schema.deployments
@@ -159,8 +166,9 @@ class HistoryCollector(Collector):
 
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
-        deliveries: dict[tuple[str, ...], int] = {(p, s): 0 for p in projects for s in _DELIVERY_STATES}
-        deliveries |= counted(history, schema.deliveries, "project", "state")
+        stored = counted(history, schema.deliveries, "project", "state")
+        ended = {(p, s): stored.get((p, s), 0) for p in projects for s in _DELIVERY_OUTCOMES}
+        undone = {(p,): stored.get((p, "waiting"), 0) for p in projects}
         table = schema.notices
         per_project = rows_of(
             history,
@@ -179,7 +187,8 @@ class HistoryCollector(Collector):
         sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
         waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
         return [
-            _family(m.DELIVERIES, deliveries.items()),
+            _family(m.DELIVERIES, ended.items()),
+            _family(m.DELIVERIES_WAITING, undone.items()),
             _family(m.NOTICES_SENT, sent.items()),
             _family(m.NOTICES_WAITING, waiting.items()),
             _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),

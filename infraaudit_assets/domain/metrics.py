@@ -49,7 +49,7 @@ STAGE_DURATION = Metric(
 RUNS = Metric("infraaudit_runs_total", "counter", "Pipeline runs, by their worst stage.", ("project", "outcome"))
 DEPLOYMENTS = Metric("infraaudit_deployments_total", "counter", "Deployments, by how they ended.", (*_PLACE, "outcome"))
 DEPLOYMENT_INFO = Metric(
-    "infraaudit_deployment_info", "gauge", "What is deployed; always 1.", (*_PLACE, "sha", "image")
+    "infraaudit_deployment_info", "gauge", "What is deployed; always 1.", (*_PLACE, "sha", "image", "digest")
 )
 DEPLOYMENT_TIME = Metric(
     "infraaudit_deployment_time_seconds", "gauge", "When the live commit became healthy, in Unix time.", _PLACE
@@ -72,7 +72,10 @@ LOG_ERRORS = Metric(
     "infraaudit_log_error_ratio", "gauge", "Error lines of the live commit, of all lines it printed there.", _PLACE
 )
 DELIVERIES = Metric(
-    "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries taken, by state.", ("project", "state")
+    "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries, by how they ended.", ("project", "outcome")
+)
+DELIVERIES_WAITING = Metric(
+    "infraaudit_webhook_deliveries_waiting", "gauge", "Webhook deliveries stored and not worked off.", ("project",)
 )
 REJECTED = Metric(
     "infraaudit_webhook_rejected_total", "counter", "Webhook requests refused since the service started.", ("reason",)

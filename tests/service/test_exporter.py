@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event
 
 import pytest
@@ -38,7 +38,10 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
     assert value(client, "infraaudit_deployments_total", **place, outcome="degraded") == 0
     assert value(client, "infraaudit_change_failure_ratio", **place) == 1 / 3
     assert value(client, "infraaudit_restore_time_seconds", **place) == 2 * 3600
-    assert value(client, "infraaudit_deployment_info", **place, sha=SHAS[3], image="image") == 1
+    assert (
+        value(client, "infraaudit_deployment_info", **place, sha=SHAS[3], image="image", digest=f"sha256:{SHAS[3]}")
+        == 1
+    )
     assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
     assert value(client, "infraaudit_scans_total", project="shop", status="failed") == 1
     assert value(client, "infraaudit_notices_waiting", project="shop") == 1
@@ -66,6 +69,19 @@ def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: 
     history.record_stage("shop", SHAS[0], "docker_image", "succeeded", later, later + timedelta(seconds=1), "again")
     assert value(client, f"{name}_count", **labels) == 5
     assert value(client, f"{name}_sum", **labels) == 81
+
+
+def test_a_run_is_counted_when_it_is_over_and_never_taken_back(client: TestClient, history: History) -> None:
+    def runs() -> tuple[float, float]:
+        counts = (value(client, "infraaudit_runs_total", project="shop", outcome=o) for o in ("succeeded", "failed"))
+        return next(counts), next(counts)
+
+    assert runs() == (3, 1)
+    now = datetime.now(UTC)
+    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", now, now, "going")
+    assert runs() == (3, 1), "its next stage may fail"
+    history.record_stage("shop", SHAS[0], "test_results", "failed", now, now, "going")
+    assert runs() == (3, 2)
 
 
 def test_every_metric_that_is_named_is_served(client: TestClient) -> None:

@@ -6,7 +6,7 @@ Totals over stages are kept running between scrapes, because a history of 50,000
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,8 @@ from resources.history import schema
 from resources.history.queries.places import rows_of
 from resources.history.store import History
 
+_SETTLED = timedelta(minutes=10)
+"""A run that was counted as succeeded too early would have to be taken back, and a counter must not fall."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,7 +42,8 @@ class RunningTotals:
         self._seen_until = _START
         self._seen_at_end: set[tuple[str, ...]] = set()
         self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
-        self._runs: dict[tuple[str, str], str] = {}
+        self._going: dict[tuple[str, str], datetime] = {}
+        self._over: dict[tuple[str, str], str] = {}
         self._changes: dict[tuple[str, ...], int] = {}
         self._lives_version: tuple[int, int] | None = None
 
@@ -58,13 +61,19 @@ class RunningTotals:
             seconds = (row["finished_at"] - row["started_at"]).total_seconds()
             self.stages[row["project"], row["stage"], row["outcome"]].add(max(0.0, seconds))
             run = (row["project"], row["run_id"])
-            if self._runs.get(run) != "failed":
-                self._runs[run] = "failed" if row["outcome"] == "failed" else "succeeded"
+            if run not in self._over and row["outcome"] == "failed":
+                self._over[run] = "failed"
+                self._going.pop(run, None)
+            elif run not in self._over:
+                self._going[run] = row["finished_at"]
 
-    def runs(self) -> Mapping[tuple[str, str], int]:
-        """Runs by project and outcome."""
+    def runs(self, now: datetime) -> Mapping[tuple[str, str], int]:
+        """Runs by project and outcome; one succeeded when for a while no stage of it failed or ended any more."""
+        for run in [run for run, last in self._going.items() if now - last > _SETTLED]:
+            self._over[run] = "succeeded"
+            del self._going[run]
         counts: dict[tuple[str, str], int] = defaultdict(int)
-        for (project, _), outcome in self._runs.items():
+        for (project, _), outcome in self._over.items():
             counts[project, outcome] += 1
         return counts
 
