@@ -46,6 +46,7 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
         "grafana": shells.GrafanaResource(
             url=current.grafana_url or "",
             token=current.grafana_token.get_secret_value() if current.grafana_token else "",
+            rules=str(current.shipped / "prometheus" / "rules.yml"),
         ),
         "notifier": shells.NotifierResource(
             urls=[url.get_secret_value() for url in current.notify],

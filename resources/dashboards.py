@@ -48,9 +48,14 @@ PANELS = (
         "{{stage}}",
     ),
     PanelSpec("Runs by outcome", f"sum by (outcome) (infraaudit_runs_total{{{_MINE}}})", legend="{{outcome}}"),
+    PanelSpec("Lines printed, by level", f"sum by (level) (infraaudit_log_lines_total{{{_PLACE}}})", legend="{{level}}"),
+    PanelSpec("Error lines of what is live", f"max by (project, environment) (infraaudit_log_error_ratio{{{_PLACE}}})", "percentunit", "{{project}} {{environment}}"),
     PanelSpec("Image size", f"infraaudit_image_size_bytes{{{_MINE}}}", "bytes", "{{project}}"),
     PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_total{{{_MINE},state=\"waiting\"}})", kind="lines"),
 )  # fmt: skip
+
+ANNOTATIONS = (("Deployments", "green", "deployed"), ("Rollbacks and failures", "red", "rolled_back|failed|degraded"))
+"""Marks in every panel: their name, colour, and the outcomes of deployments that they are for."""
 
 
 def build_dashboard() -> str:
@@ -70,11 +75,14 @@ def build_dashboard() -> str:
         board = board.with_variable(variable.refresh(_on_time_range_change()))
     for number, spec in enumerate(PANELS, start=1):
         board = board.with_panel(_panel(number, spec, source))
-    deployed = (
-        build.AnnotationQuery().name("Deployments").datasource(source).enable(True).hide(False).icon_color("green")
-    )
-    deployed = deployed.expr(f"changes(infraaudit_deployment_time_seconds{{{_PLACE}}}[$__interval]) > 0")
-    return str(JSONEncoder(sort_keys=True, indent=2).encode(board.annotation(deployed).build())) + "\n"
+    for name, color, outcomes in ANNOTATIONS:
+        tried = f'increase(infraaudit_deployments_total{{{_PLACE},outcome=~"{outcomes}"}}[$__interval])'
+        mark = build.AnnotationQuery().name(name).datasource(source).enable(True).hide(False).icon_color(color)
+        expression = f"sum by (project, environment, outcome) ({tried}) > 0"
+        board = board.annotation(
+            mark.expr(expression).title_format("{{project}} {{environment}}").text_format("{{outcome}}")
+        )
+    return str(JSONEncoder(sort_keys=True, indent=2).encode(board.build())) + "\n"
 
 
 def check_dashboard(text: str) -> dict[str, Any]:

@@ -25,6 +25,13 @@ class Grafana:
         if self._call("GET", f"/api/folders/{uid}", missing_is_good=True) is None:
             self._call("POST", "/api/folders", {"uid": uid, "title": title})
 
+    def prometheus_source(self) -> str:
+        """The uid of the Prometheus data source, the default one where there are several. Raises MonitoringError."""
+        sources = [source for source in self._call("GET", "/api/datasources") if source["type"] == "prometheus"]
+        if not sources:
+            raise MonitoringError(f"Grafana at {self.url} has no Prometheus data source: add one, then run this again.")
+        return str(max(sources, key=lambda source: bool(source.get("isDefault")))["uid"])
+
     def put_dashboard(self, dashboard: str, message: str) -> str:
         """Store a dashboard under its own uid, replacing what is there; returns its address. Raises MonitoringError."""
         board = json.loads(dashboard) | {"id": None}

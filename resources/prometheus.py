@@ -6,6 +6,7 @@ that read no file and reach no other host are honoured. Deliberately absent: run
 
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ _JOB_KEYS = frozenset(
     {"job_name", "metrics_path", "scrape_interval", "scrape_timeout", "scheme", "params", "honor_labels"}
 )
 _CHECK_SECONDS = 30
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,43 @@ def reload_prometheus(url: str) -> None:
         httpx.post(f"{url.rstrip('/')}/-/reload", timeout=10).raise_for_status()
     except httpx.HTTPError as error:
         raise MonitoringError(f"Prometheus at {url} did not reload: {excerpt(str(error), 200)}") from error
+
+
+def wait_until_scraped(url: str, project: str, environment: str, sha: str, timeout: float) -> str:
+    """Wait until a Prometheus has the deployed commit as a target that is up; returns the target's address.
+
+    ``timeout`` is in seconds. Raises MonitoringError with Prometheus' own words where it does not come up.
+    """
+    wanted, end = {"project": project, "environment": environment, "sha": sha}, time.monotonic() + timeout
+    while True:
+        found = [target for target in _targets(url) if _is_of(target["labels"], wanted)]
+        up = next((target for target in found if target["health"] == "up"), None)
+        if up:
+            return str(up["scrapeUrl"])
+        if time.monotonic() > end:
+            said = "; ".join(f"{t['scrapeUrl']} is {t['health']}: {t['lastError']}" for t in found)
+            raise MonitoringError(
+                f"Prometheus at {url} has no target of {project} in {environment} that is up"
+                f" ({excerpt(said, 300) or 'none at all'}): let it read configs/prometheus/prometheus.yml, whose"
+                " `deployed` job asks the service what is live."
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _targets(url: str) -> list[dict[str, Any]]:
+    import httpx
+
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/api/v1/targets", params={"state": "active"}, timeout=10)
+        answer.raise_for_status()
+        return list(answer.json()["data"]["activeTargets"])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise MonitoringError(f"Prometheus at {url} does not say its targets: {excerpt(str(error), 200)}") from error
+
+
+def _is_of(labels: dict[str, str], wanted: dict[str, str]) -> bool:
+    """A configuration of one's own may not label the environment or commit; the project it must."""
+    return "project" in labels and all(labels.get(name, value) == value for name, value in wanted.items())
 
 
 def _parse(text: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from resources.git import Mirror
 if TYPE_CHECKING:
     from resources.checkov_runner import CheckovRunner
     from resources.engine import Engine
+    from resources.grafana import Grafana
     from resources.history import History
     from resources.log_store import LogStore
     from resources.loki import Loki
@@ -141,6 +142,12 @@ class GrafanaResource(dg.ConfigurableResource):
 
     url: str = ""
     token: str = ""
+    rules: str = ""
+
+    def connect(self) -> "Grafana | None":
+        from resources.grafana import Grafana
+
+        return Grafana(self.url, self.token) if self.url else None
 
 
 class NotifierResource(dg.ConfigurableResource):

@@ -1,29 +1,39 @@
 """The `dashboard` asset: the project's Grafana dashboard and InfraAudit's own, kept by commit."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.domain.projects import Project
-from resources.shells import ArtifactsResource, GitResource, HistoryResource
+from resources.shells import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
+
+_MARKED, _MARKS = timedelta(days=7), 20
+"""Which deployments are marked in Grafana's panels: those of a week, the newest first of all."""
 
 
 def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
         name="dashboard",
-        description=f"{project.paths.dashboard} of the commit, checked; the generated dashboard; the audit page as a file.",
+        description=f"{project.paths.dashboard} of the commit, checked; Grafana provisioned; the audit page as a file.",
         kinds={"grafana"},
         deps=[dg.AssetKey([*common["key_prefix"], name]) for name in ("monitoring", "scan_trends")],
         retry_policy=RETRY,
     )
     def dashboard(
-        context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource, artifacts: ArtifactsResource
+        context: dg.AssetExecutionContext,
+        git: GitResource,
+        history: HistoryResource,
+        artifacts: ArtifactsResource,
+        grafana: GrafanaResource,
     ) -> Iterator[dg.MaterializeResult]:
         from resources.audit_page import audit_file
         from resources.dashboards import build_dashboard, check_dashboard
+        from resources.grafana_provisioning import provision
+        from resources.history.queries.events import tried_deployments
 
         past = history.open()
         with stage(context, project, past) as current:
@@ -35,6 +45,12 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
             path = store.keep("dashboards", project.name, current.sha, "grafana_dashboard.json", text.encode())
             store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
             page = audit_file(past, project.name, current.sha, datetime.now(UTC))
+            addresses = []
+            if place := grafana.connect():
+                lately = tried_deployments(past, datetime.now(UTC) - _MARKED)
+                tried = [done for done in lately if done.project == project.name][-_MARKS:]
+                own_text = text if own else None
+                addresses = provision(place, project.name, generated, own_text, Path(grafana.rules), tried)
             yield dg.MaterializeResult(
                 metadata={
                     "audit_page": dg.MetadataValue.path(
@@ -43,6 +59,7 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
                     "dashboard": dg.MetadataValue.path(path),
                     "title": found["title"],
                     "panels": len(found["panels"]),
+                    "grafana": "\n".join(addresses) or "not configured: set INFRAAUDIT_GRAFANA_URL; the JSON is kept",
                     "source": "the commit's own" if own else "generated: the commit has none",
                 }
             )

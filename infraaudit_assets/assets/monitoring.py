@@ -10,6 +10,9 @@ from infraaudit_assets.domain.errors import MonitoringError
 from infraaudit_assets.domain.projects import Project
 from resources.shells import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
 
+_SCRAPED_SECONDS = 90.0
+"""Prometheus asks what is live every 15 seconds, and then scrapes; on a busy machine it takes its time."""
+
 
 def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
     @dg.asset(
@@ -27,7 +30,13 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
         artifacts: ArtifactsResource,
         prometheus: PrometheusResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.prometheus import check_prometheus, reload_prometheus, render_prometheus, target_is_up
+        from resources.prometheus import (
+            check_prometheus,
+            reload_prometheus,
+            render_prometheus,
+            target_is_up,
+            wait_until_scraped,
+        )
 
         past = history.open()
         with stage(context, project, past) as current:
@@ -41,11 +50,14 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
             path = artifacts.store().keep(
                 "monitoring", project.name, current.sha, "prometheus.yml", config.text.encode()
             )
-            if prometheus.url:
-                reload_prometheus(prometheus.url)
             fault = target_is_up(live.url) if live.url else "the service has no address on this machine"
             if fault and live.url:
                 raise MonitoringError(f"The deployed target is not up: {fault}")
+            scraped = "not configured: set INFRAAUDIT_PROMETHEUS_URL"
+            if prometheus.url:
+                reload_prometheus(prometheus.url)
+                place = (live.project, live.environment, live.sha)
+                scraped = wait_until_scraped(prometheus.url, *place, timeout=_SCRAPED_SECONDS)
             yield dg.MaterializeResult(
                 metadata={
                     "config": dg.MetadataValue.path(path),
@@ -54,7 +66,8 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
                     "target": live.url or "unknown",
                     "target_up": fault or "yes",
                     "ignored_keys": ", ".join(config.ignored) or "none",
-                    "prometheus": prometheus.url or "not configured: set INFRAAUDIT_PROMETHEUS_URL",
+                    "prometheus": prometheus.url or scraped,
+                    "scraped": scraped,
                 }
             )
 

@@ -90,7 +90,7 @@ def _render(
             template["metadata"] = {}
         pod = template["metadata"]
         pod["labels"] = {**(pod.get("labels") or {}), "infraaudit/project": labels["infraaudit/project"]}
-        pod["annotations"] = {**(pod.get("annotations") or {}), "infraaudit/commit": annotations["infraaudit/commit"]}
+        pod["annotations"] = {**(pod.get("annotations") or {}), **annotations}
         _replace_image(template["spec"], image, container)
     return rendered
 

@@ -49,7 +49,8 @@ def test_the_image_is_replaced_and_the_rest_stays() -> None:
         "app.kubernetes.io/managed-by": "infraaudit",
         "infraaudit/project": "p",
     }
-    assert deployment["spec"]["template"]["metadata"]["annotations"] == {"infraaudit/commit": "a" * 40}
+    said = {"infraaudit/commit": "a" * 40, "infraaudit/environment": "production"}
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == said
     assert {document["metadata"]["namespace"] for document in (service, deployment)} == {"shop"}
 
 

@@ -1,17 +1,29 @@
 """The Grafana client against a stand-in that answers and refuses as Grafana's published HTTP API says."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.errors import MonitoringError
 from resources.dashboards import build_dashboard
 from resources.grafana import Grafana
+from resources.grafana_provisioning import provision
+
+RULES = Path(__file__).parents[2] / "configs" / "prometheus" / "rules.yml"
+NOW = datetime.now(UTC)
+TRIED = [
+    Deployment("shop", "production", letter * 40, "c", outcome, NOW, NOW + timedelta(seconds=n))
+    for n, (letter, outcome) in enumerate((("a", Outcome.DEPLOYED), ("b", Outcome.ROLLED_BACK)))
+]
 
 
 class StandIn(HTTPServer):
@@ -23,6 +35,18 @@ class StandIn(HTTPServer):
         self.dashboards: dict[str, Any] = {}
         self.groups: dict[str, Any] = {}
         self.annotations: list[Any] = []
+        self.sources = ["p1", "p2"]
+
+
+def _faults_of(rule: dict[str, Any]) -> str:
+    """What Grafana's ProvisionedAlertRule asks for."""
+    needed = {"uid", "title", "condition", "data", "noDataState", "execErrState", "for"}
+    refs = {query["refId"] for query in rule["data"]}
+    if missing := needed - rule.keys():
+        return f"missing {missing}"
+    if len(rule["uid"]) > 40 or rule["condition"] not in refs or not re.fullmatch(r"\d+[smhd]", rule["for"]):
+        return "uid, condition or for"
+    return "" if all(q["datasourceUid"] and q["relativeTimeRange"] and q["model"] for q in rule["data"]) else "data"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,7 +74,15 @@ class _Handler(BaseHTTPRequestHandler):
                     return 412, {"status": "version-mismatch"}
                 store.dashboards[uid] = body["dashboard"]
                 return 200, {"uid": uid, "url": f"/d/{uid}/x", "status": "success"}
-            case ("PUT", "/api/v1/provisioning/folder/infraaudit/rule-groups/delivery"):
+            case ("GET", "/api/datasources"):
+                return 200, [
+                    {"uid": "l", "type": "loki"},
+                    *({"uid": uid, "type": "prometheus", "isDefault": uid == "p2"} for uid in store.sources),
+                ]
+            case ("PUT", "/api/v1/provisioning/folder/infraaudit/rule-groups/infraaudit"):
+                for rule in body["rules"]:
+                    if wrong := _faults_of(rule):
+                        return 400, {"message": f"invalid alert rule: {wrong}"}
                 store.groups[body["title"]] = body
                 return 200, body
             case ("GET", "/api/annotations"):
@@ -88,13 +120,25 @@ def server() -> Iterator[StandIn]:
 def test_provisioning_again_changes_nothing(server: StandIn) -> None:
     grafana = Grafana(f"http://127.0.0.1:{server.server_port}/", "token")
     for _ in range(2):
-        grafana.ensure_folder()
-        url = grafana.put_dashboard(build_dashboard(), "commit a")
-        grafana.put_alert_rules("delivery", 60, [])
-        grafana.annotate(1_700_000_000_000, "deployed a", ["infraaudit", "shop"])
-    assert url.endswith("/d/infraaudit/x")
-    assert (len(server.folders), len(server.dashboards), len(server.groups), len(server.annotations)) == (1, 1, 1, 1)
-    assert server.dashboards["infraaudit"]["id"] is None
+        addresses = provision(grafana, "shop", build_dashboard(), '{"uid": "infraaudit", "panels": []}', RULES, TRIED)
+    assert [address.rpartition("/d/")[2] for address in addresses] == ["infraaudit/x", "infraaudit-shop/x"]
+    # The commit's dashboard calls itself as the generated one, and is stored beside it all the same.
+    assert set(server.dashboards) == {"infraaudit", "infraaudit-shop"} and server.dashboards["infraaudit"]["panels"]
+    assert [one["text"] for one in server.annotations] == [
+        f"shop {'a' * 12} deployed in production", f"shop {'b' * 12} rolled back in production",
+    ]  # fmt: skip
+    rules = server.groups["infraaudit"]["rules"]
+    assert len(rules) == len({rule["uid"] for rule in rules}) >= 10
+    assert {query["datasourceUid"] for rule in rules for query in rule["data"]} == {"p2", "__expr__"}
+    # What only Prometheus' recording rules know, and its way to write a value, is in none of them.
+    assert "project:infraaudit" not in str(rules) and "$value " not in str(rules)
+
+
+def test_a_grafana_without_prometheus_is_told_apart(server: StandIn) -> None:
+    server.sources = []
+    grafana = Grafana(f"http://127.0.0.1:{server.server_port}/", "token")
+    with pytest.raises(MonitoringError, match="has no Prometheus data source"):
+        provision(grafana, "shop", build_dashboard(), None, RULES, TRIED)
 
 
 def test_what_grafana_refuses_is_said(server: StandIn) -> None:

@@ -1,14 +1,19 @@
 """The exporter over a real history: right numbers, counters that never fall, and promtool's judgement."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from infraaudit_assets.domain.metrics import METRICS
 from resources.history import History
+from resources.history.queries.measures import RunningTotals
+from service.app import ServiceOptions, build_app
 from tests.service.conftest import SHAS, START
 
 
@@ -79,3 +84,22 @@ def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: 
     with history.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE notices")
     assert samples(client) == {("infraaudit_history_up", ()): 0}
+
+
+def test_a_scrape_is_told_to_come_back_while_the_history_is_read_for_the_first_time(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, read_stages = Event(), RunningTotals.read_stages
+
+    def slowly(totals: RunningTotals) -> None:
+        assert go_on.wait(20)
+        read_stages(totals)
+
+    monkeypatch.setattr(RunningTotals, "read_stages", slowly)
+    with TestClient(build_app(history, ServiceOptions(["shop"]))) as client:
+        early = client.get("/metrics")
+        go_on.set()
+        assert (early.status_code, early.headers["Retry-After"]) == (503, "5")
+        while (later := client.get("/metrics")).status_code == 503:
+            time.sleep(0.01)
+        assert "infraaudit_history_up 1.0" in later.text

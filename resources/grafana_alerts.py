@@ -1,0 +1,66 @@
+"""The alert rules of configs/prometheus/rules.yml as Grafana's, for sites that have no Alertmanager: one source for both.
+
+Deliberately absent: sending them (resources/grafana.py).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infraaudit_assets.domain.errors import ConfigurationError
+
+EVERY_SECONDS = 60
+_MINUTES_READ = 600
+
+
+def read_alert_rules(path: Path, datasource: str) -> list[dict[str, Any]]:
+    """Rules as Grafana's provisioning API takes them, over one Prometheus data source. Raises ConfigurationError."""
+    try:
+        groups = yaml.safe_load(path.read_text("utf-8"))["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
+        return [_rule(rule, recorded, datasource) for rule in rules if "alert" in rule]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path} holds no Prometheus rules: {type(error).__name__}: {error}") from error
+
+
+def _rule(rule: Mapping[str, Any], recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
+    expression = _without_recorded(rule["expr"], recorded.items())
+    asked = {"refId": "A", "expr": expression, "instant": True, "range": False}
+    # The expression already compares: whatever it returns, 0 too, is a reason to alert.
+    fires = {"refId": "B", "type": "math", "expression": "is_number($A)"}
+    return {
+        "uid": f"infraaudit-{rule['alert'].lower()}"[:40],
+        "title": rule["alert"],
+        "condition": "B",
+        "data": [_query(asked, datasource), _query(fires, "__expr__")],
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "for": str(rule.get("for", "0s")),
+        "labels": dict(rule.get("labels", {})),
+        "annotations": {name: _template(text) for name, text in rule["annotations"].items()},
+    }
+
+
+def _query(model: dict[str, Any], datasource: str) -> dict[str, Any]:
+    return {
+        "refId": model["refId"],
+        "datasourceUid": datasource,
+        "relativeTimeRange": {"from": _MINUTES_READ, "to": 0},
+        "model": model,
+    }
+
+
+def _without_recorded(expression: str, recorded: Iterable[tuple[str, str]]) -> str:
+    """A Prometheus that has not loaded rules.yml records nothing."""
+    for name, replacement in recorded:
+        expression = expression.replace(name, f"({replacement.strip()})")
+    return expression.strip()
+
+
+def _template(text: str) -> str:
+    """Prometheus' $value is a number; Grafana's is a description of every query's result."""
+    return re.sub(r"\$value\b", "$values.A.Value", text)
