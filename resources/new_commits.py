@@ -65,7 +65,8 @@ def look(
     seen = [sha for base in bases.values() for sha in base]
     gone = {name: old for name, old in {**cursor.gone, **cursor.tips}.items() if name not in tips}
     events = [GitEvent("deleted", name, old, "") for name, old in cursor.tips.items() if name not in branches]
-    earlier = mirror.existing(begun()) if not bases else []
+    # No more than an interrupted look can have begun: a cursor that was reset does not go through all of history.
+    earlier = mirror.existing(begun()[-BATCH:]) if not bases else []
     before_earlier = frontier(mirror.parents(earlier))
     new: dict[str, str] = {}
     taken: dict[str, str] = {}
