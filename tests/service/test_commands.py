@@ -1,5 +1,6 @@
 """`infraaudit page` and `infraaudit serve`, as they are started."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infraaudit_assets.cli import app
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 from resources.history import History
@@ -61,3 +62,17 @@ def test_serving_others_without_a_token_is_warned_of(installation: Path, host: s
     process.wait(20)
     assert ("INFRAAUDIT_SERVICE_TOKENS" in told) is warned
     assert f"http://{host}:65529" in told
+
+
+def test_dora_of_one_environment_and_window(installation: Path) -> None:
+    def dora(*words: str) -> Result:
+        return CliRunner().invoke(app, ["dora", "--project", "shop", *words])
+
+    measured = json.loads(dora("--environment", "production", "--days", "7", "--json").stdout)
+    assert set(measured) == {"production"}
+    said = measured["production"]
+    # Two of three attempts became healthy; each took ten minutes, and the next one mended the failure two hours later.
+    assert (said["days"], said["deployed"], said["attempts"], said["lead_seconds"]) == (7, 2, 3, 600)
+    assert (said["restore_seconds"], said["incident_open"]) == (2 * 3600, False)
+    refused = dora("--environment", "staging")
+    assert isinstance(refused.exception, ConfigurationError) and "never deployed to staging" in str(refused.exception)
