@@ -155,7 +155,9 @@ def measure_ticks(commits: int) -> None:
             assets=build_project_assets(project), jobs=jobs, sensors=[sensor], resources=resources
         )
         with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:
-            listed = subprocess.check_output(["git", "-C", str(folder / "shop"), "rev-list", "HEAD"], text=True).split()
+            listed = subprocess.check_output(
+                ["git", "-C", str(folder / "shop"), "rev-list", "--reverse", "HEAD"], text=True
+            ).split()
             instance.add_dynamic_partitions(commits_of(project).name or "", listed)
 
             def tick(cursor: str | None) -> str:

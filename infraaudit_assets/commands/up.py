@@ -19,7 +19,7 @@ def up(
 ) -> None:
     """Start the Dagster UI, the daemon with its sensors, and the service; Ctrl-C stops all of it."""
     from infraaudit_assets.commands.example import write_missing_example
-    from infraaudit_assets.runs import prepare_dagster_home
+    from infraaudit_assets.runs import dagster_instance
     from resources.project_file import read_projects
 
     if demo:
@@ -28,7 +28,8 @@ def up(
     settings.cache_clear()
     for project in read_projects(settings().projects):
         write_missing_example(project)
-    prepare_dagster_home(settings())
+    with dagster_instance(settings()):
+        pass  # On a fresh home, processes that start side by side would all make Dagster's tables, and some would fail.
     programs = Path(sys.executable).parent
     print(f"The Dagster UI: http://127.0.0.1:{port}")
     raise typer.Exit(
