@@ -168,5 +168,5 @@ def test_a_commit_that_the_repository_does_not_have_fails_for_good(
     worker.take_in()
     assert worker.work_off("shop") == 1
     assert not waiting(received, history)
-    labels = 'infraaudit_webhook_deliveries_total{project="shop",state="failed"} 1.0'
+    labels = 'infraaudit_webhook_deliveries_total{outcome="failed",project="shop"} 1.0'
     assert labels in client.get("/metrics").text
