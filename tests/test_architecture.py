@@ -84,3 +84,11 @@ def test_dg_and_the_workspace_name_one_code_location(monkeypatch: pytest.MonkeyP
     targets = (PyProjectFileTarget("pyproject.toml"), WorkspaceFileTarget(["workspace.yaml"]))
     names = [[origin.location_name for origin in target.create_origins()] for target in targets]
     assert names == [["infraaudit_assets.definitions"]] * 2
+
+
+def test_a_step_imports_nothing_heavy() -> None:
+    # Every process of every run imports the definitions; what only some of them need is imported there.
+    heavy = ["pandas", "kubernetes", "checkov", "altair", "httpx", "apprise", "jinja2", "starlette", "duckdb", "docker"]
+    script = f"import sys, infraaudit_assets.definitions; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

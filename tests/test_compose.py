@@ -110,6 +110,17 @@ def test_prometheus_accepts_its_file() -> None:
     subprocess.run(["promtool", "check", "config", CONFIGS / "prometheus" / "prometheus-compose.yml"], check=True)
 
 
+def test_prometheus_is_one_that_the_monitoring_asset_can_use(compose: dict[str, Any]) -> None:
+    assert roles(compose)["code"]["environment"]["INFRAAUDIT_PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert "--web.enable-lifecycle" in compose["services"]["prometheus"]["command"]
+    jobs = [
+        yaml.safe_load((CONFIGS / "prometheus" / f"prometheus{name}.yml").read_text())["scrape_configs"][1]
+        for name in ("", "-compose")
+    ]
+    assert [job["job_name"] for job in jobs] == ["deployed"] * 2
+    assert jobs[0]["relabel_configs"] == jobs[1]["relabel_configs"]
+
+
 def test_alertmanager_accepts_its_file(tmp_path: Path) -> None:
     require("amtool")
     text = (CONFIGS / "prometheus" / "alertmanager.yml").read_text()

@@ -42,7 +42,11 @@ OUTCOMES = [Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.D
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:
-    past = History(f"sqlite:///{tmp_path / 'history.db'}")
+    return history_of_four_commits(tmp_path)
+
+
+def history_of_four_commits(folder: Path) -> History:
+    past = History(f"sqlite:///{folder / 'history.db'}")
     past.migrate()
     shop = Project("shop", "https://example.org/shop.git")
     past.record_project(shop)

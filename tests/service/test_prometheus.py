@@ -12,18 +12,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 import uvicorn
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from prometheus_client import start_http_server
 
+from infraaudit_assets.assets.monitoring import build_monitoring
 from infraaudit_assets.domain.deployments import Deployment, Outcome
 from infraaudit_assets.domain.errors import MonitoringError
 from infraaudit_assets.domain.metrics import METRICS
+from infraaudit_assets.domain.projects import Project
+from resources import shells
 from resources.dashboards import PANELS, build_dashboard
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped
 from service.app import ServiceOptions, build_app
+from tests.conftest import Repository
+from tests.service.conftest import history_of_four_commits
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "prometheus"
 RULES = [rule for group in yaml.safe_load((CONFIGS / "rules.yml").read_text())["groups"] for rule in group["rules"]]
@@ -67,40 +76,56 @@ def test_the_committed_dashboard_is_the_generated_one() -> None:
     assert all(target["refId"] for panel in panels for target in panel["targets"])
 
 
+def test_grafanas_own_model_reads_the_dashboard_and_writes_the_same() -> None:
+    board = json.loads((CONFIGS / "grafana_dashboard.json").read_text())
+    read = Dashboard.from_json(board)
+    assert [panel.title for panel in read.panels or ()] == [spec.title for spec in PANELS]
+    assert json.loads(JSONEncoder().encode(read)) == board
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture
-def prometheus(history: History, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[str]:
-    """The address of a real Prometheus that has scraped the real service a few times."""
+TOKEN = "one that reads"
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], None]) -> Iterator[tuple[str, History]]:
+    """A real Prometheus that has scraped the real service, which asks for a token, a few times; and its history.
+
+    One for all tests here, since it takes seconds: each leaves project `shop` as it is.
+    """
     needs("promtool")
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is not installed on this machine")
+    folder = tmp_path_factory.mktemp("prometheus")
+    history = history_of_four_commits(folder)
     service_port, port = free_port(), free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(history, ServiceOptions(["shop"])), port=service_port, log_level="error")
-    )
+    app = build_app(history, ServiceOptions(["shop"], read_tokens=[TOKEN]))
+    server = uvicorn.Server(uvicorn.Config(app, port=service_port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     config = (CONFIGS / "prometheus.yml").read_text().replace("127.0.0.1:3001", f"127.0.0.1:{service_port}")
-    (tmp_path / "prometheus.yml").write_text(config.replace("15s", "1s"))
-    shutil.copy(CONFIGS / "rules.yml", tmp_path)
-    command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    (folder / "prometheus.yml").write_text(config.replace("15s", "1s").replace("# authorization: ", "authorization: "))
+    (folder / "token").write_text(TOKEN)
+    shutil.copy(CONFIGS / "rules.yml", folder)
+    command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     command.append("--web.enable-lifecycle")
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: bool(ask(url, 'count_over_time(up{job="infraaudit"}[1m]) >= 4')))
-        yield url
+        yield url, history
     finally:
         process.terminate()
         process.wait(20)
         server.should_exit = True
         thread.join(20)
+        history.engine.dispose()
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -122,7 +147,8 @@ def ask(url: str, expression: str) -> list[dict[str, Any]]:
     return list(answer.get("data", {}).get("result", []))
 
 
-def test_every_panel_has_data_from_a_real_prometheus(prometheus: str) -> None:
+def test_every_panel_has_data_from_a_real_prometheus(scraped: tuple[str, History]) -> None:
+    prometheus, _ = scraped
     empty = []
     for panel in PANELS:
         expression = panel.expression.replace("$__range", "1m").replace("$project", ".+").replace("$environment", ".+")
@@ -130,26 +156,68 @@ def test_every_panel_has_data_from_a_real_prometheus(prometheus: str) -> None:
             empty.append(panel.title)
     assert not empty
     targets = httpx.get(f"{prometheus}/api/v1/targets").json()["data"]["activeTargets"]
-    assert {(t["labels"]["job"], t["health"]) for t in targets} == {("infraaudit", "up"), ("deployed", "down")}
+    health = {(t["labels"]["job"], t["labels"].get("project")): t["health"] for t in targets}
+    assert health.items() >= {("infraaudit", None): "up", ("deployed", "shop"): "down"}.items()
     firing = ask(prometheus, 'ALERTS{alertname="CriticalFindingLive"}')
     assert firing
 
 
-def test_a_deployed_target_counts_as_monitored_when_prometheus_has_it_up(prometheus: str, history: History) -> None:
+def test_a_target_that_prometheus_has_not_up_is_told_with_its_words(scraped: tuple[str, History]) -> None:
+    prometheus, history = scraped
     live = history.live("shop", "production")
     assert live
     with pytest.raises(MonitoringError, match=r"127.0.0.1:9/metrics is down: .*refused"):
         wait_until_scraped(prometheus, "shop", "production", live.sha, timeout=0)
     with pytest.raises(MonitoringError, match="none at all"):
         wait_until_scraped(prometheus, "shop", "staging", live.sha, timeout=0)
-    # Another commit goes live at an address that answers: here, the service's own.
-    service = next(t for t in ask(prometheus, 'up{job="infraaudit"}'))["metric"]["instance"]
-    now = datetime.now(UTC)
-    history.record_deployment(
-        Deployment("shop", "production", "9" * 40, "c", Outcome.DEPLOYED, now, now, "i", url=f"http://{service}")
-    )
-    reload_prometheus(prometheus)
-    scraped = wait_until_scraped(prometheus, "shop", "production", "9" * 40, timeout=60)
-    assert scraped == f"http://{service}/metrics"
+    service = ask(prometheus, 'up{job="infraaudit"}')[0]["metric"]["instance"]
     with pytest.raises(MonitoringError, match="did not reload"):
         reload_prometheus(f"http://{service}")
+
+
+def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
+    scraped: tuple[str, History], repository: Repository, tmp_path: Path
+) -> None:
+    prometheus, history = scraped
+    server, thread = start_http_server(0, "127.0.0.1")
+    deployed = f"http://127.0.0.1:{server.server_port}"
+    own = "scrape_configs: [{job_name: books, scrape_interval: 5s}]\nremote_write: [{url: 'http://evil.example'}]\n"
+    sha, now = repository.write({"configs/prometheus/prometheus.yml": own}, "one"), datetime.now(UTC)
+    project = Project("books", str(repository.path))
+    git = shells.GitResource(state=str(tmp_path))
+    git.mirror(project).fetch()
+    history.record_project(project)
+    history.record_commit("books", git.mirror(project).commit(sha))
+    history.record_deployment(
+        Deployment("books", "production", sha, "c", Outcome.DEPLOYED, now, now, "i", url=deployed)
+    )
+    commits = dg.DynamicPartitionsDefinition(name="commits")
+    given = {
+        "git": git,
+        "history": shells.HistoryResource(url=history.engine.url.render_as_string(), gate_file=""),
+        "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
+        "prometheus": shells.PrometheusResource(url=prometheus),
+    }
+    before = reloaded_at(prometheus)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("commits", [sha])
+        asset = build_monitoring(project, {"key_prefix": ["books"], "partitions_def": commits})
+        done = dg.materialize([asset], partition_key=sha, instance=instance, resources=given)
+    server.shutdown()
+    thread.join()
+    assert reloaded_at(prometheus) > before
+    (made,) = done.asset_materializations_for_node("books__monitoring")
+    told = {name: value.value for name, value in made.metadata.items()}
+    assert told["scraped"] == f"{deployed}/metrics"
+    assert (told["target_up"], told["checked_by"]) == ("yes", "promtool check config")
+    assert told["ignored_keys"] == "remote_write"
+    kept = yaml.safe_load(Path(str(told["config"])).read_text())["scrape_configs"]
+    assert [(job["job_name"], job["static_configs"][0]["targets"]) for job in kept] == [
+        ("books", [deployed.removeprefix("http://")])
+    ]
+
+
+def reloaded_at(prometheus: str) -> float:
+    name = "prometheus_config_last_reload_success_timestamp_seconds "
+    lines = httpx.get(f"{prometheus}/metrics").text.splitlines()
+    return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
