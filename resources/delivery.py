@@ -35,7 +35,7 @@ def deliver(
     ``record`` keeps the outcome; it is called before the next delivery's turn, which judges by it.
     ``timeout`` is in seconds for each of the two. ``live`` and ``superseded``, which says why the release must not
     replace what is live, are asked when this delivery's turn has come; ``lock`` is a file that all deliveries of a
-    project and environment share.
+    project and environment share. Raises what a retry may mend; any other error of the target is an outcome.
     """
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
         done = _deliver(target, release, live(), superseded, timeout, clock, on_progress)
@@ -73,7 +73,13 @@ def _deliver(
     if live is not None and live.sha != release.sha and (why := superseded(live)):
         return ended(Outcome.SUPERSEDED, why)
     on_progress(f"deploying {release.sha[:12]} to {target.describe()}")
-    rollout = target.deploy(release, timeout=timeout, on_progress=on_progress)
+    try:
+        rollout = target.deploy(release, timeout=timeout, on_progress=on_progress)
+    except InfraAuditError as error:
+        if error.retryable:
+            raise
+        # Who is refused in the middle (an expired login) can neither watch nor put back.
+        return ended(Outcome.FAILED, f"{error} Nothing was put back; run the commit again to take its rollout up.")
     if rollout.healthy:
         return ended(Outcome.DEPLOYED, url=rollout.url)
     if not rollout.changed or live is None or live.sha == release.sha:

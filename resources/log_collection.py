@@ -1,10 +1,13 @@
-"""Collect what an environment's containers printed since the last look: kept, counted, and old days tidied away."""
+"""Collect what an environment's containers printed since the last look: kept, counted, and old days tidied away.
 
-from collections import Counter
+Counts are made of the files and never added up along the way, so that a process that dies between the two loses none.
+"""
+
 from datetime import UTC, datetime
 
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.history import History
+from resources.history.queries.deployed import counted_days
 from resources.log_store import LogStore, Row
 from resources.targets import Target
 
@@ -12,9 +15,10 @@ from resources.targets import Target
 def collect_logs(
     history: History, store: LogStore, target: Target, project: Project, environment: Environment
 ) -> list[Row]:
-    """The lines that were not kept before; how many there are of each commit and level is added to the history."""
+    """The lines that were not kept before; how many are kept of each commit and level is recorded in the history."""
     name = environment.name
     fresh = store.append(name, target.logs(project.name, name, store.last(name)))
-    history.add_log_counts(project.name, name, Counter((row["commit"], row["level"]) for row in fresh))
+    for day, counts in store.counts(name, counted_days(history, project.name, name)):
+        history.record_log_counts(project.name, name, day, counts)
     store.tidy(name, today=datetime.now(UTC))
     return fresh

@@ -9,7 +9,7 @@ import gzip
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +66,15 @@ class LogStore:
             for day in sorted({row["time"][:10] for row in fresh}):
                 self._write(self._day(environment, day), [row for row in fresh if row["time"][:10] == day])
         return fresh
+
+    def counts(self, environment: str, counted: Container[str]) -> Iterator[tuple[str, Counter[tuple[str, str]]]]:
+        """How many lines a day has by commit and level, of days that are not ``counted`` or that may still grow.
+
+        A line that comes after its day was compressed is kept, and not counted.
+        """
+        for path in self._files(environment):
+            if path.suffix == ".jsonl" or path.name[:10] not in counted:
+                yield path.name[:10], Counter((row["commit"], row["level"]) for row in _rows(path))
 
     def read(
         self, environment: str, *, since: datetime | None = None, level: str | None = None, sha: str = "",

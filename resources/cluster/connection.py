@@ -36,11 +36,13 @@ class Cluster:
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
     """The cluster of a kubeconfig's context.
 
-    Raises ClusterUnavailableError within seconds where none answers, and RejectedByClusterError where one answers
-    and does not know us: an expired login must not look like a machine without a cluster.
+    Raises ClusterUnavailableError within seconds where none answers, ClusterError where one takes the connection and
+    is too slow, and RejectedByClusterError where one answers and does not know us: neither an expired login nor a
+    busy API server must look like a machine without a cluster.
     """
     from kubernetes import client
     from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import ReadTimeoutError
 
     place = f"{_path(kubeconfig)}{f' (context {context})' if context else ''}"
     try:
@@ -54,6 +56,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         if error.status != 403:
             raise _unavailable(place, error) from error
         version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
+    except ReadTimeoutError as error:  # Something answers there: not to be taken for a machine without a cluster.
+        raise _of_silence(f"connecting to the cluster of {place}", error) from error
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
         raise _unavailable(place, error) from error
     settings.retries = _patience()
@@ -114,7 +118,16 @@ def translated(doing: str) -> Iterator[None]:
             f"{doing}: the cluster knows no such kind. ({excerpt(str(error), 200)})"
         ) from error
     except HTTPError as error:
-        raise ClusterError(f"{doing}: the API server does not answer ({excerpt(str(error), 200)}).") from error
+        raise _of_silence(doing, error) from error
+
+
+def _of_silence(doing: str, error: Any) -> ClusterError:
+    from urllib3.exceptions import ReadTimeoutError
+
+    cause = getattr(error, "reason", error)
+    if isinstance(cause, ReadTimeoutError):
+        return ClusterError(f"{doing}: the API server is too slow ({excerpt(str(cause), 200)}).")
+    return ClusterError(f"{doing}: the API server does not answer ({excerpt(str(error), 200)}).")
 
 
 def _of_response(doing: str, error: Any) -> InfraAuditError:
@@ -122,6 +135,8 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     # Kubernetes before 1.21 answers a schema error of an apply with 500; retrying that cannot help.
     schema_fault = error.status == 500 and "failed to create typed patch object" in body
     # 410 is a continued list whose beginning the server has forgotten: asked anew, it is there.
+    if error.status == 409 and not _is_about_fields(error):
+        return ClusterError(f"{doing}: somebody else changed it at the same time (409): {body}")
     if error.status in (408, 410, 429, 500, 502, 503, 504) and not schema_fault:
         return ClusterError(f"{doing}: the API server answered {error.status}: {body}")
     advice = {
@@ -132,13 +147,25 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     return RejectedByClusterError(f"{doing}: the API server refused it ({error.status}): {body} {advice}")
 
 
+def _is_about_fields(error: Any) -> bool:
+    """Whether a conflict is with the owner of a field, which lasts, and not with another write, which is over."""
+    causes = (_status(error).get("details") or {}).get("causes") or ()
+    return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
+
+
 def _message(error: Any) -> str:
+    return str(_status(error).get("message") or error.reason or error.body)
+
+
+def _status(error: Any) -> dict[str, Any]:
+    """The Status object that the API server explains itself with; empty where something else answered."""
     import json
 
     try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return str(error.reason or error.body)
+        status = json.loads(error.body)
+    except (TypeError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
 
 
 _Result = TypeVar("_Result")

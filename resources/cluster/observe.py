@@ -59,7 +59,8 @@ def service_address(cluster: Cluster, namespace: str, name: str) -> tuple[str | 
     from kubernetes import client
 
     with translated(f"reading Service/{name}"):
-        spec = client.CoreV1Api(cluster.client).read_namespaced_service(name, namespace).spec
+        core = client.CoreV1Api(cluster.client)
+        spec = core.read_namespaced_service(name, namespace, _request_timeout=REQUEST_SECONDS).spec
     address = spec.cluster_ip if spec.cluster_ip not in (None, "", "None") else None
     return address, spec.ports[0].port if spec.ports else 80
 
@@ -73,9 +74,12 @@ def failure_details(
     core = client.CoreV1Api(cluster.client)
     details: list[tuple[str, str]] = []
     with translated("reading why the rollout failed"):
-        pods = [pod for pod in core.list_namespaced_pod(namespace).items if commit_of(pod) == sha]
+        listed = core.list_namespaced_pod(namespace, _request_timeout=REQUEST_SECONDS)
+        pods = [pod for pod in listed.items if commit_of(pod) == sha]
         for pod in pods[:3]:
-            events = core.list_namespaced_event(namespace, field_selector=f"involvedObject.name={pod.metadata.name}")
+            events = core.list_namespaced_event(
+                namespace, field_selector=f"involvedObject.name={pod.metadata.name}", _request_timeout=REQUEST_SECONDS
+            )
             messages = dict.fromkeys(excerpt(e.message or "", 300) for e in events.items if e.type == "Warning")
             if messages:
                 details.append((f"events of {pod.metadata.name}", "\n".join(messages)))

@@ -182,7 +182,10 @@ class KubernetesTarget:
         """Where the first Service answers from this machine, where it does."""
         for document in documents:
             if document["kind"] == "Service":
-                address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
+                try:
+                    address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
+                except InfraAuditError:  # What is healthy is so without an address that can be shown.
+                    return None
                 if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None

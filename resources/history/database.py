@@ -90,16 +90,19 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         ) from error
 
 
-def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, replacing those that have the same primary key."""
+def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], highest: str = "") -> None:
+    """Insert rows, replacing those that have the same primary key; where theirs of ``highest`` is more, they stay."""
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     keys = [column.name for column in table.primary_key]
     insert = dialect.insert(table)
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    higher = insert.excluded[highest] > table.c[highest] if highest else None
     statement = (
-        insert.on_conflict_do_update(index_elements=keys, set_=changed) if changed else insert.on_conflict_do_nothing()
+        insert.on_conflict_do_update(index_elements=keys, set_=changed, where=higher)
+        if changed
+        else insert.on_conflict_do_nothing()
     )
     connection.execute(statement, rows)
 

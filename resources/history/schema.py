@@ -217,11 +217,12 @@ log_counts = sa.Table(
     metadata,
     sa.Column("project", sa.String(64), primary_key=True),
     sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
     sa.Column("sha", sa.String(64), primary_key=True),
     sa.Column("level", sa.String(16), primary_key=True),
     sa.Column("lines", sa.BigInteger, nullable=False),
 )
-"""How many lines a deployed commit printed, by level; the lines themselves are in the log store."""
+"""How many lines a deployed commit printed on a day, by level; the lines themselves are in the log store."""
 
 stages = sa.Table(
     "stages",

@@ -188,16 +188,17 @@ class History:
         rows = self._all(query.where(table.c.run_id == run_id) if run_id else query)
         return {row["stage"]: row["reason"] for row in rows}
 
-    def add_log_counts(self, project: str, environment: str, counts: Mapping[tuple[str, str], int]) -> None:
-        """Add lines that were printed, by commit and level, to those counted before."""
-        table = schema.log_counts
+    def record_log_counts(
+        self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
+    ) -> None:  # fmt: skip
+        """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
+
+        A day's lines only become more, so that whoever counted more counted later.
+        """
+        place = {"project": project, "environment": environment, "day": day}
+        rows = [place | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
         with translated(self.engine), self.engine.begin() as connection:
-            for (sha, level), lines in sorted(counts.items()):
-                key = {"project": project, "environment": environment, "sha": sha, "level": level}
-                same = [table.c[name] == value for name, value in key.items()]
-                counted = connection.execute(table.update().where(*same).values(lines=table.c.lines + lines))
-                if not counted.rowcount:
-                    connection.execute(table.insert(), [key | {"lines": lines}])
+            upsert(connection, schema.log_counts, rows, highest="lines")
 
     def _deployment(self, query: sa.Select) -> Deployment | None:
         row = self._one(query)

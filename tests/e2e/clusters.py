@@ -105,6 +105,7 @@ class Place:
     folder: Path
     live: Deployment | None = None
     progress: list[str] = field(default_factory=list)
+    recorded: list[Deployment] = field(default_factory=list)
 
     def target(self, **options: Any) -> KubernetesTarget:
         return KubernetesTarget(connect(self.kubeconfig), self.namespace, **options)
@@ -125,6 +126,7 @@ class Place:
         )
 
     def _record(self, done: Deployment) -> None:
+        self.recorded.append(done)
         if done.outcome is Outcome.DEPLOYED:
             self.live = done
 

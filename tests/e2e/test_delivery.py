@@ -18,7 +18,9 @@ import pytest
 
 from infraaudit_assets.domain.deployments import Outcome
 from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
-from resources.cluster import KubernetesTarget, connect
+from resources.cluster import KubernetesTarget, connect, connection, observe
+from resources.cluster import target as cluster_target
+from resources.cluster.connection import translated
 from resources.log_store import LogStore
 from tests.e2e.clusters import (
     CRASHING,
@@ -254,6 +256,7 @@ class FaultyApi:
     def __init__(self) -> None:
         self.fault: Callable[[str, str], int] = lambda method, path: 0
         self.faults = 0
+        self.pause: Callable[[str, str], float] = lambda method, path: 0
         upstream = subprocess.Popen(
             ["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -264,6 +267,7 @@ class FaultyApi:
         class Handler(http.server.BaseHTTPRequestHandler):
             def _pass(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                time.sleep(outer.pause(self.command, self.path))
                 status = outer.fault(self.command, self.path)
                 if status:
                     outer.faults += 1
@@ -330,6 +334,49 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
     with pytest.raises(ClusterError, match="answered 500: made up by the test"):
         place.deliver(3, manifests(HEALTHY), target=target)
     assert place.running_versions() == {SHAS[2]}
+
+
+def test_a_conflict_that_is_over_is_tried_again_and_one_that_lasts_has_its_own_message(
+    place: Place, faulty: FaultyApi, tmp_path: Path
+) -> None:
+    cluster = connect(faulty.kubeconfig(tmp_path / "faulty"))
+    target = KubernetesTarget(cluster, place.namespace)
+    turn = itertools.count()
+    faulty.fault = lambda method, path: 409 if method == "PATCH" and next(turn) % 2 == 0 else 0
+    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert faulty.faults == 4, "each of two objects once, in the dry run and in the apply"
+    faulty.fault = lambda method, path: 409 if method == "PATCH" else 0
+    with pytest.raises(ClusterError, match="checking Service/web: somebody else changed it at the same time"):
+        place.deliver(2, manifests(HEALTHY), target=target)
+    assert place.running_versions() == {SHAS[1]}
+    # What the API server itself says of a write that met another.
+    from kubernetes import client
+
+    found = client.CoreV1Api(cluster.client).read_namespaced_service("web", place.namespace)
+    found.metadata.resource_version = "1"
+    with pytest.raises(ClusterError, match="at the same time.*the object has been modified"), translated("writing"):
+        client.CoreV1Api(cluster.client).replace_namespaced_service("web", place.namespace, found)
+
+
+def test_a_slow_api_server_is_waited_for_and_called_slow(
+    place: Place, faulty: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = faulty.kubeconfig(tmp_path / "faulty")
+    target = KubernetesTarget(connect(kubeconfig), place.namespace)
+    for module in (observe, cluster_target):
+        monkeypatch.setattr(module, "REQUEST_SECONDS", 0.5)
+    slow_ones = itertools.count()
+    faulty.pause = lambda method, path: 1 if method == "PATCH" and next(slow_ones) < 3 else 0
+    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    slow_reads = itertools.count()
+    faulty.pause = lambda method, path: int(method == "GET" and "/deployments/" in path and next(slow_reads) < 3)
+    assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert any("reading Deployment/web: the API server is too slow" in line for line in place.progress)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
+    faulty.pause = lambda method, path: 1
+    with pytest.raises(ClusterError, match="the API server is too slow") as slow:
+        connect(kubeconfig)
+    assert not isinstance(slow.value, ClusterUnavailableError), "nothing is deployed elsewhere because of it"
 
 
 def test_drift_is_found_and_gone_after_another_delivery(place: Place) -> None:

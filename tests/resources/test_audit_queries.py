@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from infraaudit_assets.domain.deployments import Deployment, Outcome
@@ -11,7 +12,8 @@ from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding
 from resources.history import History
 from resources.history.lifecycles import Line
-from resources.history.queries.changes_over_time import TREND_COLUMNS, trends
+from resources.history.queries import changes_over_time
+from resources.history.queries.changes_over_time import TREND_COLUMNS, trend_rows, trends
 from resources.history.queries.findings import FINDING_COLUMNS, compare, findings_at
 from resources.history.queries.lives import blame
 from tests.conftest import Repository
@@ -101,6 +103,21 @@ def test_trends_balance(audit: Audit) -> None:
         [1, 0, 1, 0, 0],
         [1, 0, 0, 1, 1],
     ]
+
+
+@pytest.mark.parametrize("by", [None, "file"])
+def test_trends_are_the_same_however_many_steps_are_counted_at_once(
+    audit: Audit, by: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = [audit.repository.write({"other.txt": text}, "without findings") for text in "56"]
+    audit.mirror.fetch()
+    for sha in without:
+        audit.scan(sha)
+    at_once = trends(audit.line, by)
+    assert at_once[["group", "open", "fixed"]].to_numpy().tolist()[-1] == ["" if by else "all", 0, 0]
+    monkeypatch.setattr(changes_over_time, "_CELLS", 1)
+    pd.testing.assert_frame_equal(trends(audit.line, by), at_once)
+    assert trend_rows(audit.line, by) == at_once.to_dict("records")
 
 
 @pytest.mark.parametrize(

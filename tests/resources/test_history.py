@@ -136,8 +136,9 @@ def test_a_database_that_cannot_be_says_so(url: str) -> None:
 
 
 def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> None:
-    history.add_log_counts("p", "staging", {("c", "info"): 5, ("c", "error"): 1, ("d", "info"): 9})
-    history.add_log_counts("p", "production", {("c", "error"): 2})
-    history.add_log_counts("p", "staging", {("c", "info"): 1})
+    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 5, ("c", "error"): 1, ("d", "info"): 9})
+    history.record_log_counts("p", "production", "2026-01-01", {("c", "error"): 2})
+    history.record_log_counts("p", "staging", "2026-01-02", {("c", "info"): 1})
+    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # Who counted before the others wrote.
     assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
     assert lines_printed(history, "p", "nothing") == {}

@@ -54,7 +54,8 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
 def test_printed_lines_and_the_error_ratio_of_what_is_live(client: TestClient, history: History) -> None:
     place = {"project": "shop", "environment": "production"}
     assert value(client, "infraaudit_log_lines_total", **place, level="error") == 0
-    history.add_log_counts("shop", "production", {(SHAS[3], "info"): 3, (SHAS[3], "error"): 1, (SHAS[0], "error"): 5})
+    counts = {(SHAS[3], "info"): 3, (SHAS[3], "error"): 1, (SHAS[0], "error"): 5}
+    history.record_log_counts("shop", "production", "2026-01-01", counts)
     assert value(client, "infraaudit_log_lines_total", **place, level="error") == 6
     assert value(client, "infraaudit_log_error_ratio", **place) == 0.25
 

@@ -3,14 +3,14 @@
 What the commits' own scans say: a suppression of the configuration is of today and changes no past.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from resources.history import schema
-from resources.history.database import translated
+from resources.history.queries.frames import columns_of
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ def trends(
     """Open, introduced, fixed, reopened and suppressed findings over time; see :func:`trend_rows`."""
     import pandas as pd
 
-    return pd.DataFrame(_columns(line, by, every, since, until), columns=list(TREND_COLUMNS))
+    named, counts = _columns(line, by, every, since, until)
+    # Taken from a column of few texts: a million texts one by one take pandas a third of a second.
+    texts = [pd.array(labels, dtype="str").take(numbers) for labels, numbers in named]
+    return pd.DataFrame(dict(zip(TREND_COLUMNS, [*texts, *counts], strict=True)), copy=False)
 
 
 def trend_rows(
@@ -50,72 +53,93 @@ def trend_rows(
 
     ``commit`` is the last of the step, ``open`` what stood after it. A finding that is suppressed is not open.
     """
-    columns = _columns(line, by, every, since, until)
-    return [dict(zip(TREND_COLUMNS, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    named, counts = _columns(line, by, every, since, until)
+    texts = [[labels[number] for number in numbers.tolist()] for labels, numbers in named]
+    rows = zip(*texts, *(column.tolist() for column in counts), strict=True)
+    return [dict(zip(TREND_COLUMNS, row, strict=True)) for row in rows]
 
 
 def _columns(
     line: StoredLine, by: str | None, every: str, since: datetime | None, until: datetime | None
-) -> dict[str, list]:
+) -> "tuple[list[tuple[list[str], np.ndarray]], list[np.ndarray]]":
+    """The columns of texts, each as numbers into its few labels, and the five counts."""
     import numpy as np
 
-    steps, step_of = _steps(_scanned(line), every)
+    positions, shas, times, authors = _scanned(line)
+    steps, step_of = _steps(shas, times, every)
     kept = np.array([(not since or at >= since) and (not until or at <= until) for at, _ in steps], bool)
-    groups, changes = _changes(line, by, step_of)
-    told = [_rows(len(steps), len(some), start, changes) for start, some in _blocks(groups, len(steps))]
-    found = np.concatenate([np.empty((0, 7), np.int64), *told])
-    silent = np.setdiff1d(np.arange(len(steps)), found[:, 0])
-    found = np.concatenate([found, np.pad(silent[:, None], ((0, 0), (0, 6)))])
-    found[len(found) - len(silent) :, 1] = len(groups)
-    found = found[kept[found[:, 0]]]
-    found = found[np.lexsort((found[:, 1], found[:, 0]))]
+    column, name = _grouping(by, dict(zip(positions, authors, strict=True)))
+    groups, changes = _changes(line, column, name, np.array(positions), np.array(step_of))
+    step, group, *counts = np.concatenate([np.empty((7, 0), int), *_blocks(kept, len(groups), changes)], axis=1)
     at, commits = [moment.isoformat() for moment, _ in steps], [sha for _, sha in steps]
-    names = [*groups, "" if by else "all"]
-    step, group, *counts = (column.tolist() for column in found.T)
-    named = {"at": [at[n] for n in step], "commit": [commits[n] for n in step], "group": [names[n] for n in group]}
-    return named | dict(zip(TREND_COLUMNS[3:], counts, strict=True))
+    return [(at, step), (commits, step), ([*groups, "" if by else "all"], group)], counts
 
 
-def _rows(steps: int, groups: int, start: int, changes: "np.ndarray") -> "np.ndarray":
-    """Step, group and the five counts of every row of some groups; a change is step, group, which count, difference."""
+def _blocks(kept: "np.ndarray", groups: int, changes: "np.ndarray") -> "Iterator[np.ndarray]":
+    """Step, group and the five counts of every row, some steps at a time; a step without any has one of no group.
+
+    A change is step, group, which count, difference.
+    """
     import numpy as np
 
-    inside = changes[(changes[:, 1] >= start) & (changes[:, 1] < start + groups)]
-    counts = np.zeros((steps, groups, 5), np.int64)
-    np.add.at(counts, (inside[:, 0], inside[:, 1] - start, inside[:, 2]), inside[:, 3])
-    told = (counts != 0).any(axis=2)
-    counts[:, :, _OPEN] = counts[:, :, _OPEN].cumsum(axis=0)
-    step, group = np.nonzero(told | (counts[:, :, _OPEN] != 0))
-    return np.column_stack([step, group + start, counts[step, group]])
+    standing = np.zeros(groups + 1, np.int32)
+    size = max(1, _CELLS // len(standing))
+    for start in range(0, len(kept), size):
+        inside = changes[:, (changes[0] >= start) & (changes[0] < start + size)]
+        inside[0] -= start
+        rows, standing = _rows(kept[start : start + size], standing, inside)
+        rows[0] += start
+        yield rows
 
 
-def _blocks(groups: Sequence[str], steps: int) -> Iterator[tuple[int, Sequence[str]]]:
-    size = max(1, _CELLS // max(steps, 1))
-    yield from ((start, groups[start : start + size]) for start in range(0, len(groups), size))
+def _rows(kept: "np.ndarray", before: "np.ndarray", changes: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """The rows of some steps, and what stands open in each group after them."""
+    import numpy as np
+
+    step, group, count, difference = changes
+    cell, opens = step * len(before) + group, count == _OPEN
+    still_open = np.zeros((len(kept), len(before)), np.int32)
+    np.add.at(still_open.reshape(-1), cell[opens], difference[opens])
+    told = still_open != 0
+    told.reshape(-1)[cell[~opens]] = True
+    still_open = still_open.cumsum(axis=0, dtype=np.int32, out=still_open) + before
+    told |= still_open != 0
+    told[:, -1] = ~told.any(axis=1)
+    found = np.flatnonzero(told & kept[:, None])
+    counts = np.zeros((5, len(found)), int)
+    counts[_OPEN] = still_open.reshape(-1)[found]
+    rest = ~opens & kept[step]
+    np.add.at(counts, (count[rest], np.searchsorted(found, cell[rest])), difference[rest])
+    return np.vstack([np.divmod(found, len(before)), counts]), still_open[-1]
 
 
-def _changes(line: StoredLine, by: str | None, step_of: dict[int, int]) -> "tuple[list[str], np.ndarray]":
+def _changes(
+    line: StoredLine,
+    column: sa.ColumnElement,
+    name: Callable[[Any], str],
+    positions: "np.ndarray",
+    step_of: "np.ndarray",
+) -> "tuple[list[str], np.ndarray]":
     """The groups in their order, and every change: step, group, which count, difference."""
     import numpy as np
 
     table = schema.spans.c
-    column, name = _grouping(line, by)
     query = sa.select(
-        table.start_position, table.end_position, table.started_as, table.ended_as, table.status, column
-    ).where(line.is_in(schema.spans))
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        spans = connection.execute(query).all()
-    if not spans:
-        return [], np.empty((0, 4), np.int64)
-    starts, ends, *words, values = zip(*spans, strict=True)
+        table.start_position, sa.func.coalesce(table.end_position, -1), table.started_as, table.ended_as, table.status,
+        column,
+    ).where(line.is_in(schema.spans))  # fmt: skip
+    # In the order of the table: SQLite would choose an index that makes it jump about in it.
+    starts, ends, *words, values = columns_of(line.history, query.order_by(table.start_position))
+    if not values:
+        return [], np.empty((4, 0), int)
     names = {value: name(value) for value in set(values)}
     groups = sorted(set(names.values()))
     place = {group: number for number, group in enumerate(groups)}
-    group = np.array([place[names[value]] for value in values])
-    first = np.array([step_of[start] for start in starts])
-    last = np.array([-1 if end is None else step_of[end] for end in ends])
+    number_of = {value: place[group] for value, group in names.items()}
+    group = np.array([number_of[value] for value in values])
+    first, last = (step_of[np.searchsorted(positions, column)] for column in (starts, np.maximum(ends, 0)))
     born, died, status = (np.array(column, object) for column in words)
-    is_open, has_ended = status == "open", last >= 0
+    is_open, has_ended = status == "open", np.array(ends) >= 0
     kinds = [
         (is_open, first, _OPEN, 1),
         (is_open & has_ended, last, _OPEN, -1),
@@ -124,13 +148,13 @@ def _changes(line: StoredLine, by: str | None, step_of: dict[int, int]) -> "tupl
         *((is_open & (born == word), first, count, 1) for word, count in _BORN.items()),
     ]
     parts = [
-        np.column_stack([step[mask], group[mask], np.full(mask.sum(), count), np.full(mask.sum(), difference)])
+        np.stack([step[mask], group[mask], np.full(mask.sum(), count), np.full(mask.sum(), difference)])
         for mask, step, count, difference in kinds
     ]
-    return groups, np.concatenate(parts)
+    return groups, np.concatenate(parts, axis=1)
 
 
-def _grouping(line: StoredLine, by: str | None) -> tuple[sa.ColumnElement, Callable[[Any], str]]:
+def _grouping(by: str | None, authors: Mapping[int, str]) -> tuple[sa.ColumnElement, Callable[[Any], str]]:
     table = schema.spans.c
     plain = {"severity": table.severity, "check": table.check_id, "framework": table.framework, "file": table.file_path}
     if by in plain:
@@ -138,53 +162,43 @@ def _grouping(line: StoredLine, by: str | None) -> tuple[sa.ColumnElement, Calla
     if by == "directory":
         return table.file_path, lambda path: str(path).rpartition("/")[0] or "."
     if by == "author":
-        authors = _authors(line)
-        return table.introduced_position, lambda position: authors.get(position, "unknown")
+        return table.introduced_position, authors.__getitem__
     return sa.literal("all"), str
 
 
-def _steps(
-    scanned: Sequence[tuple[int, str, datetime]], every: str
-) -> tuple[list[tuple[datetime, str]], dict[int, int]]:
-    """The time and SHA of the last commit of each step, and the step of each position."""
+def _steps(shas: Sequence[str], times: Sequence[datetime], every: str) -> tuple[list[tuple[datetime, str]], list[int]]:
+    """The time and SHA of the last commit of each step, and the step of each commit."""
     steps: list[tuple[datetime, str]] = []
-    step_of: dict[int, int] = {}
+    step_of: list[int] = []
     last: object = None
-    for position, sha, at in scanned:
+    for sha, at in zip(shas, times, strict=True):
         now = _start_of(at, every, sha)
         if now == last:
             steps[-1] = (at, sha)
         else:
             steps.append((at, sha))
         last = now
-        step_of[position] = len(steps) - 1
+        step_of.append(len(steps) - 1)
     return steps, step_of
 
 
-def _scanned(line: StoredLine) -> list[tuple[int, str, datetime]]:
+def _scanned(line: StoredLine) -> tuple[list[int], list[str], list[datetime], list[str]]:
+    """Position, SHA, time and author of every scanned commit of the line, in its order."""
     lines, scans, commits = schema.line_commits, schema.scans, schema.commits
     query = (
         sa.select(
-            lines.c.position, lines.c.sha, sa.func.coalesce(commits.c.committed_at, scans.c.started_at).label("at")
+            lines.c.position,
+            lines.c.sha,
+            sa.func.coalesce(commits.c.committed_at, scans.c.started_at),
+            sa.func.coalesce(commits.c.author_name, "unknown"),
         )
         .join(scans, (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha))
         .outerjoin(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
         .where(line.is_in(lines))
         .order_by(lines.c.position)
     )
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        return [(position, sha, at) for position, sha, at in connection.execute(query).all()]
-
-
-def _authors(line: StoredLine) -> dict[int, str]:
-    lines, commits = schema.line_commits, schema.commits
-    query = (
-        sa.select(lines.c.position, commits.c.author_name)
-        .join(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
-        .where(line.is_in(lines))
-    )
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        return {row.position: row.author_name for row in connection.execute(query).all()}
+    positions, shas, times, authors = columns_of(line.history, query)
+    return positions, shas, times, authors
 
 
 def _start_of(at: datetime, every: str, sha: str) -> object:

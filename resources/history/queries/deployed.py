@@ -46,6 +46,14 @@ def lines_printed(history: History, project: str, sha: str, environment: str | N
     return {row["level"]: int(row["lines"]) for row in rows}
 
 
+def counted_days(history: History, project: str, environment: str) -> set[str]:
+    """The days of which it is recorded how many lines were printed."""
+    table = schema.log_counts
+    query = sa.select(table.c.day).distinct()
+    rows = rows_of(history, query.where(table.c.project == project, table.c.environment == environment))
+    return {row["day"] for row in rows}
+
+
 def _newest(history: History, project: str, environment: str, condition: sa.ColumnElement[bool]) -> Deployment | None:
     table = schema.deployments
     wanted = (table.c.project == project) & (table.c.environment == environment) & condition

@@ -4,22 +4,22 @@ Hours count while a commit with the finding was live. Deliberately absent: suppr
 they hide is in production all the same); a finding that Checkov's own comment suppresses is not exposed.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from infraaudit_assets.domain.deployments import Outcome
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.queries.frames import frame, line_times
+from resources.history.queries.frames import columns_of, frame, line_times
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 EXPOSURE_COLUMNS = (
@@ -74,21 +74,11 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     import pandas as pd
 
     past = [spell for spell in spells(line, environment) if spell.position >= 0]
-    lives: dict[str, _Life] = {}
-    if past:
-        reach = _Reach(past, now)
-        for span in _open_spans(line):
-            seen = reach.of(span.start_position, span.end_position)
-            life = lives.get(span.life)
-            if seen is not None:
-                life = life or lives.setdefault(span.life, _Life(span, seen.first, seen.last))
-                life.see(span, seen)
-            elif life is not None and life.fixed is None:
-                # Reopened after its fix went live, but in no commit that was: the fix stays the end of the exposure.
-                life.go_on(span)
-    moments = {position: at.isoformat() for position, at in line_times(line).items()} if lives else {}
-    rows = [life.row(line.shas, moments, past) for life in lives.values()]
-    return pd.DataFrame.from_records(sorted(rows, key=_longest_first), columns=list(EXPOSURE_COLUMNS))
+    spans = _open_spans(line)
+    if not past or not len(spans["life"]):
+        return frame(EXPOSURE_COLUMNS, [])
+    spans |= _reach(past, spans["start"], spans["end"], now)
+    return pd.DataFrame(_told(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
 
 
 def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
@@ -109,95 +99,107 @@ def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataF
     return frame(LIVE_COLUMNS, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    first: int
-    last: int
-    seconds: float
-    backs: Sequence[tuple[Spell, Spell]]
-    """Rollbacks to a commit of the span from a newer one."""
+def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
+    """Spans of open findings in the order of commits, column by column; one that has not ended ends after the line."""
+    import numpy as np
+    import pandas as pd
+
+    table = schema.spans.c
+    query = sa.select(
+        table.life, table.fingerprint, table.severity, table.check_id, table.file_path, table.resource,
+        table.introduced_position.label("introduced"), table.start_position.label("start"),
+        sa.func.coalesce(table.end_position, len(line.shas)).label("end"),
+        sa.func.coalesce(table.ended_as, "").label("fixed"),
+    ).where(line.is_in(schema.spans), table.status == "open")  # fmt: skip
+    found = zip(
+        query.selected_columns.keys(), columns_of(line.history, query.order_by(table.start_position)), strict=True
+    )
+    spans = {
+        name: np.array(values, int if name in ("introduced", "start", "end") else object) for name, values in found
+    }
+    return spans | {"life": pd.factorize(spans["life"])[0], "fixed": spans["fixed"] == "fixed"}
 
 
-class _Reach:
-    """Which spells had the commits of a span: answered in logarithmic time, for spans are many."""
+def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: datetime) -> "dict[str, np.ndarray]":
+    """Whether a commit of each span was live; the first and the last spell of one, and the seconds of all."""
+    import numpy as np
 
-    def __init__(self, past: Sequence[Spell], now: datetime) -> None:
-        order = sorted(range(len(past)), key=lambda place: past[place].position)
-        self._positions = [past[place].position for place in order]
-        self._places = order
-        self._in_order = order == list(range(len(past)))
-        self._seconds = list(accumulate((past[place].seconds(now) for place in order), initial=0.0))
-        backs = [(before, after) for before, after in pairwise(past) if after.position < before.position]
-        self._backs = sorted(backs, key=lambda pair: pair[1].position)
-        self._back_to = [after.position for _, after in self._backs]
-
-    def of(self, start: int, end: int | None) -> _Seen | None:
-        low, high = _within(self._positions, start, end)
-        if low == high:
-            return None
-        places = (low, high - 1) if self._in_order else self._places[low:high]
-        first, last = _within(self._back_to, start, end)
-        backs = self._backs[first:last] if end is not None else ()
-        return _Seen(min(places), max(places), self._seconds[high] - self._seconds[low], backs)
+    positions = np.array([spell.position for spell in past])
+    order = np.argsort(positions, kind="stable")
+    seconds = np.cumsum([0.0, *(past[place].seconds(now) for place in order)])
+    low, high = np.searchsorted(positions[order], start), np.searchsorted(positions[order], end)
+    # Pairs of places: what lies between the two of a pair is asked for, the last of all is never between.
+    pairs, places = np.column_stack([low, high]).ravel(), np.append(order, 0)
+    return {
+        "live": low < high,
+        "first": np.minimum.reduceat(places, pairs)[::2],
+        "last": np.maximum.reduceat(places, pairs)[::2],
+        "seconds": seconds[high] - seconds[low],
+    }
 
 
-def _within(positions: Sequence[int], start: int, end: int | None) -> tuple[int, int]:
-    low = bisect_left(positions, start)
-    return low, len(positions) if end is None else bisect_left(positions, end, low)
+def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
+    """Of each life that was ever live, the longest exposed first: the spans that began and ended it, and its spells.
+
+    A finding that was reopened after its fix went live, but in no commit that was: the fix stays the end.
+    """
+    import numpy as np
+
+    life, live = spans["life"], np.flatnonzero(spans["live"])
+    number = life.max() + 1
+    born, seen, ended = (np.full(number, -1) for _ in range(3))
+    # Where a life comes again, what is assigned last stays: the first span where the order is turned round.
+    born[life[live[::-1]]] = live[::-1]
+    seen[life[live]] = live
+    after = np.flatnonzero((seen[life] >= 0) & (np.arange(len(life)) >= seen[life]))
+    ended[life[after]] = after
+    fixes = after[spans["fixed"][after]][::-1]
+    ended[life[fixes]] = fixes
+    first, last = np.full(number, len(past)), np.full(number, -1)
+    np.minimum.at(first, life[live], spans["first"][live])
+    np.maximum.at(last, life[live], spans["last"][live])
+    seconds = np.bincount(life[live], spans["seconds"][live], number)
+    hours = np.array([round(second / 3600, 2) for second in seconds.tolist()])
+    order = np.lexsort((born, spans["fingerprint"][ended].astype(str), -hours))
+    order = order[born[order] >= 0]
+    lives = {"born": born, "ended": ended, "first": first, "last": last, "hours": hours}
+    return {name: values[order] for name, values in (lives | {"brought": _brought_back(past, spans)}).items()}
 
 
-class _Life:
-    """One finding that was live, while its spans are gone through in the order of commits."""
+def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.ndarray":
+    """For each life the newest spell that a rollback began and that had it, where the spell before had not; or -1."""
+    import numpy as np
 
-    __slots__ = ("backs", "first", "fixed", "introduced", "last", "seconds", "span", "spans")
-
-    def __init__(self, span: sa.Row, first: int, last: int) -> None:
-        self.span, self.introduced = span, span.introduced_position
-        self.first, self.last, self.seconds = first, last, 0.0
-        self.fixed: int | None = None
-        self.spans: list[tuple[int, int | None]] = []
-        self.backs: list[tuple[Spell, Spell]] = []
-
-    def see(self, span: sa.Row, seen: _Seen) -> None:
-        """A span that was live."""
-        self.go_on(span)
-        self.first, self.last = min(self.first, seen.first), max(self.last, seen.last)
-        self.seconds += seen.seconds
-        self.spans.append((span.start_position, span.end_position))
-        self.backs += seen.backs
-
-    def go_on(self, span: sa.Row) -> None:
-        """A later span of the same finding."""
-        self.span = span
-        self.fixed = span.end_position if span.ended_as == "fixed" else None
-
-    def row(self, shas: Sequence[str], moments: Mapping[int, str], past: Sequence[Spell]) -> tuple[Any, ...]:
-        """The values of EXPOSURE_COLUMNS."""
-        span, fixed, end = self.span, self.fixed, past[self.last].end
-        brought = [after for before, after in self.backs if not self._stood_at(before.position)]
-        return (
-            span.fingerprint, span.severity, span.check_id, span.file_path, span.resource,
-            shas[self.introduced], moments.get(self.introduced), past[self.first].start.isoformat(),
-            None if fixed is None else shas[fixed], None if fixed is None else moments.get(fixed),
-            end.isoformat() if end else None, round(self.seconds / 3600, 2), end is None,
-            max(brought, key=lambda spell: spell.start).sha if brought else None,
-        )  # fmt: skip
-
-    def _stood_at(self, position: int) -> bool:
-        return any(start <= position and (end is None or position < end) for start, end in self.spans)
+    brought = np.full(spans["life"].max() + 1, -1)
+    life, start, end = (spans[name][spans["live"]] for name in ("life", "start", "end"))
+    for place, (before, after) in enumerate(pairwise(past), 1):
+        if after.position < before.position:
+            there, then = (life[(start <= spell.position) & (spell.position < end)] for spell in (after, before))
+            brought[np.setdiff1d(there, then)] = place
+    return brought
 
 
-def _longest_first(row: tuple[Any, ...]) -> tuple[float, str]:
-    return -row[EXPOSURE_COLUMNS.index("hours_exposed")], row[0]
+def _told(
+    line: StoredLine, past: Sequence[Spell], spans: "dict[str, np.ndarray]", lives: "dict[str, np.ndarray]"
+) -> "dict[str, np.ndarray]":
+    """The columns of the answer. The last of what a number stands for is None, so that -1 is nothing."""
+    import numpy as np
 
-
-def _open_spans(line: StoredLine) -> Sequence[sa.Row]:
-    table = schema.spans
-    names = ("life", "fingerprint", "severity", "check_id", "file_path", "resource", "introduced_position",
-             "start_position", "end_position", "ended_as")  # fmt: skip
-    query = sa.select(*(table.c[name] for name in names)).where(line.is_in(table), table.c.status == "open")
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
-        return connection.execute(query.order_by(table.c.start_position)).all()
+    times = line_times(line)
+    shas = np.array([*line.shas, None], object)
+    moments = np.array([times[place].isoformat() if place in times else None for place in range(len(shas))], object)
+    starts = np.array([spell.start.isoformat() for spell in past], object)
+    ends = np.array([spell.end.isoformat() if spell.end else None for spell in past], object)
+    brought = np.array([*(spell.sha for spell in past), None], object)
+    ended, introduced = lives["ended"], spans["introduced"][lives["born"]]
+    fixed = np.where(spans["fixed"][ended], spans["end"][ended], -1)
+    return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
+        "introduced_by": shas[introduced], "introduced_at": moments[introduced],
+        "fixed_by": shas[fixed], "fixed_at": moments[fixed],
+        "live_from": starts[lives["first"]], "live_to": ends[lives["last"]],
+        "live_now": np.array([spell.end is None for spell in past])[lives["last"]],
+        "brought_back_by": brought[lives["brought"]],
+    } | {name: spans[name][ended] for name in ("severity", "check_id", "file_path", "resource")}  # fmt: skip
 
 
 def _scan_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:
