@@ -4,16 +4,19 @@
 
 Every commit changes one scan key of 100 findings (so the rows are commits times 100), replacing two of them; every
 tenth is deployed, and every hundredth of those rolls back; a tenth of the findings are suppressed in the code. Prints
-the time of following the whole line, then of each query (median of 5, pandas included), then the query plans.
+the time of following the whole line, then of each query (median of 5, pandas included; beside it the CPU time of this
+process, which is all of it with SQLite and the part without the server's with PostgreSQL) and, with --plans, the plans.
 """
 
 import argparse
 import hashlib
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -109,67 +112,76 @@ def _finding(place: int, number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def timed(name: str, query: Callable[[], object]) -> None:
-    query()
-    seconds = []
+def timed(name: str, query: Callable[[], Sized]) -> None:
+    rows = len(query())
+    wall, cpu = [], []
     for _ in range(5):
-        clock = time.perf_counter()
+        clock, burnt = time.perf_counter(), time.process_time()
         query()
-        seconds.append(time.perf_counter() - clock)
-    print(f"{name:44} {statistics.median(seconds) * 1000:9.1f} ms")
+        wall.append(time.perf_counter() - clock)
+        cpu.append(time.process_time() - burnt)
+    print(f"| {name} | {rows:,} | {statistics.median(wall) * 1000:.0f} ms | {statistics.median(cpu) * 1000:.0f} ms |")
 
 
-def show_plans(history: History) -> None:
+def show_plans(history: History, queries: Mapping[str, Callable[[], object]]) -> None:
     explain = "EXPLAIN QUERY PLAN" if history.engine.dialect.name == "sqlite" else "EXPLAIN"
-    statements: list[tuple[str, tuple, dict]] = []
+    statements: dict[str, tuple] = {}
 
     @sa.event.listens_for(history.engine, "before_cursor_execute")
     def _keep(_c: object, _k: object, statement: str, values: object, _x: object, _m: object) -> None:
-        statements.append((statement, values, {}))  # type: ignore[arg-type]
+        statements[statement] = values  # type: ignore[assignment]
 
-    line = Line(history, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
-    findings_at(line, line.shas[-1], datetime.now(UTC))
-    trends(line, "severity")
-    sa.event.remove(history.engine, "before_cursor_execute", _keep)
-    with history.engine.connect().execution_options(read_only=True) as connection:
-        for statement, values, _ in statements:
-            if statement.lstrip().startswith("SELECT"):
+    for name, query in queries.items():
+        statements.clear()
+        query()
+        asked = [(text, values) for text, values in statements.items() if text.lstrip().startswith("SELECT")]
+        print(f"\n{name}")
+        with history.engine.connect().execution_options(read_only=True) as connection:
+            for statement, values in asked:
                 plan = connection.exec_driver_sql(f"{explain} {statement}", values).fetchall()
-                print(" ".join(statement.split())[-120:], *(f"\n    {row[-1]}" for row in plan))
+                print("  …", " ".join(statement.split())[-120:], *(f"\n    {row[-1]}" for row in plan))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commits", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--url")
+    parser.add_argument("--url", help="a database that stays; what it has of an earlier run is used again")
     parser.add_argument("--plans", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         HISTORY, MIRROR = History(arguments.url or f"sqlite:///{folder}/history.db"), Generated(arguments.commits)
         HISTORY.migrate()
         clock = time.perf_counter()
-        generate(HISTORY, MIRROR, arguments.rows // arguments.commits)
-        deploy(HISTORY, MIRROR)
-        print(f"generated {arguments.commits} commits, {arguments.rows} rows: {time.perf_counter() - clock:.1f} s")
+        if HISTORY.scan("p", MIRROR.line[-1]) is None:
+            generate(HISTORY, MIRROR, arguments.rows // arguments.commits)
+            deploy(HISTORY, MIRROR)
+            print(f"generated {arguments.commits} commits, {arguments.rows} rows: {time.perf_counter() - clock:.1f} s")
         clock = time.perf_counter()
         LINE = Line(HISTORY, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
         print(f"followed the whole line: {time.perf_counter() - clock:.1f} s")
         now, head, middle = datetime.now(UTC), LINE.shas[-1], LINE.shas[len(LINE.shas) // 2]
-        timed("follow, nothing new", lambda: LINE.follow())
-        timed("findings at head", lambda: findings_at(LINE, head, now))
-        timed("findings in the middle", lambda: findings_at(LINE, middle, now))
-        timed("findings new since the middle", lambda: findings_at(LINE, head, now, since=middle))
-        timed("compare middle with head", lambda: compare(LINE, middle, head))
-        for by in (None, "severity", "check", "framework", "file", "directory", "author"):
-            timed(f"trends by {by or 'nothing'}, every week", lambda by=by: trends(LINE, by, "week"))
-        timed("trends every commit", lambda: trends(LINE))
-        timed("trends by severity, every commit", lambda: trends(LINE, "severity"))
-        timed("blame a check in a file", lambda: blame(LINE, "production", check="CKV_7", path="infra/7/main.tf"))
-        timed("exposure of findings", lambda: exposure(LINE, "production", now))
-        timed("exposure of commits", lambda: live_commits(LINE, "production", now))
         rule = [Suppression("r", "o", now.date(), check="CKV_1*")]
-        timed("sla", lambda: sla(LINE, {Severity.HIGH: 30}, now, rule))
-        timed("suppressions", lambda: suppressions_of(LINE, rule, head, now.date()))
+        groups = (None, "severity", "check", "file", "directory", "author")
+        queries: dict[str, Callable[[], Sized]] = {
+            "follow, nothing new": lambda: LINE.follow().shas,
+            "findings at head": lambda: findings_at(LINE, head, now),
+            "findings in the middle": lambda: findings_at(LINE, middle, now),
+            "findings new since the middle": lambda: findings_at(LINE, head, now, since=middle),
+            "compare middle with head": lambda: compare(LINE, middle, head),
+            **{
+                f"trends{f' by {by}' if by else ''}, every {every}": partial(trends, LINE, by, every)
+                for every in ("week", "commit")
+                for by in groups
+            },
+            "blame a check in a file": lambda: blame(LINE, "production", check="CKV_7", path="infra/7/main.tf"),
+            "exposure of findings": lambda: exposure(LINE, "production", now),
+            "exposure of commits": lambda: live_commits(LINE, "production", now),
+            "sla": lambda: sla(LINE, {Severity.HIGH: 30}, now, rule),
+            "suppressions": lambda: suppressions_of(LINE, rule, head, now.date()),
+        }
+        print(f"load {os.getloadavg()[0]:.1f}\n| query | rows | wall | CPU |\n|---|---|---|---|")
+        for name, query in queries.items():
+            timed(name, query)
         if arguments.plans:
-            show_plans(HISTORY)
+            show_plans(HISTORY, queries)

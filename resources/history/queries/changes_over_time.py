@@ -128,7 +128,8 @@ def _changes(
         table.start_position, sa.func.coalesce(table.end_position, -1), table.started_as, table.ended_as, table.status,
         column,
     ).where(line.is_in(schema.spans))  # fmt: skip
-    starts, ends, *words, values = columns_of(line.history, query)
+    # In the order of the table: SQLite would choose an index that makes it jump about in it.
+    starts, ends, *words, values = columns_of(line.history, query.order_by(table.start_position))
     if not values:
         return [], np.empty((4, 0), int)
     names = {value: name(value) for value in set(values)}

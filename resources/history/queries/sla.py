@@ -11,7 +11,7 @@ from infraaudit_assets.domain.findings import Severity
 from infraaudit_assets.domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.queries.frames import frame, line_times
+from resources.history.queries.frames import columns_of, frame, line_times
 from resources.history.store import finding_of
 from resources.history.stored_line import StoredLine
 
@@ -89,11 +89,11 @@ def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | No
         line.is_in(table), table.c.ended_as == "fixed", table.c.status == "open"
     )
     fixes: dict[str, list[float]] = {}
-    for row in _read(line, query):
-        start, end = times.get(row.opened_position), times.get(row.end_position)
+    for severity, opened, ended in zip(*columns_of(line.history, query), strict=True):
+        start, end = times.get(opened), times.get(ended)
         if start is not None and end is not None and (since is None or end >= since):
             # Clocks of committers differ: a fix may seem to come before what it fixes.
-            fixes.setdefault(row.severity, []).append(max(0.0, (end - start).total_seconds() / 86400))
+            fixes.setdefault(severity, []).append(max(0.0, (end - start).total_seconds() / 86400))
     return fixes
 
 
