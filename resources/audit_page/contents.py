@@ -71,9 +71,11 @@ def findings_of(
     total, rows = finding_page(line, sha, wanted, now, limit, offset)
     return {
         "project": line.project,
+        "branch": line.branch,
         "links": links,
         "sha": sha,
         "commit": commit_row(line, sha) if sha else None,
+        "on_line": sha in line.positions(),
         "wanted": wanted,
         "rows": rows,
         "total": total,

@@ -24,12 +24,14 @@ from infraaudit_assets.jobs import promotion_name, watch_name
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
 from resources.project_file import read_projects
+from resources.shells import NotifierResource
 from tests.conftest import require
 from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, eventually, kubectl, manifests, place
 from tests.e2e.test_delivery_commands import Shop, shop
+from tests.service.test_notices import Receiver, receivers
 
 pytestmark = pytest.mark.e2e
-__all__ = ["place", "shop"]
+__all__ = ["place", "receivers", "shop"]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -74,6 +76,13 @@ class Installation:
         context = dg.build_sensor_context(self.instance, cursor=cursor, resources=build_resources(settings()))
         return self.definitions.get_sensor_def(name)(context), context.cursor
 
+    def tell(self, receiver: Receiver) -> list[str]:
+        """What a receiver is told of all that happened, oldest first."""
+        resources = build_resources(settings()) | {"notifier": NotifierResource(urls=[receiver.url])}
+        context = dg.build_sensor_context(self.instance, sensor_name="notices", resources=resources)
+        self.definitions.get_sensor_def("notices").evaluate_tick(context)
+        return [notice["title"] for notice in receiver.taken]
+
     def live(self, environment: str) -> str | None:
         found = self.past.live("shop", environment)
         return found.sha if found else None
@@ -98,7 +107,7 @@ def _events(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:
     return {key: value.value for key, value in event.metadata.items()}
 
 
-def test_from_commit_to_production_and_back(installed: Installation) -> None:
+def test_from_commit_to_production_and_back(installed: Installation, receivers: list[Receiver]) -> None:
     staging, production = installed.shop.place.namespace, f"{installed.shop.place.namespace}-production"
     first = installed.commit(HEALTHY)
     done = installed.run("shop_pipeline", first, "docker_image", "deployment")
@@ -126,9 +135,14 @@ def test_from_commit_to_production_and_back(installed: Installation) -> None:
     assert [check.passed for check in watched.get_asset_check_evaluations()] == [True, True]
     assert _events(watched, "application_logs")["lines"] >= 2
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=2")
+    # While the second pod starts, what runs is called unhealthy and not drifted.
+    kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=60s")
     watched = installed.run(watch_name(installed.project), first)
     assert [(check.asset_key.path[-1], check.passed) for check in watched.get_asset_check_evaluations()
             if not check.passed] == [("deployment_production", False)]  # fmt: skip
+    drifted = "shop in production has drifted: 1 field changed"
+    assert installed.tell(receivers[0]) == [drifted]
+    assert "Deployment/web: spec.replicas is 2, deployed was 1" in receivers[0].taken[0]["body"]
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=1")
 
     # What a person takes back stays away, whoever runs it again, until a newer commit comes.
@@ -147,8 +161,11 @@ def test_from_commit_to_production_and_back(installed: Installation) -> None:
     failed = installed.run("shop_pipeline", bad, "docker_image", "deployment")
     assert not failed.success and installed.live("staging") == first
     assert "the reason is a missing table" in installed.past.reasons("shop", bad)["deployment"]
+    assert installed.tell(receivers[0]) == [drifted, f"shop in staging: {bad[:12]} was rolled back"]
+    assert "the reason is a missing table" in receivers[0].taken[1]["body"]
     third = installed.commit(HEALTHY)
     assert installed.run("shop_pipeline", third, "docker_image", "deployment").success
+    assert installed.tell(receivers[0])[2:] == [f"shop in staging has recovered: {third[:12]} is healthy"]
     assert installed.live("staging") == third
     eventually(lambda: installed.shop.place.running_versions() == {third})
     assert staging in installed.past.live("shop", "staging").target  # type: ignore[union-attr]

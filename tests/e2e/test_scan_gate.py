@@ -6,15 +6,18 @@ import dagster as dg
 import pytest
 
 from infraaudit_assets.assets import commits_of
-from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.definitions import build_definitions, build_resources
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.settings import Settings
 from resources.history import open_history
+from resources.shells import NotifierResource
 from tests.conftest import Repository
+from tests.service.test_notices import Receiver, receivers
 
 pytestmark = pytest.mark.e2e
+__all__ = ["receivers"]
 IN_PUBLIC = """
 resource "aws_instance" "web" {
   ami                         = "ami-12345678"
@@ -25,7 +28,7 @@ resource "aws_instance" "web" {
 
 
 def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
-    repository: Repository, tmp_path: Path, warm_home: Path
+    repository: Repository, tmp_path: Path, warm_home: Path, receivers: list[Receiver]
 ) -> None:
     good = repository.write({"main.tf": "# nothing yet\n"}, "good")
     bad = repository.write({"main.tf": IN_PUBLIC}, "bad")
@@ -40,6 +43,7 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(commits_of(project).name or "", [good, bad])
         results = {sha: _run(project, current, instance, sha) for sha in (good, bad)}
+        _tell(project, current, instance, receivers[0])
 
     assert results[good].success
     assert _checks(results[good]) == {"scan_gate": True, "release_gate": True}
@@ -54,6 +58,11 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     assert "CKV\\_AWS\\_88" in str(gate.metadata["findings"].value)
     attempt = past.last_deployment("gated", "production", bad)
     assert attempt is not None and "new high findings" in attempt.reason
+    told = {notice["title"]: notice for notice in receivers[0].taken}
+    found = told[f"gated: 2 new severe findings with {bad[:12]}"]
+    assert "high: CKV_AWS_88" in found["body"] and "main.tf:" in found["body"]
+    assert "new high findings, 0 allowed" in told[f"gated: the gate stops {bad[:12]}"]["body"]
+    assert len(receivers[0].taken) == 2 and "Ada <ada@example.org>" in found["body"]
 
 
 def _run(project: Project, current: Settings, instance: dg.DagsterInstance, sha: str) -> dg.ExecuteInProcessResult:
@@ -63,6 +72,13 @@ def _run(project: Project, current: Settings, instance: dg.DagsterInstance, sha:
     job = dg.define_asset_job("some", selection=wanted, partitions_def=commits_of(project))
     found = dg.Definitions(assets=definitions.assets, resources=definitions.resources, jobs=[job])
     return found.resolve_job_def("some").execute_in_process(instance=instance, partition_key=sha, raise_on_error=False)
+
+
+def _tell(project: Project, current: Settings, instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    resources = build_resources(current) | {"notifier": NotifierResource(urls=[receiver.url])}
+    sensor = build_definitions((project,), current).get_sensor_def("notices")
+    for _ in range(2):
+        sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

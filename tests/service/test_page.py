@@ -1,11 +1,14 @@
 """The audit page: what it shows, what it refuses, and that nothing a commit says is markup."""
 
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit_assets.domain.commits import Commit
+from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.projects import Project
 from resources.history import History
 from service.app import ServiceOptions, build_app
@@ -96,6 +99,17 @@ def test_filters_stay_in_the_links_of_the_page(client: TestClient) -> None:
     overview = client.get("/projects/shop?q=commit&outcome=deployed&window=all&days=7").text
     links = [link for link in Markup(overview).links if link.startswith("?")]
     assert any("window=250" in link and "q=commit" in link and "days=7" in link for link in links)
+
+
+def test_findings_beside_the_branch_say_why_they_have_no_age(history: History, client: TestClient) -> None:
+    sha, then = "9" * 40, datetime.now(UTC)
+    history.record_commit("shop", Commit(sha, sha, (SHAS[0],), "Ada", "ada@example.org", then, then, "beside"))
+    part = FrameworkScan("terraform", "key-9", ScanStatus.COMPLETE, (B,))
+    history.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
+    pages = [client.get(f"/projects/shop/findings?commit={one}").text for one in (sha, SHAS[3])]
+    assert ["CKV_B" in page for page in pages] == [True, True]
+    assert ["is not on main" in page for page in pages] == [True, False]
+    assert all("infraaudit suppressions --project shop" in page for page in pages)
 
 
 def test_links_lead_to_the_run_in_dagster(history: History) -> None:
