@@ -9,6 +9,7 @@ Both are whole programs, started anew each time. Needs an engine and a cluster t
 """
 
 import argparse
+import ctypes
 import json
 import os
 import statistics
@@ -17,8 +18,10 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
+_PR_SET_CHILD_SUBREAPER = 36
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
 set -euo pipefail
@@ -45,13 +48,17 @@ def write_commit(repository: Path, number: int) -> str:
 
 
 def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds of wall time, and of CPU in the program's own process tree (the engine's is not in it)."""
+    """Seconds of wall time, and of CPU in the program and all that it starts (the engine and the cluster are not)."""
     started, before = time.monotonic(), os.times()
     done = subprocess.run(words, env=os.environ | environment, capture_output=True, text=True)
+    seconds = time.monotonic() - started
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    with suppress(ChildProcessError):
+        while True:  # What outlived the program has become our child.
+            os.wait()
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return time.monotonic() - started, cpu
+    return seconds, cpu
 
 
 def main() -> None:
@@ -59,6 +66,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--base-image", default="infraaudit/base:bookworm")
     options = parser.parse_args()
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     programs = Path(sys.executable).parent
     names = {side: f"infraaudit-bench-{side}-{uuid.uuid4().hex[:8]}" for side in ("pipeline", "script")}
     for name in names.values():

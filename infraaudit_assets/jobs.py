@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from infraaudit_assets.assets import commits_of, group_of
+from infraaudit_assets.assets import group_of
 from infraaudit_assets.assets.deployment import deployment_name
 from infraaudit_assets.checks import NO_DRIFT
 from infraaudit_assets.domain.projects import Environment, Project
@@ -68,28 +68,24 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             pipeline_name(project),
             selection=dg.AssetSelection.groups(group) - later - dg.AssetSelection.checks(*watched),
-            partitions_def=commits_of(project),
             executor_def=STEP_EXECUTOR,
             description=f"Every stage of one commit of {project.name}.",
         ),
         dg.define_asset_job(
             f"{group}_audit",
             selection=audit,
-            partitions_def=commits_of(project),
             executor_def=dg.in_process_executor,
             description=f"Scan one commit of {project.name}; builds and deploys nothing.",
         ),
         dg.define_asset_job(
             delivery_name(project),
             selection=delivery,
-            partitions_def=commits_of(project),
             executor_def=STEP_EXECUTOR,
             description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
         ),
         dg.define_asset_job(
             watch_name(project),
             selection=dg.AssetSelection.checks(*watched) | dg.AssetSelection.assets([group, "application_logs"]),
-            partitions_def=commits_of(project),
             executor_def=dg.in_process_executor,
             description=f"Collect the logs of {project.name}, and compare what runs with what was deployed.",
         ),
@@ -97,7 +93,6 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
             dg.define_asset_job(
                 promotion_name(project, place),
                 selection=dg.AssetSelection.assets(asset_of(project, place)) - dg.AssetSelection.checks(*watched),
-                partitions_def=commits_of(project),
                 executor_def=dg.in_process_executor,
                 description=f"Bring one commit of {project.name} to {place.name}.",
             )

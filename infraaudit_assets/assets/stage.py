@@ -76,7 +76,7 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
             current.outcome,
             current.started_at,
             datetime.now(UTC),
-            context.run_id,
+            context.run.run_id,
             current.reason,
         )
 
