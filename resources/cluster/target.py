@@ -26,7 +26,7 @@ from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
 
 FIELD_MANAGER = "infraaudit"
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.2
 _URL_SECONDS = 5
 
 

@@ -379,6 +379,30 @@ def test_a_slow_api_server_is_waited_for_and_called_slow(
     assert not isinstance(slow.value, ClusterUnavailableError), "nothing is deployed elsewhere because of it"
 
 
+def test_a_login_that_expires_in_the_middle_of_a_rollout_is_recorded_and_the_next_run_takes_it_up(place: Place) -> None:
+    place.deliver(1, manifests(HEALTHY))
+    slow = manifests(HEALTHY)
+    slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 5
+    target = place.target()
+
+    def expire() -> None:
+        eventually(lambda: place.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
+        settings = target.cluster.client.configuration
+        settings.refresh_api_key_hook = lambda settings: settings.api_key.update(BearerToken="Bearer expired")
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(expire)
+        done = place.deliver(2, slow, target=target)
+    assert (done.outcome, done.replaced_sha) == (Outcome.FAILED, SHAS[1]) and place.recorded[-1] == done
+    assert "refused it (401)" in done.reason and "The login has expired" in done.reason
+    assert "run the commit again" in done.reason
+    assert place.running_versions() == {SHAS[1]}, "what ran keeps running"
+    generation = place.get("deployment/web")["metadata"]["generation"]
+    assert place.deliver(2, slow).outcome is Outcome.DEPLOYED
+    assert place.running_versions() == {SHAS[2]}
+    assert place.get("deployment/web")["metadata"]["generation"] == generation, "taken up, not started over"
+
+
 def test_drift_is_found_and_gone_after_another_delivery(place: Place) -> None:
     done = place.deliver(1, manifests(HEALTHY))
     target = place.target(force=True)

@@ -139,7 +139,7 @@ def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: d
 
 
 def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
-    """Of each life that was ever live, the longest exposed first: the spans that began and ended it, and its spells.
+    """Of each life that was ever live, the longest exposed first: the span that ended it, its spells and hours.
 
     A finding that was reopened after its fix went live, but in no commit that was: the fix stays the end.
     """
@@ -147,9 +147,8 @@ def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, 
 
     life, live = spans["life"], np.flatnonzero(spans["live"])
     number = life.max() + 1
-    born, seen, ended = (np.full(number, -1) for _ in range(3))
-    # Where a life comes again, what is assigned last stays: the first span where the order is turned round.
-    born[life[live[::-1]]] = live[::-1]
+    seen, ended = np.full(number, -1), np.full(number, -1)
+    # Where a life comes again, what is assigned last stays: its last span, or its first where the order is turned round.
     seen[life[live]] = live
     after = np.flatnonzero((seen[life] >= 0) & (np.arange(len(life)) >= seen[life]))
     ended[life[after]] = after
@@ -160,9 +159,9 @@ def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, 
     np.maximum.at(last, life[live], spans["last"][live])
     seconds = np.bincount(life[live], spans["seconds"][live], number)
     hours = np.array([round(second / 3600, 2) for second in seconds.tolist()])
-    order = np.lexsort((born, spans["fingerprint"][ended].astype(str), -hours))
-    order = order[born[order] >= 0]
-    lives = {"born": born, "ended": ended, "first": first, "last": last, "hours": hours}
+    order = np.lexsort((spans["fingerprint"][ended].astype(str), -hours))
+    order = order[ended[order] >= 0]
+    lives = {"ended": ended, "first": first, "last": last, "hours": hours}
     return {name: values[order] for name, values in (lives | {"brought": _brought_back(past, spans)}).items()}
 
 
@@ -191,7 +190,7 @@ def _told(
     starts = np.array([spell.start.isoformat() for spell in past], object)
     ends = np.array([spell.end.isoformat() if spell.end else None for spell in past], object)
     brought = np.array([*(spell.sha for spell in past), None], object)
-    ended, introduced = lives["ended"], spans["introduced"][lives["born"]]
+    ended, introduced = lives["ended"], spans["introduced"][lives["ended"]]
     fixed = np.where(spans["fixed"][ended], spans["end"][ended], -1)
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
         "introduced_by": shas[introduced], "introduced_at": moments[introduced],
