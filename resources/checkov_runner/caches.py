@@ -18,7 +18,7 @@ def grammar_folder(state: Path) -> Path:
     import platformdirs
 
     shared = platformdirs.user_cache_path("infraaudit", appauthor=False) / "checkov-grammars"
-    return shared if _is_private(shared) else _made(state / "grammars")
+    return shared if is_private(shared) else _made(state / "grammars")
 
 
 def parsed_folder(state: Path) -> Path:
@@ -31,10 +31,16 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _is_private(folder: Path) -> bool:
+def is_private(folder: Path) -> bool:
+    """Whether a folder, made where it is missing, is ours and nobody else may write to it; a link is not."""
     try:
-        told = _made(folder).stat()
+        told = _made(folder).lstat()
     except OSError:
         return False
     others = stat.S_IWGRP | stat.S_IWOTH
-    return told.st_uid == os.geteuid() and not told.st_mode & others and os.access(folder, os.W_OK)
+    return (
+        stat.S_ISDIR(told.st_mode)
+        and told.st_uid == os.geteuid()
+        and not told.st_mode & others
+        and os.access(folder, os.W_OK)
+    )

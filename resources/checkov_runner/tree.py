@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_assets.domain.errors import ScanError
 from infraaudit_assets.domain.findings import UnreadableFile
 from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, is_recognised_by_words, may_read
+from resources.checkov_runner.caches import is_private
 from resources.checkov_runner.limits import ScanLimits
 from resources.git import Mirror
 
 _TAINTED = re.compile(
-    r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages"
+    r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages|/\."
 )
-"""Checkov drops findings of files with such a word anywhere in their absolute path."""
+"""Checkov drops findings of files with such a word anywhere in their absolute path; a hidden folder there, as our
+own .infraaudit is, hides every Kubernetes manifest."""
 _LEFT_BEHIND_SECONDS = 24 * 3600
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
@@ -71,12 +74,19 @@ def _printable(path: str) -> str:
 
 
 def neutral_folder(scratch: Path) -> Path:
-    """A folder for trees whose own path does not change what Checkov reports."""
+    """A folder for trees whose own path does not change what Checkov reports: the given one, else a private one among
+    the temporary files. Raises ScanError where there is none."""
     scratch.mkdir(parents=True, exist_ok=True)
-    place = scratch.resolve()
-    if not _TAINTED.search(str(place)):
-        return place
-    return Path(tempfile.gettempdir()).resolve()
+    if not _TAINTED.search(str(scratch.resolve())):
+        return scratch.resolve()
+    for parent in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
+        place = Path(parent).resolve() / f"infraaudit-scans-{os.geteuid()}"
+        if not _TAINTED.search(str(place)) and is_private(place):
+            return place
+    raise ScanError(
+        f"Checkov leaves out files below {scratch}, and no other folder is private: set INFRAAUDIT_HOME or TMPDIR to a "
+        "folder without hidden parts in its path."
+    )
 
 
 class Facts:

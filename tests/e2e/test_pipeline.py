@@ -23,9 +23,10 @@ def _infraaudit(home: Path, *words: str, **environment: str) -> subprocess.Compl
 def test_the_demo_delivers_and_audits_every_commit(needs: Callable[[str], None], tmp_path: Path) -> None:
     needs("engine")
     needs("kubernetes")
-    done = _infraaudit(tmp_path, "demo")
+    home = tmp_path / ".infraaudit"  # hidden, as it is by default
+    done = _infraaudit(home, "demo")
     assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads((tmp_path / "demo/summary.json").read_text())
+    summary = json.loads((home / "demo/summary.json").read_text())
     commits = summary["commits"]
     outcomes = [commit["deployment"]["outcome"] for commit in commits]
     assert len(commits) >= 9
@@ -39,8 +40,9 @@ def test_the_demo_delivers_and_audits_every_commit(needs: Callable[[str], None],
     assert summary["live"]["sha"] == commits[-1]["sha"] and summary["live"]["healthy"]
     with urllib.request.urlopen(f"{summary['live']['url']}/healthz", timeout=5) as response:
         assert response.status == 200
-    latest = json.loads((tmp_path / "reports/latest_scan.json").read_text())
+    latest = json.loads((home / "reports/latest_scan.json").read_text())
     assert latest["commit"] == commits[-1]["sha"] and latest["summary"]["open"] == commits[-1]["findings"]["total"]
+    assert {one["framework"] for one in latest["findings"]} == {"dockerfile", "kubernetes", "terraform"}
 
 
 @pytest.mark.timeout(600)

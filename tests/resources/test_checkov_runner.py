@@ -14,6 +14,7 @@ from infraaudit_assets.domain.checkov_report import parse_report
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.checkov_runner import CheckovRunner, ScanLimits
 from resources.checkov_runner.secret_key import secret_key
+from resources.checkov_runner.tree import neutral_folder
 from tests.conftest import Repository
 
 FIXTURE = Path(__file__).parent / "checkov_fixture" / "app"
@@ -28,7 +29,8 @@ def stored() -> dict[str, FrameworkScan]:
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state") / "scans"
+    # Hidden, as the default state folder is: Checkov would leave out every Kubernetes manifest below it.
+    return tmp_path_factory.mktemp("state") / ".infraaudit" / "scans"
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +199,15 @@ def test_a_hundred_thousand_files_and_a_huge_one_are_a_bounded_partial_scan(
 def test_an_empty_commit_is_a_complete_scan(runner: CheckovRunner, repository: Repository) -> None:
     scan = scan_files(runner, repository, {"readme.md": "hello"})
     assert scan.status is ScanStatus.COMPLETE and scan.findings == ()
+
+
+def test_trees_lie_where_their_own_path_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert neutral_folder(tmp_path / "state") == tmp_path / "state"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for tainted in (".infraaudit/scans", "venv/scans", "node_modules"):
+        place = neutral_folder(tmp_path / tainted)
+        assert place == tmp_path / f"infraaudit-scans-{os.geteuid()}" and place.stat().st_mode & 0o077 == 0
+    place.rmdir()
+    (tmp_path / "theirs").mkdir()
+    place.symlink_to(tmp_path / "theirs")
+    assert neutral_folder(tmp_path / ".infraaudit/scans").parent in (Path("/var/tmp"), Path("/tmp"))
