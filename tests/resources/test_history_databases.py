@@ -88,9 +88,13 @@ def test_every_revision_comes_up_with_its_data(empty: History, revision: str) ->
     empty.migrate()
     found = sa.MetaData()
     found.reflect(empty.engine)
+    # Revision 0008 gave it a day, which no old row has; the next collection counts the kept lines again.
+    made_again = {"log_counts"} if revision < "0008" else set()
     with empty.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         for name, row in before.items():
+            if name in made_again:
+                continue
             now = dict(connection.execute(sa.select(found.tables[name])).mappings().one())
             assert {column: now[column] for column in row} == row, name
 
