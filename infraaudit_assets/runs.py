@@ -5,7 +5,9 @@ Deliberately absent: the daemon; sensors start the same job through it.
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from sensors.commits import run_key, sensor_name
 _ROOM_TO_START = 50_000_000
 """Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""
 _ROOM_TO_WRITE = 1_000_000
+_SECONDS_TO_STOP = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,20 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
     """
     instance.add_dynamic_partitions(commits_of(project).name or "", [sha])
     repository = ReconstructableRepository.for_module("infraaudit_assets.definitions", "defs")
-    with dg.execute_job(
-        repository.get_reconstructable_job(pipeline_name(project)),
-        instance=instance,
-        tags={
-            "dagster/partition": sha,
-            "dagster/run_key": run_key(project, sha),
-            "dagster/sensor_name": sensor_name(project),
-            "infraaudit/commit": sha,
-        },
-        raise_on_error=False,
-    ) as result:
+    with (
+        ended_by_interrupts(),
+        dg.execute_job(
+            repository.get_reconstructable_job(pipeline_name(project)),
+            instance=instance,
+            tags={
+                "dagster/partition": sha,
+                "dagster/run_key": run_key(project, sha),
+                "dagster/sensor_name": sensor_name(project),
+                "infraaudit/commit": sha,
+            },
+            raise_on_error=False,
+        ) as result,
+    ):
         if any(_was_interrupted(event) for event in result.all_events):
             # Dagster takes an interrupt for one more way to fail; we were asked to stop.
             raise KeyboardInterrupt
@@ -97,6 +103,33 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
 def _was_interrupted(event: dg.DagsterEvent) -> bool:
     error = event.job_failure_data.error if event.event_type is dg.DagsterEventType.RUN_FAILURE else None
     return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
+
+
+@contextmanager
+def ended_by_interrupts() -> Iterator[None]:
+    """End this process with 130 where an interrupt has not ended the block within 15 seconds.
+
+    Dagster tells its steps to stop through a lock that they share. A terminal interrupts the steps, too, and one that
+    dies while it holds that lock leaves Dagster waiting for ever.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    ended = threading.Event()
+
+    def watch() -> None:
+        while signals := os.read(reader, 64):
+            if signal.SIGINT in signals and not ended.wait(_SECONDS_TO_STOP):
+                os._exit(130)
+        os.close(reader)
+
+    threading.Thread(target=watch, daemon=True, name="interrupts").start()
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(before)
+        os.close(writer)
 
 
 @contextmanager
