@@ -7,22 +7,7 @@ from infraaudit_assets.assets import group_of
 from infraaudit_assets.assets.deployment import deployment_name
 from infraaudit_assets.checks import NO_DRIFT
 from infraaudit_assets.domain.projects import Environment, Project
-
-PRELOAD = [
-    "infraaudit_assets.definitions",
-    "dagster._cli",
-    "dagster._core.execution.api",
-    "dagster._core.storage.sqlite_storage",
-    "dagster._core.storage.runs",
-    "dagster._core.storage.event_log",
-    "dagster._core.storage.schedules",
-    "dagster._core.storage.local_compute_log_manager",
-    "dagster._core.storage.fs_io_manager",
-    "upath.implementations.local",
-    "sqlalchemy.dialects.sqlite",
-    "alembic.command",
-    "resources.history",
-]
+from infraaudit_assets.forkserver import PRELOAD
 
 # A forked step costs about 0.5 CPU seconds, one in a fresh interpreter 3: every step imports the definitions.
 STEP_EXECUTOR = dg.multiprocess_executor.configured(

@@ -4,28 +4,22 @@ Deliberately absent: the daemon; sensors start the same job through it.
 """
 
 import os
-import shutil
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from infraaudit_assets.assets import commits_of
-from infraaudit_assets.domain.errors import DiskFullError
+from infraaudit_assets.dagster_home import ROOM_TO_WRITE, prepare_dagster_home, require_room
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import pipeline_name
 from infraaudit_assets.settings import Settings
 from sensors.commits import run_key, sensor_name
 
-_ROOM_TO_START = 50_000_000
-"""Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""
-_ROOM_TO_WRITE = 1_000_000
 _SECONDS_TO_STOP = 15
 
 
@@ -36,40 +30,16 @@ class FinishedRun:
     failed_steps: tuple[str, ...]
 
 
-def prepare_dagster_home(current: Settings) -> Path:
-    """Make Dagster's home under the state folder, with our dagster.yaml, and point this process to it.
-
-    A home that the settings name is left as it is.
-    """
-    home = current.dagster_home or current.state / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        shutil.copyfile(current.shipped / "dagster" / "dagster.yaml", home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
-
-
 @contextmanager
 def dagster_instance(current: Settings) -> Iterator[dg.DagsterInstance]:
     """The installation's Dagster instance. Raises DiskFullError, also where Dagster or SQLite ran out of room."""
-    _require_room(current.state, _ROOM_TO_START)
     prepare_dagster_home(current)
     try:
         with dg.DagsterInstance.get() as instance:
             yield instance
     except Exception as error:
-        _require_room(current.state, _ROOM_TO_WRITE, error)
+        require_room(current.state, ROOM_TO_WRITE, error)
         raise
-
-
-def _require_room(state: Path, bytes_free: int, cause: Exception | None = None) -> None:
-    state.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(state).free
-    if free < bytes_free:
-        raise DiskFullError(
-            f"The disk of {state} is full: {free / 1e6:.1f} MB are free. Free {_ROOM_TO_START / 1e6:.0f} MB there, or "
-            "set INFRAAUDIT_HOME to another disk; then run the commit again."
-        ) from cause
 
 
 def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> FinishedRun:
@@ -130,22 +100,3 @@ def ended_by_interrupts() -> Iterator[None]:
         ended.set()
         signal.set_wakeup_fd(before)
         os.close(writer)
-
-
-@contextmanager
-def steps_write_to(log: Path) -> Iterator[None]:
-    """Send what the steps print, in this process and its children, to the end of a file instead of the terminal."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(number) for number in (1, 2)]
-    with log.open("ab") as stream:
-        for number in (1, 2):
-            os.dup2(stream.fileno(), number)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, original in zip((1, 2), kept, strict=True):
-            os.dup2(original, number)
-            os.close(original)

@@ -1,7 +1,9 @@
 """What long work shows on the terminal."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +19,23 @@ def progress() -> Progress:
 
 def output_of_steps(log: Path, verbose: bool) -> AbstractContextManager[None]:
     """Where Dagster's log of every step goes: to the terminal, or to a file."""
-    from infraaudit_assets.runs import steps_write_to
+    return nullcontext() if verbose else _steps_write_to(log)
 
-    return nullcontext() if verbose else steps_write_to(log)
+
+@contextmanager
+def _steps_write_to(log: Path) -> Iterator[None]:
+    """Send what the steps print, in this process and its children, to the end of a file instead of the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(number) for number in (1, 2)]
+    with log.open("ab") as stream:
+        for number in (1, 2):
+            os.dup2(stream.fileno(), number)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, number)
+            os.close(original)

@@ -7,7 +7,9 @@ import typer
 
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.domain.errors import excerpt
+from infraaudit_assets.forkserver import start_forkserver
 from infraaudit_assets.settings import settings
 
 
@@ -18,14 +20,18 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""
+    found = find_project(project)
+    log = settings().state / "run.log"
+    prepare_dagster_home(settings())
+    with output_of_steps(log, verbose):
+        start_forkserver()
+
     from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
 
-    found = find_project(project)
     mirror = mirror_of(found)
-    log = settings().state / "run.log"
     with dagster_instance(settings()) as instance, progress() as shown:
         mirror.fetch()
         sha = mirror.resolve(commit)

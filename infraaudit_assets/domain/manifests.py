@@ -17,6 +17,8 @@ _ORDER = (
     "Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service",
 )  # fmt: skip
 _OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"})
+_GETS_THE_IMAGE = WORKLOADS | {"CronJob"}
+"""Not a Job: its template cannot be changed, so the next commit would be refused for it."""
 _SAFE = ManifestPolicy()
 
 
@@ -33,17 +35,23 @@ def render_manifests(
 ) -> list[Document]:
     """The documents of a release, in the order in which they are applied.
 
-    ``documents`` are (path, document) pairs. Raises ManifestError that lists every refusal with its path.
+    ``documents`` are (path, document) pairs. The built image goes into the chosen container, and wherever the image that
+    it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists every refusal with its path.
     """
     faults = list(refusals(documents, namespace, policy))
     if not any(isinstance(document, dict) and document.get("kind") in WORKLOADS for _, document in documents):
         faults.append("no Deployment, StatefulSet or DaemonSet is among the manifests, so nothing would run the image")
     if faults:
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in faults))
-    _require_a_choice([document for _, document in documents if document["kind"] in WORKLOADS], container)
+    names = _names_of_the_built_image(
+        [document for _, document in documents if document["kind"] in WORKLOADS], container
+    )
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
-    rendered = [_render(document, namespace, image, container, labels, annotations) for _, document in documents]
+    rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
+    for document in rendered:
+        if document["kind"] in _GETS_THE_IMAGE:
+            _replace_image(pod_spec(document) or {}, image, names)
     return sorted(rendered, key=lambda document: _place(document["kind"]))
 
 
@@ -57,16 +65,18 @@ def _place(kind: str) -> int:
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
-def _require_a_choice(workloads: Sequence[Document], container: str | None) -> None:
-    """Refuse to guess: a database beside the application must never be given the application's image."""
+def _names_of_the_built_image(workloads: Sequence[Document], container: str | None) -> list[object]:
+    """The images that stand for the built one. Refuses to guess: a database must never be given the application's."""
     chosen = [found for document in workloads for found in _chosen(pod_spec(document) or {}, container)]
     if not chosen:
         raise ManifestError(f"No workload has a container named {container!r}; set `container` of the project.")
-    if container is None and len({found.get("image") for found in chosen}) > 1:
+    images = [found.get("image") for found in chosen]
+    if container is None and any(image != images[0] for image in images):
         named = ", ".join(f"{found.get('name')} ({found.get('image')})" for found in chosen)
         raise ManifestError(
             f"The workloads run different images: {named}. Set `container` of the project to the one that is built."
         )
+    return images
 
 
 def _chosen(spec: Mapping[str, object], container: str | None) -> list[Document]:
@@ -74,10 +84,7 @@ def _chosen(spec: Mapping[str, object], container: str | None) -> list[Document]
     return [found for found in containers if found.get("name") == container] if container else containers[:1]
 
 
-def _render(
-    document: Document, namespace: str, image: str, container: str | None,
-    labels: Mapping[str, str], annotations: Mapping[str, str],
-) -> Document:  # fmt: skip
+def _render(document: Document, namespace: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Document:
     rendered = copy.deepcopy(document)
     metadata = rendered["metadata"]
     if rendered["kind"] not in _OF_NO_NAMESPACE:
@@ -91,12 +98,13 @@ def _render(
         pod = template["metadata"]
         pod["labels"] = {**(pod.get("labels") or {}), "infraaudit/project": labels["infraaudit/project"]}
         pod["annotations"] = {**(pod.get("annotations") or {}), **annotations}
-        _replace_image(template["spec"], image, container)
     return rendered
 
 
-def _replace_image(spec: Document, image: str, container: str | None) -> None:
-    for found in _chosen(spec, container):
+def _replace_image(spec: Document, image: str, names: Sequence[object]) -> None:
+    for found in containers_of(spec):
+        if found.get("image") not in names:
+            continue
         found["image"] = image
         if "@" not in image and found.get("imagePullPolicy") == "Always":
             # A local image has no registry to pull from; the kubelet would fail on Always.

@@ -66,7 +66,8 @@ class Project:
     registry: str | None = None
     """``host[:port]/path`` that images are pushed to; None deploys the local image."""
     container: str | None = None
-    """The container of the workload whose image is replaced; None is its only (or first) one."""
+    """The container of the workload that runs the built image; None is its only (or first) one. Whatever else names the
+    image that it was written with gets the built one, too."""
     first_commits: int = 1
     """How many commits of each branch the sensor takes when it first sees it; 0 is all."""
     paths_only: tuple[str, ...] = ()

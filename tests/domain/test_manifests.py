@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infraaudit_assets.domain.errors import ManifestError
+from infraaudit_assets.domain.manifest_policy import containers_of, pod_spec
 from infraaudit_assets.domain.manifests import render_manifests
 
 DEPLOYMENT = {
@@ -58,6 +59,18 @@ def test_the_named_container_gets_the_image() -> None:
     (deployment,) = render(DEPLOYMENT, container="side", image="r/p@sha256:1")
     web, side = deployment["spec"]["template"]["spec"]["containers"]
     assert (web["image"], web["imagePullPolicy"], side["image"]) == ("x", "Always", "r/p@sha256:1")
+
+
+def test_the_image_goes_wherever_the_same_one_is_named() -> None:
+    """A migration in an init container and a nightly job of the application run the commit that is deployed, too."""
+    app, other = {"name": "app", "image": "x"}, {"name": "other", "image": "z"}
+    deployment = _with({"initContainers": [app | {"name": "migrate"}, other]})
+    nightly, job = _cron({"containers": [other, app]}), _cron({"containers": [app]})
+    job |= {"kind": "Job", "spec": job["spec"]["jobTemplate"]["spec"]}
+    rendered = render(deployment, nightly, job, container="web")
+    images = [[one["image"] for one in containers_of(pod_spec(document) or {})] for document in rendered]
+    built = "infraaudit/p:1"
+    assert images == [[built, "z", built, "y"], ["z", built], ["x"]], "a Job's template cannot be changed"
 
 
 def _with(change: dict, kind: str = "spec") -> dict:

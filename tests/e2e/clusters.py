@@ -48,7 +48,7 @@ CRASHING = "import sys; print('the reason is a missing table', flush=True); sys.
 
 
 def kubectl(*words: str, stdin: str | None = None, check: bool = True) -> str:
-    done = subprocess.run(["kubectl", *words], input=stdin, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["kubectl", *words], input=stdin, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 or not check, done.stderr
     return done.stdout
 

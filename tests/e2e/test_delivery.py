@@ -90,10 +90,18 @@ def test_a_rollback_that_fails_too_is_degraded(place: Place) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     place.get("deployment/web")
     kubectl("--namespace", place.namespace, "apply", "-f", "-", stdin=str(quota).replace("'", '"'))
-    kubectl("--namespace", place.namespace, "delete", "pods", "--all", "--grace-period=1")
+    eventually(lambda: _no_pod_is_left(place))
     bad = place.deliver(2, manifests(HEALTHY), timeout=20)
     assert bad.outcome is Outcome.DEGRADED
     assert "exceeded quota" in bad.reason and f"rollback to {SHAS[1][:12]} failed too" in bad.reason
+
+
+def _no_pod_is_left(place: Place) -> bool:
+    """Whether the quota holds: until the API server has seen it, what is deleted comes back."""
+    kubectl("--namespace", place.namespace, "delete", "pods", "--all", "--grace-period=1")
+    [replica_set] = place.get("replicasets")["items"]
+    refused = [one["message"] for one in replica_set["status"].get("conditions", ()) if "quota" in one["message"]]
+    return bool(refused) and not place.get("pods")["items"]
 
 
 def test_an_older_commit_is_superseded_and_changes_nothing(place: Place) -> None:
