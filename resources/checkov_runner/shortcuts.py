@@ -51,7 +51,7 @@ def compare_edges() -> None:
             isinstance(other, Edge)
             and self.origin == other.origin
             and self.dest == other.dest
-            and self.label == other.label
+            and str(self.label) == str(other.label)
         )
 
     kind: Any = Edge
