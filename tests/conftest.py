@@ -1,4 +1,9 @@
-"""What every test may build on: real repositories, and real outside parts where they are to be had."""
+"""What every test may build on: real repositories, and real outside parts where they are to be had.
+
+Marked e2e is what drives a container engine, a cluster, a browser, a Prometheus or the pipeline itself: seconds each,
+most of them spent waiting for others. The rest, `pytest -m "not e2e"`, is what one runs while working; databases,
+Checkov and small commands are real there too.
+"""
 
 import os
 import shutil
@@ -70,6 +75,14 @@ def require(part: str) -> None:
 def needs() -> Callable[[str], None]:
     """``needs("engine")`` at the start of a test or fixture: skip, or fail where it is required."""
     return require
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the engine or the Prometheus server is e2e, wherever it stands."""
+    for item in items:
+        if {"engine", "scraped"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("e2e")
 
 
 class Repository:

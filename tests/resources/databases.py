@@ -28,18 +28,28 @@ def fresh_history(
         needs("postgresql")
         history = History(_database(_postgres(request), "migrated"))
     else:
-        (folder / "history.db").write_bytes(_migrated_file())
-        history = History(f"sqlite:///{folder}/history.db")
+        history = migrated_history(folder)
     yield history
     history.engine.dispose()
 
 
-@lru_cache(maxsize=1)
-def _migrated_file() -> bytes:
-    """A migrated SQLite database: migrating takes longer than most tests, so that it is done once."""
+def migrated_history(folder: Path) -> History:
+    """An empty, migrated history in a folder's history.db."""
+    return history_like(History.migrate, folder)
+
+
+def history_like(fill: Callable[[History], None], folder: Path) -> History:
+    """A history in a folder's history.db as ``fill`` leaves an empty one: done once a session, copied from then on,
+    because migrating alone takes longer than most tests."""
+    (folder / "history.db").write_bytes(_file_of(fill))
+    return History(f"sqlite:///{folder}/history.db")
+
+
+@lru_cache
+def _file_of(fill: Callable[[History], None]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         history = History(f"sqlite:///{folder}/history.db")
-        history.migrate()
+        fill(history)
         history.engine.dispose()
         with sqlite3.connect(f"{folder}/history.db") as plain:
             plain.execute("VACUUM INTO ?", (f"{folder}/copy.db",))

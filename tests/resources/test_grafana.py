@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[StandIn]:
     stand_in = StandIn()
-    thread = Thread(target=stand_in.serve_forever)
+    thread = Thread(target=stand_in.serve_forever, args=(0.01,))
     thread.start()
     yield stand_in
     stand_in.shutdown()

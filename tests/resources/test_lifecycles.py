@@ -15,7 +15,7 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, Scan
 from resources.history import History, schema
 from resources.history.cross_scans import cross_scan, record_cross_scan, unexplained
 from resources.history.lifecycles import Line
-from tests.resources.databases import fresh_history
+from tests.resources.databases import fresh_history, migrated_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -175,8 +175,7 @@ def test_a_partial_result_that_became_complete_counts_for_every_commit_that_shar
 
 @pytest.fixture(scope="module")
 def shared_history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    history = History(f"sqlite:///{tmp_path_factory.mktemp('lives')}/history.db")
-    history.migrate()
+    history = migrated_history(tmp_path_factory.mktemp("lives"))
     yield history
     history.engine.dispose()
 

@@ -60,7 +60,7 @@ DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nVOLUME /data\nCO
 LIMITS = Limits(seconds=30, memory_megabytes=128, processes=64, scratch_megabytes=32)
 ENDINGS = {
     "nothing": ("x = 1\n", "found no test"),
-    "forever": ("import time\n\ndef test_it():\n    time.sleep(60)\n", "no end after 4 s"),
+    "forever": ("import time\n\ndef test_it():\n    time.sleep(60)\n", "no end after 2 s"),
     "memory": ("def test_it():\n    x = [bytearray(1 << 20) for _ in range(400)]\n", "128 MB of memory"),
     "no_report": ("import os\n\ndef test_it():\n    os._exit(0)\n", "no report"),
     "forged": ("import atexit, os\natexit.register(lambda: os._exit(7))\n\ndef test_it(): ...\n", "exit code 7"),
@@ -108,7 +108,7 @@ def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id:
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_a_run_without_a_usable_report_says_why(engine: Engine, image_id: str, name: str) -> None:  # noqa: F811
-    limits = replace(LIMITS, seconds=4) if name == "forever" else LIMITS
+    limits = replace(LIMITS, seconds=2) if name == "forever" else LIMITS
     run = run_tests(engine, image_id, f"tests/{name}", limits=limits)
     assert not run.succeeded
     assert re.search(ENDINGS[name][1], run.reason), run

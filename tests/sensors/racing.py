@@ -1,11 +1,13 @@
 """A process that does what the daemon and the webserver do: look for a run of a key, create one, submit it.
 
-It may be told to die by SIGKILL after one of these steps. Run by test_run_queue.py, many at once.
+It may be told to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
 """
 
 import os
 import signal
-import sys
+from collections.abc import Iterable
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
@@ -27,6 +29,14 @@ def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: s
     )
 
 
+def race(home: Path, begin: Barrier, starts: Iterable[tuple[str, str]]) -> None:
+    """Start a run of each key at the same time as others do, dying after the step beside it."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        begin.wait()
+        for key, die_after in starts:
+            start(instance, key, die_after)
+
+
 def start(instance: dg.DagsterInstance, key: str, die_after: str) -> None:
     def reached(step: str) -> None:
         if step == die_after:
@@ -40,12 +50,3 @@ def start(instance: dg.DagsterInstance, key: str, die_after: str) -> None:
     reached("create")
     instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
     reached("submit")
-
-
-if __name__ == "__main__":
-    with dg.DagsterInstance.get() as instance:
-        print("ready", flush=True)
-        for line in sys.stdin:
-            word, die_after = line.split()
-            start(instance, word, die_after)
-            print(word, flush=True)

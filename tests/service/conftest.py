@@ -19,6 +19,7 @@ from resources.history.outbox import write_notices
 from resources.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
+from tests.resources.databases import history_like
 from tests.resources.test_lifecycles import PretendMirror
 
 SECRET = "a secret of the project"
@@ -46,7 +47,10 @@ def history(tmp_path: Path) -> History:
 
 
 def history_of_four_commits(folder: Path) -> History:
-    past = History(f"sqlite:///{folder / 'history.db'}")
+    return history_like(_four_commits, folder)
+
+
+def _four_commits(past: History) -> None:
     past.migrate()
     shop = Project("shop", "https://example.org/shop.git")
     past.record_project(shop)
@@ -54,7 +58,6 @@ def history_of_four_commits(folder: Path) -> History:
         _record(past, place, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)  # type: ignore[arg-type]
     write_notices(past, [Notice("key", "shop", "title", "body")])
-    return past
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Notices end to end: facts in the history, real receivers; every notice once, also when receivers fail."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +16,7 @@ from infraaudit_assets.domain.notices import Address, Notice
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.announcer import Announcer
-from resources.history import History
+from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
 from resources.notifier import Notifier, deliver_notices
 from tests.conftest import Repository
@@ -59,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def receivers() -> Iterator[list[Receiver]]:
     servers = [Receiver(), Receiver()]
-    threads = [Thread(target=server.serve_forever) for server in servers]
+    threads = [Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
     for thread in threads:
         thread.start()
     yield servers
@@ -91,10 +90,12 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     good, bad = receivers
     notifier = Notifier([Address(good.url), Address(bad.url)])
     write_notices(past, [Notice("n", "shop", "title", "body")])
-    bad.refuses = True
+    bad.refuses, tried = True, datetime.now(UTC)
     assert deliver_notices(past, lambda _: notifier) == 0
     bad.refuses = False
-    time.sleep(2.1)  # The first wait.
+    assert take_notices(past, tried + timedelta(seconds=2)) == []
+    with past.engine.begin() as connection:  # As if it had waited.
+        connection.execute(schema.notices.update().values(due_at=tried))
     assert deliver_notices(past, lambda _: notifier) == 1
     assert (len(good.taken), len(bad.taken)) == (1, 1)
 

@@ -12,6 +12,7 @@ from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.projects import Project
 from resources.history import History
 from service.app import ServiceOptions, build_app
+from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
 PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments"]
@@ -149,8 +150,7 @@ def test_what_cannot_be_shown_is_told_on_a_page(client: TestClient, path: str, s
 
 
 def test_an_empty_history_teaches_what_to_run(tmp_path: Path) -> None:
-    past = History(f"sqlite:///{tmp_path / 'empty.db'}")
-    past.migrate()
+    past = migrated_history(tmp_path)
     client = TestClient(build_app(past, ServiceOptions([])))
     assert "infraaudit projects add" in client.get("/").text
     past.record_project(Project("shop", "https://example.org/shop.git", deploy_branch="trunk"))

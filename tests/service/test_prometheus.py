@@ -109,7 +109,9 @@ def scraped(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Non
     thread = threading.Thread(target=server.run)
     thread.start()
     config = (CONFIGS / "prometheus.yml").read_text().replace("127.0.0.1:3001", f"127.0.0.1:{service_port}")
-    (folder / "prometheus.yml").write_text(config.replace("15s", "1s").replace("# authorization: ", "authorization: "))
+    (folder / "prometheus.yml").write_text(
+        config.replace("15s", "250ms").replace("# authorization: ", "authorization: ")
+    )
     (folder / "token").write_text(TOKEN)
     shutil.copy(CONFIGS / "rules.yml", folder)
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
@@ -132,7 +134,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
     end = time.monotonic() + 40
     while not happened():
         assert time.monotonic() < end, "Prometheus did not scrape the service"
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 def ask(url: str, expression: str) -> list[dict[str, Any]]:
