@@ -1,16 +1,19 @@
 """Compare the runner with one Checkov process per commit: the same history, the same machine, interleaved.
 
     python benchmarks/scan_backfill.py PATH-OF-A-GIT-DIRECTORY [--commits 60] [--fresh 60] [--unpatched 6] [--workers 2]
+                                       [--keep FOLDER]
 
 The newest ``--commits`` of the first-parent history are scanned with reuse, by framework alone and by file too, from
 an empty store and with Checkov's start counted; again by several workers into a history database; and a sample of
 them, taken in between, by a fresh ``checkov -d`` each, by the warm fork with nothing reused and by one without our
 patches. Prints CPU and wall seconds a commit and whether every finding of every way is equal, by framework, check,
 file, resource, lines, ordinal and status. The fresh process gets the same frameworks, an empty home and its own
-defaults otherwise. Exits with 1 where a finding differs.
+defaults otherwise. With ``--keep``, what the fresh processes found and cost stays in that folder and is not measured
+again, so that a comparison of hours may be stopped and go on. Exits with 1 where a finding differs.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -34,7 +37,7 @@ from resources.history import open_history
 
 NO_CONFIG = "no-such-file"
 Findings = frozenset[tuple[object, ...]]
-UNPATCHED = "from resources.checkov_runner import patches\npatches.apply = lambda folder: patches.Evaluations(folder)\n"
+UNPATCHED = "from resources.checkov_runner import patches\npatches.apply = lambda folder: (None, [])\n"
 
 
 @dataclass
@@ -72,7 +75,7 @@ def main() -> None:
     mirror = Mirror("benchmark", options.repository)
     history = mirror.first_parents(mirror.resolve(options.revision))[-options.commits :]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        unequal = _compare(mirror, history, options, Path(folder), stack)
+        unequal = _compare(mirror, history, options, (options.keep or Path(folder)).resolve(), stack)
     sys.exit(1 if unequal else 0)
 
 
@@ -84,7 +87,8 @@ def _compare(mirror: Mirror, history: list[str], options: argparse.Namespace, wo
     for way in (by_framework, by_file):
         way.runner = stack.enter_context(CheckovRunner(work / "scans", {}, way.known.get))
     by_framework.runner._memo = None  # type: ignore[union-attr]
-    _start_unpatched(unpatched, mirror, history[0], work)
+    if options.unpatched:
+        _start_unpatched(unpatched, mirror, history[0], work)
     several = Way(f"the same, {options.workers} workers")
     stored = _several(several, mirror, history, options.workers, work)
     wrong = 0
@@ -97,7 +101,8 @@ def _compare(mirror: Mirror, history: list[str], options: argparse.Namespace, wo
             found[unpatched.name] = _scan(unpatched, mirror, sha)
         wrong += _differ(sha, found)
     for way in (fresh, unpatched, fork, by_framework, by_file, several):
-        print(way.line(fresh))
+        if way.commits:
+            print(way.line(fresh))
     peak = max(way.runner.parent.peak_memory for way in (fork, by_framework, by_file) if way.runner)
     print(f"{len(history) - wrong} of {len(history)} commits equal, {fresh.commits} of them with a fresh process")
     print(f"{peak >> 20} MiB at most in a child")
@@ -125,9 +130,10 @@ def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
 
 
 def _several(way: Way, mirror: Mirror, history: list[str], workers: int, work: Path) -> dict[str, Findings]:
-    past = open_history(f"sqlite:///{work / 'history.db'}")
     project = Project(name="benchmark", url="benchmark")
     places: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
+    (work / "history.db").unlink(missing_ok=True)
+    past = open_history(f"sqlite:///{work / 'history.db'}")
     with way.timed(len(history)), Backfill(past, mirror, project, history, **places) as ended:
         assert len(list(ended)) == len(history)
     scans = {sha: past.scan("benchmark", sha) for sha in history}
@@ -146,15 +152,27 @@ def _scan(way: Way, mirror: Mirror, sha: str) -> Findings:
 
 
 def _fresh(way: Way, mirror: Mirror, sha: str, work: Path) -> Findings:
+    kept = work / "fresh" / f"{sha}.json"
+    if not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(_measure_fresh(mirror, sha, work)))
+    told = json.loads(kept.read_text())
+    way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + told["cpu"], way.wall + told["wall"]
+    return frozenset(map(tuple, told["findings"]))
+
+
+def _measure_fresh(mirror: Mirror, sha: str, work: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=work) as tree:
         mirror.export((entry for entry in mirror.tree(sha) if entry.size is not None), Path(tree))
         argv = [str(Path(sys.executable).with_name("checkov")), "-d", tree, "-o", "json", "--compact"]
         argv += ["--skip-download", "--framework", *DEFAULT_FRAMEWORKS]
         environment = {"PATH": os.environ["PATH"], "HOME": str(work), "LANG": "C.UTF-8"}
+        way = Way("")
         with way.timed():
             done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=work)
         reports = parse_report(done.stdout, tree, secret_key(work / "scans"))
-    return _plain(finding for report in reports for finding in report.findings)
+    found = _plain(finding for report in reports for finding in report.findings)
+    return {"cpu": way.cpu, "wall": way.wall, "findings": sorted(found, key=str)}
 
 
 def _differ(sha: str, found: dict[str, Findings]) -> bool:
@@ -189,6 +207,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fresh", type=int, default=60)
     parser.add_argument("--unpatched", type=int, default=6)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="a folder without hidden parts in its path")
     return parser.parse_args()
 
 

@@ -44,7 +44,7 @@ def _run_together(*commands: list[str]) -> int:
     """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to."""
     from resources.process import dying_with_us
 
-    children = [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
+    children: list[subprocess.Popen[bytes]] = []
     told = False
 
     def stop(*_: object) -> None:
@@ -54,8 +54,10 @@ def _run_together(*commands: list[str]) -> int:
             # `dagster dev` ends its own children on an interrupt; on a SIGTERM it leaves them.
             child.send_signal(signal.SIGINT)
 
+    # Before the children start: a shell has what it starts with `&` ignore interrupts, and they would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    children += [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
     ended, _ = os.wait()
     asked, told = told, True
     for child in children:

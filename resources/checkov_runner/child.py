@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from resources.checkov_runner import patches, yaml_check
+from resources.checkov_runner.evaluations import Evaluations
 
 _OPENED: dict[str, set[str]] = {}
 _current = ""
-_evaluations: patches.Evaluations | None = None
+_evaluations: Evaluations | None = None
 
 
-def prime() -> None:
-    """Import Checkov, load every check and warm it up on one small file of each kind."""
+def prime() -> list[str]:
+    """Import Checkov, load every check and warm it up on one small file of each kind; returns the patches left out."""
     import checkov.main as checkov
 
     global _evaluations
-    _evaluations = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
+    _evaluations, left_out = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -38,9 +39,11 @@ def prime() -> None:
     with contextlib.suppress(SystemExit):
         _scan(checkov, str(_warm_up_tree()), sorted({runner.check_type for runner in shared} - _NEVER), [])
     checkov.DEFAULT_RUNNERS = shared
-    _evaluations.forget()
+    if _evaluations is not None:
+        _evaluations.forget()
     # Checkov formats every debug message for a support bundle that nobody asked for: a tenth of its time.
     logging.disable(logging.CRITICAL)
+    return left_out
 
 
 _NEVER = {"helm", "kustomize", "sca_image", "sca_package", "sast", "cdk"}

@@ -51,6 +51,8 @@ class Parent:
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self.is_offline = False
+        self.left_out: tuple[str, ...] = ()
+        """Patches that do not fit the installed Checkov: it is slower without them."""
         self.cpu = 0.0
         """CPU seconds that the children used so far."""
         self.peak_memory = 0
@@ -131,6 +133,7 @@ class Parent:
             self.close()
             raise ScanError(f"Checkov cannot be started: {excerpt(said, 800) or 'it said nothing'}. Is it installed?")
         self.is_offline = bool(ready.get("offline"))
+        self.left_out = tuple(ready.get("left_out", ()))
         return child
 
     @staticmethod

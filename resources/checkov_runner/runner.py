@@ -86,8 +86,13 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             config_digest=config.digest,
             started_at=started_at,
             seconds=time.monotonic() - clock,
-            warnings=warnings,
+            warnings=(*warnings, *self._slow()),
         )
+
+    def _slow(self) -> tuple[str, ...]:
+        left_out = ", ".join(self.parent.left_out)
+        told = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
+        return (told,) if left_out else ()
 
     def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
         document, faults = parse_config_file(mirror, sha, path, self._limits)

@@ -28,11 +28,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from resources.checkov_runner import child
 
-    child.prime()
+    left_out = child.prime()
     is_offline = leave_the_network()
     gc.collect()
     gc.freeze()
-    _say(answers, {"ready": True, "offline": is_offline, "parent": os.getpid()})
+    _say(answers, {"ready": True, "offline": is_offline, "parent": os.getpid(), "left_out": left_out})
     while line := sys.stdin.readline():
         _say(answers, serve(json.loads(line)))
 

@@ -176,6 +176,26 @@ def test_a_scan_reaches_neither_network_nor_files_nor_secrets_nor_programs(
     }
 
 
+def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = repository.write({"main.tf": BUCKET}, "1")
+    changed = "from resources.checkov_runner import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
+    (tmp_path / "sitecustomize.py").write_text(changed)
+    usual = parent.environment
+    with CheckovRunner(tmp_path / "scans", {}) as runner:
+        fast = runner.scan(repository.mirror(), sha, CONFIG)
+    monkeypatch.setattr(
+        parent,
+        "environment",
+        lambda *places: usual(*places) | {"PYTHONPATH": f"{usual(*places)['PYTHONPATH']}:{tmp_path}"},
+    )
+    with CheckovRunner(tmp_path / "scans", {}) as runner:
+        slow = runner.scan(repository.mirror(), sha, CONFIG)
+    assert fast.warnings == () and "remember_evaluations does not fit" in slow.warnings[0]
+    assert fast.findings and slow.findings == fast.findings
+
+
 def _family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [pid, *(child for one in children.read_text().split() for child in _family(int(one)))]

@@ -1,0 +1,142 @@
+"""Terraform's expressions and their values, kept from one scan to the next.
+
+Checkov evaluates the same texts again and again, and evaluating one has a side effect: ``a = 1`` defines a symbol for
+everything that is evaluated after it in the same process. Only what was evaluated without such a symbol is kept, and
+once there are any, a known value is used only where none of them can matter.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_MOST_TEXT = 24_000_000
+"""Characters of texts and values in the file; a child reads it in a tenth of a second."""
+_CHANGING = re.compile(r"timestamp|uuid|rand|bcrypt")
+"""Functions that do not give the same value twice."""
+_PLAIN = (str, int, float, bool, type(None))
+
+
+class Symbols(dict[str, Any]):
+    """The table of symbols of Checkov's evaluations, which knows what an expression defined."""
+
+    def __init__(self, symbols: dict[str, Any]) -> None:
+        super().__init__(symbols)
+        self.defined: set[str] = set()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name != "print":  # every evaluation sets that one anew
+            self.defined.add(name)
+        super().__setitem__(name, value)
+
+
+def remember_evaluations(place: Path) -> "Evaluations":
+    """Have Checkov evaluate an expression once, alone and with all that it does around it."""
+    rendering = "checkov.terraform.graph_builder.variable_rendering"
+    evaluate_terraform: Any = import_module(f"{rendering}.evaluate_terraform")
+    safe_eval_functions: Any = import_module(f"{rendering}.safe_eval_functions")
+    abstract_handler: Any = import_module("checkov.terraform.graph_builder.foreach.abstract_handler")
+    one, around = safe_eval_functions.evaluate, evaluate_terraform.evaluate_terraform
+    symbols = Symbols(safe_eval_functions.SAFE_EVAL_DICT)
+    memory = Evaluations(place, symbols)
+
+    def evaluate(input_str: str) -> Any:
+        return memory.of_expression(one, input_str)
+
+    def evaluate_all(input_str: Any, keep_interpolations: bool = True) -> Any:
+        how = "kept" if keep_interpolations else "stripped"
+        return memory.of_value(how, lambda text: around(text, keep_interpolations), input_str)
+
+    safe_eval_functions.SAFE_EVAL_DICT = symbols
+    safe_eval_functions.evaluate = evaluate_terraform.evaluate = evaluate
+    evaluate_terraform.evaluate_terraform = abstract_handler.evaluate_terraform = evaluate_all
+    return memory
+
+
+class Evaluations:
+    """Texts and their values, read from a file of JSON when first needed and left there for the next process."""
+
+    def __init__(self, place: Path, symbols: Symbols) -> None:
+        self._place, self._symbols = place, symbols
+        self._known: dict[str, list[Any]] | None = None
+        self._learned = False
+        self._unique = 0
+        """Expressions evaluated so far whose value may be another one the next time."""
+        self._attribute = re.compile(rf"\b(?:{'|'.join(map(re.escape, symbols))})\s*\.")
+
+    def of_expression(self, evaluate: Callable[[str], Any], text: Any) -> Any:
+        """What ``evaluate`` gives for one expression."""
+        defined = self._symbols.defined
+        if defined and not (type(text) is str and text.isascii() and not any(name in text for name in defined)):
+            return evaluate(text)
+        return self._value("expression", evaluate, text)
+
+    def of_value(self, how: str, evaluate: Callable[[str], Any], text: Any) -> Any:
+        """What ``evaluate``, which ``how`` names, makes of a text by evaluating one expression after the other."""
+        return evaluate(text) if self._symbols.defined else self._value(how, evaluate, text)
+
+    def _value(self, how: str, evaluate: Callable[[str], Any], text: Any) -> Any:
+        if type(text) is not str:
+            return evaluate(text)
+        if self._known is None:
+            self._known = self._load()
+        key = f"{how} {text}"
+        outcome = self._known.get(key)
+        if outcome is None:
+            state = len(self._symbols.defined), self._unique
+            if _CHANGING.search(text) or self._attribute.search(text):
+                self._unique += 1
+            outcome = _outcome(evaluate, text)
+            if outcome[0] not in ("raw", "raised") and state == (len(self._symbols.defined), self._unique):
+                self._known[key] = outcome
+                self._learned = True
+        kind, value = outcome
+        if kind == "error":
+            raise ValueError(*value)
+        if kind == "raised":
+            raise value
+        # Checkov changes lists and maps in place, so that everyone gets one of their own.
+        return json.loads(value) if kind == "json" else value
+
+    def _load(self) -> dict[str, list[Any]]:
+        try:
+            known = json.loads(self._place.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def forget(self) -> None:
+        """Know nothing again, so that whoever is forked from here reads the file."""
+        self._known, self._learned = None, False
+
+    def save(self) -> None:
+        """Leave what this process knows to the next one; too much of it is forgotten altogether."""
+        if self._learned:
+            text = json.dumps(self._known)
+            fresh = self._place.with_name(f"{self._place.name}.{os.getpid()}")
+            fresh.write_text(text if len(text) < _MOST_TEXT else "{}")
+            fresh.rename(self._place)
+
+
+def _outcome(evaluate: Callable[[str], Any], text: str) -> list[Any]:
+    """How an evaluation ended; ``raw`` and ``raised`` is what JSON cannot hold."""
+    try:
+        value = evaluate(text)
+    except ValueError as error:
+        is_kept = type(error) is ValueError and is_plain(list(error.args))
+        return ["error", list(error.args)] if is_kept else ["raised", error]
+    if not is_plain(value):
+        return ["raw", value]
+    return ["plain", value] if type(value) in _PLAIN else ["json", json.dumps(value)]
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON gives back exactly this value."""
+    if type(value) is dict:
+        return all(type(key) is str and is_plain(inner) for key, inner in value.items())
+    if type(value) is list:
+        return all(map(is_plain, value))
+    return type(value) in _PLAIN and value == value

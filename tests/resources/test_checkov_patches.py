@@ -1,0 +1,172 @@
+"""What makes Checkov faster must not change what it says: the parts that can be shown without scanning."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dpath
+import pytest
+from asteval import Interpreter
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from resources.checkov_runner import known_sources, patches
+from resources.checkov_runner.evaluations import Evaluations, Symbols
+from resources.checkov_runner.path_lookup import PathLookup
+from resources.checkov_runner.rendering import Memory
+
+KEYS = st.sampled_from(["a", "b", "dynamic", "0", "1", "-1", "True", "a.b", "*", "a*", "[ab]", "", " 1"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.integers(0, 1), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def test_every_patch_fits_the_installed_checkov() -> None:
+    assert [name for name, modules in patches.MADE_FOR.items() if not known_sources.are_known(modules)] == []
+
+
+def test_a_patch_does_not_fit_what_it_was_not_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(known_sources.DIGESTS, "dpath.segments", "0" * 20)
+    assert not known_sources.are_known(patches.MADE_FOR["look_up_paths"])
+    assert not known_sources.are_known(["dpath", "dpath.no_such_module"])
+    assert known_sources.are_known(patches.MADE_FOR["compare_edges"])
+
+
+@given(node=st.dictionaries(KEYS, VALUES, max_size=4), path=st.lists(KEYS, min_size=1, max_size=4))
+@example({"a": [{"b": 1}]}, ["a", "0", "b"])
+@example({"a": [1, 2]}, ["a", "-1"])
+@example({"a": [1]}, ["a", "-1"])
+@example({"a": {1: 2}}, ["a", "1"])
+@example({"a": {True: 2}}, ["a", "True"])
+def test_a_path_is_looked_up_as_dpath_would_find_it(node: dict[str, Any], path: list[str]) -> None:
+    dpath.options.ALLOW_EMPTY_STRING_KEYS = True  # as Checkov sets it
+    lookup = PathLookup(dpath)
+    assert (lookup.search(node, path) == {}) == (_told(dpath.search, node, path) == {})
+    assert _told(lookup.get, node, path) == _told(dpath.get, node, path)
+    text = "/".join(path)
+    assert (lookup.search(node, text) == {}) == (_told(dpath.search, node, text) == {})
+    assert _told(lookup.get, node, text) == _told(dpath.get, node, text)
+
+
+def _told(ask: Any, *words: Any) -> Any:
+    try:
+        return ask(*words)
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        return type(error)
+
+
+class Process:
+    """One process's evaluations, with asteval as Checkov uses it; counts what is really evaluated."""
+
+    def __init__(self, place: Path) -> None:
+        self.symbols = Symbols({"upper": lambda text: text.upper(), "timestamp": iter(range(9)).__next__})
+        self.kept = Evaluations(place, self.symbols)
+        self.evaluated: list[str] = []
+
+    def expression(self, text: str) -> Any:
+        return self.kept.of_expression(self._evaluate, text)
+
+    def value(self, text: str) -> Any:
+        """As Checkov does it: what an expression gives is evaluated once more."""
+        return self.kept.of_value("twice", lambda once: self.expression(str(self.expression(once))), text)
+
+    def _evaluate(self, text: str) -> Any:
+        self.evaluated.append(text)
+        interpreter = Interpreter(symtable=self.symbols, use_numpy=False, minimal=True)
+        found = interpreter(text, show_errors=False)
+        if interpreter.error:
+            raise ValueError(str(interpreter.error[0].msg))
+        return found
+
+
+def test_a_known_expression_is_not_evaluated_again(tmp_path: Path) -> None:
+    first, second = Process(tmp_path / "kept"), Process(tmp_path / "kept")
+    texts = ["1 + 1", "upper('a')", "[1, {'a': 2}]", "1 +", "None"]
+    told = [_told(first.expression, text) for text in texts]
+    first.kept.save()
+    assert told == [2, "A", [1, {"a": 2}], ValueError, None]
+    assert [_told(second.expression, text) for text in texts] == told and second.evaluated == []
+    second.expression("[1, {'a': 2}]").append(3)
+    assert second.expression("[1, {'a': 2}]") == [1, {"a": 2}]
+
+
+def test_a_symbol_that_one_scan_defines_reaches_no_other(tmp_path: Path) -> None:
+    hostile, honest = Process(tmp_path / "kept"), Process(tmp_path / "kept")
+    assert [hostile.expression("size = 3"), hostile.expression("size"), hostile.value("'si' + 'ze'")] == [None, 3, 3]
+    _told(hostile.expression, "upper.size = 4")
+    _told(hostile.expression, "upper.size")
+    hostile.kept.save()
+    assert _told(honest.expression, "size") is ValueError
+    assert _told(honest.value, "'si' + 'ze'") is ValueError
+    _told(honest.expression, "upper.size")
+    assert honest.evaluated[-1] == "upper.size"
+    assert [honest.expression("size = 3"), honest.expression("size")] == [None, 3]
+
+
+def test_a_symbol_counts_also_where_the_value_was_known_before_it(tmp_path: Path) -> None:
+    process = Process(tmp_path / "kept")
+    assert _told(process.value, "'si' + 'ze'") is ValueError and process.expression("2 + 2") == 4
+    process.expression("size = 3")
+    assert process.value("'si' + 'ze'") == 3
+    process.evaluated.clear()
+    assert process.expression("2 + 2") == 4 and process.evaluated == []
+
+
+def test_what_changes_with_time_is_evaluated_each_time(tmp_path: Path) -> None:
+    process = Process(tmp_path / "kept")
+    assert [process.expression("timestamp()"), process.value("timestamp()")] == [0, 1]
+    process.kept.save()
+    assert not (tmp_path / "kept").exists() or "timestamp" not in (tmp_path / "kept").read_text()
+
+
+class Graph:
+    """Blocks of one number each; some keep it in the same list."""
+
+    def __init__(self, places: list[int]) -> None:
+        lists = {place: [place] for place in places}
+        self.vertices = [SimpleNamespace(attributes={"value": lists[place]}) for place in places]
+        self.rendered = 0
+
+    def get_vertex_attributes_by_index(self, index: int, add_hash: bool) -> dict[str, int]:
+        return {"value": self.vertices[index].attributes["value"][0]}
+
+    def render(self, groups: list[list[tuple[int, int]]], memory: Memory | None) -> list[int]:
+        def evaluate(edges: list[Any]) -> None:
+            self.rendered += 1
+            read = memory.attributes if memory else self.get_vertex_attributes_by_index
+            value = self.vertices[edges[0].origin].attributes["value"]
+            rendered = max(value[0], *(read(edge.dest, False)["value"] for edge in edges))
+            if rendered != value[0]:
+                if memory:
+                    memory.updated(edges[0].origin)
+                value[0] = rendered
+
+        for group in groups:
+            edges = [SimpleNamespace(origin=origin, dest=dest, label="a") for origin, dest in group]
+            if memory:
+                memory.evaluate(evaluate, edges)
+            else:
+                evaluate(edges)
+        return [vertex.attributes["value"][0] for vertex in self.vertices]
+
+
+PLACES = st.lists(st.integers(0, 5), min_size=4, max_size=4)
+GROUP = st.tuples(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=2))
+
+
+@given(places=PLACES, groups=st.lists(GROUP, max_size=4))
+@example([0, 1, 2, 3], [(0, [1]), (1, [2]), (2, [3])])
+@example([0, 1, 1, 3], [(0, [1]), (2, [3])])
+def test_skipped_evaluations_would_have_changed_nothing(places: list[int], groups: list[Any]) -> None:
+    rounds = [[(origin, dest) for dest in dests] for origin, dests in groups] * 4
+    graph, plain = Graph(places), Graph(places)
+    assert graph.render(rounds, Memory(graph)) == plain.render(rounds, None)
+    assert graph.rendered <= plain.rendered
+
+
+def test_an_evaluation_without_effect_is_done_once() -> None:
+    graph = Graph([3, 1, 2])
+    graph.render([[(0, 1)], [(0, 2)]] * 5, Memory(graph))
+    assert graph.rendered == 2
