@@ -22,7 +22,7 @@ STEPS = ("commit", "day", "week")
 TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
 _OPEN, _INTRODUCED, _FIXED, _REOPENED, _SUPPRESSED = range(5)
 _BORN = {"introduced": _INTRODUCED, "reopened": _REOPENED, "unsuppressed": _REOPENED}
-_CELLS = 2_000_000
+_CELLS = 4_000_000
 """Steps times groups that are counted at once: by file, a long history has more than memory would hold."""
 
 
@@ -70,7 +70,8 @@ def _columns(
     kept = np.array([(not since or at >= since) and (not until or at <= until) for at, _ in steps], bool)
     column, name = _grouping(by, dict(zip(positions, authors, strict=True)))
     groups, changes = _changes(line, column, name, np.array(positions), np.array(step_of))
-    step, group, *counts = np.concatenate([np.empty((7, 0), int), *_blocks(kept, len(groups), changes)], axis=1)
+    blocks = list(_blocks(kept, len(groups), changes)) or [np.empty((7, 0), int)]
+    step, group, *counts = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
     at, commits = [moment.isoformat() for moment, _ in steps], [sha for _, sha in steps]
     return [(at, step), (commits, step), ([*groups, "" if by else "all"], group)], counts
 
@@ -106,11 +107,14 @@ def _rows(kept: "np.ndarray", before: "np.ndarray", changes: "np.ndarray") -> "t
     told |= still_open != 0
     told[:, -1] = ~told.any(axis=1)
     found = np.flatnonzero(told & kept[:, None])
-    counts = np.zeros((5, len(found)), int)
+    # One table that stays as it is: at a million rows, making and copying another one is a third of the time.
+    rows = np.zeros((7, len(found)), int)
+    np.divmod(found, len(before), out=(rows[0], rows[1]))
+    counts = rows[2:]
     counts[_OPEN] = still_open.reshape(-1)[found]
     rest = ~opens & kept[step]
     np.add.at(counts, (count[rest], np.searchsorted(found, cell[rest])), difference[rest])
-    return np.vstack([np.divmod(found, len(before)), counts]), still_open[-1]
+    return rows, still_open[-1]
 
 
 def _changes(

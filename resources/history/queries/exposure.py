@@ -158,7 +158,9 @@ def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, 
     np.minimum.at(first, life[live], spans["first"][live])
     np.maximum.at(last, life[live], spans["last"][live])
     seconds = np.bincount(life[live], spans["seconds"][live], number)
-    hours = np.array([round(second / 3600, 2) for second in seconds.tolist()])
+    # Findings that came and went with the same deployments have the same hours, and rounding is slow.
+    lengths, length = np.unique(seconds, return_inverse=True)
+    hours = np.array([round(second / 3600, 2) for second in lengths.tolist()])[length]
     order = np.lexsort((spans["fingerprint"][ended].astype(str), -hours))
     order = order[ended[order] >= 0]
     lives = {"ended": ended, "first": first, "last": last, "hours": hours}
