@@ -41,7 +41,8 @@ def git_environment() -> dict[str, str]:
 
 def run_git(*words: str, timeout: float, **options: Any) -> process.Completed:
     """Run git to its end; the options are those of process.run. Raises ToolError."""
-    return process.run(git_argv(*words), timeout=timeout, env=git_environment(), **options)
+    called = f"git {words[0]}"
+    return process.run(git_argv(*words), timeout=timeout, env=git_environment(), called=called, **options)
 
 
 def without_password(url: str) -> str:

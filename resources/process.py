@@ -54,14 +54,17 @@ def run(
     max_output: int = DEFAULT_OUTPUT_LIMIT,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    called: str | None = None,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
     ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read
-    and dropped, so the program never blocks). ``on_line`` gets each line of both streams as it comes.
+    and dropped, so the program never blocks). ``on_line`` gets each line of both streams as it comes. ``called`` is its
+    name in messages, by default its first words.
 
     Raises ToolMissingError, ToolTimeoutError, and with ``check`` ToolError when the exit code is not 0.
     """
+    called = called or _name(argv)
     started = time.monotonic()
     with spawned(argv, cwd=cwd, env=env, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL) as child:
         streams = [_Reader(child.stdout, max_output, on_line), _Reader(child.stderr, max_output, on_line)]
@@ -72,7 +75,7 @@ def run(
         except subprocess.TimeoutExpired as error:
             kill_group(child)
             raise ToolTimeoutError(
-                f"{_name(argv)} did not finish within {timeout:g} s and was killed. "
+                f"{called} did not finish within {timeout:g} s and was killed. "
                 f"Its last words: {excerpt(streams[1].text() or streams[0].text(), 500) or 'none'}"
             ) from error
         outputs = [stream.finish() for stream in streams]
@@ -80,7 +83,7 @@ def run(
         tuple(argv), returncode, outputs[0], outputs[1], time.monotonic() - started, any(s.truncated for s in streams)
     )
     if check and returncode != 0:
-        raise ToolError(f"{_name(argv)} ended with exit code {returncode}: {done.error_text or 'it said nothing'}")
+        raise ToolError(f"{called} ended with exit code {returncode}: {done.error_text or 'it said nothing'}")
     return done
 
 

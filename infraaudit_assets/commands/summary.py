@@ -87,8 +87,10 @@ def _image(row: CommitOverview) -> str:
 def _tests(row: CommitOverview) -> Text:
     if row.tests is None:
         return Text("—")
-    bad = row.tests.count("failed") + row.tests.count("error")
-    return Text(f"{row.tests.count('passed')} passed" + (f", {bad} failed" if bad else ""), style="red" if bad else "")
+    passed, bad = row.tests.count("passed"), row.tests.count("failed") + row.tests.count("error")
+    if passed + bad == 0:
+        return Text("no result", style="red")
+    return Text(f"{passed} passed" + (f", {bad} failed" if bad else ""), style="red" if bad else "")
 
 
 def _findings(row: CommitOverview) -> str:

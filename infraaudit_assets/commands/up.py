@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +11,20 @@ from typing import Annotated
 import typer
 
 from infraaudit_assets.commands.demo import demo_home, enter_demo
+from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
 
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Show what `infraaudit demo` made.")] = False,
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
 ) -> None:
     """Start the Dagster UI, the daemon with its sensors, and the service; Ctrl-C stops all of it."""
     from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import dagster_instance
     from resources.project_file import read_projects
 
+    _require_free(port)
     if demo:
         enter_demo(demo_home())
     os.environ.setdefault("INFRAAUDIT_DAGSTER_URL", f"http://127.0.0.1:{port}")
@@ -38,6 +41,19 @@ def up(
             [str(programs / "infraaudit"), "serve"],
         )
     )
+
+
+def _require_free(port: int) -> None:
+    """Refuse a taken port at once: Dagster only logs it, and goes on without its UI."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}), perhaps because of another `infraaudit up`. "
+                "Stop that, or give another one with --port."
+            ) from error
 
 
 def _run_together(*commands: list[str]) -> int:

@@ -15,8 +15,8 @@ from typing import Any
 
 _MOST_TEXT = 24_000_000
 """Characters of texts and values in the file; a child reads it in a tenth of a second."""
-_CHANGING = re.compile(r"timestamp|uuid|rand|bcrypt")
-"""Functions that do not give the same value twice."""
+_CHANGING = "timestamp"
+"""The one function in Checkov's table that does not give the same value twice."""
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -65,12 +65,12 @@ class Evaluations:
         self._learned = False
         self._unique = 0
         """Expressions evaluated so far whose value may be another one the next time."""
-        self._attribute = re.compile(rf"\b(?:{'|'.join(map(re.escape, symbols))})\s*\.")
+        self._attribute = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, symbols))})\s*\.")
 
     def of_expression(self, evaluate: Callable[[str], Any], text: Any) -> Any:
         """What ``evaluate`` gives for one expression."""
-        defined = self._symbols.defined
-        if defined and not (type(text) is str and text.isascii() and not any(name in text for name in defined)):
+        is_plain_text = type(text) is str and text.isascii() and "try" not in text  # which evaluates what it is given
+        if self._symbols.defined and not (is_plain_text and not any(name in text for name in self._symbols.defined)):
             return evaluate(text)
         return self._value("expression", evaluate, text)
 
@@ -87,7 +87,7 @@ class Evaluations:
         outcome = self._known.get(key)
         if outcome is None:
             state = len(self._symbols.defined), self._unique
-            if _CHANGING.search(text) or self._attribute.search(text):
+            if _CHANGING in text or self._attribute.search(text):
                 self._unique += 1
             outcome = _outcome(evaluate, text)
             if outcome[0] not in ("raw", "raised") and state == (len(self._symbols.defined), self._unique):

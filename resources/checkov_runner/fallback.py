@@ -14,8 +14,13 @@ from pathlib import Path
 from resources.checkov_runner.limits import ScanLimits
 from resources.checkov_runner.tree import link_files
 
+
+class KilledError(Exception):
+    """Somebody else ended an attempt: whether its files are bad is not known."""
+
+
 Attempt = Callable[[Path, float], str]
-"""Scan a tree within so many seconds; tells what went wrong, or nothing."""
+"""Scan a tree within so many seconds; tells what went wrong, or nothing. Raises KilledError."""
 
 
 @dataclass(slots=True)
@@ -30,11 +35,11 @@ class Search:
     deadline: float = 0.0
 
     def culprits(self, paths: Sequence[str]) -> list[tuple[str, str]] | None:
-        """Files that fail alone, with the reason; None when they cannot be told within the limits."""
+        """Files that fail alone, with the reason; None when they cannot be told, or not within the limits."""
         self.deadline = time.monotonic() + self.limits.seconds
         try:
             return self._halve(list(paths), is_known_bad=True)
-        except TimeoutError:
+        except (TimeoutError, KilledError):
             return None
 
     def _halve(self, paths: list[str], is_known_bad: bool = False) -> list[tuple[str, str]]:

@@ -2,53 +2,22 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infraaudit_assets.domain.checkov_report import FrameworkReport, read_reports, with_ordinals
 from infraaudit_assets.domain.commits import TreeEntry
 from infraaudit_assets.domain.errors import ScanError, excerpt
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, ScanStatus, UnreadableFile
-from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
-from resources.checkov_runner.fallback import Search
+from infraaudit_assets.domain.findings import Finding, FrameworkScan, UnreadableFile
+from resources.checkov_runner.fallback import KilledError, Search
 from resources.checkov_runner.file_memo import FRAMEWORK, FileMemo
+from resources.checkov_runner.framework_result import Job, Told, framework_result
 from resources.checkov_runner.limits import ScanLimits
 from resources.checkov_runner.parent import Answer, Parent
 from resources.checkov_runner.tree import Facts, link_files
 from resources.git import Mirror
 
 _INSPECTED = (".yaml", ".yml", ".json", ".template")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be scanned of a commit."""
-
-    sha: str
-    frameworks: tuple[str, ...]
-    keys: Mapping[str, str]
-    reads: Mapping[str, Sequence[TreeEntry]]
-    files: tuple[TreeEntry, ...]
-    left_out: tuple[UnreadableFile, ...]
-    arguments: list[str]
-    memo: FileMemo | None = None
-    """What is known of single files; None where nothing may be reused."""
-
-    @property
-    def arguments_key(self) -> tuple[str, ...]:
-        return tuple(self.arguments)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What a child told of one framework; ``error`` where it gave no result."""
-
-    report: FrameworkReport
-    error: str = ""
-    seconds: float = 0.0
-    opened: tuple[str, ...] = ()
-    culprits: tuple[UnreadableFile, ...] = field(default=())
 
 
 def scan_frameworks(
@@ -58,7 +27,7 @@ def scan_frameworks(
     scanner = _Scanner(job, work, parent, limits, secret_key)
     asked = [name for name in job.frameworks if scanner.wanted(name)]
     broken: dict[str, str] = {}
-    told: dict[str, _Told] = {}
+    told: dict[str, Told] = {}
     if asked:
         wanted = {entry.path: entry for name in asked for entry in scanner.wanted(name)}
         mirror.export(wanted.values(), work / "tree")
@@ -67,7 +36,9 @@ def scan_frameworks(
         if job.memo is not None and FRAMEWORK in asked:
             scanner.remember(job.memo, told[FRAMEWORK])
     return {
-        name: _result(name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, facts, limits)
+        name: framework_result(
+            name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, facts, limits
+        )
         for name in job.frameworks
     }
 
@@ -79,6 +50,7 @@ class _Scanner:
         self._tree = work / "tree"
         # A hostile commit may make every attempt run into its limit; all attempts together have one of their own.
         self._deadline = time.monotonic() + 2 * limits.seconds
+        self._is_certain = True
         self.refused: dict[str, str] = {}
         """Files taken out of the tree before the scan, with the reason."""
 
@@ -88,14 +60,14 @@ class _Scanner:
         """The files that a framework has to be run for."""
         return self._job.reads[framework] if framework != FRAMEWORK or self._only is None else self._only
 
-    def untold(self, framework: str) -> _Told:
+    def untold(self, framework: str) -> Told:
         """The result of a framework that needs no run: nothing to read, or all of it known."""
         known: Sequence[Finding] = ()
         if framework == FRAMEWORK and self._job.memo is not None:
             known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
-        return _Told(FrameworkReport(framework, with_ordinals(known)))
+        return Told(FrameworkReport(framework, with_ordinals(known)))
 
-    def remember(self, memo: FileMemo, told: _Told) -> None:
+    def remember(self, memo: FileMemo, told: Told) -> None:
         """Add what is known of the files that did not have to be read, and keep what was found in the others."""
         if told.error or told.culprits or self._only is None:
             return
@@ -111,8 +83,9 @@ class _Scanner:
         files = [path for path in paths if path.endswith(_INSPECTED)]
         if not files:
             return {}
-        answer = self._parent.ask("inspect", self._tree, self._work, files=files)
+        answer = self._inspected(files)
         if answer.outcome != "done":
+            self._is_certain = False
             verdicts = {path: {"reason": f"it cannot be looked at: {answer.reason}"} for path in files}
         else:
             verdicts = answer.document
@@ -121,18 +94,30 @@ class _Scanner:
             (self._tree / path).unlink()
         return {path: verdict["broken"] for path, verdict in verdicts.items() if "broken" in verdict}
 
-    def scan(self, frameworks: Sequence[str]) -> dict[str, _Told]:
+    def _inspected(self, files: Sequence[str]) -> Answer:
+        for _ in range(3):
+            answer = self._parent.ask("inspect", self._tree, self._work, files=files)
+            if not answer.was_killed:
+                return answer
+        raise ScanError(
+            "The process that looks at a commit's files was killed three times; is the machine out of memory?"
+        )
+
+    def scan(self, frameworks: Sequence[str]) -> dict[str, Told]:
         """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
         told = self._ask(frameworks, self._tree, None)
         if len(frameworks) > 1 and all(result.error for result in told.values()):
             told = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
-        return {name: self._without_culprits(name, result) if result.error else result for name, result in told.items()}
+        told = {name: self._without_culprits(name, result) if result.error else result for name, result in told.items()}
+        for result in told.values():
+            result.is_certain = self._is_certain
+        return told
 
-    def _without_culprits(self, framework: str, failed: _Told) -> _Told:
+    def _without_culprits(self, framework: str, failed: Told) -> Told:
+        if failed.was_killed:
+            return failed
         paths = [entry.path for entry in self.wanted(framework) if entry.path not in self.refused]
-        search = Search(
-            self._tree, self._work, lambda tree, s: self._ask([framework], tree, s)[framework].error, self._limits
-        )
+        search = Search(self._tree, self._work, lambda tree, s: self._attempt(framework, tree, s), self._limits)
         culprits = search.culprits(paths)
         if not culprits or len(culprits) == len(paths):
             return failed
@@ -144,7 +129,13 @@ class _Scanner:
         result.culprits = tuple(UnreadableFile(path, f"it breaks {framework}: {why}") for path, why in culprits)
         return result
 
-    def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, _Told]:
+    def _attempt(self, framework: str, tree: Path, seconds: float) -> str:
+        told = self._ask([framework], tree, seconds)[framework]
+        if told.was_killed:
+            raise KilledError
+        return told.error
+
+    def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, Told]:
         started = time.monotonic()
         only = {FRAMEWORK: [entry.path for entry in self._only]} if self._only is not None else {}
         words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments, "only": only}
@@ -152,13 +143,15 @@ class _Scanner:
         answer = self._parent.ask("scan", tree, self._work, wall, **words) if wall > 0 else Answer("time")
         if answer.outcome != "done":
             spent = (time.monotonic() - started) / len(frameworks)
-            return {name: _Told(FrameworkReport(name, ()), error=answer.reason, seconds=spent) for name in frameworks}
+            return {
+                name: Told(FrameworkReport(name, ()), answer.reason, answer.was_killed, spent) for name in frameworks
+            }
         try:
             reports = {r.framework: r for r in read_reports(answer.document["report"], str(tree), self._secret_key)}
         except ScanError as error:
-            return {name: _Told(FrameworkReport(name, ()), error=str(error)) for name in frameworks}
+            return {name: Told(FrameworkReport(name, ()), error=str(error)) for name in frameworks}
         return {
-            name: _Told(
+            name: Told(
                 reports.get(name) or FrameworkReport(name, ()),
                 error=_error(details, name in reports),
                 seconds=details["seconds"],
@@ -172,56 +165,3 @@ def _error(details: Mapping[str, Any], has_report: bool) -> str:
     if details["error"]:
         return excerpt(f"Checkov crashed: {details['error']}", 600)
     return "" if has_report else "Checkov gave no report and no reason"
-
-
-def _result(
-    name: str,
-    job: Job,
-    told: _Told,
-    broken: Mapping[str, str],
-    refused: Mapping[str, str],
-    facts: Facts,
-    limits: ScanLimits,
-) -> FrameworkScan:
-    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
-    reads = {entry.path for entry in job.reads[name]}
-    gaps = [file for file in job.left_out if may_read(name, file.path)]
-    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
-    gaps += [
-        UnreadableFile(path, f"it is no YAML: {reason}")
-        for path, reason in broken.items()
-        if path in reads
-        and path.endswith((".yaml", ".yml"))
-        and name != "secrets"
-        and is_expected_by(name, path, blobs[path])
-    ]
-    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
-    gaps += told.culprits
-    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
-    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
-    return FrameworkScan(
-        framework=name,
-        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
-        status=status,
-        findings=told.report.findings,
-        unreadable=_bounded(unreadable, limits.gaps),
-        seconds=told.seconds,
-        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
-    )
-
-
-def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
-    if len(files) <= most:
-        return files
-    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
-
-
-def _is_repeatable(name: str, told: _Told) -> bool:
-    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
-    reads_all = name == "serverless"
-    return not told.error and not told.culprits and (reads_all or all(may_read(name, path) for path in told.opened))
-
-
-def _once(name: str, job: Job) -> str:
-    return scan_key(name, (), job.keys[name], job.sha)

@@ -16,6 +16,7 @@ DIGESTS = {
     "checkov.common.graph.graph_builder.graph_components.blocks": "ea5076d5b314ea3886cb",
     "checkov.common.graph.graph_builder.graph_components.edge": "d77b4d6720c0b52d87f3",
     "checkov.common.graph.graph_builder.local_graph": "fada9f0c77f1326858a3",
+    "checkov.common.graph.graph_builder.utils": "dad00bdf37734a4ce68c",
     "checkov.common.graph.graph_builder.variable_rendering.renderer": "c1611da7c245d3769a77",
     "checkov.common.graph.graph_builder.variable_rendering.vertex_reference": "c031765ecc1240e239cd",
     "checkov.common.util.data_structures_utils": "3255fbc4d83a49e98795",

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,11 @@ class Answer:
     words: str = ""
     cpu: float = 0.0
     memory: int = 0
+
+    @property
+    def was_killed(self) -> bool:
+        """Ended from outside: by an administrator, or because the machine ran out of memory."""
+        return self.outcome == f"signal {signal.SIGKILL.value}"
 
     @property
     def reason(self) -> str:

@@ -49,7 +49,11 @@ MADE_FOR: Mapping[str, tuple[str, ...]] = {
         f"{_CHECKS}.base_resource_value_check",
         f"{_CHECKS}.base_resource_negative_value_check",
     ),
-    "copy_what_changes": (f"{_RENDERER}.renderer", "checkov.common.util.data_structures_utils"),
+    "copy_what_changes": (
+        f"{_RENDERER}.renderer",
+        f"{_GRAPH}.utils",
+        "checkov.common.util.data_structures_utils",
+    ),
     "compare_edges": (f"{_GRAPH}.graph_components.edge",),
     "remember_blocks": _EVALUATING,
     "remember_references": (

@@ -21,7 +21,8 @@ from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, S
 from infraaudit_assets.domain.scan_key import readable, scan_key
 from resources.checkov_runner.config_file import parse_config_file
 from resources.checkov_runner.file_memo import FileMemo
-from resources.checkov_runner.framework_scans import Job, scan_frameworks
+from resources.checkov_runner.framework_result import Job
+from resources.checkov_runner.framework_scans import scan_frameworks
 from resources.checkov_runner.limits import ScanLimits
 from resources.checkov_runner.parent import Parent
 from resources.checkov_runner.secret_key import key_digest, secret_key

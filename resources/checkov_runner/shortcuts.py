@@ -23,14 +23,20 @@ def look_up_paths() -> None:
 
 
 def copy_what_changes() -> None:
-    """Copy no text and no number while variables are rendered."""
-    renderer: Any = import_module("checkov.terraform.graph_builder.variable_rendering.renderer")
-    usual = renderer.pickle_deepcopy
+    """Copy no text and no number while variables are rendered and written back."""
+    for name in (
+        "checkov.terraform.graph_builder.variable_rendering.renderer",
+        "checkov.common.graph.graph_builder.utils",
+    ):
+        module: Any = import_module(name)
+        module.pickle_deepcopy = _copying(module.pickle_deepcopy)
 
+
+def _copying(usual: Any) -> Any:
     def copy(obj: Any) -> Any:
         return obj if type(obj) in _UNCHANGEABLE else usual(obj)
 
-    renderer.pickle_deepcopy = copy
+    return copy
 
 
 def compare_edges() -> None:
@@ -45,7 +51,7 @@ def compare_edges() -> None:
             isinstance(other, Edge)
             and self.origin == other.origin
             and self.dest == other.dest
-            and self.label == other.label
+            and str(self.label) == str(other.label)
         )
 
     kind: Any = Edge

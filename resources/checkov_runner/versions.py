@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-RULES = "3"
+RULES = "4"
 """Raised by hand when we read reports, trees or configurations differently."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def test_killed_at_random_nothing_is_doubled_lost_or_closed(installation: Instal
         scan = installation.scan("--all", "--workers", "2")
         if killed < 6:
             time.sleep(chance.uniform(0.5, 5))
-            killed += _kill_one(scan.pid, chance)
+            killed += chance.choice([_kill_one, _kill_every_scan])(scan.pid, chance)
         code = scan.wait()
         for sha in shas:
             kept = installation.history.scan("past", sha)
@@ -166,6 +167,20 @@ def _kill_one(program: int, chance: random.Random) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return 1
+
+
+def _kill_every_scan(program: int, chance: random.Random) -> int:
+    """Kill what looks at files or scans them, and each attempt after it, for a few seconds."""
+    killed, deadline = 0, time.monotonic() + chance.uniform(0.5, 4)
+    while time.monotonic() < deadline:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for parent in _children(program):
+                if "checkov_runner" in Path(f"/proc/{parent}/cmdline").read_text():
+                    for scan in _children(parent):
+                        os.kill(scan, signal.SIGKILL)
+                        killed = 1
+        time.sleep(0.002)
+    return killed
 
 
 def _children(pid: int) -> list[int]:

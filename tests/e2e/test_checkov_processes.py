@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infraaudit_assets.domain.errors import ScanError
 from infraaudit_assets.domain.findings import ScanStatus
 from resources.checkov_runner import CheckovRunner, ScanLimits, parent
 from tests.conftest import Repository
@@ -125,6 +126,37 @@ def test_a_checkov_that_fails_gives_a_failed_scan_and_the_reason(
     terraform = next(one for one in scan.frameworks if one.framework == "terraform")
     assert terraform.status is ScanStatus.FAILED and scan.status is not ScanStatus.COMPLETE
     assert reason in terraform.reason and terraform.findings == ()
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
+KILLED_LOOK = """
+import os
+from resources.checkov_runner import yaml_check
+usual, times = yaml_check.inspect, {times}
+def inspect(*words):
+    with open({log!r}, "a+") as log:
+        log.write("x")
+        log.flush()
+        if log.tell() <= times:
+            os.kill(os.getpid(), 9)
+    return usual(*words)
+yaml_check.inspect = inspect
+"""
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_whoever_kills_the_look_at_files_hides_none_of_them(
+    repository: Repository, runner_that: Callable[..., CheckovRunner], tmp_path: Path, times: int
+) -> None:
+    sha = repository.write({"a.yaml": POD, "b.yaml": POD}, "1")
+    with runner_that("pass") as runner:
+        (tmp_path / "sitecustomize.py").write_text(KILLED_LOOK.format(times=times, log=str(tmp_path / "log")))
+        if times == 1:
+            scan = runner.scan(repository.mirror(), sha, CONFIG)
+            assert scan.status is ScanStatus.COMPLETE and {f.file_path for f in scan.findings} == {"a.yaml", "b.yaml"}
+        else:
+            with pytest.raises(ScanError, match="killed three times"):
+                runner.scan(repository.mirror(), sha, CONFIG)
 
 
 def test_noise_beside_the_report_changes_nothing(

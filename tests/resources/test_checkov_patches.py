@@ -114,6 +114,15 @@ def test_a_symbol_counts_also_where_the_value_was_known_before_it(tmp_path: Path
     assert process.expression("2 + 2") == 4 and process.evaluated == []
 
 
+def test_a_symbol_counts_also_for_what_an_expression_evaluates(tmp_path: Path) -> None:
+    process = Process(tmp_path / "kept")
+    told = {ValueError: "absent"}
+    dict.update(process.symbols, try_it=lambda text: told.get(value := _told(process.expression, text), value))
+    assert process.expression("try_it('si' + 'ze')") == "absent"
+    process.expression("size = 3")
+    assert process.expression("try_it('si' + 'ze')") == 3
+
+
 def test_what_changes_with_time_is_evaluated_each_time(tmp_path: Path) -> None:
     process = Process(tmp_path / "kept")
     assert [process.expression("timestamp()"), process.value("timestamp()")] == [0, 1]

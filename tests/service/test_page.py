@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from infraaudit_assets.domain.commits import Commit
 from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.test_runs import TestRun
 from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.resources.databases import migrated_history
@@ -85,9 +86,16 @@ def test_the_overview_shows_what_is_live_and_every_commit(client: TestClient) ->
     assert "Live in production" in page and "the newest commit" in page
     assert all(sha[:7] in page for sha in SHAS)
     assert "rolled back" in page and "scan failed" in page
+    assert '<span class="sub">the pod said' in page
     assert page.count('<rect class="reach"') == 4
     assert '<span class="sev critical"><span>1 critical</span>' in page
     assert '2 <span class="small dim">of 3 healthy</span>' in page
+
+
+def test_tests_that_gave_no_result_are_not_shown_as_none_failed(history: History, client: TestClient) -> None:
+    history.record_test_run("shop", SHAS[0], TestRun((), 1.0, reason="no pytest in the image"))
+    assert '<span class="bad">no result</span>' in client.get("/").text
+    assert "<b>no result</b>" in client.get(f"/projects/shop/commits/{SHAS[0]}").text
 
 
 def test_filters_stay_in_the_links_of_the_page(client: TestClient) -> None:

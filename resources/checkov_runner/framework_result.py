@@ -1,0 +1,103 @@
+"""What a child told of one framework, as the result that is stored: complete, partial or failed, and under which key.
+
+Deliberately absent: running anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from infraaudit_assets.domain.checkov_report import FrameworkReport
+from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_assets.domain.findings import FrameworkScan, ScanStatus, UnreadableFile
+from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
+from resources.checkov_runner.file_memo import FileMemo
+from resources.checkov_runner.limits import ScanLimits
+from resources.checkov_runner.tree import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be scanned of a commit."""
+
+    sha: str
+    frameworks: tuple[str, ...]
+    keys: Mapping[str, str]
+    reads: Mapping[str, Sequence[TreeEntry]]
+    files: tuple[TreeEntry, ...]
+    left_out: tuple[UnreadableFile, ...]
+    arguments: list[str]
+    memo: FileMemo | None = None
+    """What is known of single files; None where nothing may be reused."""
+
+    @property
+    def arguments_key(self) -> tuple[str, ...]:
+        return tuple(self.arguments)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a child told of one framework; ``error`` where it gave no result."""
+
+    report: FrameworkReport
+    error: str = ""
+    was_killed: bool = False
+    """Whether somebody else ended it, which says nothing about the files."""
+    seconds: float = 0.0
+    opened: tuple[str, ...] = ()
+    is_certain: bool = True
+    """Whether files were left out for what is in them only."""
+    culprits: tuple[UnreadableFile, ...] = field(default=())
+
+
+def framework_result(
+    name: str,
+    job: Job,
+    told: Told,
+    broken: Mapping[str, str],
+    refused: Mapping[str, str],
+    facts: Facts,
+    limits: ScanLimits,
+) -> FrameworkScan:
+    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
+    reads = {entry.path for entry in job.reads[name]}
+    gaps = [file for file in job.left_out if may_read(name, file.path)]
+    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    gaps += [
+        UnreadableFile(path, f"it is no YAML: {reason}")
+        for path, reason in broken.items()
+        if path in reads
+        and path.endswith((".yaml", ".yml"))
+        and name != "secrets"
+        and is_expected_by(name, path, blobs[path])
+    ]
+    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
+    gaps += told.culprits
+    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
+    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+    return FrameworkScan(
+        framework=name,
+        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
+        status=status,
+        findings=told.report.findings,
+        unreadable=_bounded(unreadable, limits.gaps),
+        seconds=told.seconds,
+        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+    )
+
+
+def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
+    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
+    if len(files) <= most:
+        return files
+    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
+
+
+def _is_repeatable(name: str, told: Told) -> bool:
+    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
+    reads_all = name == "serverless"
+    is_known = not told.error and not told.culprits and told.is_certain
+    return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
+
+
+def _once(name: str, job: Job) -> str:
+    return scan_key(name, (), job.keys[name], job.sha)
