@@ -193,8 +193,8 @@ def _print_advice(project: Project, past: "History", live: Deployment, as_json: 
     from infraaudit_assets.domain.gate import judge_tests
     from resources.history.queries.trends import open_by_severity
 
-    shas = mirror_of(project).first_parents(live.sha, limit=200)
-    counts = open_by_severity(past, project.name, shas)
+    *before, _ = mirror_of(project).first_parents(live.sha, limit=200)
+    counts = open_by_severity(past, project.name, [*before, live.sha])
     candidates = (
         Candidate(
             sha,
@@ -202,8 +202,7 @@ def _print_advice(project: Project, past: "History", live: Deployment, as_json: 
             past.image(project.name, sha) is not None,
             counts.get(sha),
         )
-        for sha in shas
-        if sha != live.sha
+        for sha in reversed(before)
     )
     best = advise(counts.get(live.sha), candidates)
     if as_json:

@@ -6,7 +6,6 @@ Any cluster will do that KUBECONFIG logs in to as admin and whose nodes have IMA
 
 import base64
 import json
-import socket
 import subprocess
 import time
 import uuid
@@ -145,50 +144,6 @@ def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.2)
-
-
-class OwnApiServer:
-    """One more API server of the same cluster, for a test to kill and start again; the others' goes on."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._process = folder, None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
-        self._words = [
-            *_words_of_api_server(), f"--secure-port={self._port}", f"--cert-dir={folder / 'certs'}",
-        ]  # fmt: skip
-
-    def start(self) -> None:
-        with (self._folder / "apiserver.log").open("ab") as log:
-            self._process = subprocess.Popen(self._words, stdout=log, stderr=log)
-        url = f"https://127.0.0.1:{self._port}/readyz"
-        ready = ["curl", "--insecure", "--silent", "--fail", url]
-        eventually(lambda: subprocess.run(ready, capture_output=True).returncode == 0, 60)
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def kubeconfig(self, other: Path) -> Path:
-        """A kubeconfig of the same user that leads here."""
-        config = json.loads(other.read_text())
-        cluster = {"server": f"https://127.0.0.1:{self._port}", "insecure-skip-tls-verify": True}
-        path = self._folder / "own-api-server"
-        path.write_text(json.dumps(config | {"clusters": [{**config["clusters"][0], "cluster": cluster}]}))
-        return path
-
-
-def _words_of_api_server() -> list[str]:
-    for found in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = found.read_bytes().decode().split("\0")[:-1]
-        except OSError:
-            continue
-        if words and Path(words[0]).name == "kube-apiserver":
-            return [word for word in words if not word.startswith(("--secure-port", "--cert-dir"))]
-    pytest.skip("the cluster's API server is no process of this machine, so a second one cannot be started")
 
 
 @pytest.fixture

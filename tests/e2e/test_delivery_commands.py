@@ -106,18 +106,20 @@ def shop(place: Place, repository: Repository, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_rollback_promote_status_and_logs(shop: Shop) -> None:
-    first, second = shop.commit(HEALTHY), shop.commit(HEALTHY + "# 2")
+    oldest, first, second = shop.commit(HEALTHY + "# 0"), shop.commit(HEALTHY), shop.commit(HEALTHY + "# 2")
     bad = shop.commit(CRASHING)
     assert [shop.deploy(sha) for sha in (first, second)] == [Outcome.DEPLOYED] * 2
     delivery.mirror_of(shop.project).fetch()
 
     ungated = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production"])
     assert "is not let through to production: it has not been scanned" in str(ungated.exception)
-    shop.record_facts(first, Severity.LOW)
-    shop.record_facts(second, Severity.LOW)
+    for sha in (oldest, first, second):
+        shop.record_facts(sha, Severity.LOW)
     assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
     assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": first}
     shop.record_facts(first, Severity.HIGH)
+    assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": oldest}
+    shop.record_facts(oldest, Severity.HIGH)
     assert shop.run("rollback", "--project", "shop", "--advise", code=1) == {"live": second, "advice": None}
     assert shop.deploy(bad) is Outcome.ROLLED_BACK
     refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
