@@ -47,9 +47,11 @@ class Installation:
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        program = [PROGRAM]
         if words[0] == "up":
             pipes["stdout"] = (self.home / "up.log").open("w")
-        return subprocess.Popen([PROGRAM, *words], env=self.environment | environment, cwd=self.home, **pipes)
+            program = ["env", "--ignore-signal=INT", PROGRAM]  # as a shell starts what stands before a `&`
+        return subprocess.Popen([*program, *words], env=self.environment | environment, cwd=self.home, **pipes)
 
     def scan(self, *words: str) -> "subprocess.Popen[str]":
         return self.start("scan", "--project", "past", *words)
@@ -209,8 +211,8 @@ def test_a_dagster_backfill_scans_the_past_and_moves_nothing(installation: Insta
         assert handed.returncode == 0 and told["commits"] == len(past)
         _until(lambda: _status(dagster, told["backfill"]) == "COMPLETED_SUCCESS", 120)
     finally:
-        up.send_signal(signal.SIGINT)
-        up.communicate()
+        up.terminate()
+        assert up.wait(60) == 0
     assert set(_scanned(installation)) == {*past, head}
     assert all(scan.status == "complete" for sha in past if (scan := installation.history.scan("past", sha)))
     assert latest.read_bytes() == published and json.loads(published)["commit"] == head
