@@ -277,7 +277,7 @@ class Mirror:
         return done.stdout.decode("utf-8", "surrogateescape")
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
-        return run_git(*words, timeout=timeout, cwd=self.path, **options)
+        return run_git(*words, timeout=timeout, folder=self.path, **options)
 
 
 def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:

@@ -5,6 +5,7 @@ Deliberately absent: what is asked of a repository (git.py).
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from resources import process
@@ -39,10 +40,13 @@ def git_environment() -> dict[str, str]:
     }
 
 
-def run_git(*words: str, timeout: float, **options: Any) -> process.Completed:
-    """Run git to its end; the options are those of process.run. Raises ToolError."""
-    called = f"git {words[0]}"
-    return process.run(git_argv(*words), timeout=timeout, env=git_environment(), called=called, **options)
+def run_git(*words: str, timeout: float, folder: Path | None = None, **options: Any) -> process.Completed:
+    """Run git to its end; the options are those of process.run. Raises ToolError.
+
+    A ``folder`` that is not there is git's own error, as a repository without the commit is, and not a failed start.
+    """
+    argv = git_argv(*(("-C", str(folder)) if folder else ()), *words)
+    return process.run(argv, timeout=timeout, env=git_environment(), called=f"git {words[0]}", **options)
 
 
 def without_password(url: str) -> str:
