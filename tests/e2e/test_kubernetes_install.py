@@ -93,7 +93,7 @@ def git_daemon(host: str, folder: Path) -> Iterator[str]:
     try:
         yield f"git://{host}:{port}"
     finally:
-        os.killpg(daemon.pid, 15)
+        os.killpg(daemon.pid, 9)  # git hands on that SIGTERM is ignored, where it is here
         daemon.wait()
 
 
