@@ -36,7 +36,8 @@ def render_manifests(
     """The documents of a release, in the order in which they are applied.
 
     ``documents`` are (path, document) pairs. The built image goes into the chosen container, and wherever the image that
-    it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists every refusal with its path.
+    it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists
+    every refusal with its path.
     """
     faults = list(refusals(documents, namespace, policy))
     if not any(isinstance(document, dict) and document.get("kind") in WORKLOADS for _, document in documents):
