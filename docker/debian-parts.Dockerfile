@@ -7,6 +7,7 @@ FROM ${BASE_IMAGE} AS postgres
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql \
     && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/*/main \
     && install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/data \
+    && install -d -o postgres -g postgres /run/postgresql \
     && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/
 COPY debian-postgres.sh /usr/local/bin/
 USER postgres

@@ -20,4 +20,4 @@ if [ ! -e "$data" ]; then
   pg_ctl --pgdata "$new" --wait stop
   mv "$new" "$data"
 fi
-exec postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp "$@"
+exec postgres -D "$data" -c listen_addresses='*' "$@"

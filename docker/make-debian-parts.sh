@@ -2,9 +2,8 @@
 # Make the images that docker/compose.yaml needs from Debian's packages, for sites where none can be pulled.
 # Usage: make-debian-parts.sh >> docker/.env
 #
-# Prints the lines of docker/.env that name them. Grafana is in no Debian: name an image of your own (GRAFANA_IMAGE), or
-# leave it out: docker compose … up … webserver daemon prometheus. What is there already is not made again. ENGINE as
-# in make-base-image.sh.
+# Prints the lines of docker/.env that name them. Grafana is in no Debian, so that the last line leaves it out. What is
+# there already is not made again. ENGINE as in make-base-image.sh.
 set -euo pipefail
 cd "$(dirname "$0")"
 engine=${ENGINE:-docker}
@@ -22,3 +21,4 @@ for part in postgres prometheus alertmanager; do
   }
   echo "${part^^}_IMAGE=$image"
 done
+echo COMPOSE_PROFILES=
