@@ -197,7 +197,7 @@ def test_a_new_password_is_taken_and_the_old_one_refused(installation: Installat
 
 def test_a_backup_brings_an_emptied_installation_back(installation: Installation) -> None:
     def facts() -> list[str]:
-        tables = ("commits", "scans", "stages", "lives")
+        tables = ("commits", "scans", "stages", "finding_lives")
         counts = [installation.query(f"SELECT count(*) FROM {table}") for table in tables]
         return [*counts, *sorted(run["runId"] for run in installation.runs())]
 
