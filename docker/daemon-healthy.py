@@ -22,4 +22,6 @@ try:
 except psycopg2.Error as error:
     sys.exit(f"the daemon's heartbeats cannot be read: {error}")
 if seconds is None or seconds > 120:
-    sys.exit("the daemon has sent no heartbeat yet" if seconds is None else f"the last heartbeat is {seconds:.0f} s old")
+    sys.exit(
+        "the daemon has sent no heartbeat yet" if seconds is None else f"the last heartbeat is {seconds:.0f} s old"
+    )

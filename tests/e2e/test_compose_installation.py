@@ -197,15 +197,14 @@ def test_a_new_password_is_taken_and_the_old_one_refused(installation: Installat
 
 def test_a_backup_brings_an_emptied_installation_back(installation: Installation) -> None:
     def facts() -> list[str]:
-        tables = ("commits", "scans", "stages", "finding_lives")
+        tables = ("commits", "scans", "stages", "findings", "spans")
         counts = [installation.query(f"SELECT count(*) FROM {table}") for table in tables]
         return [*counts, *sorted(run["runId"] for run in installation.runs())]
 
-    until(
-        "the last run's end",
-        lambda: all(run["status"] not in ("QUEUED", "STARTED") for run in installation.runs()) or None,
-        120,
-    )
+    def ended() -> bool | None:
+        return {run["status"] for run in installation.runs()} <= {"SUCCESS", "FAILURE", "CANCELED"} or None
+
+    until("the last run's end", ended, 120)
     before = facts()
     installation.documented(
         "docker compose -f docker/compose.yaml exec -T service infraaudit-entrypoint infraaudit backup"
