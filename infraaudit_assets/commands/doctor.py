@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.settings import settings
+from infraaudit_assets.settings import Settings, settings
 from resources.doctor import Part, examine
 from resources.project_file import read_projects
 
@@ -33,6 +34,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         grafana_url=current.grafana_url,
         database_url=current.history_url,
     )
+    parts.append(_dagster_yaml(current))
     if as_json:
         print(json.dumps([asdict(part) for part in parts], indent=2))
     else:
@@ -46,6 +48,11 @@ def _registries() -> list[str]:
     except ConfigurationError:
         # `infraaudit projects check` tells what is wrong with the file; the doctor looks at the rest.
         return []
+
+
+def _dagster_yaml(current: Settings) -> Part:
+    advice = advice_on_edited_file(current)
+    return Part("newest dagster.yaml", advice is None, "", advice or str(instance_file(current)), "newer settings")
 
 
 def _table(parts: list[Part]) -> Table:
