@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import Settings, settings
@@ -38,7 +38,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         print(json.dumps([asdict(part) for part in parts], indent=2))
     else:
-        Console().print(_table(parts))
+        standard_output().print(_table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
 
 
@@ -61,5 +61,5 @@ def _table(parts: list[Part]) -> Table:
         table.add_column(heading, overflow="fold")
     for part in parts:
         mark = Text("yes", style="green") if part.found else Text("no", style="red" if part.needed else "yellow")
-        table.add_row(part.name, mark, Text(part.version), Text(part.detail), Text("" if part.found else part.lost))
+        table.add_row(part.name, mark, part.version, part.detail, "" if part.found else part.lost)
     return table
