@@ -14,7 +14,7 @@ done
 if [ -n "${INFRAAUDIT_DAGSTER_CONFIG:-}" ]; then
   group=$(stat -c %g /var/run/docker.sock 2>/dev/null || echo 0)
   mkdir -p "$DAGSTER_HOME"
-  sed -e "s/@DOCKER_GID@/$group/" -e "s/@COMPOSE_PROJECT@/${INFRAAUDIT_COMPOSE_PROJECT:-infraaudit}/" \
+  sed -e "s/@DOCKER_GID@/$group/g" -e "s/@COMPOSE_PROJECT@/${INFRAAUDIT_COMPOSE_PROJECT:-infraaudit}/g" \
     "$INFRAAUDIT_DAGSTER_CONFIG" >"$DAGSTER_HOME/.dagster.yaml.$$"
   mv "$DAGSTER_HOME/.dagster.yaml.$$" "$DAGSTER_HOME/dagster.yaml"
 fi
