@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 def git(folder: Path, *words: str) -> str:
     # Whoever runs the tests may not be the one who owns the clone.
-    done = subprocess.run(["git", "-c", "safe.directory=*", "-C", folder, *words], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", folder, *words], check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()
 
 
