@@ -68,6 +68,27 @@ def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: 
     assert _until(lambda: not any(_is_running(pid) for pid in family))
 
 
+THROUGH_A_LINK = """
+import sys
+from pathlib import Path
+from resources.checkov_runner import CheckovRunner
+from resources.git import Mirror
+url, mirror, sha, scratch = sys.argv[1:]
+with CheckovRunner(Path(scratch), {}) as runner:
+    scan = runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file")
+    print(scan.status, [one.reason for one in scan.frameworks if one.reason])
+"""
+
+
+def test_an_installation_behind_a_link_reads_its_own_files(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(sys.prefix)
+    python, mirror = tmp_path / "current" / "bin" / "python", repository.mirror()
+    words = [mirror.url, mirror.path, repository.write({"main.tf": BUCKET}, "1"), tmp_path / "scans"]
+    mirror.fetch()
+    done = subprocess.run([python, "-c", THROUGH_A_LINK, *words], capture_output=True, text=True)
+    assert done.stdout == "complete []\n", done.stdout + done.stderr
+
+
 CHILD = """
 import json, os, resource, socket, subprocess, sys
 from resources.checkov_runner import child
