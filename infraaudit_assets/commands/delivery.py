@@ -1,12 +1,12 @@
 """`infraaudit rollback` and `promote`: what people do to environments by hand."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
@@ -148,11 +148,10 @@ def _deliver(
 ) -> Deployment:
     from resources.recorded_delivery import deliver_recorded
 
-    console = Console(stderr=True)
     return deliver_recorded(
         past, mirror_of(project), target_of(place), release,
         timeout=settings().rollout_seconds, superseded=superseded,
-        on_progress=lambda line: console.print(line, markup=False, highlight=False),
+        on_progress=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
 
 

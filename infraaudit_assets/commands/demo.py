@@ -77,7 +77,7 @@ def _start_afresh(home: Path, base_image: str | None) -> None:
 
 def _run_all(current: Settings, home: Path, verbose: bool) -> None:
     from infraaudit_assets.commands.projects import find_project, mirror_of
-    from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
+    from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
@@ -104,14 +104,13 @@ def _run_all(current: Settings, home: Path, verbose: bool) -> None:
         "live": {"sha": live.sha, "url": live.url, "healthy": _is_healthy(live.url)} if live else None,
     }
     (home / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    out = wide_console()
-    out.print(summary_table(rows))
+    print_summary(rows)
     for stage, reason in dict.fromkeys((s, r) for row in rows for s, r in row.reasons.items() if row.image is None):
-        out.print(f"{stage} was skipped: {reason}", markup=False)
+        print(f"{stage} was skipped: {reason}")
     if live:
-        out.print(f"Live: {live.sha[:7]} at {live.url}", markup=False)
-    out.print(f"Summary: {_shown(home / 'summary.json')}", markup=False)
-    out.print("Look at it: infraaudit up --demo, then open http://127.0.0.1:3000", markup=False)
+        print(f"Live: {live.sha[:7]} at {live.url}")
+    print(f"Summary: {_shown(home / 'summary.json')}")
+    print("Look at it: infraaudit up --demo, then open http://127.0.0.1:3000")
 
 
 def _is_healthy(url: str | None) -> bool:

@@ -5,12 +5,13 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit_assets.commands.terminal import standard_output
+from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.settings import settings
+from infraaudit_assets.settings import Settings, settings
 from resources.doctor import Part, examine
 from resources.project_file import read_projects
 
@@ -33,10 +34,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         grafana_url=current.grafana_url,
         database_url=current.history_url,
     )
+    parts.append(_dagster_yaml(current))
     if as_json:
         print(json.dumps([asdict(part) for part in parts], indent=2))
     else:
-        Console().print(_table(parts))
+        standard_output().print(_table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
 
 
@@ -48,11 +50,16 @@ def _registries() -> list[str]:
         return []
 
 
+def _dagster_yaml(current: Settings) -> Part:
+    advice = advice_on_edited_file(current)
+    return Part("newest dagster.yaml", advice is None, "", advice or str(instance_file(current)), "newer settings")
+
+
 def _table(parts: list[Part]) -> Table:
     table = Table("part", "found")
     for heading in ("version", "where, or why not", "lost without it"):
         table.add_column(heading, overflow="fold")
     for part in parts:
         mark = Text("yes", style="green") if part.found else Text("no", style="red" if part.needed else "yellow")
-        table.add_row(part.name, mark, Text(part.version), Text(part.detail), Text("" if part.found else part.lost))
+        table.add_row(part.name, mark, part.version, part.detail, "" if part.found else part.lost)
     return table

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
 
@@ -52,7 +52,7 @@ def dora(
             _hours(m.restore_seconds),
         )
         table.add_row(place, *row)
-    Console().print(table)
+    standard_output().print(table)
 
 
 def dashboard(

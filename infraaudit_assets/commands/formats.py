@@ -6,17 +6,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import excerpt
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_WIDE = 250
 _SHORTEST = 16
 """The width to which a column of long text may shrink; it is folded there, not cut."""
 _BETWEEN = 2
@@ -39,9 +37,7 @@ def show(rows: "pd.DataFrame", form: Format, columns: Mapping[str, str] | None =
     elif form is Format.CSV:
         print(rows.to_csv(index=False), end="")
     else:
-        console = Console()
-        # Into a pipe there is no width to keep to: a cell that is cut cannot be searched for.
-        console = console if console.is_terminal else Console(width=_WIDE)
+        console = standard_output()
         console.print(_table(rows, columns or {str(name): str(name) for name in rows.columns}, note, console.width))
 
 
@@ -62,7 +58,7 @@ def _table(rows: "pd.DataFrame", columns: Mapping[str, str], note: str, width: i
         longest = _width(label, cells[next(name for name in columns if columns[name] == label)])
         table.add_column(label, overflow="fold", no_wrap=longest <= _SHORTEST, min_width=min(longest, _SHORTEST))
     for row in zip(*(cells[name] for name, label in columns.items() if label in shown), strict=True):
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     return table
 
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from infraaudit_assets.commands.delivery import EnvironmentName, ProjectName, environment_of, target_of
 from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
 
@@ -78,10 +78,10 @@ def _pattern(grep: str) -> re.Pattern[str]:
 
 
 def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = standard_output()
     for row in rows:
         if as_json:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         else:
             head = f"{row['time'][11:23]} {row['commit'][:8]} {row['pod'] or row['container']} "
-            console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))))
+            console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))), soft_wrap=True)

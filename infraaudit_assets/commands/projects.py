@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from infraaudit_assets.commands.example import write_missing_example
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
@@ -50,7 +49,7 @@ def list_projects(as_json: Annotated[bool, typer.Option("--json", help="Print JS
     for project in projects:
         places = ", ".join(environment.name for environment in project.environments)
         table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, places)
-    Console().print(table)
+    standard_output().print(table)
 
 
 @app.command()
@@ -95,8 +94,8 @@ def events(
     table = Table("seen", "what", "branch", "before", "after", "reason")
     for seen_at, event in found:
         when = seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(when, event.kind, escape(event.branch), event.before[:12], event.after[:12], event.reason)
-    Console().print(table)
+        table.add_row(when, event.kind, event.branch, event.before[:12], event.after[:12], event.reason)
+    standard_output().print(table)
 
 
 @app.command()

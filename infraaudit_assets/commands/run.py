@@ -26,7 +26,7 @@ def run(
     with output_of_steps(log, verbose):
         start_forkserver()
 
-    from infraaudit_assets.commands.summary import commit_row, summary_table, wide_console
+    from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
     from resources.history.queries import overview
@@ -47,7 +47,7 @@ def run(
             )
         )
     else:
-        wide_console().print(summary_table([row]))
+        print_summary([row])
         for stage, reason in row.reasons.items():
             print(f"{stage}: {reason}")
         if not finished.succeeded and not verbose:

@@ -212,10 +212,9 @@ def list_deliveries(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what the forges sent, and what became of it."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from infraaudit_assets.commands.terminal import standard_output
     from resources.history import open_history
     from resources.history.deliveries import newest_deliveries
 
@@ -227,6 +226,6 @@ def list_deliveries(
     table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
     for delivery, state, reason in found:
         when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        words = (escape(delivery.branch), delivery.after[:12], state, str(delivery.attempts), escape(reason))
+        words = (delivery.branch, delivery.after[:12], state, str(delivery.attempts), reason)
         table.add_row(when, delivery.forge, *words)
-    Console().print(table)
+    standard_output().print(table)

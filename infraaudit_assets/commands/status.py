@@ -4,11 +4,11 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from infraaudit_assets.commands.delivery import Json, target_of
 from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import InfraAuditError
 from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import settings
@@ -39,7 +39,7 @@ def status(
             since = (row["since"] or "")[:19].replace("T", " ")
             table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
                           drift, row["url"] or row["target"])  # fmt: skip
-        Console().print(table)
+        standard_output().print(table)
     raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.deployments import Outcome
 from infraaudit_assets.domain.errors import excerpt
 from resources.history.queries import CommitOverview
 
-_WIDTH = 112
+_LONGEST_SUBJECT = 120
 _COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}
 
 
@@ -45,9 +45,10 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
     }
 
 
-def summary_table(rows: Sequence[CommitOverview]) -> Table:
-    """Commits as a table, in the order given."""
-    table = Table(box=box.SIMPLE, expand=True)
+def print_summary(rows: Sequence[CommitOverview]) -> None:
+    """Print commits as a table, in the order given."""
+    console = standard_output()
+    table = Table(box=box.SIMPLE, expand=console.is_terminal)
     for name in ("commit", "subject", "image", "tests", "findings", "deployment"):
         # Where the terminal is narrow, the subject gives way.
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "subject" else None)
@@ -55,19 +56,13 @@ def summary_table(rows: Sequence[CommitOverview]) -> Table:
         outcome = _outcome(row)
         table.add_row(
             row.sha[:7],
-            Text(excerpt(row.subject)),
+            excerpt(row.subject)[:_LONGEST_SUBJECT],
             _image(row),
             _tests(row),
             _findings(row),
             Text(outcome, style=_COLOR.get(outcome, "dim")),
         )
-    return table
-
-
-def wide_console() -> Console:
-    """Standard output; a file or a pipe has no width of its own and gets one that fits the table."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+    console.print(table)
 
 
 def _outcome(row: CommitOverview) -> str:
