@@ -134,8 +134,10 @@ class Installation(Dagster):
         url = f"http://{self.cluster.address('service')}/webhooks/{PROJECT}"
         return httpx.post(url, content=body, headers=headers, timeout=20).status_code
 
-    def runs_of(self, sha: str) -> list[dict[str, Any]]:
-        return [run for run in self.runs() if run["tags"].get("dagster/partition") == sha]
+    def pipeline_runs(self, sha: str) -> list[dict[str, Any]]:
+        """The runs that a push of a commit led to; what is deployed is looked at by others every few minutes."""
+        of_commit = (run for run in self.runs() if run["tags"].get("dagster/partition") == sha)
+        return [run for run in of_commit if run["jobName"] == f"{PROJECT}_pipeline"]
 
     def messages(self, run: str) -> list[str]:
         """What the events of a run say."""

@@ -84,8 +84,7 @@ def test_a_push_becomes_a_run_where_it_is_signed(installation: Installation) -> 
     before, sha = head(installation.repository), add_commit(installation.repository)
     assert installation.announce(before, sha, "a guess") == 401
     assert installation.announce(before, sha, SECRET) == 202
-    run = until("the run's end", lambda: installation.run_of(sha, *ENDED), 120)
-    assert run["status"] == "SUCCESS", installation.why(run["runId"])
+    run = started(installation, sha)
     assert len(installation.cluster.get("jobs", of_run(run))) == 1
     received = f"SELECT state FROM deliveries WHERE after = '{sha}'"
     assert installation.postgres.query("infraaudit", received) == "done"
@@ -98,7 +97,7 @@ def test_a_run_goes_on_where_the_code_location_is_lost(installation: Installatio
     assert installation.run_of(sha, "STARTED")
     until("the run's end", lambda: installation.run_of(sha, *ENDED), 120)
     cluster.rolled_out()
-    assert [(one["runId"], one["status"]) for one in installation.runs_of(sha)] == [(run["runId"], "SUCCESS")]
+    assert [(one["runId"], one["status"]) for one in installation.pipeline_runs(sha)] == [(run["runId"], "SUCCESS")]
     assert len(cluster.get("pods", of_run(run))) == 1
 
 
@@ -149,7 +148,7 @@ def test_an_upgrade_replaces_the_roles_and_lets_a_run_end_with_its_image(
     kubectl("apply", "-k", str(cluster.overlay))
     cluster.rolled_out()
     until("the run's end", lambda: installation.run_of(sha, *ENDED), 120)
-    assert [(one["runId"], one["status"]) for one in installation.runs_of(sha)] == [(run["runId"], "SUCCESS")]
+    assert [(one["runId"], one["status"]) for one in installation.pipeline_runs(sha)] == [(run["runId"], "SUCCESS")]
     assert installation.images(of_run(run)) == {image}
     until(
         "the old roles' end",
