@@ -86,6 +86,11 @@ class Cluster:
     def address(self, service: str) -> str:
         return self.kubectl("get", "service", f"infraaudit-{service}", "-o", "jsonpath={.spec.clusterIP}")
 
+    def logs(self) -> str:
+        """What there is, and what each role said last."""
+        said = (self.kubectl("logs", f"deployment/infraaudit-{role}", "--tail=40", check=False) for role in ROLES)
+        return "\n--- ".join([self.kubectl("get", "pods", check=False), *(one[-4000:] for one in said)])
+
     def rolled_out(self) -> None:
         """Wait until every role runs what was applied."""
         for role in ROLES:
@@ -200,18 +205,11 @@ def installed(cluster: Cluster, image: str, at_once: int, poll_seconds: int) -> 
         addresses = {f"infraaudit-{role}": cluster.address(role) for role in ("code", "webserver")}
         write_overlay(cluster.overlay, cluster.namespace, image, environment, project, addresses, at_once)
         kubectl("apply", "-k", str(cluster.overlay))
-        try:
-            cluster.rolled_out()
-            found = Installation(
-                f"http://{cluster.address('webserver')}", cluster, postgres, repositories / f"{PROJECT}.git"
-            )
-            until("the webserver", found.answers, 60)
-            yield found
-        finally:
-            print(cluster.kubectl("get", "pods", check=False))
-            for role in ROLES:
-                words = ("logs", f"deployment/infraaudit-{role}", "--tail=40")
-                print(f"--- {role}", cluster.kubectl(*words, check=False)[-4000:])
+        cluster.rolled_out()
+        url = f"http://{cluster.address('webserver')}"
+        found = Installation(url, cluster, postgres, repositories / f"{PROJECT}.git")
+        until("the webserver", found.answers, 60)
+        yield found
 
 
 def _prepare(cluster: Cluster, api: str) -> None:

@@ -46,8 +46,11 @@ def next_image(image: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def installation(cluster: Cluster, image: str) -> Iterator[Installation]:
-    with installed(cluster, image, AT_ONCE, AN_HOUR) as found:
-        yield found
+    try:
+        with installed(cluster, image, AT_ONCE, AN_HOUR) as found:
+            yield found
+    finally:
+        print(cluster.logs())
 
 
 def started(installation: Installation, sha: str) -> dict[str, Any]:
