@@ -2,26 +2,23 @@
 
     python benchmarks/history_queries.py [--commits 10000] [--rows 1000000] [--url postgresql+psycopg2://…]
 
-Every commit changes one scan key of 100 findings (so the rows are commits times 100), replacing two of them; every
-tenth is deployed, and every hundredth of those rolls back; a tenth of the findings are suppressed in the code. Prints
-the time of following the whole line, then of each query (median of 5, pandas included; beside it the CPU time of this
+The history is that of generated_history.py; every tenth commit is deployed, and every hundredth of those rolls back.
+Prints the time of following the whole line, then of each query (median of 5, pandas included; beside it the CPU time of this
 process, which is all of it with SQLite and the part without the server's with PostgreSQL) and, with --plans, the plans.
 """
 
-import argparse
-import hashlib
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sized
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
+from generated_history import START, Generated, arguments_with_size, generate, history_at
 
 from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.findings import Finding, Severity
+from infraaudit_assets.domain.findings import Severity
 from infraaudit_assets.domain.suppressions import Suppression
 from resources.history import History, schema
 from resources.history.lifecycles import Line
@@ -31,46 +28,6 @@ from resources.history.queries.findings import compare, findings_at
 from resources.history.queries.hidden import suppressions_of
 from resources.history.queries.lives import blame
 from resources.history.queries.sla import sla
-
-START = datetime(2020, 1, 1, tzinfo=UTC)
-SEVERITIES = ("critical", "high", "medium", "low", "info", "unknown")
-
-
-class Generated:
-    """Stands in for the mirror: one branch without renames."""
-
-    def __init__(self, commits: int) -> None:
-        self.line = [hashlib.sha1(str(place).encode()).hexdigest() for place in range(commits)]
-
-    def branches(self) -> dict[str, str]:
-        return {"main": self.line[-1]}
-
-    def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
-        return self.line[: self.line.index(sha) + 1]
-
-    def renames(self, parent: str, sha: str) -> dict[str, str]:
-        return {}
-
-
-def generate(history: History, mirror: Generated, each: int) -> None:
-    with history.engine.begin() as connection:
-        for start in range(0, len(mirror.line), 500):
-            some = list(enumerate(mirror.line[start : start + 500], start))
-            connection.execute(schema.commits.insert(), [_commit(place, sha) for place, sha in some])
-            connection.execute(schema.scans.insert(), [_scan(place, sha) for place, sha in some])
-            keys = [
-                {"scan_key": f"k{p}", "framework": "terraform", "status": "complete"}
-                | {"seconds": 1.0, "reason": "", "unreadable": []}
-                for p, _ in some
-            ]
-            connection.execute(schema.framework_scans.insert(), keys)
-            parts = [
-                {"project": "p", "sha": s, "framework": "terraform", "scan_key": f"k{p}", "reused": False}
-                for p, s in some
-            ]
-            connection.execute(schema.scan_parts.insert(), parts)
-            rows = [_finding(place, number) for place, _ in some for number in range(place * 2, place * 2 + each)]
-            connection.execute(schema.findings.insert(), rows)
 
 
 def deploy(history: History, mirror: Generated) -> None:
@@ -84,32 +41,6 @@ def deploy(history: History, mirror: Generated) -> None:
         )
     with history.engine.begin() as connection:
         connection.execute(schema.deployments.insert(), rows)
-
-
-def _commit(place: int, sha: str) -> dict[str, object]:
-    at = START + timedelta(hours=place)
-    return {
-        "project": "p", "sha": sha, "tree": sha, "first_parent": None, "author_name": f"author {place % 20}",
-        "author_email": "a@example.org", "authored_at": at, "committed_at": at, "subject": "s", "recorded_at": at,
-    }  # fmt: skip
-
-
-def _scan(place: int, sha: str) -> dict[str, object]:
-    return {
-        "project": "p", "sha": sha, "status": "complete", "scanner_version": "3", "config_digest": "c",
-        "started_at": START + timedelta(hours=place), "seconds": 1.0, "warnings": [],
-    }  # fmt: skip
-
-
-def _finding(place: int, number: int) -> dict[str, object]:
-    check, path = f"CKV_{number % 300}", f"infra/{number % 40}/main.tf"
-    made = Finding("terraform", check, "name", path, f"aws_thing.r{number}", 1, 5)
-    return {
-        "scan_key": f"k{place}", "fingerprint": made.fingerprint, "framework": "terraform", "check_id": check,
-        "check_name": "name", "file_path": path, "resource": made.resource, "line_start": 1, "line_end": 5,
-        "ordinal": 0, "status": "open" if number % 10 else "suppressed", "suppression_reason": "", "guideline": "",
-        "severity": SEVERITIES[number % 6],
-    }  # fmt: skip
 
 
 def timed(name: str, query: Callable[[], Sized]) -> None:
@@ -143,20 +74,16 @@ def show_plans(history: History, queries: Mapping[str, Callable[[], object]]) ->
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commits", type=int, default=10_000)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--url", help="a database that stays; what it has of an earlier run is used again")
+    parser = arguments_with_size(__doc__)
     parser.add_argument("--plans", action="store_true")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        HISTORY, MIRROR = History(arguments.url or f"sqlite:///{folder}/history.db"), Generated(arguments.commits)
-        HISTORY.migrate()
+    given = parser.parse_args()
+    with history_at(given.url) as HISTORY:
+        MIRROR = Generated(given.commits)
         clock = time.perf_counter()
         if HISTORY.scan("p", MIRROR.line[-1]) is None:
-            generate(HISTORY, MIRROR, arguments.rows // arguments.commits)
+            generate(HISTORY, MIRROR, given.rows // given.commits)
             deploy(HISTORY, MIRROR)
-            print(f"generated {arguments.commits} commits, {arguments.rows} rows: {time.perf_counter() - clock:.1f} s")
+            print(f"generated {given.commits} commits, {given.rows} rows: {time.perf_counter() - clock:.1f} s")
         clock = time.perf_counter()
         LINE = Line(HISTORY, MIRROR, "p", "main").follow()  # type: ignore[arg-type]
         print(f"followed the whole line: {time.perf_counter() - clock:.1f} s")
@@ -183,5 +110,5 @@ if __name__ == "__main__":
         print(f"load {os.getloadavg()[0]:.1f}\n| query | rows | wall | CPU |\n|---|---|---|---|")
         for name, query in queries.items():
             timed(name, query)
-        if arguments.plans:
+        if given.plans:
             show_plans(HISTORY, queries)

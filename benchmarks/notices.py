@@ -6,26 +6,24 @@
 sensor; they are threads of this process here. Prints when the last one arrived, and how many came twice.
 """
 
-import argparse
 import json
-import tempfile
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from generated_history import arguments, history_at
+
 from infraaudit_assets.domain.notices import Address, Notice
-from resources.history import History
 from resources.history.outbox import write_notices
 from resources.notifier import Notifier, deliver_notices
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--notices", type=int, default=500)
     parser.add_argument("--senders", type=int, default=2)
     parser.add_argument("--answer", type=float, default=0.05)
-    parser.add_argument("--url")
     given = parser.parse_args()
     came: Counter[str] = Counter()
 
@@ -43,9 +41,7 @@ def main() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     Thread(target=server.serve_forever, daemon=True).start()
     notifier = Notifier([Address(f"http://127.0.0.1:{server.server_port}/")])
-    with tempfile.TemporaryDirectory() as folder:
-        history = History(given.url or f"sqlite:///{folder}/history.db")
-        history.migrate()
+    with history_at(given.url) as history:
         began = time.perf_counter()
         stamp = f"{time.time():.0f}"
         write_notices(history, [Notice(f"{stamp}-{n}", "p", "title", "body", "failure") for n in range(given.notices)])

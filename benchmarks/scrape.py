@@ -2,24 +2,19 @@
 
     PYTHONPATH=. python benchmarks/scrape.py [--commits 10000] [--rows 1000000] [--runs 50000] [--url …]
 
-The history is that of page_and_api.py, with further runs of three stages each up to --runs. Prints when /metrics first
-answered with samples, the median and longest of 15 scrapes, the server's CPU time for one, and the size.
+The history is that of generated_history.py, with a pipeline's records and further runs of three stages each up to
+--runs. Prints when /metrics first answered with samples, the median and longest of 15 scrapes, the server's CPU time
+for one, and the size.
 """
 
-import argparse
-import multiprocessing
 import statistics
-import tempfile
 import time
 from datetime import timedelta
 
 import httpx
-from history_queries import START, Generated, generate
-from page_and_api import PORT, _wait, cpu_seconds, record_pipeline, serve
+from generated_history import START, Generated, arguments_with_size, cpu_seconds, fill, history_at, served
 
 from resources.history import History, schema
-from resources.history.lifecycles import Line
-from resources.history.queries.places import recorded_projects
 
 _SCRAPES = 15
 
@@ -40,30 +35,15 @@ def record_runs(history: History, mirror: Generated, runs: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commits", type=int, default=10_000)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser = arguments_with_size(__doc__)
     parser.add_argument("--runs", type=int, default=50_000)
-    parser.add_argument("--url")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.url or f"sqlite:///{folder}/history.db"
-        history, mirror = History(url), Generated(given.commits)
-        history.migrate()
-        if not recorded_projects(history):
-            generate(history, mirror, given.rows // given.commits)
-            record_pipeline(history, mirror)
+    with history_at(given.url) as history:
+        mirror = Generated(given.commits)
+        if fill(history, mirror, given.rows):
             record_runs(history, mirror, given.runs)
-            Line(history, mirror, "p", "main").follow()  # type: ignore[arg-type]
-        history.engine.dispose()
-        server = multiprocessing.get_context("spawn").Process(target=serve, args=(url,), daemon=True)
-        server.start()
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=120) as client:
-                _wait(client)
-                measure(client, server.pid or 0)
-        finally:
-            server.terminate()
+        with served(history) as (client, server):
+            measure(client, server)
 
 
 def measure(client: httpx.Client, server: int) -> None:

@@ -4,7 +4,8 @@
 #
 #   engine      a container engine that answers: Docker is installed and started where neither Docker nor Podman does
 #   base-image  infraaudit/base:bookworm in that engine (see make-base-image.sh)
-#   promtool, amtool, postgresql, chromium, compose   the programs; no server is started
+#   compose     Docker's plugin of version 2
+#   promtool, amtool, postgresql, chromium   the programs; no server is started
 #
 # INFRAAUDIT_NO_INSTALL=1 switches installing and starting off. Exit 0: every part is there; 1: one is not, with the
 # reason on stderr. An engine that was started keeps running: it belongs to the machine.
@@ -29,7 +30,22 @@ program() {  # PART PACKAGE: the part is there when its test says so, else the p
   ./apt-get-quietly.sh "$package"
 }
 
-compose_answers() { docker compose version >/dev/null 2>&1; }
+compose() {
+  docker compose version >/dev/null 2>&1 && return
+  may_install compose docker-compose || return
+  say "installing docker-compose from Debian's packages, for compose"
+  apt-cache policy docker-compose | grep -q 'Candidate: 1\.' || { ./apt-get-quietly.sh docker-compose; return; }
+  # Debian 12 has version 1; that of Debian 13 is one program without dependencies, and is put where Docker looks for it.
+  local work
+  work=$(mktemp -d) && mkdir -p "$work"/lists/partial "$work"/archives/partial || return
+  echo "deb http://deb.debian.org/debian trixie main" >"$work/sources.list"
+  (cd "$work" && options=(-qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
+     -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root) &&
+    apt-get "${options[@]}" update && apt-get "${options[@]}" download docker-compose && dpkg-deb --extract ./*.deb . &&
+    install -D -t /usr/local/lib/docker/cli-plugins usr/libexec/docker/cli-plugins/docker-compose) >"$work/log" 2>&1 ||
+    { say "Debian 13's docker-compose cannot be had:"; tail -5 "$work/log" >&2; rm -rf "$work"; return 1; }
+  rm -rf "$work"
+}
 
 engine_answers() { docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1; }
 
@@ -82,7 +98,7 @@ for part in "$@"; do
     base-image) engine_answers && ./make-base-image.sh >/dev/null ;;
     promtool) program promtool prometheus command -v promtool ;;
     amtool) program amtool prometheus-alertmanager command -v amtool ;;
-    compose) compose_answers || program compose docker-compose command -v docker-compose ;;
+    compose) compose ;;
     postgresql) program postgresql postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
     chromium) program chromium chromium command -v chromium ;;
     *) echo "no such part: $part (engine base-image promtool amtool postgresql chromium compose)" >&2; exit 2 ;;

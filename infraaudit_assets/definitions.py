@@ -50,7 +50,7 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
         ),
         "notifier": shells.NotifierResource(
             urls=[url.get_secret_value() for url in current.notify],
-            dagster_url=current.dagster_url,
+            dagster_url=current.dagster_link,
             service_url=current.service_url,
         ),
     }

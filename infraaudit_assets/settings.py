@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
     watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
     dagster_home: Path | None = Field(None, description="home of a Dagster instance of your own; under home by default")
-    dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for links and launches")
+    dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for launches")
+    dagster_public_url: str | None = Field(None, description="address of the Dagster UI as people reach it, for links")
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
     public_url: str | None = Field(None, description="address of the service as people reach it, for links in notices")
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
     loki_url: SecretStr | None = Field(None, description="a Loki that gets those lines too")
     loki_tenant: str | None = Field(None, description="X-Scope-OrgID for that Loki")
     notify: list[SecretStr] = Field(default_factory=list, description="apprise or webhook URLs, as a JSON list")
+
+    @property
+    def dagster_link(self) -> str:
+        """Where people reach the Dagster UI, for links."""
+        return self.dagster_public_url or self.dagster_url
 
     @property
     def service_url(self) -> str:

@@ -1,7 +1,8 @@
 """An installation's state as one archive: the history as a portable file, kept reports, logs, Dagster's own SQLite.
 
-What can be made again is left out: mirrors, checkouts, scratch. Deliberately absent: Dagster's tables in PostgreSQL
-(pg_dump takes those; docs/operations.md), and the settings, which belong to whoever deploys them.
+What can be made again is left out (mirrors, checkouts), and so is what is hidden in the state's folder: scratch, and in
+the image, where it is the home, Git's credentials. Deliberately absent: Dagster's tables in PostgreSQL (pg_dump takes
+those; docs/operations.md), and the settings, which belong to whoever deploys them.
 """
 
 import json
@@ -77,8 +78,8 @@ def _add(tar: tarfile.TarFile, root: Path, kind: str, scratch: Path) -> int:
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         if Path(folder) == root:
-            folders[:] = sorted(set(folders) - _MADE_AGAIN)
-            names = [name for name in names if not name.startswith("history.db")]
+            folders[:] = sorted(name for name in folders if name not in _MADE_AGAIN and not name.startswith("."))
+            names = [name for name in names if not name.startswith(("history.db", "."))]
         for name in sorted(names):
             path = Path(folder, name)
             if not name.endswith(_SIDE_FILES) and path.is_file() and not path.is_symlink():

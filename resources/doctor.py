@@ -151,7 +151,13 @@ def _cluster(target: str, kubeconfig: Path | None) -> Callable[[], tuple[str, st
         from resources.cluster import connect
 
         cluster = connect(kubeconfig)
-        return cluster.version, f"context {cluster.context}"
+        where = f"context {cluster.context}"
+        if not cluster.verified:
+            where += (
+                ", whose certificate nobody verifies (insecure-skip-tls-verify): "
+                "name its certificate-authority in the kubeconfig"
+            )
+        return cluster.version, where
 
     return ask
 

@@ -48,7 +48,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "kustomize": lambda: bool(shutil.which("kustomize") or shutil.which("kubectl")),
     "promtool": lambda: shutil.which("promtool") is not None,
     "postgresql": lambda: _postgres_bin() is not None,
-    "compose": lambda: _compose_answers() or shutil.which("docker-compose") is not None,
+    "compose": _compose_answers,
     "amtool": lambda: shutil.which("amtool") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
 }

@@ -1,7 +1,7 @@
 """docker/compose.yaml and the instance file it uses agree with each other and with what is in the repository."""
 
+import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,19 +36,22 @@ def test_every_mounted_file_is_in_the_repository(compose: dict[str, Any]) -> Non
         for volume in service.get("volumes", [])
         if volume.startswith(".")
     }
-    assert mounted
-    assert [path for path in mounted if not (DOCKER / path).exists()] == []
+    made_by_the_user = {"./secrets/infraaudit"}
+    assert mounted > made_by_the_user
+    assert [path for path in mounted - made_by_the_user if not (DOCKER / path).exists()] == []
 
 
 def test_no_secret_is_written_into_the_file(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for key, value in service.get("environment", {}).items():
-            assert not re.search("PASSWORD|TOKEN|SECRET", key) or key.endswith("_FILE"), f"{name}: {key}={value}"
+            assert not re.search("PASSWORD|TOKEN|SECRET", key) or key.endswith(("_FILE", "_FOLDER")), (
+                f"{name}: {key}={value}"
+            )
         assert "://" not in str(service.get("environment")) or "infraaudit:" not in str(service["environment"])
 
 
 def test_our_roles_are_confined(compose: dict[str, Any]) -> None:
-    assert set(roles(compose)) == {"projects", "code", "webserver", "daemon", "service"}
+    assert set(roles(compose)) == {"configuration", "code", "webserver", "daemon", "service"}
     for name, role in roles(compose).items():
         assert role["read_only"] is True, name
         assert role["cap_drop"] == ["ALL"], name
@@ -57,17 +60,19 @@ def test_our_roles_are_confined(compose: dict[str, Any]) -> None:
 
 def test_only_who_needs_the_engine_has_its_socket(compose: dict[str, Any]) -> None:
     having = {name for name, role in compose["services"].items() if "/var/run/docker.sock" in str(role.get("volumes"))}
-    assert having == {"daemon", "webserver"}
+    assert having == {"configuration", "daemon", "webserver"}
 
 
-def test_a_run_gets_what_its_daemon_has(compose: dict[str, Any], launcher: dict[str, Any]) -> None:
-    daemon = compose["services"]["daemon"]["environment"]
-    known = {name.removesuffix("_FILE") for name in daemon}
-    assert set(launcher["env_vars"]) <= known
-    mounted = [volume.split(":")[0] for volume in launcher["container_kwargs"]["volumes"]]
-    named = {volume["name"] for volume in compose["volumes"].values() if volume}
-    assert named <= set(mounted)
-    assert daemon["INFRAAUDIT_NETWORK"] == compose["networks"]["infraaudit"]["name"]
+def test_a_run_is_given_and_denied_what_its_daemon_is(compose: dict[str, Any], launcher: dict[str, Any]) -> None:
+    daemon, container = compose["services"]["daemon"], launcher["container_kwargs"]
+    assert set(daemon["environment"]) - set(launcher["env_vars"]) == {
+        "INFRAAUDIT_SERVICE_HOST",
+        "INFRAAUDIT_POLL_SECONDS",
+    }
+    assert set(launcher["env_vars"]) <= set(daemon["environment"])
+    assert [volume.removeprefix("@COMPOSE_PROJECT@_") for volume in container["volumes"]] == daemon["volumes"]
+    for limit in ("init", "read_only", "cap_drop", "security_opt"):
+        assert container[limit] == daemon[limit], limit
 
 
 def test_who_waits_waits_for_something_with_a_health_check(compose: dict[str, Any]) -> None:
@@ -77,32 +82,53 @@ def test_who_waits_waits_for_something_with_a_health_check(compose: dict[str, An
             assert how["condition"] != "service_healthy" or "test" in services[other]["healthcheck"], f"{name}: {other}"
 
 
-@pytest.fixture(scope="module")
-def compose_program() -> list[str]:
-    """Docker's plugin, else Debian's docker-compose 1.29."""
+def configured(file: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """What compose itself makes of a file, with the settings that docker/.env would have."""
     require("compose")
-    plugin = ["docker", "compose"]
-    found = shutil.which("docker") and subprocess.run([*plugin, "version"], capture_output=True).returncode == 0
-    return plugin if found else ["docker-compose"]
+    words = [
+        "docker",
+        "compose",
+        "--file",
+        "-",
+        "--project-directory",
+        str(DOCKER),
+        "--env-file",
+        "/dev/null",
+        "config",
+    ]
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | settings
+    return subprocess.run(words, input=file, capture_output=True, text=True, env=environment)
 
 
-def test_compose_itself_accepts_the_file(compose: dict[str, Any], compose_program: list[str], tmp_path: Path) -> None:
-    file = (DOCKER / "compose.yaml").read_text()
-    if compose_program == ["docker-compose"]:
-        file = file.replace("name: infraaudit\n", "", 1)  # It is older than this key.
-    words = [*compose_program, "--file", "-", "--project-directory", str(DOCKER), "config"]
-    done = subprocess.run(words, input=file, capture_output=True, text=True)
+def test_compose_itself_accepts_the_file(compose: dict[str, Any]) -> None:
+    done = configured((DOCKER / "compose.yaml").read_text(), DOCKER_GID="7", COMPOSE_PROFILES="grafana")
     assert done.returncode == 0, done.stderr
     understood = yaml.safe_load(done.stdout)
     assert set(understood["services"]) == set(compose["services"])
     for role in roles(compose):
-        assert understood["services"][role]["environment"].items() >= {"INFRAAUDIT_NETWORK": "infraaudit"}.items()
+        assert understood["services"][role]["environment"]["INFRAAUDIT_COMPOSE_PROJECT"] == "infraaudit"
+    assert understood["services"]["daemon"]["group_add"] == ["7"]
 
 
-def test_a_field_that_compose_does_not_know_is_refused(compose_program: list[str]) -> None:
-    words = [*compose_program, "--file", "-", "--project-directory", str(DOCKER), "config"]
-    done = subprocess.run(words, input="services: {a: {image: b, imag: c}}", capture_output=True, text=True)
+def test_two_installations_on_one_host_share_nothing(launcher: dict[str, Any]) -> None:
+    file = (DOCKER / "compose.yaml").read_text()
+    done = configured(file, DOCKER_GID="7", COMPOSE_PROJECT_NAME="other", UI_PORT="4000")
+    understood = yaml.safe_load(done.stdout)
+    named = {volume["name"] for volume in understood["volumes"].values()} | {understood["networks"]["default"]["name"]}
+    assert all(name.startswith("other_") for name in named)
+    of_runs = [launcher["network"], *(volume.split(":")[0] for volume in launcher["container_kwargs"]["volumes"])]
+    assert {name.replace("@COMPOSE_PROJECT@", "other") for name in of_runs if "@" in name} <= named
+    assert not any("container_name" in service for service in understood["services"].values())
+
+
+def test_without_the_group_of_the_socket_compose_says_how_to_find_it() -> None:
+    done = configured((DOCKER / "compose.yaml").read_text())
     assert done.returncode != 0
+    assert "echo DOCKER_GID=$(stat -c %g /var/run/docker.sock) >> docker/.env" in done.stderr
+
+
+def test_a_field_that_compose_does_not_know_is_refused() -> None:
+    assert configured("services: {a: {image: b, imag: c}}").returncode != 0
 
 
 def test_prometheus_accepts_its_file() -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 import pytest
@@ -34,9 +36,13 @@ class Home:
         }  # fmt: skip
         self.history = History(f"sqlite:///{folder / 'history.db'}")
 
-    def infraaudit(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def infraaudit(
+        self, *words: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
         program = Path(sys.executable).with_name("infraaudit")
-        return subprocess.run([program, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        return subprocess.run(
+            [program, *words], cwd=ROOT, env=self.environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
 
     def fill(self) -> None:
         """Three old commits, all with a scan and a report; the second is live, the newest always stays."""
@@ -103,6 +109,24 @@ def test_a_backup_is_restored_into_another_home_and_never_over_one(home: Home, t
     again = other.infraaudit("restore", archive)
     assert again.returncode == 1
     assert "already holds a history" in again.stderr
+
+
+def test_a_backup_goes_through_pipes_and_leaves_out_credentials_and_itself(home: Home, tmp_path: Path) -> None:
+    home.fill()
+    (home.folder / ".git-credentials").write_text("https://ada:secret@example.org")
+    (home.folder / ".ssh").mkdir()
+    (home.folder / ".ssh" / "id_ed25519").write_text("secret")
+    archive, other = tmp_path / "archive", Home(tmp_path / "other")
+    with archive.open("wb") as output:
+        done = home.infraaudit("backup", "-", stdout=output)
+    assert done.returncode == 0 and " rows and " in done.stderr
+    with tarfile.open(archive) as tar:
+        assert not [name for name in tar.getnames() if "/." in name or "secret" in name]
+    with archive.open("rb") as source:
+        restored = other.infraaudit("restore", "-", stdin=source)
+    assert restored.returncode == 0, restored.stderr
+    assert other.history.live("shop", "production") == home.history.live("shop", "production")
+    assert [path.name for path in home.folder.iterdir() if path.name.startswith(".backup-")] == []
 
 
 def test_a_history_is_exported_and_imported(home: Home, tmp_path: Path) -> None:

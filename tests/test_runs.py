@@ -1,9 +1,12 @@
 """Running a commit in the foreground, and the UI: what an interrupt does where Dagster does not end, a taken port."""
 
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PROGRAM = Path(sys.executable).with_name("infraaudit")
 
@@ -17,6 +20,54 @@ with runs.ended_by_interrupts():
     while True:
         time.sleep(60)
 """
+
+
+TOLD_AS_IT_STARTS = """
+import os, signal, sys
+from infraaudit_assets.commands import up
+from resources import process
+words_of = process.dying_with_us
+def told(words):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return words_of(words)
+process.dying_with_us = told
+sys.exit(up._run_together(["sleep", "1000"], ["sleep", "1000"]))
+"""
+
+SLOW_TO_STOP = """
+import signal, time
+told = []
+signal.signal(signal.SIGINT, lambda *_: told.append(1))
+print("ready", flush=True)
+while not told:
+    time.sleep(0.05)
+time.sleep(1)
+print(f"told {len(told)} times", flush=True)
+"""
+
+TOGETHER = """
+import sys
+from infraaudit_assets.commands import up
+sys.exit(up._run_together([sys.executable, "-c", sys.argv[1]], ["head", "--bytes=1"]))
+"""
+
+
+def test_a_signal_that_comes_as_the_programs_start_stops_them() -> None:
+    assert subprocess.run([sys.executable, "-c", TOLD_AS_IT_STARTS], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("other_ends", [False, True])
+def test_each_program_is_told_once_to_stop(other_ends: bool) -> None:
+    """`dagster dev` leaves its own programs where it is told a second time."""
+    words = [sys.executable, "-c", TOGETHER, SLOW_TO_STOP]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin and child.stdout and child.stdout.readline() == "ready\n"
+        if other_ends:
+            child.stdin.close()
+        else:
+            child.send_signal(signal.SIGTERM)
+        assert child.stdout.read() == "told 1 times\n"
+        assert child.wait(60) == (1 if other_ends else 0)
 
 
 def test_an_interrupt_that_nothing_honours_ends_the_program_all_the_same() -> None:

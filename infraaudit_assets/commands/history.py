@@ -1,9 +1,14 @@
 """`infraaudit history`, `backup` and `restore`: a history in another database, and an installation's state in a file."""
 
 import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -11,6 +16,7 @@ import typer
 from infraaudit_assets.settings import settings
 
 app = typer.Typer(help="Move the history between databases.", no_args_is_help=True)
+_STREAM = Path("-")
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -59,35 +65,70 @@ def _copied(source: object, target: object, quiet: bool) -> int:
 
 
 def backup(
-    output: Annotated[Path, typer.Argument(help="Archive to write, for example infraaudit.tar.gz.")],
+    output: Annotated[
+        Path, typer.Argument(help="Archive to write, for example infraaudit.tar.gz; - is standard output.")
+    ],
     as_json: _Json = False,
 ) -> None:
     """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.
 
-    Dagster's tables in PostgreSQL are not in it: back those up with pg_dump.
+    Dagster's tables in PostgreSQL are not in it (back those up with pg_dump), nor are Git's credentials.
     """
     from resources.backup import write_backup
     from resources.history import open_history
 
     current = settings()
-    done = write_backup(
-        output, open_history(current.history_url), current.state, current.reports.resolve(), datetime.now(UTC)
-    )
-    size = output.stat().st_size
+    with _written(output, current.state) as archive:
+        done = write_backup(
+            archive, open_history(current.history_url), current.state, current.reports.resolve(), datetime.now(UTC)
+        )
+        size = archive.stat().st_size
     print(
         json.dumps(asdict(done) | {"bytes": size})
         if as_json
-        else f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)"
+        else f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)",
+        file=sys.stderr if output == _STREAM else sys.stdout,
     )
 
 
 def restore(
-    archive: Annotated[Path, typer.Argument(help="Archive that `infraaudit backup` wrote.")], as_json: _Json = False
+    archive: Annotated[
+        Path, typer.Argument(help="Archive that `infraaudit backup` wrote; - is standard input.", allow_dash=True)
+    ],
+    as_json: _Json = False,
 ) -> None:
     """Fill an empty installation from a backup. Stop the roles first: Dagster's files are replaced."""
     from resources.backup import restore_backup
     from resources.history import open_history
 
     current = settings()
-    done = restore_backup(archive, open_history(current.history_url), current.state, current.reports.resolve())
+    with _read(archive, current.state) as file:
+        done = restore_backup(file, open_history(current.history_url), current.state, current.reports.resolve())
     print(json.dumps(asdict(done)) if as_json else f"{done.rows} rows and {done.files} files restored from {archive}")
+
+
+@contextmanager
+def _written(output: Path, state: Path) -> Iterator[Path]:
+    """A file to write: the output itself, or one that standard output gets when it is whole."""
+    if output != _STREAM:
+        yield output
+        return
+    with TemporaryDirectory(dir=state, prefix=".backup-") as scratch:
+        archive = Path(scratch) / "archive"
+        yield archive
+        with archive.open("rb") as whole:
+            shutil.copyfileobj(whole, sys.stdout.buffer)
+
+
+@contextmanager
+def _read(archive: Path, state: Path) -> Iterator[Path]:
+    """A file to read: the archive itself, or what came on standard input."""
+    if archive != _STREAM:
+        yield archive
+        return
+    state.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=state, prefix=".restore-") as scratch:
+        received = Path(scratch) / "archive"
+        with received.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield received

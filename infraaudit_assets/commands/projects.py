@@ -65,6 +65,13 @@ def check() -> None:
     raise typer.Exit(1 if faults else 0)
 
 
+@app.command()
+def example() -> None:
+    """Write the sample repository, where a project names one (…/example.git) that is not there yet."""
+    for project in load_projects(settings().projects):
+        write_missing_example(project)
+
+
 def _branches_of(project: Project) -> int:
     if project.fault:
         raise ConfigurationError(project.fault)

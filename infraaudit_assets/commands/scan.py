@@ -134,7 +134,7 @@ def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
     name = commits_of(project).name or ""
     dagster, asset = DagsterApi(settings().dagster_url), [group_of(project), "scan_report"]
     backfill = dagster.backfill(pipeline_name(project), asset, name, shas)
-    url = f"{settings().dagster_url}/runs/b/{backfill}"
+    url = f"{settings().dagster_link}/runs/b/{backfill}"
     if as_json:
         print(json.dumps({"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}, indent=2))
     else:

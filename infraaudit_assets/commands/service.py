@@ -80,7 +80,7 @@ def page(
         sha = newest.sha
     else:
         sha = mirror_of(found).resolve(commit)
-    text = audit_file(past, found.name, sha, datetime.now(UTC), current.dagster_url)
+    text = audit_file(past, found.name, sha, datetime.now(UTC), current.dagster_link)
     print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode())}")
 
 
@@ -106,7 +106,7 @@ def build_service(current: Settings) -> "Starlette":
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
-        dagster_url=current.dagster_url,
+        dagster_url=current.dagster_link,
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
@@ -125,7 +125,7 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
     by_name = {project.name: project for project in projects}
     everywhere = [Address(url.get_secret_value()) for url in current.notify]
     notifiers = {name: Notifier([*everywhere, *project.notify]) for name, project in by_name.items()}
-    announcer = Announcer(history, by_name, mirror_of, current.dagster_url, current.service_url)
+    announcer = Announcer(history, by_name, mirror_of, current.dagster_link, current.service_url)
     sensors = {name: (pipeline_name(project), sensor_name(project)) for name, project in by_name.items()}
     watch = SensorWatch(history, DagsterApi(current.dagster_url), sensors)
     return NoticeWorker(history, announcer, lambda name: notifiers.get(name) or Notifier(everywhere), watch)

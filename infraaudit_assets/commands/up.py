@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ import typer
 from infraaudit_assets.commands.demo import demo_home, enter_demo
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def up(
@@ -34,10 +37,20 @@ def up(
     with dagster_instance(settings()):
         pass  # On a fresh home, processes that start side by side would all make Dagster's tables, and some would fail.
     programs = Path(sys.executable).parent
+    # `dg dev`, which Dagster wants instead, is in a package that nothing else here needs.
+    python = [sys.executable, "-W", "ignore:Function `dev_command` is superseded"]
     print(f"The Dagster UI: http://127.0.0.1:{port}")
     raise typer.Exit(
         _run_together(
-            [str(programs / "dagster"), "dev", "--module-name", "infraaudit_assets.definitions", "--port", str(port)],
+            [
+                *python,
+                str(programs / "dagster"),
+                "dev",
+                "--module-name",
+                "infraaudit_assets.definitions",
+                "--port",
+                str(port),
+            ],
             [str(programs / "infraaudit"), "serve"],
         )
     )
@@ -60,24 +73,21 @@ def _run_together(*commands: list[str]) -> int:
     """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to."""
     from resources.process import dying_with_us
 
-    children: list[subprocess.Popen[bytes]] = []
     told = False
 
-    def stop(*_: object) -> None:
+    def note(*_: object) -> None:
         nonlocal told
         told = True
-        for child in children:
-            # `dagster dev` ends its own children on an interrupt; on a SIGTERM it leaves them.
-            child.send_signal(signal.SIGINT)
 
     # Before the children start: a shell has what it starts with `&` ignore interrupts, and they would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    children += [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
-    ended, _ = os.wait()
-    asked, told = told, True
+        signal.signal(number, note)
+    children = [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
+    while not told and all(child.poll() is None for child in children):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
     for child in children:
-        if child.pid != ended:
-            child.send_signal(signal.SIGINT)
-            child.wait()
-    return 0 if asked else 1
+        # Once: `dagster dev` ends its own children on an interrupt, and leaves them on a second one or a SIGTERM.
+        child.send_signal(signal.SIGINT)
+    for child in children:
+        child.wait()
+    return 0 if told else 1

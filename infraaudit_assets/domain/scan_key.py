@@ -84,17 +84,22 @@ def is_recognised_by_words(path: str) -> bool:
 
 
 def may_read(framework: str, path: str) -> bool:
-    """Whether a framework opens a file of this name at all."""
+    """Whether a framework opens a file of this name at all, in a tree that concerns it."""
     known = _NAMES.get(framework)
     return known is None or known(path)
+
+
+def concerned(frameworks: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
+    """Those frameworks that may read a tree of these names: a serverless.yml may include any file, nothing else does."""
+    has_serverless = any(map(_is_serverless, paths))
+    return tuple(framework for framework in frameworks if framework != "serverless" or has_serverless)
 
 
 def readable(framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, BlobFacts]) -> list[TreeEntry]:
     """The files of a tree that can change what a framework says; ``facts`` are by blob."""
     files = [entry for entry in entries if entry.is_file]
-    if framework == "serverless":
-        # A serverless.yml may include any file of the tree; without one nothing is read.
-        return files if any(_is_serverless(entry.path) for entry in files) else []
+    if not concerned([framework], (entry.path for entry in files)):
+        return []
     by_words = framework in _WORDS
     return [
         entry

@@ -166,7 +166,8 @@ def _confine(root: str, *writable: str) -> None:
     """
     inside = f"{root}/"
     own = (*writable, sys.prefix, sys.base_prefix, "/usr", "/proc/self")
-    allowed = tuple(f"{os.path.realpath(path)}/" for path in own)
+    # An installation may be reached through a link, and opens its files by either name.
+    allowed = tuple(f"{name}/" for path in own for name in {path, os.path.realpath(path)})
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
         if event in _REFUSED:

@@ -24,7 +24,7 @@ class Job:
     keys: Mapping[str, str]
     reads: Mapping[str, Sequence[TreeEntry]]
     files: tuple[TreeEntry, ...]
-    left_out: tuple[UnreadableFile, ...]
+    left_out: Mapping[str, tuple[UnreadableFile, ...]]
     arguments: list[str]
     memo: FileMemo | None = None
     """What is known of single files; None where nothing may be reused."""
@@ -60,7 +60,7 @@ def framework_result(
 ) -> FrameworkScan:
     blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
     reads = {entry.path for entry in job.reads[name]}
-    gaps = [file for file in job.left_out if may_read(name, file.path)]
+    gaps = [*job.left_out[name]]
     gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
     gaps += [
         UnreadableFile(path, f"it is no YAML: {reason}")

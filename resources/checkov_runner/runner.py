@@ -17,7 +17,7 @@ from typing import Self
 
 from infraaudit_assets.domain.checkov_config import CheckovConfig, read_config
 from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_assets.domain.scan_key import readable, scan_key
 from resources.checkov_runner.config_file import parse_config_file
 from resources.checkov_runner.file_memo import FileMemo
@@ -104,8 +104,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         selection = select(mirror.tree(sha), config.frameworks, self._limits)
         self._facts.learn(mirror, selection.files, work)
         reads = {name: readable(name, selection.files, self._facts.by_blob) for name in config.frameworks}
-        left_out = [(file.path, file.reason) for file in selection.left_out]
-        keys = {name: self._key(name, reads[name], config, left_out) for name in config.frameworks}
+        keys = {name: self._key(name, reads[name], config, selection.left_out[name]) for name in config.frameworks}
         known = {name: self._known(keys[name]) for name in config.frameworks}
         job = Job(
             sha=sha,
@@ -121,11 +120,12 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         return [known[name] or fresh[name] for name in config.frameworks]
 
     def _key(
-        self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[tuple[str, str]]
+        self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[UnreadableFile]
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
-        return scan_key(name, files, versions_digest(), (config.filters, left_out, bounds, key))
+        gaps = [(file.path, file.reason) for file in left_out]
+        return scan_key(name, files, versions_digest(), (config.filters, gaps, bounds, key))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)

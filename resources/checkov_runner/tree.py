@@ -5,14 +5,14 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infraaudit_assets.domain.commits import TreeEntry
 from infraaudit_assets.domain.errors import ScanError
 from infraaudit_assets.domain.findings import UnreadableFile
-from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, is_recognised_by_words, may_read
+from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
 from resources.checkov_runner.caches import is_private
 from resources.checkov_runner.limits import ScanLimits
 from resources.git import Mirror
@@ -31,27 +31,28 @@ class Selection:
     """The files of a tree that are scanned, and those that had to be left out."""
 
     files: tuple[TreeEntry, ...]
-    left_out: tuple[UnreadableFile, ...]
+    left_out: Mapping[str, tuple[UnreadableFile, ...]]
+    """By framework: a file that it would not have opened is no gap in what it says."""
 
 
 def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: ScanLimits) -> Selection:
     """The files that one of the frameworks may read, as far as the limits allow; smaller limits hit the rest."""
     entries = [entry for entry in entries if entry.is_file and entry.path not in _OWN_SETTINGS]
-    reads_all = "serverless" in frameworks and any(
-        entry.path.rpartition("/")[2].startswith("serverless.") for entry in entries
-    )
+    reading = concerned(frameworks, (entry.path for entry in entries))
     files: list[TreeEntry] = []
-    left_out: list[UnreadableFile] = []
+    left_out: dict[str, list[UnreadableFile]] = {framework: [] for framework in frameworks}
     total = 0
     for entry in entries:
-        if not reads_all and not any(may_read(framework, entry.path) for framework in frameworks):
+        readers = [framework for framework in reading if may_read(framework, entry.path)]
+        if not readers:
             continue
         if reason := _objection(entry, len(files), total, limits):
-            left_out.append(UnreadableFile(_printable(entry.path), reason))
+            for framework in readers:
+                left_out[framework].append(UnreadableFile(_printable(entry.path), reason))
         else:
             files.append(entry)
             total += entry.size or 0
-    return Selection(tuple(files), tuple(left_out))
+    return Selection(tuple(files), {framework: tuple(gaps) for framework, gaps in left_out.items()})
 
 
 def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> str:

@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-RULES = "4"
+RULES = "5"
 """Raised by hand when we read reports, trees or configurations differently."""
 
 

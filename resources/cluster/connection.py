@@ -4,12 +4,15 @@ Deliberately absent: changing anything in the cluster (target).
 """
 
 import os
+import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from infraaudit_assets.domain.errors import (
     ClusterError,
@@ -31,6 +34,8 @@ class Cluster:
     """The official ApiClient."""
     context: str
     version: str
+    verified: bool
+    """Whether the API server has to prove that it is the one."""
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
@@ -48,6 +53,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
     try:
         settings, name = _settings(kubeconfig, context)
         settings.retries = False
+        if not settings.verify_ssl:
+            _silence_warnings(settings.host)
         api = client.ApiClient(settings)
         version = client.VersionApi(api).get_code(_request_timeout=CONNECT_SECONDS).git_version
     except ApiException as error:
@@ -61,7 +68,15 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
         raise _unavailable(place, error) from error
     settings.retries = _patience()
-    return Cluster(client.ApiClient(settings), name, version)
+    return Cluster(client.ApiClient(settings), name, version, settings.verify_ssl)
+
+
+def _silence_warnings(url: str) -> None:
+    """The kubeconfig asks for it, and the doctor tells; urllib3 would warn at every request."""
+    from urllib3.exceptions import InsecureRequestWarning
+
+    host = re.escape(repr(urlsplit(url).hostname))
+    warnings.filterwarnings("ignore", f"Unverified HTTPS request is being made to host {host}", InsecureRequestWarning)
 
 
 def _patience() -> Any:

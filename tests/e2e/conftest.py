@@ -1,8 +1,11 @@
 """What the tests of whole programs share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from resources.checkov_runner import parent
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,20 @@ def warm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder for several tests, each with a database of its own: Checkov's parsing tables, which are kept in
     it, take ten seconds to make."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def checkov_begins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the process that holds Checkov run some code of the test's first; everything else is the real thing."""
+    usual = parent.environment
+
+    def environment(*places: Path) -> dict[str, str]:
+        words = usual(*places)
+        return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{tmp_path / 'first'}"}
+
+    def begin(code: str) -> None:
+        (tmp_path / "first").mkdir()
+        (tmp_path / "first" / "sitecustomize.py").write_text(code)
+        monkeypatch.setattr(parent, "environment", environment)
+
+    return begin

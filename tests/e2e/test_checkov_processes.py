@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.errors import ScanError
 from infraaudit_assets.domain.findings import ScanStatus
-from resources.checkov_runner import CheckovRunner, ScanLimits, parent
+from resources.checkov_runner import CheckovRunner, ScanLimits
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.e2e
@@ -68,6 +67,27 @@ def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: 
     assert _until(lambda: not any(_is_running(pid) for pid in family))
 
 
+THROUGH_A_LINK = """
+import sys
+from pathlib import Path
+from resources.checkov_runner import CheckovRunner
+from resources.git import Mirror
+url, mirror, sha, scratch = sys.argv[1:]
+with CheckovRunner(Path(scratch), {}) as runner:
+    scan = runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file")
+    print(scan.status, [one.reason for one in scan.frameworks if one.reason])
+"""
+
+
+def test_an_installation_behind_a_link_reads_its_own_files(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(sys.prefix)
+    python, mirror = tmp_path / "current" / "bin" / "python", repository.mirror()
+    words = [mirror.url, mirror.path, repository.write({"main.tf": BUCKET}, "1"), tmp_path / "scans"]
+    mirror.fetch()
+    done = subprocess.run([python, "-c", THROUGH_A_LINK, *words], capture_output=True, text=True)
+    assert done.stdout == "complete []\n", done.stdout + done.stderr
+
+
 CHILD = """
 import json, os, resource, socket, subprocess, sys
 from resources.checkov_runner import child
@@ -91,18 +111,11 @@ ctypes.CDLL = Library
 
 
 @pytest.fixture
-def runner_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], CheckovRunner]:
-    """A runner whose scans do a deed first; everything else is the real thing."""
-    usual = parent.environment
+def runner_that(tmp_path: Path, checkov_begins_with: Callable[[str], None]) -> Callable[..., CheckovRunner]:
+    """A runner whose scans do a deed first."""
 
-    def start(deed: str, **limits: Any) -> CheckovRunner:
-        (tmp_path / "sitecustomize.py").write_text(CHILD.replace("{deed}", deed))
-
-        def environment(*places: Path) -> dict[str, str]:
-            words = usual(*places)
-            return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{tmp_path}"}
-
-        monkeypatch.setattr(parent, "environment", environment)
+    def start(deed: str, first: str = "", **limits: Any) -> CheckovRunner:
+        checkov_begins_with(CHILD.replace("{deed}", deed) + first)
         return CheckovRunner(tmp_path / "scans", {}, limits=ScanLimits(**limits))
 
     return start
@@ -126,37 +139,6 @@ def test_a_checkov_that_fails_gives_a_failed_scan_and_the_reason(
     terraform = next(one for one in scan.frameworks if one.framework == "terraform")
     assert terraform.status is ScanStatus.FAILED and scan.status is not ScanStatus.COMPLETE
     assert reason in terraform.reason and terraform.findings == ()
-
-
-POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
-KILLED_LOOK = """
-import os
-from resources.checkov_runner import yaml_check
-usual, times = yaml_check.inspect, {times}
-def inspect(*words):
-    with open({log!r}, "a+") as log:
-        log.write("x")
-        log.flush()
-        if log.tell() <= times:
-            os.kill(os.getpid(), 9)
-    return usual(*words)
-yaml_check.inspect = inspect
-"""
-
-
-@pytest.mark.parametrize("times", [1, 99])
-def test_whoever_kills_the_look_at_files_hides_none_of_them(
-    repository: Repository, runner_that: Callable[..., CheckovRunner], tmp_path: Path, times: int
-) -> None:
-    sha = repository.write({"a.yaml": POD, "b.yaml": POD}, "1")
-    with runner_that("pass") as runner:
-        (tmp_path / "sitecustomize.py").write_text(KILLED_LOOK.format(times=times, log=str(tmp_path / "log")))
-        if times == 1:
-            scan = runner.scan(repository.mirror(), sha, CONFIG)
-            assert scan.status is ScanStatus.COMPLETE and {f.file_path for f in scan.findings} == {"a.yaml", "b.yaml"}
-        else:
-            with pytest.raises(ScanError, match="killed three times"):
-                runner.scan(repository.mirror(), sha, CONFIG)
 
 
 def test_noise_beside_the_report_changes_nothing(
@@ -197,9 +179,8 @@ def test_a_scan_reaches_neither_network_nor_files_nor_secrets_nor_programs(
         told = "done += [name for name in os.environ if 'KEY' in name or 'TOKEN' in name]"
         limits = "done += [] if resource.getrlimit(resource.RLIMIT_AS)[0] == 2**31 else ['memory']"
         words = ["done = []", *tried, told, limits, "raise ValueError('reached ' + repr(done))"]
-        with runner_that("\n    ".join(words), memory_bytes=2**31) as runner:
-            if not has_own_network:
-                (tmp_path / "sitecustomize.py").open("a").write(NO_UNSHARE)
+        no_network = "" if has_own_network else NO_UNSHARE
+        with runner_that("\n    ".join(words), no_network, memory_bytes=2**31) as runner:
             sha = repository.write({"main.tf": BUCKET}, "1")
             scan = runner.scan(repository.mirror(), sha, CONFIG)
             assert runner.parent.is_offline is has_own_network
@@ -209,18 +190,13 @@ def test_a_scan_reaches_neither_network_nor_files_nor_secrets_nor_programs(
 
 
 def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, tmp_path: Path, checkov_begins_with: Callable[[str], None]
 ) -> None:
     sha = repository.write({"main.tf": BUCKET}, "1")
-    changed = "from resources.checkov_runner import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
-    (tmp_path / "sitecustomize.py").write_text(changed)
-    usual = parent.environment
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         fast = runner.scan(repository.mirror(), sha, CONFIG)
-    monkeypatch.setattr(
-        parent,
-        "environment",
-        lambda *places: usual(*places) | {"PYTHONPATH": f"{usual(*places)['PYTHONPATH']}:{tmp_path}"},
+    checkov_begins_with(
+        "from resources.checkov_runner import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
     )
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         slow = runner.scan(repository.mirror(), sha, CONFIG)

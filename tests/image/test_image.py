@@ -29,16 +29,22 @@ def test_the_keys_of_a_secret_become_variables(tmp_path: Path) -> None:
     assert done.stdout == 'a b$c|["json://x"]'
 
 
-def test_a_secret_of_one_file_becomes_a_variable_and_its_path_is_forgotten(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("secret")
-    done = enter('printf "%s|%s" "$PGPASSWORD" "${PGPASSWORD_FILE:-}"', PGPASSWORD_FILE=str(tmp_path / "password"))
-    assert done.stdout == "secret|"
-
-
 def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
-    done = enter("echo started", PGPASSWORD_FILE=str(tmp_path / "absent"))
+    (tmp_path / "PGPASSWORD").symlink_to(tmp_path / "absent")
+    done = enter("echo started", INFRAAUDIT_SECRETS_FOLDER=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "PGPASSWORD_FILE" in done.stderr
+    assert str(tmp_path / "PGPASSWORD") in done.stderr
+
+
+def test_what_a_run_is_given_is_put_into_dagsters_instance_file(tmp_path: Path) -> None:
+    (tmp_path / "shipped.yaml").write_text("volumes: ['@COMPOSE_PROJECT@_state', '@COMPOSE_PROJECT@_other']")
+    done = enter(
+        "cat $DAGSTER_HOME/dagster.yaml",
+        INFRAAUDIT_DAGSTER_CONFIG=str(tmp_path / "shipped.yaml"),
+        DAGSTER_HOME=str(tmp_path / "home"),
+        INFRAAUDIT_COMPOSE_PROJECT="mine",
+    )
+    assert done.stdout == "volumes: ['mine_state', 'mine_other']"
 
 
 def test_a_key_that_is_no_name_of_a_variable_is_refused(tmp_path: Path) -> None:
@@ -56,6 +62,7 @@ def test_every_role_has_its_program() -> None:
         "dagster-daemon",
         "infraaudit",
         "infraaudit-code-healthy",
+        "infraaudit-daemon-healthy",
         "git",
         "docker",
     )

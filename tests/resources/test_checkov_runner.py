@@ -180,6 +180,18 @@ def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repo
     assert {f.file_path for f in one.findings} == {"good.yaml"}
 
 
+def test_files_that_nothing_reads_are_no_gap_and_use_up_no_limit(runner: CheckovRunner, repository: Repository) -> None:
+    pictures: dict[str, str | None] = {f"pictures/{n}.png": "x" for n in range(600)}
+    scan = scan_files(runner, repository, {**pictures, "film.mp4": "x" * 300_000, "z.tf": BUCKET})
+    assert scan.status is ScanStatus.COMPLETE, [(one.framework, one.reason) for one in scan.frameworks if one.reason]
+    assert {f.file_path for f in scan.findings} == {"z.tf"}
+    service = "service: a\nprovider: {name: aws}\n"
+    scan = scan_files(runner, repository, dict.fromkeys(pictures) | {"a/serverless.yml": service})
+    may_include = framework(scan, "serverless")
+    assert may_include.status is ScanStatus.PARTIAL and [one.path for one in may_include.unreadable] == ["film.mp4"]
+    assert {one.framework for one in scan.frameworks if one.status is not ScanStatus.COMPLETE} == {"serverless"}
+
+
 def test_a_hundred_thousand_files_and_a_huge_one_are_a_bounded_partial_scan(
     runner: CheckovRunner, repository: Repository
 ) -> None:

@@ -1,8 +1,12 @@
 """The doctor sees what is there, says what is lost, and never hangs."""
 
 import json
+import os
 import re
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +80,41 @@ def test_parts_that_hang_are_reported_and_keep_no_other_waiting(
     assert len(hanging) == 7 and {name: words for name, words in hanging.items() if not re.search(told, words)} == {}
     assert not any("secret" in part.detail for part in parts.values())
     assert "not installed" in parts["git"].detail
+
+
+def test_a_cluster_that_need_not_prove_itself_is_told_once(tmp_path: Path) -> None:
+    import http.server
+
+    class ApiServer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(403)  # A hardened cluster hides its version.
+
+        def log_message(self, *words: object) -> None: ...
+
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=somebody", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ApiServer) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "kubeconfig").write_text(
+            "apiVersion: v1\nkind: Config\ncurrent-context: lab\n"
+            f"clusters: [{{name: a, cluster: {{server: 'https://127.0.0.1:{server.server_port}', "
+            "insecure-skip-tls-verify: true}}]\n"
+            "contexts: [{name: lab, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {token: x}}]\n"
+        )
+        done = subprocess.run(
+            [Path(sys.executable).with_name("infraaudit"), "doctor", "--json"],
+            env=os.environ | {"INFRAAUDIT_KUBECONFIG": str(tmp_path / "kubeconfig"), "INFRAAUDIT_HOME": str(tmp_path)},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        server.shutdown()
+    cluster = next(part for part in json.loads(done.stdout) if part["name"] == "cluster")
+    assert cluster["found"] and "context lab" in cluster["detail"] and "certificate-authority" in cluster["detail"]
+    assert done.stderr == ""
 
 
 def test_what_answers_is_found_with_its_version() -> None:
