@@ -111,7 +111,7 @@ def new_cluster() -> Iterator[Cluster]:
         yield found
     finally:
         for namespace in (found.shop, found.namespace):
-            words = ("delete", "deployments,jobs,pods", "--all", "--force", "--grace-period=0", "--wait=false")
+            words = ("delete", "deployments,replicasets,jobs,pods", "--all", "--force", "--grace-period=0", "--wait=false")
             kubectl("--namespace", namespace, *words, check=False)
             kubectl("delete", "namespace", namespace, "--wait=false", check=False)
         kubectl("delete", "persistentvolume", name, "--wait=false", check=False)
