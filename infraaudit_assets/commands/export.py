@@ -35,7 +35,7 @@ def export(
     output: Annotated[Path | None, typer.Option(help="File to write; standard output without.")] = None,
 ) -> None:
     """Write a commit's findings as SARIF, JSON, CSV or CycloneDX."""
-    from resources.artifact_store import write_atomically
+    from resources.atomic_file import write_atomically
     from resources.history import open_history
 
     found = find_project(project)

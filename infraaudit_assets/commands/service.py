@@ -65,7 +65,7 @@ def page(
     """
     from datetime import UTC, datetime
 
-    from resources.artifact_store import write_atomically
+    from resources.atomic_file import write_atomically
     from resources.audit_page import audit_file
     from resources.history import open_history
     from resources.history.queries.posture import newest_scanned
