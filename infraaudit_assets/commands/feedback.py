@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError
@@ -16,10 +17,10 @@ from infraaudit_assets.settings import settings
 
 
 def dora(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     days: Annotated[float, typer.Option(min=1, max=3650, help="Length of the window that ends now, in days.")] = 30,
     environment: Annotated[str | None, typer.Option(help="Of this environment alone; without it of each.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Deployment frequency, lead time, change failure rate and time to restore, for each environment.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.domain.projects import Project
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def scan(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     commit: Annotated[str | None, typer.Option(help="Branch, tag or SHA.")] = None,
     span: Annotated[str | None, typer.Option("--range", help="A..B: what B has and A has not.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every commit of the project's branches.")] = False,
@@ -41,7 +42,7 @@ def scan(
     through_dagster: Annotated[
         bool, typer.Option("--dagster", help="Start a Dagster backfill of scan_report instead of scanning here.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
 
