@@ -1,9 +1,8 @@
-"""`infraaudit dora` and `infraaudit dashboard`: what the history says of delivery, and the dashboard's file."""
+"""`infraaudit dora`: what the history says of delivery."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,23 +53,6 @@ def dora(
         )
         table.add_row(place, *row)
     standard_output().print(table)
-
-
-def dashboard(
-    write: Annotated[bool, typer.Option("--write", help="Write the file instead of printing it.")] = False,
-    file: Annotated[Path, typer.Option(help="Where --write writes it.")] = Path(
-        "configs/prometheus/grafana_dashboard.json"
-    ),
-) -> None:
-    """Print the Grafana dashboard of the pipeline, for import, or write it."""
-    from resources.dashboards import build_dashboard
-
-    if not write:
-        print(build_dashboard(), end="")
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(build_dashboard(), "utf-8")
-    print(f"Wrote {file}")
 
 
 def _hours(seconds: float | None) -> str:
