@@ -87,3 +87,5 @@ NOTICE_OLDEST = Metric(
 )
 READ_SECONDS = Metric("infraaudit_history_read_seconds", "gauge", "How long reading the history took for this scrape.")
 READ_OK = Metric("infraaudit_history_up", "gauge", "1 where the history could be read for this scrape.")
+
+METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
