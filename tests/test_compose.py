@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import require
+from tests.e2e.documented import documented
 
 DOCKER = Path(__file__).resolve().parent.parent / "docker"
 CONFIGS = DOCKER.parent / "configs"
@@ -39,6 +40,12 @@ def test_every_mounted_file_is_in_the_repository(compose: dict[str, Any]) -> Non
     made_by_the_user = {"./secrets/infraaudit"}
     assert mounted > made_by_the_user
     assert [path for path in mounted - made_by_the_user if not (DOCKER / path).exists()] == []
+
+
+def test_the_readme_says_what_the_tests_run() -> None:
+    """tests/e2e/test_compose_installation.py runs the blocks of docs/operations.md."""
+    start = documented("docker compose -f docker/compose.yaml up --build --wait")
+    assert documented("umask 022", DOCKER.parent / "README.md") == "\n".join([documented("umask 022"), start])
 
 
 def test_no_secret_is_written_into_the_file(compose: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md, as a reader would copy them."""
+"""The commands of docs/operations.md and README.md, as a reader would copy them."""
 
 import subprocess
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
 
-def documented(first: str) -> str:
+def documented(first: str, file: Path = OPERATIONS) -> str:
     """The block of commands whose first line starts with these words; where it is there twice, both are the same."""
-    lines = OPERATIONS.read_text().splitlines()
+    lines = file.read_text().splitlines()
     starts = (at for at, line in enumerate(lines) if not lines[at - 1] and line.startswith("    "))
     (block,) = {_block(lines[at:]) for at in starts if lines[at].lstrip().startswith(first)}
     return block
