@@ -111,8 +111,9 @@ def new_cluster() -> Iterator[Cluster]:
         yield found
     finally:
         for namespace in (found.shop, found.namespace):
-            words = ("delete", "deployments,replicasets,jobs,pods", "--all", "--force", "--grace-period=0", "--wait=false")
-            kubectl("--namespace", namespace, *words, check=False)
+            at_once = ("--all", "--force", "--grace-period=0", "--wait=false")
+            # In this order: what makes pods anew goes before the pods.
+            kubectl("--namespace", namespace, "delete", "deployments,replicasets,jobs,pods", *at_once, check=False)
             kubectl("delete", "namespace", namespace, "--wait=false", check=False)
         kubectl("delete", "persistentvolume", name, "--wait=false", check=False)
         until("the pods' end", lambda: not found.get("pods") or None, 60)
