@@ -7,12 +7,13 @@ import typer
 
 from infraaudit_assets.commands import (
     audit,
+    dashboard,
     delivery,
     demo,
     doctor,
+    dora,
     export,
     exposure,
-    feedback,
     history,
     logs,
     projects,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Start here": (demo.demo, doctor.doctor, up.up, run.run),
-    "Deliver": (status.status, delivery.promote, delivery.rollback, logs.logs, feedback.dora),
+    "Deliver": (status.status, delivery.promote, delivery.rollback, logs.logs, dora.dora),
     "Ask the history": (
         scan.scan,
         audit.trends,
@@ -48,7 +49,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         export.export,
         service.page,
     ),
-    "Operate": (service.serve, feedback.dashboard, prune.prune, history.backup, history.restore),
+    "Operate": (service.serve, dashboard.dashboard, prune.prune, history.backup, history.restore),
 }
 for room, commands in _COMMANDS.items():
     for command in commands:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infraaudit_assets.domain.errors import DiskFullError
 from infraaudit_assets.settings import Settings
-from resources.artifact_store import write_atomically
+from resources.atomic_file import write_atomically
 
 _ROOM_TO_START = 50_000_000
 """Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""

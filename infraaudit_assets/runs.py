@@ -27,7 +27,6 @@ _SECONDS_TO_STOP = 15
 class FinishedRun:
     run_id: str
     succeeded: bool
-    failed_steps: tuple[str, ...]
 
 
 @contextmanager
@@ -66,8 +65,7 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
         if any(_was_interrupted(event) for event in result.all_events):
             # Dagster takes an interrupt for one more way to fail; we were asked to stop.
             raise KeyboardInterrupt
-        failed = tuple(event.step_key or "" for event in result.all_events if event.is_step_failure)
-        return FinishedRun(result.run_id, result.success, failed)
+        return FinishedRun(result.run_id, result.success)
 
 
 def _was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -1,14 +1,12 @@
 """Files that stages keep by commit, and the reports folder with its latest_scan.json.
 
-Written atomically: temporary file, fsync, rename. Deliberately absent: deciding which commit is the newest.
+Deliberately absent: deciding which commit is the newest.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import HistoryError
+from resources.atomic_file import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +29,3 @@ class ArtifactStore:
         if default:
             write_atomically(self.reports / "latest_scan.json", content)
         return write_atomically(self.reports / project / "latest_scan.json", content)
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write a file so that a reader sees the old content or the new, whole. Raises HistoryError (disk full, …)."""
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise HistoryError(
-            f"{path} cannot be written: {error.strerror}. Free space there or set another folder."
-        ) from error
-    return path

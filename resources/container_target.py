@@ -19,7 +19,7 @@ from time import monotonic
 from infraaudit_assets.domain.deployments import Release, Rollout
 from infraaudit_assets.domain.errors import EngineError, HistoryError, InfraAuditError, ManifestError, excerpt
 from infraaudit_assets.domain.pod_spec import plan_pod
-from resources.artifact_store import write_atomically
+from resources.atomic_file import write_atomically
 from resources.engine import Engine
 from resources.manifest_files import parse_manifests
 from resources.pod_runner import Pod, pod_labels, remove_pod

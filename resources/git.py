@@ -6,23 +6,20 @@ and the user's own configuration of them, with time limits. Deliberately absent:
 
 import fcntl
 import re
-import shutil
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
+from resources.git_files import export_blobs, lacks_blob, unpacked
 from resources.git_output import COMMIT_FORMAT, parse_commit, parse_entry, parse_name_status
-from resources.git_program import git_argv, git_environment, run_git, without_password
-from resources.tree_archive import extract
+from resources.git_program import run_git, without_password
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -203,7 +200,7 @@ class Mirror:
         if entry is None or not entry.is_file or entry.path != path:
             return None
         if entry.size is None:
-            raise self._lacks(entry.blob)
+            raise lacks_blob(self.path, entry.blob)
         if entry.size > limit:
             raise RepositoryError(
                 f"{excerpt(path, 200)} at {sha[:12]} has {entry.size} bytes; {limit} are read at most."
@@ -215,25 +212,7 @@ class Mirror:
 
         Raises RepositoryError for a path that would leave ``destination``.
         """
-        files = [entry for entry in entries if entry.is_file]
-        request = b"".join(f"{entry.blob}\n".encode() for entry in files)
-        with tempfile.TemporaryFile() as questions:
-            questions.write(request)
-            questions.seek(0)
-            argv = git_argv("-C", str(self.path), "cat-file", "--batch", "--buffer")
-            with process.spawned(
-                argv, env=git_environment(), stdin=questions.fileno(), stderr=subprocess.DEVNULL
-            ) as child:
-                assert child.stdout is not None
-                for entry in files:
-                    header = child.stdout.readline().split()
-                    if len(header) != 3:
-                        raise self._lacks(entry.blob)
-                    content = child.stdout.read(int(header[2]) + 1)[:-1]
-                    _write_file(destination, entry, content)
-
-    def _lacks(self, blob: str) -> RepositoryError:
-        return RepositoryError(f"The mirror {self.path} lacks blob {blob}; delete the mirror to have it cloned anew.")
+        export_blobs(self.path, entries, destination)
 
     @contextmanager
     def checkout(self, sha: str, scratch: Path) -> Iterator[Path]:
@@ -247,26 +226,8 @@ class Mirror:
             raise RepositoryError(
                 f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
             )
-        scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{sha[:12]}-", dir=scratch))
-        try:
-            with tempfile.TemporaryFile(dir=scratch) as archive:
-                argv = git_argv("-C", str(self.path), "archive", "--format=tar", sha)
-                with process.spawned(argv, env=git_environment(), stdout=archive, stderr=subprocess.PIPE) as child:
-                    if child.wait(FETCH_SECONDS) != 0:
-                        assert child.stderr is not None
-                        raise RepositoryError(
-                            f"Commit {sha[:12]} cannot be checked out: {excerpt(child.stderr.read().decode('utf-8', 'replace'))}"
-                        )
-                archive.seek(0)
-                extract(archive, folder)
+        with unpacked(self.path, sha, scratch) as folder:
             yield folder
-        except OSError as error:
-            raise RepositoryError(
-                f"Commit {sha[:12]} cannot be checked out below {scratch}: {error.strerror}. Is the disk full?"
-            ) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _read(self, *words: str, stdin: Sequence[str] | None = None) -> str:
         lines = None if stdin is None else "".join(f"{line}\n" for line in stdin).encode()
@@ -278,16 +239,3 @@ class Mirror:
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
         return run_git(*words, timeout=timeout, folder=self.path, **options)
-
-
-def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:
-    inside = PurePosixPath(entry.path)
-    if inside.is_absolute() or ".." in inside.parts:
-        raise RepositoryError(
-            f"The tree holds the path {excerpt(entry.path, 200)!r}, which leaves it; nothing was written there."
-        )
-    target = root / inside
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    if entry.mode == "100755":
-        target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infraaudit_assets.domain.errors import ConfigurationError, MonitoringError, excerpt
-from resources.artifact_store import write_atomically
+from resources.atomic_file import write_atomically
 from resources.log_store import LogStore, Row
 
 BATCH_LINES = 1000

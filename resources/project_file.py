@@ -3,9 +3,7 @@
 Every fault of the file is reported at once, with its key. Deliberately absent: anything read from a commit.
 """
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -18,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from infraaudit_assets.domain.errors import ConfigurationError, excerpt
 from infraaudit_assets.domain.notices import Address
 from infraaudit_assets.domain.projects import Environment, Paths, Project
+from resources.atomic_file import write_atomically
 
 
 def _inside(path: str) -> str:
@@ -180,7 +179,7 @@ def add_project(path: Path, name: str, url: str, branch: str = "main") -> Projec
     indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
     grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
     projects = _validate(path, yaml.safe_load(grown)).projects
-    _replace(path, grown)
+    write_atomically(path, grown.encode())
     return projects[-1].project(path.resolve().parent)
 
 
@@ -204,14 +203,3 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _absolute(url: str, folder: Path) -> str:
     is_remote = "://" in url or re.match(r"^[^/]+@[^/]+:", url)
     return url if is_remote else str((folder / Path(url).expanduser()).resolve())
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

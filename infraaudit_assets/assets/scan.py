@@ -1,6 +1,5 @@
 """The `scan_report` asset: Checkov on the commit's files, and what that changed against its first parent."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,9 +16,6 @@ from infraaudit_assets.domain.changes import FindingChanges
 from infraaudit_assets.domain.findings import Scan, Severity
 from infraaudit_assets.domain.notices import severe_findings
 from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.reports import report_of
-from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
-from resources.git import Mirror
 from resources.shells import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 
 
@@ -51,8 +47,9 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         from resources.cross_scanning import tell_causes_apart
         from resources.history.gatekeeper import judge_commit
         from resources.history.lifecycles import follow_deploy_branch
-        from resources.history.lineage import changes_of
+        from resources.history.lineage import counted_scan
         from resources.history.outbox import write_notices
+        from resources.scan_reports import write_report
         from resources.suppression_file import read_suppressions
 
         past = history.open()
@@ -67,28 +64,20 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             follow_deploy_branch(past, mirror, project)
             now, rules = datetime.now(UTC), Path(history.gate_file)
             suppressions = read_suppressions(rules.parent, project.name)
-            against, changes = changes_of(past, mirror, project.name, scan)
-            scan = hide_in(scan, suppressions, now.date())
-            changes = hide_in_changes(changes, suppressions, now.date())
-            content = json.dumps(report_of(project.name, scan, against, changes), indent=2).encode()
-            path = artifacts.store().keep_report(project.name, current.sha, content)
-            if _is_newest(mirror, project, current.sha):
-                artifacts.store().publish_report(project.name, content, project.default)
+            counted = counted_scan(past, mirror, project.name, scan, suppressions, now.date())
+            path = write_report(artifacts.store(), mirror, project, counted)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
-            if against and (told := severe_findings(culprit_of(project, mirror, current.sha), changes.new)):
+            new = counted.changes.new if counted.against else ()
+            if new and (told := severe_findings(culprit_of(project, mirror, current.sha), new)):
                 write_notices(past, [told])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(scan)),
-                metadata=_metadata(scan, against, changes) | {"report": dg.MetadataValue.path(path)},
+                metadata=_metadata(counted.scan, counted.against, counted.changes)
+                | {"report": dg.MetadataValue.path(path)},
                 check_results=[check_result(SCAN_GATE, key, verdict)],
             )
 
     return scan_report
-
-
-def _is_newest(mirror: Mirror, project: Project, sha: str) -> bool:
-    """Whether this commit is the tip of the deploy branch, the only one that latest_scan.json may show."""
-    return mirror.branches().get(project.deploy_branch) == sha
 
 
 def _digest(scan: Scan) -> str:

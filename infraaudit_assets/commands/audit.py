@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infraaudit_assets.commands.formats import Format, show
+from infraaudit_assets.commands.options import EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.domain.findings import Severity
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from infraaudit_assets.domain.suppressions import Suppression
     from resources.history.lifecycles import Line
 
-ProjectName = Annotated[str, typer.Option("--project", help="Name of the project, as in the projects file.")]
 Form = Annotated[Format, typer.Option("--format", help="How to print.")]
 Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")]
-Place = Annotated[str | None, typer.Option("--environment", help="The first of the project by default.")]
 
 
 class By(StrEnum):
@@ -58,7 +57,7 @@ def findings(
     project: ProjectName,
     at: Annotated[str | None, typer.Option(help="Branch, tag or SHA; the newest commit by default.")] = None,
     live: Annotated[bool, typer.Option("--live", help="What is deployed now.")] = False,
-    environment: Place = None,
+    environment: EnvironmentName = None,
     new_since: Annotated[str | None, typer.Option(help="Only what did not stand at this commit.")] = None,
     severity: Annotated[str | None, typer.Option(help="Only this severity.")] = None,
     check: Annotated[str | None, typer.Option(help="Only this check, for example CKV_AWS_18.")] = None,
@@ -92,7 +91,7 @@ def blame(
     finding: Annotated[str | None, typer.Argument(help="Beginning of a finding's id.")] = None,
     check: Annotated[str | None, typer.Option(help="Findings of this check.")] = None,
     path: Annotated[str | None, typer.Option(help="Findings in this file, under any name it had.")] = None,
-    environment: Place = None,
+    environment: EnvironmentName = None,
     form: Form = Format.TABLE,
 ) -> None:
     """The lives of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when."""
@@ -111,7 +110,7 @@ def compare(
     project: ProjectName,
     before: Annotated[str, typer.Argument(help="Branch, tag, SHA, or `live`.")] = "live",
     after: Annotated[str, typer.Argument(help="Branch, tag, SHA, or `head`.")] = "head",
-    environment: Place = None,
+    environment: EnvironmentName = None,
     form: Form = Format.TABLE,
 ) -> None:
     """What two commits' findings differ in, and whether code, config or scanner may be why."""

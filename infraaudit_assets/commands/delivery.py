@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
 from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from resources.history import History
     from resources.targets import Target
 
-ProjectName = Annotated[str, typer.Option("--project", help="Name of the project, as in the projects file.")]
-EnvironmentName = Annotated[str | None, typer.Option("--environment", help="The first one of the project by default.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
 
 def rollback(
     project: ProjectName,
@@ -31,7 +28,7 @@ def rollback(
     ] = None,
     environment: EnvironmentName = None,
     advise: Annotated[bool, typer.Option("--advise", help="Only name the commit that is best to go back to.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
     from resources.history import open_history
@@ -54,7 +51,7 @@ def promote(
     commit: Annotated[
         str | None, typer.Option(help="The commit that is live one environment before, by default.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
     from resources.history import open_history

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.domain.errors import ConfigurationError
@@ -19,7 +19,7 @@ app = typer.Typer()
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Show every outside part: found or not, which version, and what is lost without it.
 
     Exits with 1 where a part is missing that nothing works without.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infraaudit_assets.commands.audit import suppressions_for
+from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding, Scan
@@ -29,13 +30,13 @@ class Exchange(StrEnum):
 
 
 def export(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     form: Annotated[Exchange, typer.Option("--format", help="What to write.")],
     commit: Annotated[str | None, typer.Option(help="Branch, tag or SHA; the newest commit by default.")] = None,
     output: Annotated[Path | None, typer.Option(help="File to write; standard output without.")] = None,
 ) -> None:
     """Write a commit's findings as SARIF, JSON, CSV or CycloneDX."""
-    from resources.artifact_store import write_atomically
+    from resources.atomic_file import write_atomically
     from resources.history import open_history
 
     found = find_project(project)

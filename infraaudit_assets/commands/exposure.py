@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.audit import Form, Moment, Place, ProjectName, line_of, suppressions_for, utc
+from infraaudit_assets.commands.audit import Form, Moment, line_of, suppressions_for, utc
 from infraaudit_assets.commands.formats import Format, show
+from infraaudit_assets.commands.options import EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.settings import settings
 
@@ -20,7 +21,7 @@ class Of(StrEnum):
 def exposure(
     project: ProjectName,
     of: Annotated[Of, typer.Option("--of", help="Every finding that was live, or every commit.")] = Of.FINDINGS,
-    environment: Place = None,
+    environment: EnvironmentName = None,
     form: Form = Format.TABLE,
 ) -> None:
     """How long findings were in production: introduced, live, fixed, fix live; and what a rollback brought back.
@@ -67,7 +68,7 @@ def sla(
          + ("" if limits else "; no limits are set: max_age_days in gate.yaml"))  # fmt: skip
 
 
-def suppressions(project: ProjectName, environment: Place = None, form: Form = Format.TABLE) -> None:
+def suppressions(project: ProjectName, environment: EnvironmentName = None, form: Form = Format.TABLE) -> None:
     """Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file."""
     from resources.history.queries.hidden import suppressions_of
     from resources.suppression_file import suppressions_path

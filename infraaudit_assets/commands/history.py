@@ -13,16 +13,16 @@ from typing import Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.settings import settings
 
 app = typer.Typer(help="Move the history between databases.", no_args_is_help=True)
 _STREAM = Path("-")
-_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command("export")
 def export_history(
-    output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")], as_json: _Json = False
+    output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")], as_json: AsJson = False
 ) -> None:
     """Write the whole history into one SQLite file, from whichever database it is in."""
     from infraaudit_assets.domain.errors import ConfigurationError
@@ -40,7 +40,7 @@ def export_history(
 @app.command("import")
 def import_history(
     source: Annotated[Path, typer.Argument(help="SQLite file: an export, or the history.db of an installation.")],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fill this installation's empty history (INFRAAUDIT_DATABASE_URL) from a file. All or nothing."""
     from resources.history import open_history
@@ -68,7 +68,7 @@ def backup(
     output: Annotated[
         Path, typer.Argument(help="Archive to write, for example infraaudit.tar.gz; - is standard output.")
     ],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.
 
@@ -95,7 +95,7 @@ def restore(
     archive: Annotated[
         Path, typer.Argument(help="Archive that `infraaudit backup` wrote; - is standard input.", allow_dash=True)
     ],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fill an empty installation from a backup. Stop the roles first: Dagster's files are replaced."""
     from resources.backup import restore_backup

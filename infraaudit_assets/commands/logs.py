@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from infraaudit_assets.commands.delivery import EnvironmentName, ProjectName, environment_of, target_of
+from infraaudit_assets.commands.delivery import environment_of, target_of
+from infraaudit_assets.commands.options import EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError

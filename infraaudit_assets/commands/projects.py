@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from infraaudit_assets.commands.example import write_missing_example
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
 from infraaudit_assets.domain.projects import Project
@@ -36,7 +37,7 @@ def mirror_of(project: Project) -> Mirror:
 
 
 @app.command("list")
-def list_projects(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_projects(as_json: AsJson = False) -> None:
     """Show every project."""
     projects = load_projects(settings().projects)
     if as_json:
@@ -86,9 +87,9 @@ def _branches_of(project: Project) -> int:
 
 @app.command()
 def events(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show force-pushes, deleted branches, and commits without a run, each with the reason."""
     from resources.history import open_history

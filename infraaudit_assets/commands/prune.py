@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import Settings, settings
 
@@ -19,7 +20,7 @@ def prune(
         int, typer.Option(min=1, help="Newest commits of each project that stay whatever their age.")
     ] = 200,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete the details of old commits: listed findings, test cases, kept reports, and Dagster's finished runs.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.dagster_home import prepare_dagster_home
@@ -14,9 +15,9 @@ from infraaudit_assets.settings import settings
 
 
 def run(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     commit: Annotated[str, typer.Option(help="Branch, tag or SHA.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""

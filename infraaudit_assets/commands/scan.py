@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.domain.triggers import is_watched
 from infraaudit_assets.settings import settings
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def scan(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     commit: Annotated[str | None, typer.Option(help="Branch, tag or SHA.")] = None,
     span: Annotated[str | None, typer.Option("--range", help="A..B: what B has and A has not.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every commit of the project's branches.")] = False,
@@ -40,7 +42,7 @@ def scan(
     through_dagster: Annotated[
         bool, typer.Option("--dagster", help="Start a Dagster backfill of scan_report instead of scanning here.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
 
@@ -151,13 +153,7 @@ def _wanted(
         if not dots or not before or not after or after.startswith("."):
             raise ConfigurationError(f"--range {span!r} is no A..B, for example v1.0..main.")
         return mirror.commits([mirror.resolve(after)], [mirror.resolve(before)], since)
-    from fnmatch import fnmatchcase
-
-    tips = [
-        sha
-        for branch, sha in mirror.branches().items()
-        if any(fnmatchcase(branch, pattern) for pattern in project.branches)
-    ]
+    tips = [sha for branch, sha in mirror.branches().items() if is_watched(project, branch)]
     if not tips:
         raise ConfigurationError(f"{project.name} has none of the branches {', '.join(project.branches)}.")
     return mirror.commits(tips, since=since)
@@ -167,23 +163,16 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
     """Keep the head's report and show it as the latest; no other commit may be that."""
     head = mirror.branches().get(project.deploy_branch)
     scan_of_head = past.scan(project.name, head) if head in wanted and head else None
-    if scan_of_head is None or head is None:
+    if scan_of_head is None:
         return
-    from infraaudit_assets.domain.reports import report_of
-    from infraaudit_assets.domain.suppressions import hide_in, hide_in_changes
     from resources.artifact_store import ArtifactStore
-    from resources.history.lineage import changes_of
+    from resources.history.lineage import counted_scan
+    from resources.scan_reports import write_report
     from resources.suppression_file import read_suppressions
 
     suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
-    against, changes = changes_of(past, mirror, project.name, scan_of_head)
-    report = report_of(
-        project.name, hide_in(scan_of_head, suppressions, day), against, hide_in_changes(changes, suppressions, day)
-    )
-    content = json.dumps(report, indent=2).encode()
-    store = ArtifactStore(settings().state, settings().reports)
-    store.keep_report(project.name, head, content)
-    store.publish_report(project.name, content, project.default)
+    counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)
+    write_report(ArtifactStore(settings().state, settings().reports), mirror, project, counted)
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.domain.errors import ConfigurationError, DagsterUnavailableError, HistoryError
 from infraaudit_assets.domain.projects import Project
@@ -55,7 +56,7 @@ def serve(
 
 
 def page(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     commit: Annotated[str | None, typer.Option(help="A commit, branch or tag; by default the newest scanned.")] = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("audit.html"),
 ) -> None:
@@ -65,7 +66,7 @@ def page(
     """
     from datetime import UTC, datetime
 
-    from resources.artifact_store import write_atomically
+    from resources.atomic_file import write_atomically
     from resources.audit_page import audit_file
     from resources.history import open_history
     from resources.history.queries.posture import newest_scanned
@@ -145,7 +146,7 @@ def _launch(project: Project) -> "Launch":
 
 @webhook.command("test")
 def send_test_push(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:
     """Send a signed push of the newest commit to the running service, and tell how long it took until its run started."""
@@ -207,9 +208,9 @@ def _post(service: str, project: Project, branch: str, sha: str, secret: str) ->
 
 @webhook.command("list")
 def list_deliveries(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what the forges sent, and what became of it."""
     from rich.table import Table

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from infraaudit_assets.commands.delivery import Json, target_of
+from infraaudit_assets.commands.delivery import target_of
+from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import InfraAuditError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def status(
-    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: Json = False
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: AsJson = False
 ) -> None:
     """Show what is live in every environment, since when, whether it is healthy, and what has drifted.
 

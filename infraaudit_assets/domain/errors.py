@@ -36,6 +36,12 @@ class DiskFullError(InfraAuditError):
     """There is no room left for the state; what was written before is whole."""
 
 
+class UnwritableFileError(InfraAuditError):
+    """A file of ours cannot be written: the disk is full, or the folder is somebody else's."""
+
+    retryable = True
+
+
 class RepositoryError(InfraAuditError):
     """Git could not do what was asked: the repository is gone, a fetch failed, a checkout is not possible."""
 

@@ -7,7 +7,7 @@ Deliberately absent: reading scans or Git, and a finding's line numbers, which a
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from infraaudit_assets.domain.causes import CODE, Causes, Circumstances, causes
@@ -161,8 +161,3 @@ def _causes(before: Reading | None, now: Reading, cross: Cross, renames: Renames
         return Causes(CODE)
     found = cross()
     return causes(other, found, renames() if found else {})
-
-
-def standing_at(spans: Iterable[Span], position: int) -> list[Span]:
-    """The spans that cover a position."""
-    return [span for span in spans if span.start <= position and (span.end is None or span.end > position)]

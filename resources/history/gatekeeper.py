@@ -12,11 +12,11 @@ from infraaudit_assets.domain.changes import compare_scans
 from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
 from infraaudit_assets.domain.gate import Evidence, Verdict, judge_scan
 from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.suppressions import Suppression, hide_in, hide_in_changes, lapsed, suppressed_by
+from infraaudit_assets.domain.suppressions import Suppression, lapsed, suppressed_by
 from resources.gate_file import read_gate
 from resources.git import Mirror
 from resources.history.lifecycles import Line
-from resources.history.lineage import changes_of
+from resources.history.lineage import counted_scan
 from resources.history.queries.frames import commits_named
 from resources.history.store import History
 from resources.suppression_file import read_suppressions
@@ -35,16 +35,15 @@ def judge_commit(
     if scan is None:
         return judge_scan(policy, Evidence(None))
     day = now.astimezone(UTC).date()
-    counted = hide_in(scan, suppressions, day)
-    against, changes = changes_of(history, mirror, project.name, scan)
+    counted = counted_scan(history, mirror, project.name, scan, suppressions, day)
     return judge_scan(
         policy,
         Evidence(
-            scan=counted,
-            new=hide_in_changes(changes, suppressions, day).new if against else (),
+            scan=counted.scan,
+            new=counted.changes.new if counted.against else (),
             not_live=_not_live(history, mirror, project, environment, scan, suppressions, now),
             age_days=_ages(history, mirror, project, sha, now) if policy.max_age_days else None,
-            lapsed=lapsed(counted.findings, suppressions, day),
+            lapsed=lapsed(counted.scan.findings, suppressions, day),
         ),
     )
 

@@ -1,11 +1,14 @@
 """Follow a commit's findings back to the commit it is compared with."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 
 from infraaudit_assets.domain.changes import FindingChanges, compare_scans
 from infraaudit_assets.domain.findings import Scan, ScanStatus
+from infraaudit_assets.domain.suppressions import Suppression, hide_in, hide_in_changes
 from resources.git import Mirror
 from resources.history import schema
 from resources.history.database import translated
@@ -34,3 +37,20 @@ def _nearest_complete(history: History, project: str, ancestors: Sequence[str]) 
     with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
         complete = set(connection.execute(sa.select(table.c.sha).where(wanted)).scalars())
     return next((sha for sha in ancestors if sha in complete), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedScan:
+    """A scan as it counts on a day, and what it changed against the commit that it is compared with."""
+
+    scan: Scan
+    against: str | None
+    changes: FindingChanges
+
+
+def counted_scan(
+    history: History, mirror: Mirror, project: str, scan: Scan, suppressions: Sequence[Suppression], day: date
+) -> CountedScan:
+    """A scan and its changes without what the project's suppressions hide."""
+    against, changes = changes_of(history, mirror, project, scan)
+    return CountedScan(hide_in(scan, suppressions, day), against, hide_in_changes(changes, suppressions, day))

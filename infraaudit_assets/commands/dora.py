@@ -1,14 +1,14 @@
-"""`infraaudit dora` and `infraaudit dashboard`: what the history says of delivery, and the dashboard's file."""
+"""`infraaudit dora`: what the history says of delivery."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.domain.errors import ConfigurationError
@@ -16,10 +16,10 @@ from infraaudit_assets.settings import settings
 
 
 def dora(
-    project: Annotated[str, typer.Option(help="Name of the project, as in the projects file.")],
+    project: ProjectName,
     days: Annotated[float, typer.Option(min=1, max=3650, help="Length of the window that ends now, in days.")] = 30,
     environment: Annotated[str | None, typer.Option(help="Of this environment alone; without it of each.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Deployment frequency, lead time, change failure rate and time to restore, for each environment.
 
@@ -53,23 +53,6 @@ def dora(
         )
         table.add_row(place, *row)
     standard_output().print(table)
-
-
-def dashboard(
-    write: Annotated[bool, typer.Option("--write", help="Write the file instead of printing it.")] = False,
-    file: Annotated[Path, typer.Option(help="Where --write writes it.")] = Path(
-        "configs/prometheus/grafana_dashboard.json"
-    ),
-) -> None:
-    """Print the Grafana dashboard of the pipeline, for import, or write it."""
-    from resources.dashboards import build_dashboard
-
-    if not write:
-        print(build_dashboard(), end="")
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(build_dashboard(), "utf-8")
-    print(f"Wrote {file}")
 
 
 def _hours(seconds: float | None) -> str:
