@@ -22,7 +22,10 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Show what `infraaudit demo` made.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
 ) -> None:
-    """Start the Dagster UI, the daemon with its sensors, and the service; Ctrl-C stops all of it, a second one at once."""
+    """Start the Dagster UI, the daemon with its sensors, and the service, until Ctrl-C.
+
+    Runs in progress then go on to their end, and queued ones wait for the next start; a second Ctrl-C kills all of it.
+    """
     from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import dagster_instance
     from resources.project_file import read_projects
