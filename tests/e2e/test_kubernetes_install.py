@@ -114,7 +114,7 @@ def evict_it(cluster: Cluster, pod: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lose", "reason"), [(lose_its_node, "Debug information for "), (evict_it, "interrupted unexpectedly")]
+    ("lose", "reason"), [(lose_its_node, "K8s job has no active pods"), (evict_it, "interrupted unexpectedly")]
 )
 def test_a_run_whose_pod_is_lost_fails_with_the_reason_and_is_started_once_more(
     installation: Installation, lose: Callable[[Cluster, dict[str, Any]], None], reason: str
