@@ -155,8 +155,8 @@ class Installation(Dagster):
         return [event["message"] for event in found["runOrError"]["eventConnection"]["events"]]
 
     def images(self, selector: str) -> set[str]:
-        """The images that the chosen pods really run, as the engine names them."""
-        pods = self.cluster.get("pods", selector)
+        """The images that the chosen pods really run, as the engine names them; those that are on their way out aside."""
+        pods = [pod for pod in self.cluster.get("pods", selector) if "deletionTimestamp" not in pod["metadata"]]
         states = [state for pod in pods for state in pod["status"]["containerStatuses"]]
         return {state["imageID"].removeprefix("docker-pullable://") for state in states}
 
