@@ -47,8 +47,16 @@ def unpacked(mirror: Path, sha: str, scratch: Path) -> Iterator[Path]:
     scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{sha[:12]}-", dir=scratch))
     try:
-        with tempfile.TemporaryFile(dir=scratch) as archive:
-            argv = git_argv("-C", str(mirror), "archive", "--format=tar", sha)
+        _unpack(mirror, sha, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack(mirror: Path, sha: str, folder: Path) -> None:
+    argv = git_argv("-C", str(mirror), "archive", "--format=tar", sha)
+    try:
+        with tempfile.TemporaryFile(dir=folder.parent) as archive:
             with process.spawned(argv, env=git_environment(), stdout=archive, stderr=subprocess.PIPE) as child:
                 if child.wait(ARCHIVE_SECONDS) != 0:
                     assert child.stderr is not None
@@ -56,13 +64,10 @@ def unpacked(mirror: Path, sha: str, scratch: Path) -> Iterator[Path]:
                     raise RepositoryError(f"Commit {sha[:12]} cannot be checked out: {said}")
             archive.seek(0)
             extract(archive, folder)
-        yield folder
     except OSError as error:
         raise RepositoryError(
-            f"Commit {sha[:12]} cannot be checked out below {scratch}: {error.strerror}. Is the disk full?"
+            f"Commit {sha[:12]} cannot be checked out below {folder.parent}: {error.strerror}. Is the disk full?"
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_file(root: Path, entry: TreeEntry, content: bytes) -> None:

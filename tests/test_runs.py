@@ -4,6 +4,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,14 @@ time.sleep(1)
 print(f"told {len(told)} times", flush=True)
 """
 
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGINT, lambda *_: print("told", flush=True))
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
 TOGETHER = """
 import sys
 from infraaudit_assets.commands import up
@@ -56,18 +66,37 @@ def test_a_signal_that_comes_as_the_programs_start_stops_them() -> None:
     assert subprocess.run([sys.executable, "-c", TOLD_AS_IT_STARTS], timeout=60).returncode == 0
 
 
+@contextmanager
+def together(program: str) -> Iterator["subprocess.Popen[str]"]:
+    """A program that is run together with one that ends with its input; the first line that it prints is read."""
+    words = [sys.executable, "-c", TOGETHER, program]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout and child.stdout.readline() == "ready\n"
+            yield child
+        finally:
+            child.kill()
+
+
 @pytest.mark.parametrize("other_ends", [False, True])
 def test_each_program_is_told_once_to_stop(other_ends: bool) -> None:
     """`dagster dev` leaves its own programs where it is told a second time."""
-    words = [sys.executable, "-c", TOGETHER, SLOW_TO_STOP]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin and child.stdout and child.stdout.readline() == "ready\n"
+    with together(SLOW_TO_STOP) as child:
+        assert child.stdin and child.stdout
         if other_ends:
             child.stdin.close()
         else:
             child.send_signal(signal.SIGTERM)
         assert child.stdout.read() == "told 1 times\n"
         assert child.wait(60) == (1 if other_ends else 0)
+
+
+def test_told_a_second_time_it_waits_for_nothing() -> None:
+    with together(STUBBORN) as child:
+        child.send_signal(signal.SIGINT)
+        assert child.stdout and child.stdout.readline() == "told\n"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0 and child.stdout.read() == "", "the stubborn one is gone too"
 
 
 def test_an_interrupt_that_nothing_honours_ends_the_program_all_the_same() -> None:

@@ -22,7 +22,10 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Show what `infraaudit demo` made.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
 ) -> None:
-    """Start the Dagster UI, the daemon with its sensors, and the service; Ctrl-C stops all of it."""
+    """Start the Dagster UI, the daemon with its sensors, and the service, until Ctrl-C.
+
+    Runs in progress then go on to their end, and queued ones wait for the next start; a second Ctrl-C kills all of it.
+    """
     from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import dagster_instance
     from resources.project_file import read_projects
@@ -70,14 +73,17 @@ def _require_free(port: int) -> None:
 
 
 def _run_together(*commands: list[str]) -> int:
-    """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to."""
-    from resources.process import dying_with_us
+    """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to.
 
-    told = False
+    Told a second time, we do not wait for their end, and kill them with all that they started.
+    """
+    from resources.process import dying_with_us, kill_group
+
+    told = 0
 
     def note(*_: object) -> None:
         nonlocal told
-        told = True
+        told += 1
 
     # Before the children start: a shell has what it starts with `&` ignore interrupts, and they would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -85,9 +91,13 @@ def _run_together(*commands: list[str]) -> int:
     children = [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
     while not told and all(child.poll() is None for child in children):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+    asked = told
     for child in children:
         # Once: `dagster dev` ends its own children on an interrupt, and leaves them on a second one or a SIGTERM.
         child.send_signal(signal.SIGINT)
-    for child in children:
-        child.wait()
-    return 0 if told else 1
+    while any(child.poll() is None for child in children):
+        if told > 1:
+            for child in children:
+                kill_group(child)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return 0 if asked else 1

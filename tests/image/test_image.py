@@ -4,6 +4,7 @@ Deliberately absent: everything that needs more than pytest, a network or a writ
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,13 @@ def test_nothing_is_compiled_at_run_time() -> None:
     packages = Path(sys.prefix) / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     for name in ("dagster", "checkov", "infraaudit_assets", "resources"):
         assert list((packages / name / "__pycache__").glob("*.pyc")), name
+
+
+@only_in_image
+def test_ssh_knows_who_it_runs_for_and_where_the_keys_are() -> None:
+    done = subprocess.run(["ssh", "-G", "git.example.org"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert pwd.getpwuid(os.getuid()).pw_dir == "/var/lib/infraaudit"
 
 
 @only_in_image

@@ -58,6 +58,13 @@ def test_a_checkout_is_clean_and_holds_no_way_out(repository: Repository, tmp_pa
     assert not folder.exists()
 
 
+def test_what_goes_wrong_in_a_checkout_is_told_as_it_is(repository: Repository, tmp_path: Path) -> None:
+    sha, mirror = repository.write({"a": "1"}, "base"), repository.mirror()
+    with pytest.raises(FileNotFoundError), mirror.checkout(sha, tmp_path / "scratch") as folder:
+        (folder / "b").read_text()
+    assert not folder.exists()
+
+
 def test_export_writes_files_and_no_links(repository: Repository, tmp_path: Path) -> None:
     (repository.path / "out").symlink_to("/etc/passwd")
     run = repository.path / "run.sh"
