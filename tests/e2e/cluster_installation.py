@@ -48,15 +48,18 @@ SECRET = "what the forge signs pushes with"
 REGISTRY = "127.0.0.1:5000/infraaudit-test/pipeline"
 
 
-def push_image(image: str) -> str:
-    """Push an image of the engine; its reference by digest, which the engine is made to forget so that it pulls it."""
+@contextmanager
+def pushed(image: str) -> Iterator[str]:
+    """An image of the engine in the registry, by digest, and forgotten by the engine, so that it has to pull it."""
     require("registry")
     tagged = f"{REGISTRY}:{image.rpartition(':')[2]}"
     docker("tag", image, tagged)
     docker("push", "--quiet", tagged)
     digests = json.loads(docker("image", "inspect", "--format", "{{json .RepoDigests}}", tagged))
+    reference = next(digest for digest in digests if digest.startswith(REGISTRY))
     docker("rmi", tagged)
-    return next(digest for digest in digests if digest.startswith(REGISTRY))
+    yield reference
+    docker("rmi", "--force", reference, check=False)
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,8 @@ class Installation(Dagster):
         return [event["message"] for event in found["runOrError"]["eventConnection"]["events"]]
 
     def images(self, selector: str) -> set[str]:
-        """The images that the chosen pods really run, as the engine names them."""
-        pods = self.cluster.get("pods", selector)
+        """The images that the chosen pods really run, as the engine names them; those that are on their way out aside."""
+        pods = [pod for pod in self.cluster.get("pods", selector) if "deletionTimestamp" not in pod["metadata"]]
         states = [state for pod in pods for state in pod["status"]["containerStatuses"]]
         return {state["imageID"].removeprefix("docker-pullable://") for state in states}
 
@@ -170,8 +173,9 @@ class Installation(Dagster):
 
         def ended() -> bool | None:
             audits = [run["status"] for run in self.runs() if run["tags"].get("dagster/partition") in shas]
+            assert "FAILURE" not in audits
             at_work.add(sum(status in ("STARTING", "STARTED") for status in audits))
-            return sum(status in ("SUCCESS", "FAILURE") for status in audits) == commits or None
+            return audits.count("SUCCESS") == commits or None
 
         until(f"the end of {commits} audits", ended, 600)
         return shas, max(at_work)
