@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def test_no_secret_is_written_into_the_file(compose: dict[str, Any]) -> None:
                 f"{name}: {key}={value}"
             )
         assert "://" not in str(service.get("environment")) or "infraaudit:" not in str(service["environment"])
+
+
+def test_no_secret_gets_into_what_is_built() -> None:
+    kept = {"docker/secrets", "docker/.env"}
+    assert kept <= set((DOCKER.parent / ".dockerignore").read_text().split())
+    wheel = tomllib.loads((DOCKER.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "docker/install-parts.sh" in wheel["force-include"]
+    assert not {"docker", *kept} & set(wheel["force-include"])
 
 
 def test_our_roles_are_confined(compose: dict[str, Any]) -> None:
