@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -57,6 +58,23 @@ for room, commands in _COMMANDS.items():
 app.add_typer(projects.app, name="projects", rich_help_panel="Start here")
 app.add_typer(history.app, name="history", rich_help_panel="Operate")
 app.add_typer(service.webhook, name="webhook", rich_help_panel="Operate")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"infraaudit {version('infraaudit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 def main() -> None:
