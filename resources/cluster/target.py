@@ -27,6 +27,8 @@ from resources.targets import LogLine
 
 FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.2
+_REFUSED_SECONDS = 5
+"""An API server that has just started refuses what it will allow once it has read its tokens and roles."""
 _URL_SECONDS = 5
 
 
@@ -147,10 +149,19 @@ class KubernetesTarget:
     def _wait(
         self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
     ) -> tuple[Judgement, list[str]]:
-        """Poll until judged. Polling survives what breaks a watch: a restarted API server, a lost resource version."""
-        started, seen = time.monotonic(), [""]
+        """Poll until judged. Polling survives what breaks a watch: a restarted API server, a lost resource version.
+
+        Raises RejectedByClusterError where the API server goes on refusing us.
+        """
+        started, answered, seen = time.monotonic(), time.monotonic(), [""]
         while True:
-            judgement = self._judge(workloads, sha)
+            try:
+                judgement = self._judge(workloads, sha)
+                answered = time.monotonic()
+            except RejectedByClusterError as error:
+                if time.monotonic() - answered > _REFUSED_SECONDS:
+                    raise
+                judgement = Judgement("progressing", str(error))
             if judgement.state != "progressing":
                 return judgement, seen[1:]
             if time.monotonic() > deadline:

@@ -71,10 +71,21 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
 
     faulty.fault = down_while_it_rolls
     assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    asked: list[float] = []
+
+    def roles_not_read_yet(method: str, path: str) -> int:
+        if method != "GET" or "/deployments/" not in path:
+            return 0
+        asked.append(time.monotonic())
+        return 403 if asked[-1] < asked[0] + 2 else 0
+
+    faulty.fault = roles_not_read_yet
+    assert place.deliver(3, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert asked[-1] > asked[0] + 2
     faulty.fault = lambda method, path: 500 if method == "PATCH" else 0
     with pytest.raises(ClusterError, match="answered 500: made up by the test"):
-        place.deliver(3, manifests(HEALTHY), target=target)
-    assert place.running_versions() == {SHAS[2]}
+        place.deliver(4, manifests(HEALTHY), target=target)
+    assert place.running_versions() == {SHAS[3]}
 
 
 def test_a_conflict_that_is_over_is_tried_again_and_one_that_lasts_has_its_own_message(
