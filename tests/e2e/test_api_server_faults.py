@@ -134,7 +134,7 @@ def test_a_slow_api_server_is_waited_for_and_called_slow(
 def test_a_login_that_expires_in_the_middle_of_a_rollout_is_recorded_and_the_next_run_takes_it_up(place: Place) -> None:
     place.deliver(1, manifests(HEALTHY))
     slow = manifests(HEALTHY)
-    slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 5
+    slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 15
     target = place.target()
 
     def expire() -> None:
