@@ -34,6 +34,7 @@ compose() {
   docker compose version >/dev/null 2>&1 && return
   may_install compose docker-compose || return
   say "installing docker-compose from Debian's packages, for compose"
+  apt-cache policy docker-compose | grep -q Candidate || apt-get update -qq
   apt-cache policy docker-compose | grep -q 'Candidate: 1\.' || { ./apt-get-quietly.sh docker-compose; return; }
   # Debian 12 has version 1; that of Debian 13 is one program without dependencies, and is put where Docker looks for it.
   local work
