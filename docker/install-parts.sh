@@ -34,8 +34,8 @@ compose() {
   docker compose version >/dev/null 2>&1 && return
   may_install compose docker-compose || return
   say "installing docker-compose from Debian's packages, for compose"
-  apt-cache policy docker-compose | grep -q Candidate || apt-get update -qq
-  apt-cache policy docker-compose | grep -q 'Candidate: 1\.' || { ./apt-get-quietly.sh docker-compose; return; }
+  [[ $(apt-cache policy docker-compose) == *Candidate:* ]] || apt-get update -qq
+  [[ $(apt-cache policy docker-compose) == *"Candidate: 1."* ]] || { ./apt-get-quietly.sh docker-compose; return; }
   # Debian 12 has version 1; that of Debian 13 is one program without dependencies, and is put where Docker looks for it.
   local work
   work=$(mktemp -d) && mkdir -p "$work"/lists/partial "$work"/archives/partial || return
@@ -59,7 +59,7 @@ engine() {
     local packages=(docker.io iptables ca-certificates) also
     apt-cache show docker.io >/dev/null 2>&1 || apt-get update -qq
     for also in docker-cli docker-buildx; do  # newer Debians ship these apart
-      apt-cache show "$also" 2>/dev/null | grep -q ^Filename && packages+=("$also")
+      [[ $(apt-cache show "$also" 2>/dev/null) == *Filename:* ]] && packages+=("$also")
     done
     ./apt-get-quietly.sh "${packages[@]}" || return
   fi
