@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,8 @@ def test_a_row_is_one_line_with_every_text_whole(
 ) -> None:
     done = subprocess.run([PROGRAM, *command.split()], env=installation, capture_output=True, text=True, timeout=60)
     assert any(all(text in line for text in shown) for line in done.stdout.splitlines()), done.stdout + done.stderr
+
+
+def test_the_version_is_the_packages() -> None:
+    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"infraaudit {metadata.version('infraaudit')}\n")

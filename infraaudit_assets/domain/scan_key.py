@@ -91,8 +91,7 @@ def may_read(framework: str, path: str) -> bool:
 
 def concerned(frameworks: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
     """Those frameworks that may read a tree of these names: a serverless.yml may include any file, nothing else does."""
-    has_serverless = any(map(_is_serverless, paths))
-    return tuple(framework for framework in frameworks if framework != "serverless" or has_serverless)
+    return tuple(name for name in frameworks if name != "serverless" or any(map(_is_serverless, paths)))
 
 
 def readable(framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, BlobFacts]) -> list[TreeEntry]:

@@ -43,12 +43,12 @@ def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: Scan
     left_out: dict[str, list[UnreadableFile]] = {framework: [] for framework in frameworks}
     total = 0
     for entry in entries:
-        readers = [framework for framework in reading if may_read(framework, entry.path)]
-        if not readers:
+        if not any(may_read(framework, entry.path) for framework in reading):
             continue
         if reason := _objection(entry, len(files), total, limits):
-            for framework in readers:
-                left_out[framework].append(UnreadableFile(_printable(entry.path), reason))
+            for framework in reading:
+                if may_read(framework, entry.path):
+                    left_out[framework].append(UnreadableFile(_printable(entry.path), reason))
         else:
             files.append(entry)
             total += entry.size or 0

@@ -153,13 +153,13 @@ class KubernetesTarget:
 
         Raises RejectedByClusterError where the API server goes on refusing us.
         """
-        started, answered, seen = time.monotonic(), time.monotonic(), [""]
+        started, not_refused, seen = time.monotonic(), time.monotonic(), [""]
         while True:
             try:
                 judgement = self._judge(workloads, sha)
-                answered = time.monotonic()
+                not_refused = time.monotonic()
             except RejectedByClusterError as error:
-                if time.monotonic() - answered > _REFUSED_SECONDS:
+                if time.monotonic() - not_refused > _REFUSED_SECONDS:
                     raise
                 judgement = Judgement("progressing", str(error))
             if judgement.state != "progressing":

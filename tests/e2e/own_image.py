@@ -66,8 +66,6 @@ class Postgres:
 
     host: str
     port: int
-    restart: Callable[[], None]
-    """Stop it as a package upgrade does, with open connections cut, and start it again."""
 
     def query(self, database: str, query: str) -> str:
         words = [
@@ -112,7 +110,7 @@ def running_postgres(host: str, port: int) -> Iterator[Postgres]:
     control = (f"{programs}/pg_ctl", "--pgdata", str(data), "--log", str(data.parent / "log"), "--wait")
     run(*control, "--options", options, "start")
     try:
-        server = Postgres(host, port, lambda: run(*control, "--mode=fast", "--options", options, "restart"))
+        server = Postgres(host, port)
         for database in ("dagster", "infraaudit"):
             server.query("postgres", f"CREATE DATABASE {database}")
         yield server
@@ -156,16 +154,15 @@ class Dagster:
         return json.dumps([event for event in found["runOrError"]["eventConnection"]["events"] if event], indent=1)
 
 
-def add_commit(repository: Path, owner: int | None = None, branch: str = "main") -> str:
-    """A commit that changes no file; as the user who owns the repository, where that is another."""
+def add_commit(repository: Path, branch: str = "main") -> str:
+    """A commit that changes no file."""
     identity = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     made = (
         f'git commit-tree -p "$(git rev-parse -q --verify {branch} || git rev-parse main)" -m Another "main^{{tree}}"'
     )
-    as_owner: dict[str, Any] = {"user": owner, "group": owner, "extra_groups": []} if owner else {}
     subprocess.run(
         ["sh", "-ec", f"git update-ref refs/heads/{branch} $({made})"],
-        cwd=repository, env=os.environ | identity | {"HOME": "/"}, check=True, **as_owner,
+        cwd=repository, env=os.environ | identity | {"HOME": "/"}, check=True,
     )  # fmt: skip
     return head(repository, branch)
 

@@ -139,6 +139,9 @@ def test_every_role_is_healthy_and_watched(installation: Installation) -> None:
 def test_a_commit_goes_through_in_a_container_of_its_own(installation: Installation) -> None:
     run = installation.succeeded(installation.git("git rev-parse main"))
     assert run["tags"]["docker/container_id"]
+    # The page's links are for people, who cannot reach http://webserver:3000.
+    page = installation.get("service", 3001, "/projects/infraauditai")
+    assert f'href="http://localhost:3000/runs/{run["runId"]}"' in page
     assert installation.query("SELECT count(*) FROM scans") == "1"
     worker = ("ps", "--all", "--quiet", "--filter", f"label=dagster/run_id={run['runId']}")
     until("the end of the run's container", lambda: docker(*worker) == "" or None, 30)
