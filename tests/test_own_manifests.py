@@ -72,4 +72,4 @@ def test_the_instances_watch_their_runs() -> None:
         assert instance["run_monitoring"]["enabled"] is True, name
         assert instance["run_monitoring"]["max_runtime_seconds"] > 0, name
         assert instance["run_retries"] == {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False}
-        assert instance["telemetry"] == {"enabled": False}, name
+        assert instance["telemetry"] == instance["nux"] == {"enabled": False}, name
