@@ -119,8 +119,8 @@ def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
     (work / "sitecustomize.py").write_text(UNPATCHED)
     usual = parent.environment
 
-    def environment(*places: Path) -> dict[str, str]:
-        words = usual(*places)
+    def environment(home: Path, state: Path, log: Path) -> dict[str, str]:
+        words = usual(home, state, log)
         return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{work}"}
 
     parent.environment = environment

@@ -10,6 +10,7 @@ for one, and the size.
 import statistics
 import time
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from generated_history import START, Generated, arguments_with_size, cpu_seconds, fill, history_at, served
@@ -26,7 +27,11 @@ def record_runs(history: History, mirror: Generated, runs: int) -> None:
         for number in range(start, min(start + 1000, runs)):
             at = START + timedelta(hours=number)
             end = at + timedelta(seconds=number % 400)
-            told = {"project": "p", "sha": mirror.line[number % len(mirror.line)], "run_id": f"again-{number}"}
+            told: dict[str, Any] = {
+                "project": "p",
+                "sha": mirror.line[number % len(mirror.line)],
+                "run_id": f"again-{number}",
+            }
             told |= {"outcome": "failed" if number % 9 == 0 else "succeeded", "reason": ""}
             for stage in ("docker_image", "scan_report", "deployment"):
                 rows.append(told | {"stage": stage, "started_at": at, "finished_at": end})

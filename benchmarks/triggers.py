@@ -34,7 +34,7 @@ def main() -> None:
     receiver.set_defaults(measure=lambda given: measure_receiver(given.rate, given.seconds, given.scrape))
     ticks = commands.add_parser("ticks")
     ticks.add_argument("commits", type=int, nargs="*", default=[1_000, 10_000, 50_000])
-    ticks.set_defaults(measure=lambda given: [measure_ticks(number) for number in given.commits])
+    ticks.set_defaults(measure=lambda given: list(map(measure_ticks, given.commits)))
     given = parser.parse_args()
     given.measure(given)
 

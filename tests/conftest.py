@@ -8,7 +8,7 @@ Checkov and small commands are real there too.
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -104,7 +104,7 @@ class Repository:
         )
         return done.stdout.strip()
 
-    def write(self, files: dict[str, str | None], message: str) -> str:
+    def write(self, files: Mapping[str, str | None], message: str) -> str:
         """Commit files by path; None removes one. Returns the SHA."""
         for path, content in files.items():
             target = self.path / path

@@ -67,14 +67,18 @@ def test_the_home_of_the_first_version_gets_the_queue_of_todays(installation: Se
         assert isinstance(instance.run_coordinator, KeyedRunQueue)
 
 
-def test_what_nobody_edited_follows_every_version(installation: Settings, monkeypatch, capfd) -> None:
+def test_what_nobody_edited_follows_every_version(
+    installation: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     for text in ("telemetry: {enabled: false}\n", "telemetry: {enabled: true}\n", "telemetry: {enabled: false}\n"):
         first_line, _, rest = _started(_release(installation, text), monkeypatch).partition("\n")
         assert first_line.startswith("# ") and rest == text
     assert capfd.readouterr().err == ""
 
 
-def test_what_was_edited_stays_and_is_told_when_ours_is_newer(installation: Settings, monkeypatch, capfd) -> None:
+def test_what_was_edited_stays_and_is_told_when_ours_is_newer(
+    installation: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     old = _release(installation, "telemetry: {enabled: false}\n")
     edited = _started(old, monkeypatch) + "sensors: {use_threads: true}\n"
     instance_file(installation).write_text(edited)
@@ -89,7 +93,9 @@ def test_what_was_edited_stays_and_is_told_when_ours_is_newer(installation: Sett
     assert "schedules" in _started(new, monkeypatch) and capfd.readouterr().err == "", "as we told them to"
 
 
-def test_a_home_that_the_settings_name_keeps_its_own_file(installation: Settings, tmp_path: Path, capfd) -> None:
+def test_a_home_that_the_settings_name_keeps_its_own_file(
+    installation: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
     prepare_dagster_home(installation.model_copy(update={"dagster_home": tmp_path / "own"}))

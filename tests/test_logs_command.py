@@ -1,6 +1,7 @@
 """`infraaudit logs` over a target that prints as it is told."""
 
 import json
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_following_shows_each_new_line_once_until_it_is_stopped(
     def stop() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(logs.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert shown("--follow") == ["first", "second", "ERROR third"]
 
 

@@ -23,7 +23,7 @@ def scan(*findings: Finding, status: ScanStatus = ScanStatus.COMPLETE) -> Scan:
 
 
 def decision(expires: date = DAY, **what: str) -> Suppression:
-    return Suppression("known", "ada", expires, **(what or {"check": "CKV_1"}))  # type: ignore[arg-type]
+    return Suppression("known", "ada", expires, **(what or {"check": "CKV_1"}))
 
 
 @pytest.mark.parametrize(

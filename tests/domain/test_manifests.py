@@ -32,7 +32,7 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "
 def render(*documents: object, image: str = "infraaudit/p:1", container: str | None = None) -> list[dict]:
     pairs = [(f"{number}.yaml", document) for number, document in enumerate(documents)]
     return render_manifests(
-        pairs,  # type: ignore[arg-type]
+        pairs,
         project="p", sha="a" * 40, environment="production", namespace="shop", image=image, container=container,
     )  # fmt: skip
 

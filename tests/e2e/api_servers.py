@@ -20,7 +20,8 @@ class OwnApiServer:
     """One more API server of the same cluster, for a test to kill and start again; the others' goes on."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._process = folder, None
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])

@@ -63,7 +63,7 @@ def manifests(program: str, replicas: int = 1, **changes: Any) -> list[dict[str,
     }
     pod = {"containers": [container], "terminationGracePeriodSeconds": 2, "automountServiceAccountToken": False}
     labels = {"app": "web"}
-    deployment = {
+    deployment: dict[str, Any] = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {
             "replicas": replicas, "progressDeadlineSeconds": 30, "selector": {"matchLabels": labels},

@@ -43,7 +43,8 @@ class Installation:
         poll_seconds: int = 1,
         instance: dict[str, Any] | None = None,
     ) -> None:
-        self.home, self.processes = home, {}
+        self.home = home
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports = {role: free_port() for role in ("code", "webserver", "service")}
         (home / "dagster").mkdir(parents=True)
         config = yaml.safe_load(SHIPPED.read_text())

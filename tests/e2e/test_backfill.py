@@ -141,11 +141,11 @@ def test_killed_at_random_nothing_is_doubled_lost_or_closed(installation: Instal
     installation.forget()
     chance, killed = random.Random(seed), 0
     for _ in range(25):
-        scan = installation.scan("--all", "--workers", "2")
+        scanning = installation.scan("--all", "--workers", "2")
         if killed < 6:
             time.sleep(chance.uniform(0.5, 5))
-            killed += _kill_one(scan.pid, chance)
-        code = scan.wait()
+            killed += _kill_one(scanning.pid, chance)
+        code = scanning.wait()
         for sha in shas:
             kept = installation.history.scan("past", sha)
             assert kept is None or kept.status == "failed" or plain(kept.findings) == truth[sha]

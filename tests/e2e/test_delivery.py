@@ -248,8 +248,8 @@ def test_other_workloads_are_waited_for_and_rolled_back_too(place: Place, tmp_pa
         workload, service = manifests(program)
         for name in ("strategy", "progressDeadlineSeconds", *(["replicas"] if kind == "DaemonSet" else [])):
             del workload["spec"][name]
-        name = {"serviceName": "web"} if kind == "StatefulSet" else {}
-        return [workload | {"kind": kind, "spec": workload["spec"] | name}, service]
+        service_name = {"serviceName": "web"} if kind == "StatefulSet" else {}
+        return [workload | {"kind": kind, "spec": workload["spec"] | service_name}, service]
 
     def play(kind: str, where: Place) -> None:
         for number in (1, 2):

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.assets import commits_of
 from infraaudit_assets.commands import delivery
+from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.definitions import build_definitions, build_resources
 from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
@@ -58,7 +59,7 @@ class Installation:
             "k8s/production/kustomization.yaml": json.dumps(overlay),
         }  # fmt: skip
         sha = self.shop.repository.write(files, "a commit")
-        delivery.mirror_of(self.project).fetch()
+        mirror_of(self.project).fetch()
         self.instance.add_dynamic_partitions(commits_of(self.project).name or "", [sha])
         self.past.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
         part = FrameworkScan("dockerfile", sha, ScanStatus.COMPLETE, ())

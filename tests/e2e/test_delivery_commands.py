@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery, logs, status
+from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.domain.deployments import Outcome, Release
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_assets.domain.images import Image
@@ -82,7 +83,7 @@ def shop(place: Place, repository: Repository, monkeypatch: pytest.MonkeyPatch) 
     home = place.folder / "home"
     home.mkdir()
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "infraaudit"}}
-    role["subjects"] = [{"kind": "ServiceAccount", "name": "infraaudit", "namespace": place.namespace}]  # type: ignore[assignment]
+    role["subjects"] = [{"kind": "ServiceAccount", "name": "infraaudit", "namespace": place.namespace}]
     role["roleRef"] = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "infraaudit"}
     kubectl("--namespace", production, "apply", "-f", str(Path("configs/kubernetes/role.yaml").resolve()))
     kubectl("--namespace", production, "apply", "-f", "-", stdin=json.dumps(role))
@@ -109,7 +110,7 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     oldest, first, second = shop.commit(HEALTHY + "# 0"), shop.commit(HEALTHY), shop.commit(HEALTHY + "# 2")
     bad = shop.commit(CRASHING)
     assert [shop.deploy(sha) for sha in (first, second)] == [Outcome.DEPLOYED] * 2
-    delivery.mirror_of(shop.project).fetch()
+    mirror_of(shop.project).fetch()
 
     ungated = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production"])
     assert "is not let through to production: it has not been scanned" in str(ungated.exception)
@@ -140,7 +141,7 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
         "serving VERSION"
     }
     never = shop.commit(HEALTHY + "# never deployed")
-    delivery.mirror_of(shop.project).fetch()
+    mirror_of(shop.project).fetch()
     refused = CliRunner().invoke(app, ["rollback", "--project", "shop", "--to", never])
     assert "cannot be deployed now: it has no image" in str(refused.exception)
     shop.record_facts(never, Severity.LOW)

@@ -49,7 +49,11 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     assert _checks(results[good]) == {"scan_gate": True, "release_gate": True}
     assert not results[bad].success
     assert _checks(results[bad]) == {"scan_gate": False, "release_gate": False}
-    made = {event.asset_key.path[-1] for event in results[bad].all_events if event.is_step_materialization}
+    made = {
+        event.asset_key.path[-1]
+        for event in results[bad].all_events
+        if event.is_step_materialization and event.asset_key
+    }
     assert made == {"commit", "scan_report", "scan_trends"}
     failed = [event.step_key for event in results[bad].all_events if event.is_step_failure]
     assert failed == ["gated__deployment"]

@@ -53,7 +53,7 @@ def test_every_commit_is_brought_once_by_the_first_deployment_that_had_it(
         release = Release("shop", "production", sha, "image", "")
         deliver_recorded(
             past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
-        )  # type: ignore[arg-type]
+        )
 
     deploy(first)
     assert brought(past) == {first: first}, "the first deployment brings itself alone"
@@ -78,6 +78,6 @@ def test_a_history_that_was_rewritten_still_records_the_outcome(past: History, r
         release = Release("shop", "production", commit, "image", "")
         deliver_recorded(
             past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
-        )  # type: ignore[arg-type]
+        )
     live = past.live("shop", "production")
     assert live and live.sha == sha

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infraaudit_assets.domain.deployments import Release
+from infraaudit_assets.domain.deployments import Release, Rollout
 from infraaudit_assets.domain.images import Image
 from resources.container_target import ContainerTarget
 from resources.engine import Engine
@@ -91,7 +91,7 @@ def _get(url: str | None) -> str:
         return str(answer.read().decode())
 
 
-def _deploy(target: ContainerTarget, release: Release) -> object:
+def _deploy(target: ContainerTarget, release: Release) -> Rollout:
     return target.deploy(release, timeout=30, on_progress=lambda line: None)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_assets.domain.errors import BuildFailedError, EngineError, EngineUnavailableError
+from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.projects import Project
 from resources.build_images import build_or_reuse
 from resources.engine import Builder, Engine, detect_engine
@@ -169,9 +170,9 @@ def test_equal_inputs_are_built_once(engine: Engine, repository: Repository, tmp
     same = repository.write({"README.md": "two"}, "only what is not sent")
     other = repository.write({"a.txt": "2"}, "what is sent")
     mirror = repository.mirror()
-    built = {}
+    built: dict[str, tuple[str, Image]] = {}
 
-    def image_of(sha: str) -> object:
+    def image_of(sha: str) -> Image:
         image = build_or_reuse(
             engine,
             mirror,

@@ -110,7 +110,7 @@ def test_what_was_rolled_back_does_not_become_live(history: History) -> None:
 
 
 def test_a_fact_that_fails_half_way_leaves_nothing(history: History) -> None:
-    broken = replace(_finding("x"), line_start=None)  # type: ignore[arg-type]
+    broken = replace(_finding("x"), line_start=None)
     with pytest.raises(HistoryError, match="infraaudit doctor"):
         history.record_scan("p", _scan(_finding(), broken))
     assert _count(history, schema.framework_scans) == _count(history, schema.scans) == 0

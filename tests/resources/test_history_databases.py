@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_many_commits_that_share_results_are_recorded_at_once(history: History) 
             order = parts if (number + place) % 2 else parts[::-1]
             history.record_scan("p", scan(f"{number}-{place}", *order))
 
-    at_once([lambda number=number: record(number) for number in range(4)])
+    at_once([partial(record, number) for number in range(4)])
     with history.engine.connect() as connection:
         counts = [
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,7 +77,7 @@ def sa_select(table, columns):  # type: ignore[no-untyped-def]
 
 
 def follow(history: History, mirror: PretendMirror, project: str = "p") -> Line:
-    return Line(history, mirror, project, "main").follow()  # type: ignore[arg-type]
+    return Line(history, mirror, project, "main").follow()
 
 
 def test_a_life_from_introduction_over_move_suppression_and_fix_to_reopening(history: History) -> None:
@@ -92,14 +92,14 @@ def test_a_life_from_introduction_over_move_suppression_and_fix_to_reopening(his
     }.items():
         history.record_scan("p", scan(sha, found))
     follow(history, mirror)
-    found = lives(history)
-    assert [row[4:9] for row in found] == [
+    rows = lives(history)
+    assert [row[4:9] for row in rows] == [
         ("introduced", "code", 2, "moved", "code"),
         ("moved", "code", 3, "suppressed", "code"),
         ("suppressed", "code", 4, "fixed", "code"),
         ("reopened", "code", "", "", ""),
     ]
-    assert {row[9] for row in found} == {1} and found[-1][10] == 5 and len({row[11] for row in found}) == 1
+    assert {row[9] for row in rows} == {1} and rows[-1][10] == 5 and len({row[11] for row in rows}) == 1
 
 
 @pytest.mark.parametrize("status", [ScanStatus.PARTIAL, ScanStatus.FAILED])
@@ -231,7 +231,7 @@ def reference(line: list[str], scans: dict[str, Scan], mirror: PretendMirror) ->
         one = scans[sha]
         if one.status is not ScanStatus.FAILED:
             now = {f"{f.file_path} {f.resource}": f.status for f in one.findings}
-            paths = mirror.renames(last, sha) if last is not None else {}
+            paths: Mapping[str, str] = mirror.renames(last, sha) if last is not None else {}
             if one.status is ScanStatus.COMPLETE:
                 stands = now
             else:

@@ -23,7 +23,7 @@ def since(store: LogStore, everything: list[LogLine]) -> Iterator[LogLine]:
 
 
 def texts(store: LogStore, **wanted: object) -> list[str]:
-    return [row["text"] for row in store.read("production", **wanted)]  # type: ignore[arg-type]
+    return [row["text"] for row in store.read("production", **wanted)]
 
 
 def test_no_line_is_lost_or_doubled_however_often_it_is_read(tmp_path: Path) -> None:

@@ -48,5 +48,5 @@ def start(instance: dg.DagsterInstance, key: str, die_after: str) -> None:
         return
     run = create(instance, key)
     reached("create")
-    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))
     reached("submit")

@@ -51,7 +51,10 @@ class Sensor:
         context = dg.build_sensor_context(cursor=self.cursor, resources=resources)
         answer = self.sensor(context)
         self.cursor = context.cursor
-        return (answer.partition_key or "") if isinstance(answer, dg.RunRequest) else answer.skip_message
+        if isinstance(answer, dg.RunRequest):
+            return answer.partition_key or ""
+        assert isinstance(answer, dg.SkipReason)
+        return answer.skip_message or ""
 
     def pass_time(self, seconds: float) -> None:
         sha, since = json.loads(self.cursor or "")

@@ -56,7 +56,7 @@ def _four_commits(past: History) -> None:
     past.record_project(shop)
     for place, sha in enumerate(SHAS):
         _record(past, place, sha)
-    follow_deploy_branch(past, PretendMirror(SHAS), shop)  # type: ignore[arg-type]
+    follow_deploy_branch(past, PretendMirror(SHAS), shop)
     write_notices(past, [Notice("key", "shop", "title", "body")])
 
 

@@ -34,7 +34,7 @@ class Markup(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         self.links += [value for name in ("href", "src") if (value := values.get(name)) is not None]
-        self.ids += [values["id"]] if values.get("id") else []  # type: ignore[list-item]
+        self.ids += [values["id"]] if values.get("id") else []
         if tag not in VOID:
             self.open.append(tag)
 
