@@ -5,7 +5,8 @@ Deliberately absent: when a commit is promoted (sensors/promotions.py, `infraaud
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from infraaudit_assets.domain.notices import NOT_DEPLOYED
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.git import Mirror
 from resources.shells import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
+from resources.targets import Target
 
 
 def deployment_name(project: Project, environment: Environment) -> str:
@@ -34,6 +36,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
     before = project.before(environment)
     upstream = (deployment_name(project, before),) if before else ("docker_image", "test_results", "scan_report")
     key = dg.AssetKey([*common["key_prefix"], deployment_name(project, environment)])
+    file = "manifests.yaml" if before is None else f"manifests-{environment.name}.yaml"
     gate = partitioned_check(
         RELEASE_GATE, key, common["partitions_def"],
         f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.", blocking=True,
@@ -57,36 +60,29 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        past = history.open()
-        with stage(context, project, past) as current:
-            mirror = git.mirror(project)
-            ready = _was_tested(project, current) if before is None else _was_healthy(project, current, before)
-            verdict = all_of((ready, _judge_scan(project, environment, current, mirror, Path(history.gate_file))))
+        with stage(context, project, history.open()) as current:
+            turn = _Turn(project, environment, current, git.mirror(project), Path(history.gate_file))
+            verdict = turn.judge()
             yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
-                _record_skip(project, environment, current, str(verdict))
+                turn.skip(str(verdict))
                 current.fail(f"{NOT_DEPLOYED} {verdict}")
                 raise dg.Failure(f"{current.sha[:12]} is not deployed: {verdict}", allow_retries=False)
-            if not _is_on(mirror, project, current.sha):
-                _record_skip(project, environment, current, f"it is not on {project.deploy_branch}")
+            if not turn.is_on_deploy_branch():
+                turn.skip(f"it is not on {project.deploy_branch}")
                 return
             try:
-                live = past.live(project.name, environment.name)
-                target = kubernetes.connect(environment, live.target if live else "")
+                target = kubernetes.connect(environment, turn.live_target())
             except (ClusterUnavailableError, EngineUnavailableError) as error:
-                _record_skip(project, environment, current, str(error))
+                turn.skip(str(error))
                 return
-            progress: list[str] = []
-            done = _deliver(
-                project, environment, current, mirror, target, git.scratch, kubernetes.rollout_seconds,
-                Path(history.gate_file), progress,
-            )  # fmt: skip
-            file = "manifests.yaml" if before is None else f"manifests-{environment.name}.yaml"
+            progress = _Progress(current)
+            done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
             artifacts.store().keep("deployments", project.name, current.sha, file, done.manifests.encode())
             if done.outcome is Outcome.SUPERSEDED:
                 current.skip(done.reason)
                 return
-            metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress))}
+            metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
             if done.outcome is not Outcome.DEPLOYED:
                 current.fail(f"{done.outcome.value}: {done.reason}")
                 raise dg.Failure(
@@ -113,60 +109,83 @@ def deployment_metadata(done: Deployment) -> dict[str, Any]:
     }
 
 
-def _judge_scan(project: Project, environment: Environment, current: Stage, mirror: Mirror, gate_file: Path) -> Verdict:
-    """Judge from the history again, so that launching this asset alone cannot go past the scan."""
-    from resources.history.gatekeeper import judge_commit
+@dataclass(frozen=True)
+class _Turn:
+    """One commit's turn in one environment."""
 
-    now = datetime.now(UTC)
-    return judge_commit(current.history, mirror, project, environment.name, current.sha, gate_file, now)
+    project: Project
+    environment: Environment
+    stage: Stage
+    mirror: Mirror
+    gate_file: Path
 
+    def judge(self) -> Verdict:
+        """Judge from the history again, so that launching this asset alone cannot go past the tests or the scan."""
+        return all_of((self._judge_before(), self._judge_scan()))
 
-def _was_tested(project: Project, current: Stage) -> Verdict:
-    return judge_tests(current.history.test_run(project.name, current.sha))
+    def _judge_before(self) -> Verdict:
+        from resources.history.queries.deployed import deployed
 
+        history, project, sha = self.stage.history, self.project, self.stage.sha
+        before = project.before(self.environment)
+        if before is None:
+            return judge_tests(history.test_run(project.name, sha))
+        if deployed(history, project.name, before.name, sha):
+            return Verdict()
+        return Verdict((f"it was never healthy in {before.name}",))
 
-def _was_healthy(project: Project, current: Stage, before: Environment) -> Verdict:
-    from resources.history.queries.deployed import deployed
+    def _judge_scan(self) -> Verdict:
+        from resources.history.gatekeeper import judge_commit
 
-    found = deployed(current.history, project.name, before.name, current.sha)
-    return Verdict() if found else Verdict((f"it was never healthy in {before.name}",))
+        return judge_commit(
+            self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, self.gate_file,
+            datetime.now(UTC),
+        )  # fmt: skip
 
+    def is_on_deploy_branch(self) -> bool:
+        tip = self.mirror.branches().get(self.project.deploy_branch)
+        return tip is not None and self.mirror.is_ancestor(self.stage.sha, tip)
 
-def _deliver(
-    project: Project, environment: Environment, current: Stage, mirror: Mirror, target: Any, scratch: Path,
-    timeout: float, gate_file: Path, progress: list[str],
-) -> Deployment:  # fmt: skip
-    from resources.recorded_delivery import deliver_recorded, in_order
-    from resources.releases import build_release
+    def live_target(self) -> str:
+        """Where what is live was brought to; empty where nothing is."""
+        live = self.stage.history.live(self.project.name, self.environment.name)
+        return live.target if live else ""
 
-    image = current.history.image(project.name, current.sha)
-    if image is None:
-        raise ManifestError(f"{current.sha[:12]} has no image; materialize docker_image first.")
-    release = build_release(
-        mirror, scratch, project, environment, current.sha, image.digest or image.reference, gate_file
-    )
-    started = time.monotonic()
+    def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
+        """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
+        from resources.recorded_delivery import deliver_recorded, in_order
+        from resources.releases import build_release
 
-    def note(line: str) -> None:
-        current.log.info(line)
-        progress.append(f"{time.monotonic() - started:5.1f} s  {line}")
-
-    return deliver_recorded(
-        current.history, mirror, target, release,
-        timeout=timeout, superseded=in_order(current.history, mirror, release), on_progress=note,
-    )  # fmt: skip
-
-
-def _is_on(mirror: Mirror, project: Project, sha: str) -> bool:
-    tip = mirror.branches().get(project.deploy_branch)
-    return tip is not None and mirror.is_ancestor(sha, tip)
-
-
-def _record_skip(project: Project, environment: Environment, current: Stage, reason: str) -> None:
-    now = datetime.now(UTC)
-    current.skip(reason)
-    current.history.record_deployment(
-        Deployment(
-            project.name, environment.name, current.sha, "none", Outcome.SKIPPED, current.started_at, now, reason=reason
+        history, sha = self.stage.history, self.stage.sha
+        image = history.image(self.project.name, sha)
+        if image is None:
+            raise ManifestError(f"{sha[:12]} has no image; materialize docker_image first.")
+        release = build_release(
+            self.mirror, scratch, self.project, self.environment, sha, image.digest or image.reference, self.gate_file
         )
-    )
+        return deliver_recorded(
+            history, self.mirror, target, release,
+            timeout=timeout, superseded=in_order(history, self.mirror, release), on_progress=note,
+        )  # fmt: skip
+
+    def skip(self, reason: str) -> None:
+        """Say and record that this commit is not deployed here, and why."""
+        self.stage.skip(reason)
+        skipped = Deployment(
+            self.project.name, self.environment.name, self.stage.sha, "none", Outcome.SKIPPED,
+            self.stage.started_at, datetime.now(UTC), reason=reason,
+        )  # fmt: skip
+        self.stage.history.record_deployment(skipped)
+
+
+@dataclass
+class _Progress:
+    """What a rollout says, as it says it, with the seconds since its start."""
+
+    stage: Stage
+    lines: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def note(self, line: str) -> None:
+        self.stage.log.info(line)
+        self.lines.append(f"{time.monotonic() - self.started:5.1f} s  {line}")
