@@ -7,6 +7,8 @@ Checkov and small commands are real there too.
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +16,16 @@ from pathlib import Path
 import pytest
 
 from resources.git import Mirror
+
+# A shell's `&` starts us with interrupts ignored. After a run of its own in this process, Dagster gives SIGTERM the
+# same handler, and whatever the tests start from then on would outlive its terminate().
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of an address of this machine that nobody has now."""
+    with socket.create_server((host, 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _engine_answers() -> bool:

@@ -24,10 +24,10 @@ from infraaudit_assets.assets import commits_of
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.pushes import sign
 from resources.dagster_api import DagsterApi
-from tests.conftest import require
+from tests.conftest import free_port, require
 from tests.e2e.cluster_overlay import AUTHORITY, BASE, WITH_TOKEN, token_of, write_overlay
 from tests.e2e.clusters import kubectl
-from tests.e2e.node_services import free_port, git_daemon, relay
+from tests.e2e.node_services import git_daemon, relay
 from tests.e2e.own_image import (
     OURS,
     PASSWORD,

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,18 +18,12 @@ import yaml
 from infraaudit_assets.domain.pushes import sign
 from resources.dagster_api import DagsterApi
 from resources.process import dying_with_us
-from tests.conftest import Repository
+from tests.conftest import Repository, free_port
 
 SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
 BIN = Path(sys.executable).parent
 ROLES = ("code", "webserver", "daemon", "service")
 SECRET = "a secret of every project"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Installation:

@@ -8,10 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-
-def free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as server:
-        return int(server.getsockname()[1])
+from tests.conftest import free_port
 
 
 @contextlib.contextmanager

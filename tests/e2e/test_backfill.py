@@ -23,7 +23,7 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan
 from resources.checkov_runner import CheckovRunner
 from resources.checkov_runner.secret_key import secret_key
 from resources.history import History, open_history, schema
-from tests.conftest import Repository
+from tests.conftest import Repository, free_port
 
 pytestmark = pytest.mark.e2e
 PROGRAM = Path(sys.executable).with_name("infraaudit")
@@ -199,7 +199,7 @@ def _scanned(installation: Installation) -> list[str]:
 def test_a_dagster_backfill_scans_the_past_and_moves_nothing(installation: Installation) -> None:
     first, *past, head = write_past(installation.repository, 3)
     latest = installation.home / "reports/latest_scan.json"
-    dagster, service = _free_port(), _free_port()
+    dagster, service = free_port(), free_port()
     ports = {"INFRAAUDIT_DAGSTER_URL": f"http://127.0.0.1:{dagster}", "INFRAAUDIT_SERVICE_PORT": str(service)}
     up = installation.start("up", "--port", str(dagster), **ports)
     try:
@@ -234,12 +234,6 @@ def _status(port: int, backfill: str) -> str:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -18,6 +18,7 @@ import resources.history as package
 from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History, schema
+from tests.conftest import free_port
 from tests.e2e.own_image import PASSWORD, running_postgres
 from tests.resources.databases import fresh_history, unmigrated_history
 
@@ -174,10 +175,3 @@ def test_a_restarted_server_loses_nothing_and_is_written_to_again(needs: Callabl
         history.record_scan("p", scan("during", framework_scan("k2")))
         assert history.scan("p", "during") is not None
         history.engine.dispose()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -14,6 +14,7 @@ from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
 from resources.history import History
+from tests.conftest import free_port
 from tests.service.conftest import SHAS
 
 
@@ -50,18 +51,22 @@ def test_a_project_without_a_scan_says_what_to_run(installation: Path) -> None:
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("192.0.2.1", True)])
 def test_serving_others_without_a_token_is_warned_of(installation: Path, host: str, warned: bool) -> None:
     # 192.0.2.1 is no address of this machine: the service says what it thinks of it, and cannot listen there.
-    command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", "65529"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout
-    told = process.stdout.readline()
-    while "The audit page" not in told:
-        line = process.stdout.readline()
-        assert line, told
-        told += line
-    process.terminate()
-    process.wait(20)
+    port = str(free_port())
+    command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", port]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        told = process.stdout.readline()
+        while "The audit page" not in told:
+            line = process.stdout.readline()
+            assert line, told
+            told += line
+        process.terminate()
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
     assert ("INFRAAUDIT_SERVICE_TOKENS" in told) is warned
-    assert f"http://{host}:65529" in told
+    assert f"http://{host}:{port}" in told
 
 
 def test_dora_of_one_environment_and_window(installation: Path) -> None:

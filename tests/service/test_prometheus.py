@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -31,7 +30,7 @@ from resources.dashboards import PANELS, build_dashboard
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped
 from service.app import ServiceOptions, build_app
-from tests.conftest import Repository
+from tests.conftest import Repository, free_port
 from tests.service.conftest import history_of_four_commits
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "prometheus"
@@ -81,12 +80,6 @@ def test_grafanas_own_model_reads_the_dashboard_and_writes_the_same() -> None:
     read = Dashboard.from_json(board)
     assert [panel.title for panel in read.panels or ()] == [spec.title for spec in PANELS]
     assert json.loads(JSONEncoder().encode(read)) == board
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 TOKEN = "one that reads"
