@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,10 +85,10 @@ class DeliveryWorker:
             except Exception:
                 # A defect of ours: say so, and keep on; the delivery is still there.
                 _LOG.exception("Deliveries could not be worked off")
-            try:
-                await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with a wake.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await wake.wait()
 
     def take_in(self) -> int:
         """Put what was received into the history; returns how many deliveries that were."""

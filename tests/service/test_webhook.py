@@ -1,5 +1,6 @@
 """The webhook over real HTTP requests: who is believed, what is stored, what is refused."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -15,6 +16,7 @@ from infraaudit_assets.domain.errors import DagsterUnavailableError, MalformedPu
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.pushes import NotAPush, Push, parse_pushes
 from resources.dagster_api import DagsterApi, Started
+from resources.git import Mirror
 from resources.history import History
 from resources.history.deliveries import Delivery, waiting_deliveries
 from sensors.commits import run_tags
@@ -170,3 +172,18 @@ def test_a_commit_that_the_repository_does_not_have_fails_for_good(
     assert not waiting(received, history)
     labels = 'infraaudit_webhook_deliveries_total{outcome="failed",project="shop"} 1.0'
     assert labels in client.get("/metrics").text
+
+
+def test_it_stops_though_a_delivery_comes_at_the_same_moment(received: Received, history: History) -> None:
+    worker = DeliveryWorker(history, received, {}, lambda project: Mirror("", Path(project.name)), RecordingDagster())
+
+    async def stops() -> bool:
+        task = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.5)  # It has looked once by then, and waits.
+        worker.wake()
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        return task in done
+
+    # Not asyncio.run, which would wait for a task that does not end.
+    assert asyncio.new_event_loop().run_until_complete(stops())
