@@ -2,10 +2,10 @@
 
 import gc
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,12 +47,13 @@ def serve(
     # What is there now stays: a full collection that goes through it holds up answers for a tenth of a second.
     gc.collect()
     gc.freeze()
-    # Uvicorn raises the signal again once it has shut down.
-    with suppress(KeyboardInterrupt):
-        uvicorn.run(
-            service, host=address, port=number, log_level="warning", server_header=False,
-            timeout_keep_alive=15, limit_concurrency=200,
-        )  # fmt: skip
+    # Uvicorn raises the signal again once it has shut down, and that ends us at once: as an exception, it would wait
+    # for threads that wait for a repository or for Dagster. What they do is taken up again.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    uvicorn.run(
+        service, host=address, port=number, log_level="warning", server_header=False,
+        timeout_keep_alive=15, limit_concurrency=200,
+    )  # fmt: skip
 
 
 def page(

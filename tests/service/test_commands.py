@@ -1,6 +1,8 @@
 """`infraaudit page` and `infraaudit serve`, as they are started."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,6 +69,24 @@ def test_serving_others_without_a_token_is_warned_of(installation: Path, host: s
             process.kill()
     assert ("INFRAAUDIT_SERVICE_TOKENS" in told) is warned
     assert f"http://{host}:{port}" in told
+
+
+def test_an_interrupt_ends_the_service_while_dagster_does_not_answer(
+    installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        monkeypatch.setenv("INFRAAUDIT_DAGSTER_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--port", str(free_port())]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            asked, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            try:
+                told, _ = process.communicate(timeout=10)
+            finally:
+                process.kill()
+            asked.close()
+    assert "Traceback" not in told and "(Ctrl-C stops it)" in told
 
 
 def test_dora_of_one_environment_and_window(installation: Path) -> None:
