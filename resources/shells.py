@@ -3,6 +3,7 @@
 Deliberately absent: behaviour. Each client is made where a step first asks for it, because its library is heavy.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,9 +152,9 @@ class GrafanaResource(dg.ConfigurableResource):
 
 
 class NotifierResource(dg.ConfigurableResource):
-    """Who is told; the log alone where no URL is configured."""
+    """Who is told; the log alone where no URL is configured. ``urls`` is a JSON list, as the setting is."""
 
-    urls: list[str] = []
+    urls: str = ""
     dagster_url: str = ""
     service_url: str = ""
 
@@ -161,4 +162,5 @@ class NotifierResource(dg.ConfigurableResource):
         """The addresses of the settings, and those of a project that is still configured."""
         from resources.notifier import Notifier
 
-        return Notifier([*(Address(url) for url in self.urls), *(project.notify if project else ())])
+        everywhere = [Address(url) for url in json.loads(self.urls or "[]")]
+        return Notifier([*everywhere, *(project.notify if project else ())])

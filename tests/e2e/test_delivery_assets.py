@@ -79,7 +79,7 @@ class Installation:
 
     def tell(self, receiver: Receiver) -> list[str]:
         """What a receiver is told of all that happened, oldest first."""
-        resources = build_resources(settings()) | {"notifier": NotifierResource(urls=[receiver.url])}
+        resources = build_resources(settings()) | {"notifier": NotifierResource(urls=json.dumps([receiver.url]))}
         context = dg.build_sensor_context(self.instance, sensor_name="notices", resources=resources)
         self.definitions.get_sensor_def("notices").evaluate_tick(context)
         return [notice["title"] for notice in receiver.taken]

@@ -1,5 +1,6 @@
 """What Dagster does with a report above the limits: the trends are made, the deployment is not."""
 
+import json
 from pathlib import Path
 
 import dagster as dg
@@ -79,7 +80,7 @@ def _run(project: Project, current: Settings, instance: dg.DagsterInstance, sha:
 
 
 def _tell(project: Project, current: Settings, instance: dg.DagsterInstance, receiver: Receiver) -> None:
-    resources = build_resources(current) | {"notifier": NotifierResource(urls=[receiver.url])}
+    resources = build_resources(current) | {"notifier": NotifierResource(urls=json.dumps([receiver.url]))}
     sensor = build_definitions((project,), current).get_sensor_def("notices")
     for _ in range(2):
         sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))

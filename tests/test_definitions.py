@@ -1,0 +1,53 @@
+"""What Dagster is told of an installation: its UI shows it, and its database keeps it."""
+
+import json
+
+import dagster as dg
+import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
+
+from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.domain.projects import Project
+from infraaudit_assets.settings import Settings
+from resources import shells
+
+SECRETS = {
+    "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-7f3"]',
+    "INFRAAUDIT_GRAFANA_TOKEN": "token-7f3",
+    "INFRAAUDIT_LOKI_URL": "https://user:word-7f3@loki.example.org",
+    "INFRAAUDIT_DATABASE_URL": "postgresql+psycopg2://user:word-7f3@db.example.org/infraaudit",
+}
+
+
+@pytest.fixture
+def definitions(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return build_definitions((Project("shop", "https://example.org/shop.git"),), Settings())
+
+
+def test_no_secret_is_in_what_dagster_stores_and_shows(definitions: dg.Definitions) -> None:
+    snapshot = RepositorySnap.from_def(definitions.get_repository_def())
+    told = serialize_value(snapshot) + "".join(
+        serialize_value(job.get_job_snapshot()) for job in definitions.get_repository_def().get_all_jobs()
+    )
+    assert "INFRAAUDIT_NOTIFY" in told and "7f3" not in told
+
+
+def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> None:
+    found: dict[str, object] = {}
+
+    @dg.asset
+    def look(
+        notifier: shells.NotifierResource,
+        grafana: shells.GrafanaResource,
+        logs: shells.LogsResource,
+        history: shells.HistoryResource,
+    ) -> None:
+        found.update(notify=json.loads(notifier.urls), token=grafana.token, loki=logs.loki_url, url=history.url)
+
+    wanted = {name: (definitions.resources or {})[name] for name in ("notifier", "grafana", "logs", "history")}
+    assert dg.materialize([look], resources=wanted).success
+    assert found["notify"] == json.loads(SECRETS["INFRAAUDIT_NOTIFY"])
+    assert [found["token"], found["loki"], found["url"]] == list(SECRETS.values())[1:]
