@@ -18,6 +18,7 @@ from resources.git import Mirror
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.readings import Readings
+from resources.history.retention import PRUNED
 from resources.history.store import History, finding_of
 from resources.history.stored_line import StoredLine
 
@@ -73,6 +74,9 @@ class Line(StoredLine):
             ).scalar()
             if start is None:
                 return False
+            if (kept := self._newest_pruned(connection, start)) is not None:
+                self._keep_as_followed(connection, kept)
+                return True
             self._rewind(connection, start)
             self._advance(connection, start, min(start + _BATCH, len(self.shas)))
             return start + _BATCH < len(self.shas)
@@ -92,6 +96,27 @@ class Line(StoredLine):
         ]
         if rows:
             connection.execute(table.insert(), rows)
+
+    def _newest_pruned(self, connection: sa.Connection, start: int) -> int | None:
+        """The last commit from ``start`` on whose findings were followed and have been pruned since.
+
+        Following it again would lose the lives that they left, and those are never lost: what is recorded anew of
+        older commits can be listed, and changes no life.
+        """
+        lines, parts, stored = schema.line_commits, schema.scan_parts, schema.framework_scans
+        of_commit = (parts.c.project == lines.c.project) & (parts.c.sha == lines.c.sha)
+        found: int | None = connection.execute(
+            sa.select(sa.func.max(lines.c.position))
+            .join(parts, of_commit)
+            .join(stored, stored.c.scan_key == parts.c.scan_key)
+            .where(self.is_in(lines), lines.c.followed, lines.c.position >= start, stored.c.reason == PRUNED)
+        ).scalar()
+        return found
+
+    def _keep_as_followed(self, connection: sa.Connection, last: int) -> None:
+        lines = schema.line_commits
+        kept = lines.update().where(self.is_in(lines), lines.c.position <= last, lines.c.followed.is_(False))
+        connection.execute(kept.values(followed=True))
 
     def _rewind(self, connection: sa.Connection, start: int) -> None:
         table, lines = schema.spans, schema.line_commits

@@ -15,6 +15,7 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, Scan
 from resources.history import History, schema
 from resources.history.cross_scans import cross_scan, record_cross_scan, unexplained
 from resources.history.lifecycles import Line
+from resources.history.retention import prune
 from tests.resources.databases import fresh_history, migrated_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,6 +101,26 @@ def test_a_life_from_introduction_over_move_suppression_and_fix_to_reopening(his
         ("reopened", "code", "", "", ""),
     ]
     assert {row[9] for row in rows} == {1} and rows[-1][10] == 5 and len({row[11] for row in rows}) == 1
+
+
+def test_lives_outlast_the_findings_that_were_pruned(history: History) -> None:
+    mirror = PretendMirror(list("abcdefg"))
+    scans = {"a": [], "b": [finding("x")], "c": [finding("x"), finding("y")], "d": [finding("x")], "e": [finding("x")]}
+    for sha, found in scans.items():
+        history.record_scan("p", scan(sha, found))
+    follow(history, mirror)
+    before = lives(history)
+    assert [row[9] for row in before] == [1, 2]
+    prune(history, "p", ["a", "b", "c", "d"])
+    history.record_scan("p", scan("a", scans["a"]))
+    follow(history, mirror)
+    assert lives(history) == before
+    history.record_scan("p", scan("c", scans["c"]))
+    history.record_scan("p", scan("f", []))
+    follow(history, mirror)
+    assert lives(history) == [
+        (*row[:6], *((5, "fixed", "code") if row[6] == "" else row[6:9]), *row[9:]) for row in before
+    ]
 
 
 @pytest.mark.parametrize("status", [ScanStatus.PARTIAL, ScanStatus.FAILED])
