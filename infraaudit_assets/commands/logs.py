@@ -45,7 +45,8 @@ def logs(
     store = LogStore(now.state / "logs" / found.name, days=now.log_days, max_bytes=now.log_megabytes * 1024 * 1024)
 
     def collected() -> list[dict[str, Any]]:
-        return collect_logs(open_history(now.history_url), store, target_of(place), found, place)
+        past = open_history(now.history_url)
+        return collect_logs(past, store, target_of(past, found, place), found, place)
 
     if collect or follow:
         collected()
