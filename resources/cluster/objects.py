@@ -12,6 +12,7 @@ from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, tran
 from resources.cluster.observe import commit_of, pods_of
 
 _ENVIRONMENT = "infraaudit/environment"
+_PROJECT = "infraaudit/project"
 # Volumes hold data: a claim that left the manifests is for a person to delete.
 _PRUNED = (
     ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
@@ -43,11 +44,31 @@ def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], ma
     return found
 
 
+def foreign_accounts(cluster: Cluster, namespace: str, documents: Iterable[Document]) -> list[str]:
+    """The ServiceAccounts among the documents that are there and that no release of the project brought.
+
+    A pod of one has its rights, ours among them: a commit must not get those by bringing an account of that name.
+    """
+    api, found = _api(cluster), []
+    for document in documents:
+        if document["kind"] != "ServiceAccount":
+            continue
+        name, project = document["metadata"]["name"], document["metadata"]["labels"][_PROJECT]
+        resource = api.resources.get(api_version=document["apiVersion"], kind="ServiceAccount")
+        running = _get(resource, name, namespace, f"reading {identity(document)}")
+        if running is not None and (running["metadata"].get("labels") or {}).get(_PROJECT) != project:
+            found.append(
+                f"ServiceAccount/{name} is there, and not of {project}. If its pods may have that account's rights: "
+                f"kubectl --namespace {namespace} label serviceaccount {name} {_PROJECT}={project} --overwrite"
+            )
+    return found
+
+
 def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
     """Delete what carries the project's labels for the environment and is not among the documents any more."""
     kept = {identity(document) for document in documents}
     api, gone = _api(cluster), []
-    selector = f"app.kubernetes.io/managed-by=infraaudit,infraaudit/project={project}"
+    selector = f"app.kubernetes.io/managed-by=infraaudit,{_PROJECT}={project}"
     for api_version, kind in _PRUNED:
         found = _listed(api, api_version, kind, namespace, selector)
         for item in found:

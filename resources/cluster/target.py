@@ -20,7 +20,7 @@ from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, tran
 from resources.cluster.image_loading import load_image
 from resources.cluster.lease import Lease
 from resources.cluster.logs import container_lines
-from resources.cluster.objects import drift_of, prune, unblock
+from resources.cluster.objects import drift_of, foreign_accounts, prune, unblock
 from resources.cluster.schemas import schema_faults
 from resources.manifest_files import parse_manifests
 from resources.targets import LogLine
@@ -63,6 +63,8 @@ class KubernetesTarget:
             return Rollout(
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
             )
+        if foreign := foreign_accounts(self.cluster, self.namespace, documents):
+            return Rollout(False, "\n".join(["Nothing was changed.", *foreign]), changed=False)
         try:
             self._apply(documents, dry_run=True)
         except RejectedByClusterError as error:

@@ -132,6 +132,19 @@ def test_a_schema_fault_and_a_foreign_field_change_nothing(place: Place) -> None
     assert place.deliver(2, manifests(HEALTHY), target=place.target(force=True)).outcome is Outcome.DEPLOYED
 
 
+def test_a_commit_takes_over_no_account_that_it_did_not_bring(place: Place) -> None:
+    def bringing(name: str) -> list[dict[str, Any]]:
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
+        return [account, *manifests(HEALTHY, pod={"serviceAccountName": name})]
+
+    done = place.deliver(1, bringing("infraaudit"))
+    assert done.outcome is Outcome.FAILED
+    assert "ServiceAccount/infraaudit is there, and not of" in done.reason and place.running_versions() == set()
+    for number in (2, 3):
+        assert place.deliver(number, bringing("own")).outcome is Outcome.DEPLOYED
+    assert place.running_versions() == {SHAS[3]}
+
+
 def test_the_role_reaches_no_other_namespace(place: Place) -> None:
     elsewhere = KubernetesTarget(connect(place.kubeconfig), "default")
     refused = elsewhere.deploy(release(1, manifests(HEALTHY), "default"), timeout=5, on_progress=lambda _: None)
