@@ -37,6 +37,9 @@ class NoticeWorker:
                 await asyncio.to_thread(self.work)
             except HistoryError as error:
                 _LOG.error("%s", error)
+            except Exception:
+                # A defect of ours: say so, and keep on; what is due is still in the outbox.
+                _LOG.exception("Notices could not be announced or sent")
             await asyncio.sleep(ROUND_SECONDS)
 
     def work(self) -> int:

@@ -90,6 +90,14 @@ def test_an_sla_counts_from_the_commit_that_introduced_or_reopened(release: Rele
     assert not release.judge(again, back + timedelta(days=4)).passed
 
 
+def test_an_authors_clock_that_is_ahead_does_not_stop_an_sla(release: Release) -> None:
+    (release.configs / "gate.yaml").write_text("open: {}\nnew: {}\nmax_age_days: {high: 3}\n")
+    release.repository._clock = int(datetime(2099, 1, 1, tzinfo=UTC).timestamp())
+    sha = release.commit(finding("x"))
+    assert release.judge(sha, datetime.now(UTC)).passed
+    assert "older than the 3 days" in str(release.judge(sha, datetime.now(UTC) + timedelta(days=4)))
+
+
 def test_a_suppression_lets_a_finding_through_until_it_runs_out(release: Release) -> None:
     release.commit()
     sha = release.commit(finding("x"))
