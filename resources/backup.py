@@ -24,6 +24,8 @@ from resources.tree_archive import extract
 
 FORMAT = 1
 _MADE_AGAIN = {"mirrors", "checkouts", "scans", "demo", "example.git"}
+_SECRET_KEY = Path("scans", "secret-resource.key")
+"""Under another key every secret that was found in code would be a new finding."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")
 
 
@@ -84,6 +86,8 @@ def _files(root: Path) -> Iterator[Path]:
             path = Path(folder, name)
             if not name.endswith(_SIDE_FILES) and path.is_file() and not path.is_symlink():
                 yield path
+    if (root / _SECRET_KEY).is_file():
+        yield root / _SECRET_KEY
 
 
 def _as_of_now(database: Path, scratch: Path) -> Path:
@@ -105,6 +109,8 @@ def restore_backup(archive: Path, history: History, state: Path, reports: Path) 
         expect_empty(history)
         # The history comes last: an interrupted restore can simply be started again.
         for kind, root in (("state", state), ("reports", reports)):
+            if (folder / kind / _SECRET_KEY).is_file():
+                (folder / kind / _SECRET_KEY).chmod(0o600)
             if (folder / kind).is_dir():
                 shutil.copytree(folder / kind, root, dirs_exist_ok=True)
         portable = open_file(folder / "history.db")

@@ -61,8 +61,8 @@ def deliver_notices(history: History, notifier_of: Callable[[str], Notifier], se
     ``notifier_of`` gives a project's notifier; it is asked for names that are no longer configured too.
     """
     end, sent = time.monotonic() + seconds, 0
-    while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC))):
-        send = partial(_send_unless_silent, notifier_of, set[str]())
+    send = partial(_send_unless_silent, notifier_of, set[str]())
+    while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC), _AT_ONCE)):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # Settled by this thread alone: writers of one database only wait for each other.
             for one, done in zip(taken, pool.map(send, taken), strict=True):

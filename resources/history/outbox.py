@@ -17,7 +17,7 @@ from resources.history.queries.places import rows_of
 from resources.history.store import History
 
 LEASE = timedelta(seconds=60)
-"""Longer than a notice takes to be sent to all its addresses, time-outs included."""
+"""Longer than a notice takes to be sent to all its addresses, time-outs included: take what is sent at once."""
 _LONGEST_WAIT = 300.0
 _QUERY = 400
 _TABLE = schema.notices
@@ -57,7 +57,7 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
     return found
 
 
-def take_notices(history: History, now: datetime, limit: int = 100) -> list[TakenNotice]:
+def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
     """Take what is due, the most urgent and oldest first; nobody else is given it while the lease lasts."""
     due = (_TABLE.c.sent_at.is_(None)) & (_TABLE.c.due_at <= now)
     # Reading first keeps an idle sender from locking the database every few seconds.

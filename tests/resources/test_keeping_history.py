@@ -172,7 +172,14 @@ def test_age_counts_from_the_later_of_commit_and_record(days_old: int, recorded_
 def test_a_backup_fills_an_empty_installation(history: History, other: History, tmp_path: Path) -> None:
     fill(history)
     state, reports = tmp_path / "state", tmp_path / "reports"
-    for path in ("logs/p/day.jsonl", "deployments/p/a/manifests.yaml", "mirrors/p/HEAD", "checkouts/x"):
+    for path in (
+        "logs/p/day.jsonl",
+        "deployments/p/a/manifests.yaml",
+        "mirrors/p/HEAD",
+        "checkouts/x",
+        "scans/secret-resource.key",
+        "scans/s/x",
+    ):
         (state / path).parent.mkdir(parents=True, exist_ok=True)
         (state / path).write_text(path)
     (reports / "p").mkdir(parents=True)
@@ -182,9 +189,15 @@ def test_a_backup_fills_an_empty_installation(history: History, other: History, 
     back, again = tmp_path / "state2", tmp_path / "reports2"
     assert restore_backup(tmp_path / "b.tar.gz", other, back, again) == done
     assert content(other) == content(history)
-    assert done.files == 4
+    assert done.files == 5
     found = sorted(str(path.relative_to(back)) for path in back.rglob("*") if path.is_file())
-    assert found == ["dagster/runs.db", "deployments/p/a/manifests.yaml", "logs/p/day.jsonl"]
+    assert found == [
+        "dagster/runs.db",
+        "deployments/p/a/manifests.yaml",
+        "logs/p/day.jsonl",
+        "scans/secret-resource.key",
+    ]
+    assert (back / "scans/secret-resource.key").stat().st_mode & 0o077 == 0
     assert (again / "p" / "a.json").read_text() == "{}"
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o077 == 0
     with pytest.raises(HistoryError, match="already holds"):

@@ -1,7 +1,7 @@
 """Notices end to end: facts in the history, real receivers; every notice once, also when receivers fail."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from infraaudit_assets.domain.commits import Commit
 from infraaudit_assets.domain.deployments import Deployment, Outcome
@@ -18,7 +19,7 @@ from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.announcer import Announcer
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
-from resources.notifier import Notifier, deliver_notices
+from resources.notifier import Notifier, Sending, deliver_notices
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -86,6 +87,22 @@ def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, r
     assert not waiting_notices(past)
 
 
+def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
+    write_notices(past, [Notice(f"n{number}", "shop", "title", "body", "failure") for number in range(30)])
+    taken: list[int] = []
+
+    class Counting(Notifier):
+        def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
+            with past.engine.connect() as connection:
+                leased = schema.notices.c.sent_at.is_(None) & (schema.notices.c.due_at > datetime.now(UTC))
+                query = sa.select(sa.func.count()).select_from(schema.notices).where(leased)
+                taken.append(connection.execute(query).scalar_one())
+            return super().send(notice, accepted_by)
+
+    assert deliver_notices(past, lambda _: Counting([])) == 30
+    assert 1 <= max(taken) <= 8
+
+
 def test_only_the_address_that_failed_is_asked_again(past: History, receivers: list[Receiver]) -> None:
     good, bad = receivers
     notifier = Notifier([Address(good.url), Address(bad.url)])
@@ -93,7 +110,7 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     bad.refuses, tried = True, datetime.now(UTC)
     assert deliver_notices(past, lambda _: notifier) == 0
     bad.refuses = False
-    assert take_notices(past, tried + timedelta(seconds=2)) == []
+    assert take_notices(past, tried + timedelta(seconds=2), 8) == []
     with past.engine.begin() as connection:  # As if it had waited.
         connection.execute(schema.notices.update().values(due_at=tried))
     assert deliver_notices(past, lambda _: notifier) == 1
@@ -114,9 +131,9 @@ def test_a_project_whose_receiver_is_down_keeps_nobody_else_waiting(past: Histor
 def test_what_a_sender_died_with_is_given_out_again(past: History) -> None:
     write_notices(past, [Notice("n", "shop", "title", "body")])
     now = datetime.now(UTC)
-    assert [one.notice.key for one in take_notices(past, now)] == ["n"]
-    assert take_notices(past, now + timedelta(seconds=30)) == []
-    assert [one.notice.key for one in take_notices(past, now + timedelta(seconds=61))] == ["n"]
+    assert [one.notice.key for one in take_notices(past, now, 8)] == ["n"]
+    assert take_notices(past, now + timedelta(seconds=30), 8) == []
+    assert [one.notice.key for one in take_notices(past, now + timedelta(seconds=61), 8)] == ["n"]
 
 
 @pytest.mark.parametrize(("least", "expected"), [("info", 3), ("failure", 2), ("critical", 1)])

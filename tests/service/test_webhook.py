@@ -20,6 +20,7 @@ from resources.git import Mirror
 from resources.history import History
 from resources.history.deliveries import Delivery, waiting_deliveries
 from sensors.commits import run_tags
+from service.app import ServiceOptions, build_app
 from service.deliveries import DeliveryWorker, Launch
 from service.received import Received
 from tests.conftest import Repository
@@ -134,6 +135,13 @@ class RecordingDagster(DagsterApi):
             raise DagsterUnavailableError("does not answer")
         self.launched.append(run_key)
         return Started("run", "QUEUED")
+
+
+@pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
+def test_an_empty_secret_signs_nothing(history: History, received: Received, forge: str) -> None:
+    client = TestClient(build_app(history, ServiceOptions(["shop"], {"shop": [""]}), received=received))
+    assert post(client, PUSH, forge, secret="").status_code in (401, 403, 404)
+    assert not waiting(received, history)
 
 
 def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
