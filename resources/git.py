@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
 from resources.git_files import export_blobs, lacks_blob, unpacked
-from resources.git_output import COMMIT_FORMAT, parse_commit, parse_entry, parse_name_status
+from resources.git_output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
 from resources.git_program import run_git, without_password
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -159,7 +159,7 @@ class Mirror:
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
         """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
         lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
-        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
+        return [(sha, commit_time(seconds)) for sha, _, seconds in (line.partition(" ") for line in lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""

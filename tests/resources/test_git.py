@@ -1,4 +1,5 @@
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,21 @@ def test_a_hook_of_the_repository_never_runs(repository: Repository, tmp_path: P
     sha = repository.write({"a": "1"}, "base")
     with repository.mirror().checkout(sha, tmp_path / "scratch"):
         assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("300000000000 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("99999999999999999999 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("-5 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_date_that_is_none_is_the_nearest_that_is_one(repository: Repository, date: str, expected: datetime) -> None:
+    first = repository.write({"a": "1"}, "base")
+    odd = repository.write_odd(date)
+    mirror = repository.mirror()
+    commit = mirror.commit(odd)
+    assert (commit.authored_at, commit.committed_at) == (expected, expected)
+    assert mirror.commit_times([odd], [first]) == [(odd, expected)]
