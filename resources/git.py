@@ -92,7 +92,9 @@ class Mirror:
 
     def branches(self) -> dict[str, str]:
         """The tip of every branch, by branch name."""
-        lines = self._read("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/").splitlines()
+        words = ("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/")
+        # No branch has a backslash in its name: what is no UTF-8 keeps a name of its own.
+        lines = self._read(*words, undecodable="backslashreplace").splitlines()
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     def resolve(self, revision: str) -> str:
@@ -109,7 +111,8 @@ class Mirror:
 
     def commit(self, sha: str) -> Commit:
         """One commit with the files it changed against its first parent. Raises UnknownRevisionError."""
-        fields = self._read("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        words = ("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        fields = self._read(*words, undecodable="replace")
         return parse_commit(fields.rstrip("\n"), self.changed_files(sha))
 
     def commits(self, new: Sequence[str], known: Sequence[str] = (), since: datetime | None = None) -> list[str]:
@@ -149,7 +152,7 @@ class Mirror:
         if not shas:
             return {}
         words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
-        found = self._read(*words, stdin=shas).split("\0")
+        found = self._read(*words, stdin=shas, undecodable="replace").split("\0")
         return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
 
     def heads(self, shas: Sequence[str]) -> list[str]:
@@ -229,13 +232,13 @@ class Mirror:
         with unpacked(self.path, sha, scratch) as folder:
             yield folder
 
-    def _read(self, *words: str, stdin: Sequence[str] | None = None) -> str:
+    def _read(self, *words: str, stdin: Sequence[str] | None = None, undecodable: str = "surrogateescape") -> str:
         lines = None if stdin is None else "".join(f"{line}\n" for line in stdin).encode()
         try:
             done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024, stdin=lines)
         except ToolError as error:
             raise RepositoryError(f"The mirror of {without_password(self.url)} cannot answer: {error}") from error
-        return done.stdout.decode("utf-8", "surrogateescape")
+        return done.stdout.decode("utf-8", undecodable)
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
         return run_git(*words, timeout=timeout, folder=self.path, **options)
