@@ -5,6 +5,7 @@ The commit's own file is not asked: it could name whom it likes. Deliberately ab
 
 from collections.abc import Iterable
 
+from infraaudit_assets.domain.errors import RepositoryError
 from infraaudit_assets.domain.notices import Culprit
 from infraaudit_assets.domain.owners import PLACES, Rule, owners_of, parse_owners
 from infraaudit_assets.domain.projects import Project
@@ -14,7 +15,10 @@ _FILE_BYTES = 64 * 1024
 
 
 def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> Culprit:
-    """A commit with its author, and the owners of some files or else of all it changed. Raises RepositoryError."""
+    """A commit with its author, and the owners of some files or else of all it changed.
+
+    A CODEOWNERS file that cannot be read, or is too long, names nobody. Raises RepositoryError for the commit.
+    """
     commit = mirror.commit(sha)
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
@@ -25,5 +29,8 @@ def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] 
 def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
     tip = mirror.branches().get(branch)
     found = (mirror.read(tip, place, _FILE_BYTES) for place in PLACES) if tip else iter(())
-    content = next((file for file in found if file is not None), b"")
+    try:
+        content = next((file for file in found if file is not None), b"")
+    except RepositoryError:  # Who may be told is no reason to fail what there is to tell.
+        return ()
     return parse_owners(content.decode("utf-8", "replace"))

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources import process
 from resources.git_files import export_blobs, lacks_blob, unpacked
-from resources.git_output import COMMIT_FORMAT, parse_commit, parse_entry, parse_name_status
+from resources.git_output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
 from resources.git_program import run_git, without_password
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -92,7 +92,9 @@ class Mirror:
 
     def branches(self) -> dict[str, str]:
         """The tip of every branch, by branch name."""
-        lines = self._read("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/").splitlines()
+        words = ("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/")
+        # No branch has a backslash in its name: what is no UTF-8 keeps a name of its own.
+        lines = self._read(*words, undecodable="backslashreplace").splitlines()
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     def resolve(self, revision: str) -> str:
@@ -109,7 +111,8 @@ class Mirror:
 
     def commit(self, sha: str) -> Commit:
         """One commit with the files it changed against its first parent. Raises UnknownRevisionError."""
-        fields = self._read("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        words = ("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        fields = self._read(*words, undecodable="replace")
         return parse_commit(fields.rstrip("\n"), self.changed_files(sha))
 
     def commits(self, new: Sequence[str], known: Sequence[str] = (), since: datetime | None = None) -> list[str]:
@@ -149,7 +152,7 @@ class Mirror:
         if not shas:
             return {}
         words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
-        found = self._read(*words, stdin=shas).split("\0")
+        found = self._read(*words, stdin=shas, undecodable="replace").split("\0")
         return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
 
     def heads(self, shas: Sequence[str]) -> list[str]:
@@ -159,7 +162,7 @@ class Mirror:
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
         """Commits as ``commits`` without ``since`` gives them, newest first, each with its commit time."""
         lines = self._read("log", "--format=%H %ct", *new, "--not", *known, "--").splitlines()
-        return [(sha, datetime.fromtimestamp(int(seconds), UTC)) for sha, seconds in map(str.split, lines)]
+        return [(sha, commit_time(seconds)) for sha, _, seconds in (line.partition(" ") for line in lines)]
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         """The first-parent history that ends in ``sha``, oldest first; the newest ``limit`` of it."""
@@ -229,13 +232,13 @@ class Mirror:
         with unpacked(self.path, sha, scratch) as folder:
             yield folder
 
-    def _read(self, *words: str, stdin: Sequence[str] | None = None) -> str:
+    def _read(self, *words: str, stdin: Sequence[str] | None = None, undecodable: str = "surrogateescape") -> str:
         lines = None if stdin is None else "".join(f"{line}\n" for line in stdin).encode()
         try:
             done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024, stdin=lines)
         except ToolError as error:
             raise RepositoryError(f"The mirror of {without_password(self.url)} cannot answer: {error}") from error
-        return done.stdout.decode("utf-8", "surrogateescape")
+        return done.stdout.decode("utf-8", undecodable)
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:
         return run_git(*words, timeout=timeout, folder=self.path, **options)

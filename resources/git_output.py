@@ -7,6 +7,8 @@ from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_assets.domain.errors import excerpt
 
 COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+# A day short of what datetime holds: a database may answer in a time zone of its own.
+_LATEST = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
 
 
 def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
@@ -18,11 +20,16 @@ def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
         parents=tuple(parents.split()),
         author_name=excerpt(name, 200),
         author_email=excerpt(email, 200),
-        authored_at=datetime.fromtimestamp(int(authored), UTC),
-        committed_at=datetime.fromtimestamp(int(committed), UTC),
+        authored_at=commit_time(authored),
+        committed_at=commit_time(committed),
         subject=excerpt(subject, 500),
         changed_files=changed_files,
     )
+
+
+def commit_time(seconds: str) -> datetime:
+    """A date of a commit, which its author may have set to anything; where Git finds none, the epoch."""
+    return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LATEST), UTC)
 
 
 def parse_name_status(raw: str) -> Iterator[ChangedFile]:

@@ -28,7 +28,7 @@ class Cursor:
     @classmethod
     def parse(cls, text: str | None) -> "Cursor":
         stored = json.loads(text or "{}")
-        return cls(stored.get("tips", {}), stored.get("gone", {}))
+        return cls(_readable(stored.get("tips", {})), _readable(stored.get("gone", {})))
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))
@@ -109,6 +109,13 @@ def reasons_to_skip(mirror: Mirror, project: Project, commits: Sequence[str]) ->
         if changed and not counting:
             reasons.setdefault(sha, "it changes only paths that start no run")
     return reasons
+
+
+def _readable(tips: Mapping[str, str]) -> dict[str, str]:
+    """Branches under the names that a mirror gives them; cursors of old hold some that are no text."""
+    return {
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"): shas for name, shas in tips.items()
+    }
 
 
 def _existing(mirror: Mirror, cursor: Mapping[str, str]) -> dict[str, list[str]]:

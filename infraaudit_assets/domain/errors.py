@@ -10,15 +10,18 @@ import re
 from typing import ClassVar
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_NO_TEXT = re.compile(r"[\ud800-\udfff]")
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 
 
 def excerpt(text: str, limit: int = 2000) -> str:
-    """Make outside text safe to show: terminal sequences and control characters removed, the end kept.
+    """Make outside text safe to show and to store: no terminal sequences, no control characters, the end kept.
 
-    The end is kept because tools say last what went wrong. ``limit`` is in characters.
+    Bytes that were no UTF-8 and came as surrogates, which no database takes, become U+FFFD. The end is kept because
+    tools say last what went wrong. ``limit`` is in characters.
     """
-    clean = _CONTROL.sub("", _TERMINAL_SEQUENCE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))).strip()
+    lines = _NO_TEXT.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
+    clean = _CONTROL.sub("", _TERMINAL_SEQUENCE.sub("", lines)).strip()
     return clean if len(clean) <= limit else f"… {clean[-limit:].lstrip()}"
 
 

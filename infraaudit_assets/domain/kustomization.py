@@ -21,7 +21,7 @@ _KEYS = frozenset(
 _GENERATOR_KEYS = frozenset(
     {"name", "namespace", "behavior", "files", "literals", "env", "envs", "type", "options", "immutable"}
 )
-_LOCAL = re.compile(r"(?!github\.com)[\w.][\w./-]*")
+_LOCAL = re.compile(r"(?!(?i:github\.com))[\w.][\w./-]*")
 
 
 def kustomization_faults(document: object) -> Iterator[str]:

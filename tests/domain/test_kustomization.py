@@ -26,6 +26,7 @@ json_like = st.recursive(
         ({"resources": ["git@example.org:a/b"]}, "git@example.org"),
         ({"resources": ["git::ssh://example.org/b"]}, "git::ssh"),
         ({"bases": ["github.com/kubernetes-sigs/kustomize"]}, "github.com"),
+        ({"resources": ["GitHub.com/kubernetes-sigs/kustomize"]}, "GitHub.com"),
         ({"resources": ["/etc"]}, "'/etc'"),
         ({"configMapGenerator": [{"name": "x", "files": ["a=/etc/passwd"]}]}, "/etc/passwd"),
         ({"secretGenerator": [{"name": "x", "commands": {"a": "id"}}]}, "secretGenerator uses commands"),

@@ -81,3 +81,17 @@ def test_a_history_that_was_rewritten_still_records_the_outcome(past: History, r
         )
     live = past.live("shop", "production")
     assert live and live.sha == sha
+
+
+def test_a_commit_of_the_year_11476_is_brought_like_any_other(past: History, repository: Repository) -> None:
+    first = repository.write({"a": "1"}, "Start")
+    odd = repository.write_odd("300000000000 +0000")
+    mirror = repository.mirror()
+    past.record_commit("shop", mirror.commit(odd))
+    for commit in (first, odd):
+        release = Release("shop", "production", commit, "image", "")
+        deliver_recorded(
+            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
+        )
+    assert brought(past) == {first: first, odd: odd}
+    assert dora(past, "shop", "production", datetime.now(UTC) + timedelta(minutes=1)).lead_seconds is not None

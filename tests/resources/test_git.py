@@ -1,4 +1,5 @@
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,37 @@ def test_a_hook_of_the_repository_never_runs(repository: Repository, tmp_path: P
     sha = repository.write({"a": "1"}, "base")
     with repository.mirror().checkout(sha, tmp_path / "scratch"):
         assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("300000000000 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("99999999999999999999 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("-5 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_date_that_is_none_is_the_nearest_that_is_one(repository: Repository, date: str, expected: datetime) -> None:
+    first = repository.write({"a": "1"}, "base")
+    odd = repository.write_odd(date)
+    mirror = repository.mirror()
+    commit = mirror.commit(odd)
+    assert (commit.authored_at, commit.committed_at) == (expected, expected)
+    assert mirror.commit_times([odd], [first]) == [(odd, expected)]
+
+
+def test_what_is_no_utf8_is_read_as_text_and_files_keep_their_names(repository: Repository) -> None:
+    sha = repository.write({"f\udcfc": "1"}, "base")
+    odd = repository.write_odd(author=b"J\xfcrgen", message=b"f\xfcr\n\n[skip ci] \xfc")
+    for name in ("f\udcfc", "f\udcfd"):
+        repository.git("branch", name)
+    mirror = repository.mirror()
+    commit = mirror.commit(odd)
+    assert (commit.author_name, commit.subject) == ("J\ufffdrgen", "f\ufffdr")
+    assert mirror.messages([odd]) == {odd: "f\ufffdr\n\n[skip ci] \ufffd\n"}
+    assert mirror.branches() == {"main": odd, "f\\xfc": odd, "f\\xfd": odd}
+    (changed,) = mirror.commit(sha).changed_files
+    assert mirror.read(odd, changed.path) == b"1"
+    with pytest.raises(RepositoryError, match="^f\ufffd at "):
+        mirror.read(odd, changed.path, limit=0)

@@ -13,8 +13,11 @@ from infraaudit_assets.domain.errors import HistoryError
 from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_assets.domain.images import Image
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit_assets.domain.triggers import GitEvent
 from resources.history import History, schema
+from resources.history.git_events import git_events, record_git_events, recorded_commits
 from resources.history.queries.deployed import lines_printed
+from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -142,3 +145,15 @@ def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> Non
     history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # Who counted before the others wrote.
     assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
     assert lines_printed(history, "p", "nothing") == {}
+
+
+def test_what_git_holds_that_is_no_utf8_can_be_recorded(history: History, repository: Repository) -> None:
+    repository.write({"a": "1"}, "base")
+    odd = repository.write_odd(author=b"J\xfcrgen", message=b"f\xfcr")
+    repository.git("branch", "feature/f\udcfc")
+    mirror = repository.mirror()
+    history.record_commit("p", mirror.commit(odd))
+    events = [GitEvent("recreated", branch, odd, tip, "") for branch, tip in mirror.branches().items()]
+    record_git_events(history, "p", events)
+    assert recorded_commits(history, "p") == [odd]
+    assert {event.branch for _, event in git_events(history, "p")} == {"main", "feature/f\\xfc"}

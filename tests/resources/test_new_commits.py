@@ -1,5 +1,6 @@
 """What is new since the last look, over real repositories: nothing is lost, whatever branches do."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -234,3 +235,14 @@ def test_a_file_of_one_project_stays_out_of_another(tmp_path: Path) -> None:
     shop.write({"a": "1"}, "shop")
     foreign = other.write({"b": "1"}, "other")
     assert shop.mirror().existing([foreign]) == []
+
+
+def test_a_branch_that_is_no_utf8_has_its_commits_taken_and_is_the_one_that_an_old_cursor_holds(
+    repository: Repository, looking: Looking
+) -> None:
+    first = looking.new()
+    looking.cursor = Cursor.parse(json.dumps({"tips": {"main": first[0], "feature/f\udcfc": first[0]}}))
+    repository.git("switch", "--quiet", "--create", "feature/f\udcfc")
+    (sha,) = grow(repository, 1)
+    found = looking.look()
+    assert (found.new, found.events) == ({sha: "feature/f\\xfc"}, [])

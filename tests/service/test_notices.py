@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from infraaudit_assets.domain.commits import Commit
 from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.notices import Address, Notice
+from infraaudit_assets.domain.notices import Address, Culprit, Notice
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.announcer import Announcer
+from resources.code_owners import culprit_of
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
 from resources.notifier import Notifier, Sending, deliver_notices
@@ -231,6 +232,12 @@ def test_a_recovery_follows_a_rollback(told: Told) -> None:
     told.deploy(told.shas[1], Outcome.ROLLED_BACK, 1)
     told.deploy(told.shas[2], Outcome.DEPLOYED, 2)
     assert sorted(one.urgency for one in told.tell()) == ["failure", "info"]
+
+
+def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_told(repository: Repository) -> None:
+    sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
+    culprit = culprit_of(Project("shop", str(repository.path)), repository.mirror(), sha)
+    assert culprit == Culprit("shop", sha, "Start", "Ada <ada@example.org>")
 
 
 def test_facts_of_a_commit_that_is_gone_are_told_bare(told: Told) -> None:
