@@ -65,6 +65,7 @@ def migrate(engine: sa.Engine) -> None:
     """Bring the database to the newest revision; does nothing where it is there. Raises HistoryError."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -73,7 +74,13 @@ def migrate(engine: sa.Engine) -> None:
             # Every role of an installation migrates when it starts, and they start together.
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise HistoryError(
+                f"The history {engine.url.render_as_string(hide_password=True)} was migrated by a newer version "
+                f"({excerpt(str(error), 200)}). Use that version, or restore the backup from before it."
+            ) from error
 
 
 @contextmanager

@@ -38,14 +38,17 @@ def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_what_a_run_is_given_is_put_into_dagsters_instance_file(tmp_path: Path) -> None:
-    (tmp_path / "shipped.yaml").write_text("volumes: ['@COMPOSE_PROJECT@_state', '@COMPOSE_PROJECT@_other']")
+    (tmp_path / "shipped.yaml").write_text(
+        "given: ['@COMPOSE_PROJECT@_state', '@COMPOSE_PROJECT@_other', '@DOCKER_GID@']"
+    )
     done = enter(
         "cat $DAGSTER_HOME/dagster.yaml",
         INFRAAUDIT_DAGSTER_CONFIG=str(tmp_path / "shipped.yaml"),
         DAGSTER_HOME=str(tmp_path / "home"),
         INFRAAUDIT_COMPOSE_PROJECT="mine",
+        INFRAAUDIT_DOCKER_GID="7",
     )
-    assert done.stdout == "volumes: ['mine_state', 'mine_other']"
+    assert done.stdout == "given: ['mine_state', 'mine_other', '7']"
 
 
 def test_a_key_that_is_no_name_of_a_variable_is_refused(tmp_path: Path) -> None:

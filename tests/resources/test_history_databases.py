@@ -20,7 +20,7 @@ from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, Scan
 from resources.history import History, schema
 from tests.conftest import free_port
 from tests.e2e.own_image import PASSWORD, running_postgres
-from tests.resources.databases import fresh_history, unmigrated_history
+from tests.resources.databases import fresh_history, migrated_history, unmigrated_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KINDS = ["sqlite", "postgresql"]
@@ -175,3 +175,11 @@ def test_a_restarted_server_loses_nothing_and_is_written_to_again(needs: Callabl
         history.record_scan("p", scan("during", framework_scan("k2")))
         assert history.scan("p", "during") is not None
         history.engine.dispose()
+
+
+def test_a_history_of_a_newer_version_says_so(tmp_path: Path) -> None:
+    history = migrated_history(tmp_path)
+    with history.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(HistoryError, match="migrated by a newer version .*9999"):
+        history.migrate()
