@@ -37,30 +37,26 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             state=state,
             days=current.log_days,
             megabytes=current.log_megabytes,
-            loki_url=_unseen("LOKI_URL", current.loki_url),
+            loki_url=shells.unseen("INFRAAUDIT_LOKI_URL", current.loki_url),
             loki_tenant=current.loki_tenant or "",
         ),
         "checkov": shells.CheckovResource(state=state, severities=str(current.severities)),
         "history": shells.HistoryResource(
-            url=_unseen("DATABASE_URL", current.database_url) or current.history_url, gate_file=str(current.gate_file)
+            url=shells.unseen("INFRAAUDIT_DATABASE_URL", current.database_url) or current.history_url,
+            gate_file=str(current.gate_file),
         ),
         "prometheus": shells.PrometheusResource(url=current.prometheus_url or ""),
         "grafana": shells.GrafanaResource(
             url=current.grafana_url or "",
-            token=_unseen("GRAFANA_TOKEN", current.grafana_token),
+            token=shells.unseen("INFRAAUDIT_GRAFANA_TOKEN", current.grafana_token),
             rules=str(current.shipped / "prometheus" / "rules.yml"),
         ),
         "notifier": shells.NotifierResource(
-            urls=_unseen("NOTIFY", current.notify),
+            urls=shells.unseen("INFRAAUDIT_NOTIFY", current.notify),
             dagster_url=current.dagster_link,
             service_url=current.service_url,
         ),
     }
-
-
-def _unseen(name: str, value: object) -> str:
-    """A setting that Dagster reads where it uses it: the configuration of resources is in its UI and its database."""
-    return dg.EnvVar(f"INFRAAUDIT_{name}") if value else ""
 
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:

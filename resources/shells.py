@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from resources.targets import Target
 
 
+def unseen(variable: str, value: object) -> str:
+    """A secret that Dagster reads where it uses it: the configuration of resources is in its UI and its database."""
+    return dg.EnvVar(variable) if value else ""
+
+
 class GitResource(dg.ConfigurableResource):
     """Mirrors and checkouts of the projects' repositories."""
 
