@@ -29,14 +29,13 @@ resource "aws_instance" "web" {
 
 
 def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
-    repository: Repository, tmp_path: Path, warm_home: Path, receivers: list[Receiver]
+    repository: Repository, tmp_path: Path, warm_home: Path, receivers: list[Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = repository.write({"main.tf": "# nothing yet\n"}, "good")
     bad = repository.write({"main.tf": IN_PUBLIC}, "bad")
     project = Project("gated", str(repository.path))
-    current = Settings(
-        home=warm_home, database_url=f"sqlite:///{tmp_path}/history.db", reports=tmp_path, engine="none", target="none"
-    )
+    monkeypatch.setenv("INFRAAUDIT_DATABASE_URL", f"sqlite:///{tmp_path}/history.db")
+    current = Settings(home=warm_home, reports=tmp_path, engine="none", target="none")
     past = open_history(current.history_url)
     for sha in (good, bad):
         past.record_image("gated", sha, Image("p:1", "sha256:0", 1, 1.0, "d", None, None))
