@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
+from infraaudit_assets.domain.deployments import Deployment
 from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError
 from infraaudit_assets.domain.projects import Environment
 from resources.targets import Target
 
 
 def connect_target(
-    choice: str, environment: Environment, kubeconfig: Path | None, engine: str, state: Path, live_in: str = ""
+    choice: str, environment: Environment, kubeconfig: Path | None, engine: str, state: Path, live: Deployment | None
 ) -> Target:
     """Kubernetes where one answers, else containers of the engine; ``choice`` narrows that.
 
-    ``live_in`` is the target that what is live was deployed to: a cluster that does not answer for a while is not
-    replaced by containers. Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy
+    A cluster that what is ``live`` was deployed to, and that does not answer for a while, is not replaced by containers.
+    Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy
     to, and ClusterError, which is worth a retry, where there was.
     """
     if choice == "none":
@@ -29,9 +30,9 @@ def connect_target(
                 prune=environment.prune,
             )
         except ClusterUnavailableError as error:
-            if live_in.startswith("kubernetes:"):
+            if live is not None and live.target.startswith("kubernetes:"):
                 raise ClusterError(
-                    f"What is live is in {live_in}. {error} To leave that cluster, set INFRAAUDIT_TARGET=container."
+                    f"What is live is in {live.target}. {error} To leave that cluster, set INFRAAUDIT_TARGET=container."
                 ) from error
             if choice == "kubernetes" or environment.context is not None:
                 raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from infraaudit_assets.domain.deployments import Deployment
 from infraaudit_assets.domain.notices import Address
 from infraaudit_assets.domain.projects import Environment, Project
 from resources.artifact_store import ArtifactStore
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from resources.targets import Target
 
 
-def unseen(variable: str, value: object) -> str:
-    """A secret that Dagster reads where it uses it: the configuration of resources is in its UI and its database."""
+def from_environment(variable: str, value: object) -> str:
+    """A secret, read from its variable where it is used: the configuration of resources is in its UI and its database."""
     return dg.EnvVar(variable) if value else ""
 
 
@@ -102,12 +103,12 @@ class KubernetesResource(dg.ConfigurableResource):
     engine: str = "auto"
     rollout_seconds: float = 300
 
-    def connect(self, environment: Environment, live_in: str = "") -> "Target":
+    def connect(self, environment: Environment, live: Deployment | None) -> "Target":
         """Raises ClusterUnavailableError or EngineUnavailableError; see connect_target."""
         from resources.connect_target import connect_target
 
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
-        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live_in)
+        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live)
 
 
 class CheckovResource(dg.ConfigurableResource):

@@ -43,7 +43,7 @@ def _build_sensor(
         if live is None or (there is not None and there.sha == live.sha):
             return dg.SkipReason(f"Nothing in {before.name} is new to {place.name}.")
         try:
-            now = kubernetes.connect(before, live.target).probe(project.name, before.name)
+            now = kubernetes.connect(before, live).probe(project.name, before.name)
         except InfraAuditError as error:
             context.update_cursor("")
             return dg.SkipReason(f"{live.sha[:12]} cannot be looked at in {before.name}: {error}")

@@ -72,7 +72,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 turn.skip(f"it is not on {project.deploy_branch}")
                 return
             try:
-                target = kubernetes.connect(environment, turn.live_target())
+                target = kubernetes.connect(environment, current.history.live(project.name, environment.name))
             except (ClusterUnavailableError, EngineUnavailableError) as error:
                 turn.skip(str(error))
                 return
@@ -145,11 +145,6 @@ class _Turn:
     def is_on_deploy_branch(self) -> bool:
         tip = self.mirror.branches().get(self.project.deploy_branch)
         return tip is not None and self.mirror.is_ancestor(self.stage.sha, tip)
-
-    def live_target(self) -> str:
-        """Where what is live was brought to; empty where nothing is."""
-        live = self.stage.history.live(self.project.name, self.environment.name)
-        return live.target if live else ""
 
     def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""

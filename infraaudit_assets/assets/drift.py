@@ -28,7 +28,7 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
 
         past = history.open()
         try:
-            found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live.target))
+            found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live))
         except InfraAuditError as error:  # What cannot be compared is not taken for equal.
             return _result(False, f"It could not be compared: {error}")
         if found.live is None:

@@ -43,7 +43,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
             for place in project.environments:
                 live = past.live(project.name, place.name)
                 if live is not None:
-                    fresh += collect_logs(past, store, kubernetes.connect(place, live.target), project, place)
+                    fresh += collect_logs(past, store, kubernetes.connect(place, live), project, place)
             levels = Counter(row["level"] for row in fresh)
             printed = lines_printed(past, project.name, current.sha)
             yield dg.MaterializeResult(

@@ -132,13 +132,13 @@ def environment_of(project: Project, name: str | None) -> Environment:
     return found
 
 
-def target_of(past: "History", project: Project, environment: Environment) -> "Target":
+def target_of(environment: Environment, live: Deployment | None) -> "Target":
     """Where an environment is. Raises ClusterUnavailableError or EngineUnavailableError, and ClusterError where what
     is live is in a cluster that does not answer."""
     from resources.connect_target import connect_target
 
-    now, live = settings(), past.live(project.name, environment.name)
-    return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state, live.target if live else "")
+    now = settings()
+    return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state, live)
 
 
 def _deliver(
@@ -147,7 +147,7 @@ def _deliver(
     from resources.recorded_delivery import deliver_recorded
 
     return deliver_recorded(
-        past, mirror_of(project), target_of(past, project, place), release,
+        past, mirror_of(project), target_of(place, past.live(project.name, place.name)), release,
         timeout=settings().rollout_seconds, superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip

@@ -46,7 +46,7 @@ def logs(
 
     def collected() -> list[dict[str, Any]]:
         past = open_history(now.history_url)
-        return collect_logs(past, store, target_of(past, found, place), found, place)
+        return collect_logs(past, store, target_of(place, past.live(found.name, place.name)), found, place)
 
     if collect or follow:
         collected()

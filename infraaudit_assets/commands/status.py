@@ -54,7 +54,7 @@ def _status_row(project: Project, place: Environment, past: "History") -> dict[s
         return row
     row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
     try:
-        now = look_at(past, project, place, lambda _: target_of(past, project, place))
+        now = look_at(past, project, place, lambda live: target_of(place, live))
     except InfraAuditError as error:
         return row | {"state": "unknown", "reason": str(error)}
     bad = "degraded" if now.degraded else "not healthy"

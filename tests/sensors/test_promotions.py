@@ -23,7 +23,7 @@ HEALTH: dict[str, bool] = {}
 class ToldCluster(KubernetesResource):
     """A place that is as healthy as the test says."""
 
-    def connect(self, environment: Environment, live_in: str = "") -> "ToldCluster":  # type: ignore[override]
+    def connect(self, environment: Environment, live: Deployment | None) -> "ToldCluster":  # type: ignore[override]
         return self
 
     def probe(self, project: str, environment: str) -> Rollout:
