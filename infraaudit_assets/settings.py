@@ -2,14 +2,23 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infraaudit_assets.domain.errors import ConfigurationError
 
 _HERE = Path(__file__).resolve().parent
+
+
+def _not_blank(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty; an empty secret keeps nobody out")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
 
 
 class Settings(BaseSettings):
@@ -37,13 +46,13 @@ class Settings(BaseSettings):
     service_host: str = Field("127.0.0.1", description="address the service listens on")
     service_port: int = Field(3001, ge=1, le=65535, description="port the service listens on")
     public_url: str | None = Field(None, description="address of the service as people reach it, for links in notices")
-    webhook_secrets: dict[str, list[SecretStr]] = Field(
+    webhook_secrets: dict[str, list[Secret]] = Field(
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
-    service_tokens: list[SecretStr] = Field(
+    service_tokens: list[Secret] = Field(
         default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
     )
-    service_write_tokens: list[SecretStr] = Field(
+    service_write_tokens: list[Secret] = Field(
         default_factory=list, description="JSON list: tokens that may also send pushes without a signature"
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")

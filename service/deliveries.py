@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from infraaudit_assets.domain.errors import HistoryError, InfraAuditError
+from infraaudit_assets.domain.errors import InfraAuditError
 from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.triggers import is_watched
 from resources.dagster_api import DagsterApi
@@ -23,6 +23,7 @@ from resources.history import History
 from resources.history.deliveries import Delivery, abandon_deliveries, finish_deliveries, waiting_deliveries
 from resources.history.git_events import recorded_commits
 from resources.new_commits import BATCH, reasons_to_skip, unseen
+from service.faults import faults_told
 from service.received import Received
 
 IDLE_SECONDS = 5.0
@@ -76,15 +77,10 @@ class DeliveryWorker:
         loop = asyncio.get_running_loop()
         while True:
             wake.clear()
-            try:
+            with faults_told(_LOG, "Deliveries could not be worked off"):
                 if await loop.run_in_executor(self._threads, work) and wake is self._arrived:
                     for of_project in self._wakes.values():
                         of_project.set()
-            except HistoryError as error:
-                _LOG.error("%s", error)
-            except Exception:
-                # A defect of ours: say so, and keep on; the delivery is still there.
-                _LOG.exception("Deliveries could not be worked off")
             # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with a wake.
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_SECONDS):

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from infraaudit_assets.domain.errors import HistoryError
 from resources.announcer import Announcer
 from resources.history import History
 from resources.notifier import Notifier, deliver_notices
 from resources.sensor_watch import SensorWatch
+from service.faults import faults_told
 
 ROUND_SECONDS = 3.0
 _LOG = logging.getLogger("infraaudit.notices")
@@ -33,13 +33,8 @@ class NoticeWorker:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            try:
+            with faults_told(_LOG, "Notices could not be announced or sent"):
                 await asyncio.to_thread(self.work)
-            except HistoryError as error:
-                _LOG.error("%s", error)
-            except Exception:
-                # A defect of ours: say so, and keep on; what is due is still in the outbox.
-                _LOG.exception("Notices could not be announced or sent")
             await asyncio.sleep(ROUND_SECONDS)
 
     def work(self) -> int:

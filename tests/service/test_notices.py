@@ -1,5 +1,6 @@
 """Notices end to end: facts in the history, real receivers; every notice once, also when receivers fail."""
 
+import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,11 @@ from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from resources.announcer import Announcer
 from resources.code_owners import culprit_of
+from resources.git import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
 from resources.notifier import Notifier, Sending, deliver_notices
+from service.notices import NoticeWorker
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -86,6 +89,35 @@ def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, r
         sender.join()
     assert sorted(one["key"] for one in receivers[0].taken) == sorted(f"n{number}" for number in range(500))
     assert not waiting_notices(past)
+
+
+def test_the_worker_goes_on_after_a_defect_of_ours(
+    past: History, receivers: list[Receiver], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Defective(Announcer):
+        rounds = 0
+
+        def announce(self, now: datetime) -> int:
+            Defective.rounds += 1
+            if Defective.rounds == 1:
+                raise ValueError("a defect")
+            return 0
+
+    monkeypatch.setattr("service.notices.ROUND_SECONDS", 0.01)
+    write_notices(past, [Notice("n", "shop", "title", "body")])
+    notifier = Notifier([Address(receivers[0].url)])
+    worker = NoticeWorker(past, Defective(past, {}, lambda project: Mirror("", Path()), "", ""), lambda _: notifier)
+
+    async def until_told() -> None:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(worker.run())
+            while waiting_notices(past):
+                await asyncio.sleep(0.05)
+            task.cancel()
+
+    asyncio.run(until_told())
+    assert [one["key"] for one in receivers[0].taken] == ["n"]
+    assert "ValueError: a defect" in caplog.text
 
 
 def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:

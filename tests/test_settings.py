@@ -1,0 +1,24 @@
+"""What the environment may say, and what is told of the rest."""
+
+import pytest
+
+from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_assets.settings import settings
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WEBHOOK_SECRETS", '{{"shop": ["{}"]}}'), ("SERVICE_TOKENS", '["{}"]'), ("SERVICE_WRITE_TOKENS", '["{}"]')],
+)
+def test_a_secret_that_is_blank_is_refused_by_its_name(
+    name: str, value: str, blank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.cache_clear()
+    monkeypatch.setenv(f"INFRAAUDIT_{name}", value.format("a real one"))
+    assert settings()
+    settings.cache_clear()
+    monkeypatch.setenv(f"INFRAAUDIT_{name}", value.format(blank))
+    with pytest.raises(ConfigurationError, match=f"INFRAAUDIT_{name}.*keeps nobody out"):
+        settings()
+    settings.cache_clear()
