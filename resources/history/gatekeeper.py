@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from infraaudit_assets.domain.changes import compare_scans
 from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
 from infraaudit_assets.domain.gate import Evidence, Verdict, judge_scan
@@ -76,13 +74,7 @@ def _ages(history: History, mirror: Mirror, project: Project, sha: str, now: dat
     path, spans = Line(history, mirror, project.name, project.deploy_branch).follow().standing(sha)
     commits = commits_named(history, project.name, {path[span.opened] for span in spans})
     return {
-        span.finding.fingerprint: (now - _known_since(commits[path[span.opened]])).total_seconds() / 86400
+        span.finding.fingerprint: (now - commits[path[span.opened]]["committed_at"]).total_seconds() / 86400
         for span in spans
         if path[span.opened] in commits
     }
-
-
-def _known_since(commit: sa.RowMapping) -> datetime:
-    """The author's clock says when a commit was made; one that is ahead of ours must not make a finding younger."""
-    known: datetime = min(commit["committed_at"], commit["recorded_at"])
-    return known

@@ -37,16 +37,18 @@ class History:
         self._write((schema.projects, [row]))
 
     def record_commit(self, project: str, commit: Commit) -> None:
-        key = {"project": project, "sha": commit.sha}
+        """A commit that says it is from later than it was first seen is from then: ages and orders count on it."""
+        key, now = {"project": project, "sha": commit.sha}, datetime.now(UTC)
+        known = self._one(_of_commit(schema.commits, project, commit.sha))
         row = key | {
             "tree": commit.tree,
             "first_parent": commit.first_parent,
             "author_name": commit.author_name,
             "author_email": commit.author_email,
             "authored_at": commit.authored_at,
-            "committed_at": commit.committed_at,
+            "committed_at": min(commit.committed_at, now, *([known["committed_at"]] if known else [])),
             "subject": commit.subject,
-            "recorded_at": datetime.now(UTC),
+            "recorded_at": now,
         }
         parents = [key | {"position": place, "parent": parent} for place, parent in enumerate(commit.parents)]
         self._write((schema.commits, [row]), (schema.parents, parents))
@@ -261,7 +263,11 @@ def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequen
     )
     there = set(connection.execute(known).scalars()) if brought else set()
     new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
-    rows = [place | new | {"sha": sha, "committed_at": moment} for sha, moment in brought if sha not in there]
+    rows = [
+        place | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
+        for sha, moment in brought
+        if sha not in there
+    ]
     if rows:
         connection.execute(table.insert(), rows)
 

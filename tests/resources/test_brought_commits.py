@@ -95,3 +95,6 @@ def test_a_commit_of_the_year_11476_is_brought_like_any_other(past: History, rep
         )
     assert brought(past) == {first: first, odd: odd}
     assert dora(past, "shop", "production", datetime.now(UTC) + timedelta(minutes=1)).lead_seconds is not None
+    with past.engine.connect() as connection:
+        leads = "SELECT count(*) FROM deployed_commits WHERE committed_at > deployed_at"
+        assert connection.exec_driver_sql(leads).scalar() == 0

@@ -17,6 +17,7 @@ from infraaudit_assets.domain.triggers import GitEvent
 from resources.history import History, schema
 from resources.history.git_events import git_events, record_git_events, recorded_commits
 from resources.history.queries.deployed import lines_printed
+from resources.history.queries.frames import commits_named
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -145,6 +146,21 @@ def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> Non
     history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # Who counted before the others wrote.
     assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
     assert lines_printed(history, "p", "nothing") == {}
+
+
+def test_a_commit_from_the_future_is_from_when_it_was_first_seen(history: History, repository: Repository) -> None:
+    usual = repository.write({"a": "1"}, "usual")
+    ahead = repository.write_odd("4000000000 +0000")
+    mirror, before = repository.mirror(), datetime.now(UTC)
+
+    def times() -> dict[str, datetime]:
+        for sha in (ahead, usual):
+            history.record_commit("p", mirror.commit(sha))
+        return {sha: row["committed_at"] for sha, row in commits_named(history, "p", [ahead, usual]).items()}
+
+    first = times()
+    assert before <= first[ahead] <= datetime.now(UTC) and first[usual] == mirror.commit(usual).committed_at
+    assert times() == first, "another run of the commit makes it no younger"
 
 
 def test_what_git_holds_that_is_no_utf8_can_be_recorded(history: History, repository: Repository) -> None:

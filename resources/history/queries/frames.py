@@ -44,7 +44,7 @@ def columns_of(history: History, query: sa.Select) -> list[list[Any]]:
 def commits_named(history: History, project: str, shas: Iterable[str]) -> dict[str, sa.RowMapping]:
     """What is recorded of commits, by SHA."""
     table = schema.commits
-    columns = (table.c.sha, table.c.author_name, table.c.committed_at, table.c.recorded_at, table.c.subject)
+    columns = (table.c.sha, table.c.author_name, table.c.committed_at, table.c.subject)
     wanted = sorted(set(shas))
     found: dict[str, sa.RowMapping] = {}
     with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
