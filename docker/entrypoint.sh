@@ -12,11 +12,10 @@ done
 
 # dagster.yaml has no variables for what a run's container is given: compose's names, and the group of the engine's socket.
 if [ -n "${INFRAAUDIT_DAGSTER_CONFIG:-}" ]; then
-  group=${INFRAAUDIT_DOCKER_GID:-$(stat -c %g /var/run/docker.sock 2>/dev/null || echo 0)}
   mkdir -p "$DAGSTER_HOME"
   # Roles and runs share this folder, and start at the same moment with the same process numbers.
   partial=$(mktemp "$DAGSTER_HOME/.dagster.yaml.XXXXXX")
-  sed -e "s/@DOCKER_GID@/$group/g" -e "s/@COMPOSE_PROJECT@/${INFRAAUDIT_COMPOSE_PROJECT:-infraaudit}/g" \
+  sed -e "s/@DOCKER_GID@/${INFRAAUDIT_DOCKER_GID:-0}/g" -e "s/@COMPOSE_PROJECT@/${INFRAAUDIT_COMPOSE_PROJECT:-infraaudit}/g" \
     "$INFRAAUDIT_DAGSTER_CONFIG" >"$partial"
   mv "$partial" "$DAGSTER_HOME/dagster.yaml"
 fi

@@ -18,13 +18,14 @@ from datetime import datetime
 from pathlib import Path
 
 from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
+from resources.checkov_runner.secret_key import KEY_FILE
 from resources.history import History
 from resources.history.transfer import copy_history, expect_empty, open_file
 from resources.tree_archive import extract
 
 FORMAT = 1
 _MADE_AGAIN = {"mirrors", "checkouts", "scans", "demo", "example.git"}
-_SECRET_KEY = Path("scans", "secret-resource.key")
+_SECRET_KEY = Path("scans", KEY_FILE)
 """Under another key every secret that was found in code would be a new finding."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")
 
@@ -107,10 +108,10 @@ def restore_backup(archive: Path, history: History, state: Path, reports: Path) 
         folder = Path(scratch)
         done = _unpack(archive, folder)
         expect_empty(history)
+        if (key := folder / "state" / _SECRET_KEY).is_file():
+            key.chmod(0o600)
         # The history comes last: an interrupted restore can simply be started again.
         for kind, root in (("state", state), ("reports", reports)):
-            if (folder / kind / _SECRET_KEY).is_file():
-                (folder / kind / _SECRET_KEY).chmod(0o600)
             if (folder / kind).is_dir():
                 shutil.copytree(folder / kind, root, dirs_exist_ok=True)
         portable = open_file(folder / "history.db")

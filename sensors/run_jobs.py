@@ -5,20 +5,19 @@ fail every run at once, and start each a second time beside the first, which wor
 else (dagster-k8s). dagster.yaml names this class as its run launcher.
 """
 
-from typing import Any
-
 from dagster import DagsterRun
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster_k8s import K8sRunLauncher
 
 _GONE = "could not be found"
+"""What dagster-k8s says of a Job that the API server does not have; it has no other word for it than unknown."""
 
 
 class RunJobs(K8sRunLauncher):
     """A K8sRunLauncher to which a run goes on while nobody can say how it is; its longest run time still ends it."""
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        found: Any = super().check_run_worker_health(run)
+        found: CheckRunHealthResult = super().check_run_worker_health(run)
         if found.status is WorkerStatus.UNKNOWN and _GONE not in (found.msg or ""):
             return CheckRunHealthResult(WorkerStatus.RUNNING, found.msg)
-        return CheckRunHealthResult(*found)
+        return found

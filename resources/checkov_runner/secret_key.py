@@ -6,13 +6,15 @@ import secrets
 import tempfile
 from pathlib import Path
 
+KEY_FILE = "secret-resource.key"
+
 
 def secret_key(folder: Path) -> bytes:
     """The key kept in ``folder``, made when first asked for; every process gets the same one.
 
     Losing the file makes every secret that was found look like a new one.
     """
-    path = folder / "secret-resource.key"
+    path = folder / KEY_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, fresh = tempfile.mkstemp(dir=folder)

@@ -49,19 +49,23 @@ def foreign_accounts(cluster: Cluster, namespace: str, documents: Iterable[Docum
 
     A pod of one has its rights, ours among them: a commit must not get those by bringing an account of that name.
     """
-    api, found = _api(cluster), []
-    for document in documents:
-        if document["kind"] != "ServiceAccount":
-            continue
-        name, project = document["metadata"]["name"], document["metadata"]["labels"][_PROJECT]
-        resource = api.resources.get(api_version=document["apiVersion"], kind="ServiceAccount")
-        running = _get(resource, name, namespace, f"reading {identity(document)}")
-        if running is not None and (running["metadata"].get("labels") or {}).get(_PROJECT) != project:
-            found.append(
-                f"ServiceAccount/{name} is there, and not of {project}. If its pods may have that account's rights: "
-                f"kubectl --namespace {namespace} label serviceaccount {name} {_PROJECT}={project} --overwrite"
-            )
-    return found
+    from kubernetes import client
+
+    accounts = [document["metadata"] for document in documents if document["kind"] == "ServiceAccount"]
+    projects = {account["name"]: account["labels"][_PROJECT] for account in accounts}
+    if not projects:
+        return []
+    core = client.CoreV1Api(cluster.client)
+    there = retried(
+        "listing ServiceAccounts",
+        lambda: core.list_namespaced_service_account(namespace, _request_timeout=REQUEST_SECONDS).items,
+    )
+    return [
+        f"ServiceAccount/{name} is there, and not of {projects[name]}. If its pods may have that account's rights: "
+        f"kubectl --namespace {namespace} label serviceaccount {name} {_PROJECT}={projects[name]} --overwrite"
+        for name, labels in ((one.metadata.name, one.metadata.labels or {}) for one in there)
+        if name in projects and labels.get(_PROJECT) != projects[name]
+    ]
 
 
 def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
