@@ -1,9 +1,7 @@
-"""A run's Job is asked for while the API server is away, and when it is gone."""
+"""What is said of a run's Job while nobody answers for it, and when it is gone."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,9 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.launcher.base import WorkerStatus
 
 from sensors.run_jobs import RunJobs
-from tests.conftest import free_port
+from tests.conftest import free_port, require
+from tests.e2e.api_servers import OwnApiServer
+from tests.e2e.clusters import IMAGE, kubectl
 
 RUN = DagsterRun(
     job_name="shop_pipeline", run_id="0d5a4f5e-0000-4000-8000-000000000001", status=DagsterRunStatus.STARTED
@@ -24,15 +24,7 @@ def instance() -> Iterator[DagsterInstance]:
         yield made
 
 
-def launcher(instance: DagsterInstance, folder: Path, port: int) -> RunJobs:
-    cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}
-    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(
-        json.dumps(
-            {"clusters": [cluster], "contexts": [context], "current-context": "x", "users": [{"name": "u", "user": {}}]}
-        )
-    )
+def launcher(instance: DagsterInstance, kubeconfig: Path) -> RunJobs:
     made = RunJobs(
         service_account_name="run", instance_config_map="dagster", dagster_home="/", job_image="image",
         load_incluster_config=False, kubeconfig_file=str(kubeconfig),
@@ -41,31 +33,34 @@ def launcher(instance: DagsterInstance, folder: Path, port: int) -> RunJobs:
     return made
 
 
-@pytest.fixture
-def without_jobs() -> Iterator[int]:
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = b'{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}'
-            self.send_response(404)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-def test_a_run_goes_on_while_the_api_server_does_not_answer(instance: DagsterInstance, tmp_path: Path) -> None:
-    found = launcher(instance, tmp_path, free_port()).check_run_worker_health(RUN)
+def test_a_run_goes_on_while_nobody_is_at_the_api_servers_address(instance: DagsterInstance, tmp_path: Path) -> None:
+    cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{free_port()}"}}
+    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+    users = [{"name": "u", "user": {}}]
+    config = {"clusters": [cluster], "contexts": [context], "current-context": "x", "users": users}
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    found = launcher(instance, tmp_path / "kubeconfig").check_run_worker_health(RUN)
     assert found.status is WorkerStatus.RUNNING and "refused" in str(found.msg)
 
 
-def test_a_run_whose_job_is_gone_is_lost(instance: DagsterInstance, tmp_path: Path, without_jobs: int) -> None:
-    found = launcher(instance, tmp_path, without_jobs).check_run_worker_health(RUN)
-    assert found.status is WorkerStatus.UNKNOWN and "could not be found" in str(found.msg)
+@pytest.mark.e2e
+def test_a_run_is_lost_with_its_job_and_not_with_the_api_server(instance: DagsterInstance, tmp_path: Path) -> None:
+    require("kubernetes")
+    (tmp_path / "admin").write_text(kubectl("config", "view", "--raw", "-o", "json"))
+    server = OwnApiServer(tmp_path)
+    server.start()
+    jobs = launcher(instance, server.kubeconfig(tmp_path / "admin"))
+    job = f"dagster-run-{RUN.run_id}"
+    try:
+        kubectl("--namespace", "default", "create", "job", job, f"--image={IMAGE}", "--", "sleep", "60")
+        assert jobs.check_run_worker_health(RUN).status is WorkerStatus.RUNNING
+        server.kill()
+        away = jobs.check_run_worker_health(RUN)
+        assert away.status is WorkerStatus.RUNNING and "refused" in str(away.msg)
+        server.start()
+        kubectl("--namespace", "default", "delete", "job", job, "--cascade=foreground")
+        gone = jobs.check_run_worker_health(RUN)
+        assert gone.status is WorkerStatus.UNKNOWN and "could not be found" in str(gone.msg)
+    finally:
+        kubectl("--namespace", "default", "delete", "job", job, "--ignore-not-found")
+        server.kill()
