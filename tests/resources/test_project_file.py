@@ -1,9 +1,11 @@
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.projects import Paths
+from infraaudit_assets.domain.projects import Environment, Paths, Project
 from resources.project_file import add_project, read_projects
 
 
@@ -72,3 +74,17 @@ def test_adding_keeps_what_is_there(tmp_path: Path, text: str | None) -> None:
     with pytest.raises(ConfigurationError, match="two projects"):
         add_project(path, "new", "y")
     assert len(read_projects(path)) == before + 1
+
+
+def test_the_shipped_file_shows_every_field(tmp_path: Path) -> None:
+    shown = Path("configs/projects.yaml").read_text().partition("Every field there is")[2].splitlines()[2:]
+    entry = "\n".join(["projects:", *(line.removeprefix("#") for line in shown)])
+    (project,) = read_projects(_file(tmp_path, entry))
+    assert _as_usual(project, Project("shop", "https://git.example.org/shop.git")) == {"name", "url", "fault"}
+    assert _as_usual(project.environments[1], Environment()) == {"name"}
+    assert _as_usual(project.paths, Paths()) == set()
+
+
+def _as_usual(shown: Any, usual: Any) -> set[str]:
+    names = [field.name for field in fields(usual)]
+    return {name for name in names if getattr(shown, name) == getattr(usual, name)}
