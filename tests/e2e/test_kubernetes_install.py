@@ -1,15 +1,17 @@
 """InfraAudit installed from configs/kubernetes/infraaudit in the real cluster, with its own image from a registry."""
 
 import json
+import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from tests.e2e.cluster_installation import SECRET, Cluster, Installation, installed, new_cluster, pushed
+from tests.e2e.cluster_installation import PROJECT, SECRET, Cluster, Installation, installed, new_cluster, pushed
 from tests.e2e.clusters import kubectl
-from tests.e2e.own_image import IMAGE, add_commit, build_image, docker, head, until
+from tests.e2e.documented import documented
+from tests.e2e.own_image import IMAGE, PASSWORD, add_commit, build_image, docker, head, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 OF_ROLES = "app.kubernetes.io/component in (code, webserver, daemon, service)"
@@ -162,3 +164,51 @@ def test_twenty_commits_at_once_are_worked_off_with_the_configured_concurrency(i
     assert at_work == AT_ONCE
     scanned = installation.postgres.query("infraaudit", "SELECT DISTINCT sha FROM scans WHERE status = 'complete'")
     assert set(shas) <= set(scanned.split())
+
+
+def as_documented(installation: Installation, first: str) -> list[str]:
+    """The lines of a block of docs/operations.md, for the namespace and the PostgreSQL of this installation."""
+    block, postgres = documented(first), installation.postgres
+    block = block.replace("--namespace infraaudit ", f"--namespace {installation.cluster.namespace} ")
+    return block.replace("--host postgres.example.org", f"--host {postgres.host} --port {postgres.port}").splitlines()
+
+
+def run_lines(installation: Installation, lines: Sequence[str]) -> str:
+    environment = os.environ | {"PGPASSWORD": PASSWORD}
+    words = ["bash", "-euo", "pipefail", "-c", "\n".join(lines)]
+    done = subprocess.run(
+        words, cwd=installation.cluster.overlay, env=environment, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, f"{lines}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+    return done.stdout
+
+
+def test_what_is_documented_backs_it_up_prunes_it_and_restores_it_into_empty_databases(
+    installation: Installation,
+) -> None:
+    cluster, postgres = installation.cluster, installation.postgres
+    scans = "SELECT sha, status FROM scans ORDER BY sha"
+    runs = "SELECT run_id, status FROM runs WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED') ORDER BY run_id"
+    until("the end of every run", lambda: all(run["status"] in ENDED for run in installation.runs()) or None, 200)
+    before = postgres.query("infraaudit", scans), postgres.query("dagster", runs)
+    assert all(before)
+    prune = (
+        "kubectl --namespace infraaudit exec deployment/infraaudit-service -- infraaudit-entrypoint infraaudit prune"
+    )
+    assert f"{PROJECT}: 0 commits, " in run_lines(installation, as_documented(installation, prune))
+    backup = (
+        "kubectl --namespace infraaudit exec deployment/infraaudit-service -- infraaudit-entrypoint infraaudit backup"
+    )
+    run_lines(installation, as_documented(installation, backup))
+    stop, wait, *restore = as_documented(installation, "kubectl --namespace infraaudit scale deployment --all")
+    run_lines(installation, [stop, wait])
+    for database in ("dagster", "infraaudit"):
+        postgres.query("postgres", f"DROP DATABASE {database}")
+        postgres.query("postgres", f"CREATE DATABASE {database}")
+    run_lines(installation, restore)
+    cluster.rolled_out()
+    assert (postgres.query("infraaudit", scans), postgres.query("dagster", runs)) == before
+    until("the webserver", installation.answers, 60)
+    sha = installation.push()
+    run = until("the run's end", lambda: installation.run_of(sha, *ENDED), 180)
+    assert run["status"] == "SUCCESS", installation.why(run["runId"])
