@@ -20,11 +20,11 @@ import httpx
 import sqlalchemy as sa
 import uvicorn
 
-from infraaudit_assets.domain.findings import Finding
-from infraaudit_assets.domain.projects import Project
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.findings import Finding
+from infraaudit_domain.projects import Project
 from resources.history import History, schema
-from resources.history.lifecycles import Line
-from resources.history.queries.places import recorded_projects
+from resources.history.queries.environments import recorded_projects
 from service.app import ServiceOptions, build_app
 
 PORT = 3991

@@ -17,17 +17,17 @@ from functools import partial
 import sqlalchemy as sa
 from generated_history import START, Generated, arguments_with_size, generate, history_at
 
-from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.suppressions import Suppression
+from infraaudit.questions.findings import compare, findings_at
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.suppressions import Suppression
 from resources.history import History, schema
-from resources.history.lifecycles import Line
-from resources.history.queries.changes_over_time import trends
 from resources.history.queries.exposure import exposure, live_commits
-from resources.history.queries.findings import compare, findings_at
-from resources.history.queries.hidden import suppressions_of
 from resources.history.queries.lives import blame
 from resources.history.queries.sla import sla
+from resources.history.queries.suppressions import suppressions_of
+from resources.history.queries.trends import trends
 
 
 def deploy(history: History, mirror: Generated) -> None:

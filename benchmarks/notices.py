@@ -14,9 +14,10 @@ from threading import Thread
 
 from generated_history import arguments, history_at
 
-from infraaudit_assets.domain.notices import Address, Notice
+from infraaudit.notices.outgoing import deliver_notices
+from infraaudit_domain.notices import Address, Notice
 from resources.history.outbox import write_notices
-from resources.notifier import Notifier, deliver_notices
+from resources.notifier import Notifier
 
 
 def main() -> None:

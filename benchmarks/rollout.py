@@ -15,9 +15,9 @@ import uuid
 
 import yaml
 
-from infraaudit_assets.domain.deployments import Release
-from infraaudit_assets.domain.manifests import render_manifests
-from resources.cluster import KubernetesTarget, connect
+from infraaudit_domain.deployments import Release
+from infraaudit_domain.manifests import render_manifests
+from resources.targets.cluster import KubernetesTarget, connect
 
 SERVER = "import http.server; http.server.ThreadingHTTPServer(('', 8080), http.server.SimpleHTTPRequestHandler).serve_forever()"
 

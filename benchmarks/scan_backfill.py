@@ -25,19 +25,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_assets.domain.checkov_report import parse_report
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
-from infraaudit_assets.domain.projects import Project
-from resources.backfill import Backfill
-from resources.checkov_runner import CheckovRunner, parent
-from resources.checkov_runner.secret_key import secret_key
-from resources.git import Mirror
+from infraaudit.scans.backfill import Backfill
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.checkov_report import parse_report
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.projects import Project
+from resources.checkov import CheckovRunner, parent
+from resources.checkov.secret_key import secret_key
+from resources.git.mirror import Mirror
 from resources.history import open_history
 
 NO_CONFIG = "no-such-file"
 Findings = frozenset[tuple[object, ...]]
-UNPATCHED = "from resources.checkov_runner import patches\npatches.apply = lambda folder: (None, [])\n"
+UNPATCHED = "from resources.checkov import patches\npatches.apply = lambda folder: (None, [])\n"
 
 
 @dataclass

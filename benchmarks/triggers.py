@@ -85,7 +85,7 @@ def measure_receiver(rate: int, seconds: int, scrape: bool) -> None:
 
 async def _send(port: int, secret: str, rate: int, seconds: int, scrape: bool) -> tuple[list[float], int]:
     """Over 20 connections that stay open, as a reverse proxy does; plain sockets, so that asking costs next to nothing."""
-    from infraaudit_assets.domain.pushes import sign
+    from infraaudit_domain.pushes import sign
 
     taken: list[float] = []
     failed = 0
@@ -135,11 +135,12 @@ def measure_ticks(commits: int) -> None:
     """What the sensor's tick does in the code server, over a repository and a Dagster with so many known commits."""
     import dagster as dg
 
-    from infraaudit_assets.assets import build_project_assets, commits_of
+    from infraaudit_assets.assets import build_project_assets
     from infraaudit_assets.definitions import build_resources
-    from infraaudit_assets.domain.projects import Project
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.settings import Settings
+    from infraaudit_domain.projects import Project
+    from resources.dagster.partitions import commits_of
     from sensors.commits import build_commit_sensor
 
     with tempfile.TemporaryDirectory() as text:

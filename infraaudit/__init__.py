@@ -1,0 +1,1 @@
+"""What InfraAudit does, without Dagster, HTTP or a terminal: each module joins two outside systems."""

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_assets.domain.changes import compare_scans
-from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
-from infraaudit_assets.domain.gate import Evidence, Verdict, judge_scan
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.suppressions import Suppression, lapsed, suppressed_by
-from resources.gate_file import read_gate
-from resources.git import Mirror
-from resources.history.lifecycles import Line
-from resources.history.lineage import counted_scan
+from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.changes import compare_scans
+from infraaudit_domain.findings import Finding, Scan, ScanStatus
+from infraaudit_domain.gate import Evidence, Verdict, judge_scan
+from infraaudit_domain.projects import Project
+from infraaudit_domain.suppressions import Suppression, lapsed, suppressed_by
+from resources.configuration.gate import read_gate
+from resources.configuration.suppressions import read_suppressions
+from resources.git.mirror import Mirror
 from resources.history.queries.frames import commits_named
 from resources.history.store import History
-from resources.suppression_file import read_suppressions
 
 
 def judge_commit(

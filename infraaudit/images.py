@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import BuildFailedError, EngineError
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.projects import Project
-from resources.build_inputs import BuildInputs, inputs_digest
+from infraaudit_domain.errors import BuildFailedError, EngineError
+from infraaudit_domain.images import Image
+from infraaudit_domain.projects import Project
 from resources.engine import Engine
-from resources.git import Mirror
-from resources.image_builder import BuildRequest, build_image, image_reference
+from resources.engine.build_inputs import BuildInputs, inputs_digest
+from resources.engine.builder import BuildRequest, build_image, image_reference
+from resources.git.mirror import Mirror
 
 _FILE_LIMIT = 1024 * 1024
 

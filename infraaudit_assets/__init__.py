@@ -1,0 +1,1 @@
+"""The Dagster project: assets, jobs, definitions, and the command line."""

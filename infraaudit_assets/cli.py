@@ -25,7 +25,7 @@ from infraaudit_assets.commands import (
     status,
     up,
 )
-from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 
 app = typer.Typer(
     name="infraaudit",

@@ -10,9 +10,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import DiskFullError
 from infraaudit_assets.settings import Settings
-from resources.atomic_file import write_atomically
+from infraaudit_domain.errors import DiskFullError
+from resources.machine.atomic_file import write_atomically
 
 _ROOM_TO_START = 50_000_000
 """Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""

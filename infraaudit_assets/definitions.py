@@ -3,11 +3,11 @@
 import dagster as dg
 
 from infraaudit_assets.assets import build_project_assets, build_project_checks
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, settings
-from resources import shells
-from resources.project_file import load_projects
+from infraaudit_domain.projects import Project
+from resources.configuration.projects import load_projects
+from resources.dagster import resources as shells
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors

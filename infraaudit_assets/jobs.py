@@ -3,11 +3,18 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from infraaudit_assets.assets import group_of
-from infraaudit_assets.assets.deployment import deployment_name
-from infraaudit_assets.checks import NO_DRIFT
-from infraaudit_assets.domain.projects import Environment, Project
-from infraaudit_assets.forkserver import PRELOAD
+from infraaudit_assets.assets.checks import NO_DRIFT
+from infraaudit_domain.dagster_names import (
+    audit_name,
+    delivery_name,
+    deployment_name,
+    group_of,
+    pipeline_name,
+    promotion_name,
+    watch_name,
+)
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.forkserver import PRELOAD
 
 # A forked step costs about 0.5 CPU seconds, one in a fresh interpreter 3: every step imports the definitions.
 STEP_EXECUTOR = dg.multiprocess_executor.configured(
@@ -15,22 +22,6 @@ STEP_EXECUTOR = dg.multiprocess_executor.configured(
 )
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
 DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
-
-
-def pipeline_name(project: Project) -> str:
-    return f"{group_of(project)}_pipeline"
-
-
-def delivery_name(project: Project) -> str:
-    return f"{group_of(project)}_delivery"
-
-
-def watch_name(project: Project) -> str:
-    return f"{group_of(project)}_watch"
-
-
-def promotion_name(project: Project, environment: Environment) -> str:
-    return f"{group_of(project)}_to_{environment.name.replace('-', '_')}"
 
 
 def asset_of(project: Project, environment: Environment) -> dg.AssetKey:
@@ -57,7 +48,7 @@ def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
             description=f"Every stage of one commit of {project.name}.",
         ),
         dg.define_asset_job(
-            f"{group}_audit",
+            audit_name(project),
             selection=audit,
             executor_def=dg.in_process_executor,
             description=f"Scan one commit of {project.name}; builds and deploys nothing.",

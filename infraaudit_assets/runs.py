@@ -13,12 +13,19 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from infraaudit_assets.assets import commits_of
 from infraaudit_assets.dagster_home import ROOM_TO_WRITE, prepare_dagster_home, require_room
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import pipeline_name
 from infraaudit_assets.settings import Settings
-from sensors.commits import run_key, sensor_name
+from infraaudit_domain.dagster_names import (
+    PARTITION,
+    RUN_KEY,
+    SENSOR_NAME,
+    pipeline_name,
+    run_key,
+    run_tags,
+    sensor_name,
+)
+from infraaudit_domain.projects import Project
+from resources.dagster.partitions import commits_of
 
 _SECONDS_TO_STOP = 15
 
@@ -54,10 +61,10 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
             repository.get_reconstructable_job(pipeline_name(project)),
             instance=instance,
             tags={
-                "dagster/partition": sha,
-                "dagster/run_key": run_key(project, sha),
-                "dagster/sensor_name": sensor_name(project),
-                "infraaudit/commit": sha,
+                PARTITION: sha,
+                RUN_KEY: run_key(project, sha),
+                SENSOR_NAME: sensor_name(project),
+                **run_tags(sha),
             },
             raise_on_error=False,
         ) as result,

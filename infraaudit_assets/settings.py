@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError
 
 _HERE = Path(__file__).resolve().parent
 

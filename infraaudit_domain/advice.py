@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.findings import Severity
 
 
 @dataclass(frozen=True, slots=True)

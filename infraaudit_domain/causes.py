@@ -9,7 +9,7 @@ Without one, all that differs is named as a possible cause. Deliberately absent:
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_domain.findings import Finding
 
 CODE, CONFIG, SCANNER = "code", "config", "scanner"
 

@@ -7,8 +7,8 @@ reports is fixed: a framework that crashed or read only some files closes nothin
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from infraaudit_assets.domain.causes import Causes, Circumstances, causes
-from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus
+from infraaudit_domain.causes import Causes, Circumstances, causes
+from infraaudit_domain.findings import Finding, Scan, ScanStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A commit is hostile input: keys that load code, use the network, start programs or write elsewhere
 (``external-checks-dir``, ``download-external-modules``, ``output-file-path`` …) are never honoured, and everything
-that is not honoured makes a warning. Deliberately absent: parsing YAML (resources/checkov_runner).
+that is not honoured makes a warning. Deliberately absent: parsing YAML (resources/checkov).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infraaudit_assets.domain.errors import excerpt
+from infraaudit_domain.errors import excerpt
 
 DEFAULT_FRAMEWORKS = (
     "ansible", "argo_workflows", "arm", "azure_pipelines", "bicep", "bitbucket_pipelines", "circleci_pipelines",

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infraaudit_assets.domain.errors import ScanError, excerpt
-from infraaudit_assets.domain.findings import Finding, UnreadableFile
+from infraaudit_domain.errors import ScanError, excerpt
+from infraaudit_domain.findings import Finding, UnreadableFile
 
 SECRETS = "secrets"
 _TEXT_LIMIT = 1000

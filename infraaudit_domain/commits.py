@@ -1,4 +1,4 @@
-"""What Git says of a commit. Deliberately absent: running Git (resources/git.py)."""
+"""What Git says of a commit. Deliberately absent: running Git (resources/git/mirror.py)."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_domain.deployments import Deployment, Outcome
 
 TRIED = frozenset({Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.DEGRADED})
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from infraaudit_assets.domain.findings import Finding, Severity
+from infraaudit_domain.findings import Finding, Severity
 
 _LEVEL = {
     Severity.CRITICAL: ("error", "9.5"),

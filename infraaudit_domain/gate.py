@@ -6,9 +6,9 @@ It fails closed: a fact that is missing is a reason. Deliberately absent: readin
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infraaudit_assets.domain.findings import Finding, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.suppressions import Lapsed
-from infraaudit_assets.domain.test_runs import TestRun
+from infraaudit_domain.findings import Finding, Scan, ScanStatus, Severity
+from infraaudit_domain.suppressions import Lapsed
+from infraaudit_domain.test_runs import TestRun
 
 Limits = Mapping[Severity, int]
 """The most findings of a severity that are let through; a severity that is not named has no limit."""

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from infraaudit_assets.domain.causes import CODE, Causes, Circumstances, causes
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_domain.causes import CODE, Causes, Circumstances, causes
+from infraaudit_domain.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)

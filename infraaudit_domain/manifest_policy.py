@@ -1,7 +1,7 @@
 """What a commit's manifests may bring: kinds, namespace, and nothing that reaches the node or other accounts.
 
 A commit is untrusted, so every shape is expected: what is no mapping where one belongs is refused, never a crash.
-Deliberately absent: what a rendered manifest looks like (manifests), reading the policy (resources/gate_file.py).
+Deliberately absent: what a rendered manifest looks like (manifests), reading the policy (resources/configuration/gate.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

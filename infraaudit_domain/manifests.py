@@ -1,14 +1,14 @@
 """Manifests of a commit, made into those of a release: checked, ordered, labelled, with the image just built.
 
 Everything the pipeline does not own stays as its author wrote it. Works on parsed documents (dicts as YAML gives
-them); deliberately absent: reading and writing YAML (resources/manifest_files.py), talking to a cluster.
+them); deliberately absent: reading and writing YAML (resources/manifests/files.py), talking to a cluster.
 """
 
 import copy
 from collections.abc import Mapping, Sequence
 
-from infraaudit_assets.domain.errors import ManifestError
-from infraaudit_assets.domain.manifest_policy import Document, ManifestPolicy, containers_of, pod_spec, refusals
+from infraaudit_domain.errors import ManifestError
+from infraaudit_domain.manifest_policy import Document, ManifestPolicy, containers_of, pod_spec, refusals
 
 __all__ = ["WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.findings import Finding, Severity
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.findings import Finding, Severity
 
 URGENCIES = ("info", "failure", "critical")
 """From least to most; an address may ask for one and what is above it."""

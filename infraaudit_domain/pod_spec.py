@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraaudit_assets.domain.errors import ManifestError, excerpt
-from infraaudit_assets.domain.pod_values import Values, expand, list_of, number, quantity, text_of
-from infraaudit_assets.domain.probes import Probe, read_probe
+from infraaudit_domain.errors import ManifestError, excerpt
+from infraaudit_domain.pod_values import Values, expand, list_of, number, quantity, text_of
+from infraaudit_domain.probes import Probe, read_probe
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _HOST_KEYS = ("hostNetwork", "hostPID", "hostIPC")

@@ -1,10 +1,10 @@
-"""Probes of a container as its manifest describes them. Deliberately absent: asking (resources/probing.py)."""
+"""Probes of a container as its manifest describes them. Deliberately absent: asking (resources/targets/container/probing.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infraaudit_assets.domain.pod_values import list_of, number, text_of
+from infraaudit_domain.pod_values import list_of, number, text_of
 
 
 @dataclass(frozen=True, slots=True)

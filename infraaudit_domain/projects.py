@@ -1,13 +1,13 @@
 """A project: one Git repository and how the pipeline treats it.
 
-Deliberately absent: reading configs/projects.yaml (resources/project_file.py), and anything a commit could set.
+Deliberately absent: reading configs/projects.yaml (resources/configuration/projects.py), and anything a commit could set.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from infraaudit_assets.domain.notices import Address
+from infraaudit_domain.notices import Address
 
 
 @dataclass(frozen=True, slots=True)

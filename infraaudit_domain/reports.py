@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from infraaudit_assets.domain.changes import FindingChanges
-from infraaudit_assets.domain.findings import Finding, Scan
+from infraaudit_domain.changes import FindingChanges
+from infraaudit_domain.findings import Finding, Scan
 
 
 def report_of(project: str, scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:

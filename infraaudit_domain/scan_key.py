@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.commits import TreeEntry
+from infraaudit_domain.commits import TreeEntry
 
 _YAML = (".yaml", ".yml")
 _DATA = (".json", *_YAML)

@@ -7,8 +7,8 @@ import csv
 import io
 from collections.abc import Mapping
 
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import Severity
 
 
 def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> dict[str, Severity]:

@@ -2,7 +2,7 @@
 
 Kept in InfraAudit's own configuration, so that a commit cannot hide its own findings there. A suppression counts
 through its last day and not a day longer. Deliberately absent: Checkov's inline comments, which a scan reports
-itself, and reading the file (resources/suppression_file.py).
+itself, and reading the file (resources/configuration/suppressions.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
-from infraaudit_assets.domain.changes import FindingChanges
-from infraaudit_assets.domain.findings import Finding, Scan
+from infraaudit_domain.changes import FindingChanges
+from infraaudit_domain.findings import Finding, Scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Test results as facts. Deliberately absent: running tests (resources/test_runner.py)."""
+"""Test results as facts. Deliberately absent: running tests (resources/engine/test_runner.py)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,6 +1,6 @@
 """Which commits a push starts runs for, and what became of branches.
 
-Deliberately absent: reading Git (resources/new_commits.py), and path patterns, which are gitignore's.
+Deliberately absent: reading Git (infraaudit/intake/new_commits.py), and path patterns, which are gitignore's.
 """
 
 import fnmatch
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.projects import Project
+from infraaudit_domain.projects import Project
 
 _SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip-ci|ci-skip)\]", re.IGNORECASE)
 

@@ -1,0 +1,1 @@
+"""Outside systems, a folder each; none knows what another is for."""

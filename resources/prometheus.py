@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from infraaudit_assets.domain.errors import MonitoringError, ToolError, excerpt
-from resources import process
+from infraaudit_domain.errors import MonitoringError, ToolError, excerpt
+from resources.machine import process
 
 _GLOBAL_KEYS = frozenset({"scrape_interval", "scrape_timeout", "evaluation_interval"})
 _JOB_KEYS = frozenset(

@@ -1,1 +1,1 @@
-"""What starts runs, and what tells people how they ended."""
+"""What starts runs, and what watches."""

@@ -1,6 +1,6 @@
 """The Git sensor: one partition and one run for each new commit of the configured branches.
 
-What is new is decided in resources/new_commits.py; this asks Dagster for the runs. A fetch that fails makes the tick
+What is new is decided in infraaudit/intake/new_commits.py; this asks Dagster for the runs. A fetch that fails makes the tick
 fail, and the cursor stays. Whatever is asked for twice, here or by the webhook, the run queue takes once.
 """
 
@@ -9,30 +9,26 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
-from infraaudit_assets.assets import commits_of, group_of
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.triggers import GitEvent
-from infraaudit_assets.jobs import delivery_name, pipeline_name
-from resources.git import Mirror
+from infraaudit.intake.new_commits import Cursor, look, reasons_to_skip
+from infraaudit_domain.dagster_names import (
+    BRANCH,
+    PARTITION,
+    RUN_KEY,
+    delivery_key,
+    delivery_name,
+    pipeline_name,
+    run_key,
+    run_tags,
+    sensor_name,
+)
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import GitEvent
+from resources.dagster.partitions import commits_of
+from resources.dagster.resources import GitResource, HistoryResource
+from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
+from resources.git.mirror import Mirror
 from resources.history.git_events import record_git_events, recorded_commits
-from resources.new_commits import Cursor, look, reasons_to_skip
-from resources.shells import GitResource, HistoryResource
-from sensors.run_queue import RUN_KEY, cancel_queued, requeue_unlaunched, submit_forgotten
-
-
-def sensor_name(project: Project) -> str:
-    return f"{group_of(project)}_commits"
-
-
-def run_key(project: Project, sha: str) -> str:
-    """What makes a commit run once, whoever asks for it."""
-    return f"{project.name}:{sha}"
-
-
-def run_tags(sha: str, branch: str) -> dict[str, str]:
-    """What a commit's run says of itself beside its partition."""
-    return {"infraaudit/commit": sha, "infraaudit/branch": branch}
 
 
 def build_commit_sensor(project: Project, jobs: Sequence[Job], seconds: int) -> dg.SensorDefinition:
@@ -100,8 +96,8 @@ def _supersede(
 ) -> Iterator[GitEvent]:
     """Cancel queued runs of commits that a newer commit of the same branch has in its history."""
     queued = instance.get_runs(dg.RunsFilter(job_name=pipeline_name(project), statuses=[dg.DagsterRunStatus.QUEUED]))
-    for branch in {run.tags.get("infraaudit/branch", "") for run in queued} - {""}:
-        runs = {run.tags["dagster/partition"]: run for run in queued if run.tags.get("infraaudit/branch") == branch}
+    for branch in {run.tags.get(BRANCH, "") for run in queued} - {""}:
+        runs = {run.tags[PARTITION]: run for run in queued if run.tags.get(BRANCH) == branch}
         newest = mirror.heads([*runs, *(sha for sha, found_on in wanted.items() if found_on == branch)])
         for sha, run in runs.items():
             newer = next((head for head in newest if sha != head and mirror.is_ancestor(sha, head)), None)
@@ -133,7 +129,7 @@ def _delivery(
         return after, []
     request = dg.RunRequest(
         job_name=delivery_name(project),
-        run_key=f"{run_key(project, tip)}:delivery",
+        run_key=delivery_key(project, tip),
         partition_key=tip,
         tags=run_tags(tip, branch),
     )

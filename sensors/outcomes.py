@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from infraaudit_assets.domain.notices import Notice, run_failed
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import delivery_name, pipeline_name
-from resources.announcer import LOOK_BACK, Announcer
+from infraaudit.notices.announcer import LOOK_BACK, Announcer
+from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
+from infraaudit_domain.notices import Notice, run_failed
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
-from resources.shells import GitResource, HistoryResource, NotifierResource
 
 _SECONDS = 5
 _SETTLING = timedelta(seconds=60)
@@ -34,8 +34,8 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
     def notices(
         context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource, notifier: NotifierResource
     ) -> dg.SkipReason:
+        from infraaudit.notices.outgoing import deliver_notices
         from resources.history.outbox import write_notices
-        from resources.notifier import deliver_notices
 
         past, now = history.open(), datetime.now(UTC)
         announcer = Announcer(past, by_name, git.mirror, notifier.dagster_url, notifier.service_url)
@@ -61,5 +61,5 @@ def _died(
         project = by_job.get(run.job_name)
         if project is None or "failed" in stages_of_run(past, run.run_id).values():
             continue
-        culprit = announcer.culprit(project.name, run.tags.get("dagster/partition", ""))
+        culprit = announcer.culprit(project.name, run.tags.get(PARTITION, ""))
         yield run_failed(culprit, run.run_id, "", announcer.run_link(run.run_id))

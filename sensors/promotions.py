@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from infraaudit_assets.domain.deployments import Watched
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.projects import Environment, Project
-from infraaudit_assets.jobs import promotion_name
-from resources.shells import HistoryResource, KubernetesResource
+from infraaudit_domain.dagster_names import promotion_key, promotion_name, run_tags
+from infraaudit_domain.deployments import Watched
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.resources import HistoryResource, KubernetesResource
 
 
 def build_promotion_sensors(project: Project, seconds: int) -> Iterator[dg.SensorDefinition]:
@@ -55,9 +55,9 @@ def _build_sensor(
         if not watched.is_due(after, datetime.now(UTC)):
             return dg.SkipReason(f"{live.sha[:12]} is healthy since {watched.healthy_since:%H:%M:%S} UTC.")
         return dg.RunRequest(
-            run_key=f"promote:{project.name}:{place.name}:{live.sha}",
+            run_key=promotion_key(project, place, live.sha),
             partition_key=live.sha,
-            tags={"infraaudit/commit": live.sha},
+            tags=run_tags(live.sha),
         )
 
     return promotion

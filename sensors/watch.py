@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import watch_name
-from resources.shells import HistoryResource
+from infraaudit_domain.dagster_names import run_tags, watch_name
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import HistoryResource
 
 
 def build_watch_schedule(project: Project, minutes: int) -> dg.ScheduleDefinition:
@@ -21,6 +21,6 @@ def build_watch_schedule(project: Project, minutes: int) -> dg.ScheduleDefinitio
         live = next((deployment for deployment in found if deployment is not None), None)
         if live is None:
             return dg.SkipReason(f"Nothing of {project.name} is live.")
-        return dg.RunRequest(partition_key=live.sha, tags={"infraaudit/commit": live.sha})
+        return dg.RunRequest(partition_key=live.sha, tags=run_tags(live.sha))
 
     return watch

@@ -1,0 +1,1 @@
+"""The always-on HTTP process: webhooks, metrics, API, pages."""

@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resources.history import History
-from resources.history.queries.changes_over_time import GROUPS, STEPS, trend_rows
 from resources.history.queries.commit_pages import (
     CommitFilter,
     changes_at,
@@ -24,8 +23,9 @@ from resources.history.queries.commit_pages import (
     stage_rows,
     test_case_rows,
 )
+from resources.history.queries.environments import dora, environments, recorded_projects
 from resources.history.queries.finding_pages import FindingLife, finding_life, finding_page, live_page
-from resources.history.queries.places import dora, environments, recorded_projects
+from resources.history.queries.trends import GROUPS, STEPS, trend_rows
 from resources.history.stored_line import StoredLine
 from service.endpoints import OUTCOMES, PATHS, parameters_of
 from service.openapi import describe

@@ -20,15 +20,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError
 from resources.history import History
-from resources.history.queries.places import environments
+from resources.history.queries.environments import environments
 from service.api import api_routes
-from service.deliveries import DeliveryWorker
 from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
+from service.push_worker import DeliveryWorker
 from service.received import Received
 from service.webhook import REASONS, Webhook
 

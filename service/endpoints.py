@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.dora import Dora
-from resources.history.queries.changes_over_time import GROUPS, STEPS, TREND_COLUMNS
+from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.dora import Dora
 from resources.history.queries.finding_pages import ORDERS
+from resources.history.queries.trends import GROUPS, STEPS, TREND_COLUMNS
 from service.tables import MAX_OFFSET, MAX_PAGE, MAX_TEXT
 from service.wanted import SEVERITIES, STATUSES
 

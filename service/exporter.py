@@ -16,16 +16,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from infraaudit_assets.domain import metrics as m
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.dora import Dora
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import ScanStatus, Severity
-from infraaudit_assets.domain.log_lines import LEVELS
+from infraaudit_domain import metrics as m
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.dora import Dora
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.log_lines import LEVELS
 from resources.history import History, schema
-from resources.history.queries.deployed import lines_printed
+from resources.history.deployments import lines_printed
+from resources.history.queries.environments import dora, environments, project_names, rows_of
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
-from resources.history.queries.places import dora, environments, project_names, rows_of
 
 _CHANGES = ("introduced", "reopened", "fixed")
 _STATUSES = ("open", "suppressed")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resources.audit_page import STYLE_HASH
+from infraaudit.pages.audit import STYLE_HASH
 
 _POLICY = (
     f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "

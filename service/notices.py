@@ -1,6 +1,6 @@
 """Announce what happened and send what is due, from the service too: it goes on where Dagster's daemon is dead.
 
-Deliberately absent: what is told (resources/announcer.py) and how it is sent (resources/notifier.py).
+Deliberately absent: what is told (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
 """
 
 import asyncio
@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from resources.announcer import Announcer
+from infraaudit.notices.announcer import Announcer
+from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.sensor_watch import SensorWatch
 from resources.history import History
-from resources.notifier import Notifier, deliver_notices
-from resources.sensor_watch import SensorWatch
+from resources.notifier import Notifier
 from service.faults import faults_told
 
 ROUND_SECONDS = 3.0

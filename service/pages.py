@@ -1,6 +1,6 @@
 """The routes of the audit page: a query string to what is wanted, what is wanted to HTML.
 
-Deliberately absent: what a page shows and how (resources/audit_page), which the file kept by commit shares.
+Deliberately absent: what a page shows and how (infraaudit/pages/audit), which the file kept by commit shares.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from infraaudit_assets.domain.deployments import Outcome
-from resources.audit_page import (
+from infraaudit.pages.audit import (
     WINDOWS,
     ServiceLinks,
     Wanted,
@@ -26,10 +25,11 @@ from resources.audit_page import (
     project_cards,
     render,
 )
+from infraaudit_domain.deployments import Outcome
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter
+from resources.history.queries.environments import recorded_projects
 from resources.history.queries.finding_pages import ORDERS, frameworks_of
-from resources.history.queries.places import recorded_projects
 from resources.history.stored_line import StoredLine, stored_line
 from service.tables import choice, number, text, word
 from service.wanted import (

@@ -14,15 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.triggers import is_watched
-from resources.dagster_api import DagsterApi
-from resources.git import Mirror
+from infraaudit.intake.new_commits import BATCH, reasons_to_skip, unseen
+from infraaudit_domain.dagster_names import SENSOR_NAME
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import is_watched
+from resources.dagster.api import DagsterApi
+from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.deliveries import Delivery, abandon_deliveries, finish_deliveries, waiting_deliveries
 from resources.history.git_events import recorded_commits
-from resources.new_commits import BATCH, reasons_to_skip, unseen
+from resources.history.pushes import Delivery, abandon_deliveries, finish_deliveries, waiting_deliveries
 from service.faults import faults_told
 from service.received import Received
 
@@ -145,7 +146,7 @@ class DeliveryWorker:
         return "done", "; ".join([f"{len(wanted)} commits", *reasons])
 
     def _start(self, launch: Launch, sha: str, branch: str) -> None:
-        tags = {"dagster/sensor_name": launch.sensor, **launch.tags(sha, branch)}
+        tags = {SENSOR_NAME: launch.sensor, **launch.tags(sha, branch)}
         self._dagster.launch(launch.job, launch.partitions, sha, launch.run_key(sha), tags)
 
     def _commits(self, mirror: Mirror, project: Project, delivery: Delivery) -> list[str]:

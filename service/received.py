@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError
 from resources.history import History
-from resources.history.deliveries import Delivery, is_stored, store_deliveries
-from resources.inbox import Inbox
+from resources.history.pushes import Delivery, is_stored, store_deliveries
+from resources.machine.inbox import Inbox
 
 _BATCH = 100
 _LOG = logging.getLogger("infraaudit.webhook")

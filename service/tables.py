@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from infraaudit_assets.domain.errors import excerpt
+from infraaudit_domain.errors import excerpt
 
 MAX_PAGE = 10_000
 MAX_OFFSET = 10_000_000

@@ -6,11 +6,11 @@ import sqlalchemy as sa
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.findings import Severity
 from resources.history import History, schema
+from resources.history.queries.commit_findings import newest_scanned
+from resources.history.queries.environments import recorded_projects, rows_of
 from resources.history.queries.finding_pages import ORDERS, FindingFilter
-from resources.history.queries.places import recorded_projects, rows_of
-from resources.history.queries.posture import newest_scanned
 from resources.history.stored_line import StoredLine, stored_line
 from service.tables import MAX_OFFSET, MAX_PAGE, choice, number, text, word
 

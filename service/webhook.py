@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from infraaudit_assets.domain.errors import MalformedPushError, excerpt
-from infraaudit_assets.domain.pushes import NotAPush, Push, delivery_id, forge_of, is_authentic, is_signed, parse_pushes
-from resources.history.deliveries import Delivery
+from infraaudit_domain.errors import MalformedPushError, excerpt
+from infraaudit_domain.pushes import NotAPush, Push, delivery_id, forge_of, is_authentic, is_signed, parse_pushes
+from resources.history.pushes import Delivery
 from service.received import Received
 
 MAX_BODY = 1024 * 1024

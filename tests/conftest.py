@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.git import Mirror
+from resources.git.mirror import Mirror
 
 # A shell's `&` starts us with interrupts ignored. After a run of its own in this process, Dagster gives SIGTERM the
 # same handler, and whatever the tests start from then on would outlive its terminate().

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("infraaudit_assets", "resources", "sensors", "service")
+from tests import ROOT
+
+PACKAGES = ("infraaudit_assets", "sensors", "service", "infraaudit", "resources", "infraaudit_domain")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-DOMAIN = [path for path in MODULES if "domain" in path.parts]
+DOMAIN = [path for path in MODULES if "infraaudit_domain" in path.parts]
 
 
 def name(path: Path) -> str:
@@ -33,7 +34,7 @@ def test_the_domain_imports_the_standard_library_and_itself(path: Path) -> None:
     foreign = {
         module
         for module in imports(path)
-        if module.split(".")[0] not in sys.stdlib_module_names and not module.startswith("infraaudit_assets.domain")
+        if module.split(".")[0] not in sys.stdlib_module_names and not module.startswith("infraaudit_domain")
     }
     assert foreign == set()
 

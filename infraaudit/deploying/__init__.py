@@ -1,0 +1,1 @@
+"""Releases: made of a commit, deployed, looked at, and their logs collected."""

@@ -2,7 +2,7 @@
 
 One delivery at a time for a project and environment, on this machine and, where the target is shared, across
 machines. Deliberately absent: how a target applies manifests, and whether a commit may be delivered at all
-(domain/gate.py).
+(infraaudit_domain/gate.py).
 """
 
 import fcntl
@@ -10,49 +10,57 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, Rollout
-from infraaudit_assets.domain.errors import InfraAuditError
-from resources.targets import SharedTarget, Target
+from infraaudit_domain.deployments import Deployment, Outcome, Release, Rollout, superseded_by
+from infraaudit_domain.errors import InfraAuditError, RepositoryError
+from resources.git.mirror import Mirror
+from resources.history.deployments import healthy_deployments
+from resources.history.store import History
+from resources.targets.target import SharedTarget, Target
 
 
-def deliver(
+def deploy(
+    history: History,
+    mirror: Mirror,
     target: Target,
     release: Release,
     *,
-    live: Callable[[], Deployment | None],
-    superseded: Callable[[Deployment], str],
-    lock: Path,
     timeout: float,
-    clock: Callable[[], datetime],
+    superseded: Callable[[Deployment], str],
     on_progress: Callable[[str], None],
-    record: Callable[[Deployment], None] = lambda _: None,
 ) -> Deployment:
-    """Deploy, wait until healthy, and put back what was live on failure.
+    """Deploy, wait until healthy, put back what was live on failure, and record how that ended.
 
-    ``record`` keeps the outcome; it is called before the next delivery's turn, which judges by it.
-    ``timeout`` is in seconds for each of the two. ``live`` and ``superseded``, which says why the release must not
-    replace what is live, are asked when this delivery's turn has come; ``lock`` is a file that all deliveries of a
-    project and environment share. Raises what a retry may mend; any other error of the target is an outcome.
+    ``timeout`` is in seconds for each of the two. ``superseded`` says why the release must not replace what is live;
+    it is asked when this deployment's turn has come, and the outcome is recorded before the next one's turn, which
+    judges by it. Raises what a retry may fix; any other error of the target is an outcome.
     """
+    lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-        done = _deliver(target, release, live(), superseded, timeout, clock, on_progress)
-        record(done)
+        live = history.live(release.project, release.environment)
+        done = _deploy(target, release, live, superseded, timeout, on_progress)
+        history.record_deployment(done, _brought(mirror, done, live) if done.outcome is Outcome.DEPLOYED else ())
         return done
 
 
-def _deliver(
+def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[Deployment], str]:
+    """The rule for what comes by itself: never backwards, and never against a person who went back."""
+    return lambda live: superseded_by(
+        release.sha, healthy_deployments(history, release.project, release.environment), mirror.is_ancestor
+    )
+
+
+def _deploy(
     target: Target,
     release: Release,
     live: Deployment | None,
     superseded: Callable[[Deployment], str],
     timeout: float,
-    clock: Callable[[], datetime],
     on_progress: Callable[[str], None],
 ) -> Deployment:
-    started = clock()
+    started = datetime.now(UTC)
 
     def ended(outcome: Outcome, reason: str = "", url: str | None = None) -> Deployment:
         return Deployment(
@@ -62,7 +70,7 @@ def _deliver(
             target=target.name,
             outcome=outcome,
             started_at=started,
-            finished_at=clock(),
+            finished_at=datetime.now(UTC),
             image=release.image,
             manifests=release.manifests,
             replaced_sha=live.sha if live else None,
@@ -97,6 +105,17 @@ def _put_back(target: Target, live: Deployment, timeout: float, on_progress: Cal
         return target.deploy(before, timeout=timeout, on_progress=on_progress)
     except InfraAuditError as error:  # That the way back is blocked is the fact to record, not a step to retry.
         return Rollout(False, str(error))
+
+
+def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:
+    """The commits that became live: all that what was live before has not, merged branches included.
+
+    The first deployment to an environment brings itself alone: how long older commits waited, nobody can say.
+    """
+    try:
+        return mirror.commit_times([done.sha], [live.sha] if live else mirror.commit(done.sha).parents)
+    except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
+        return []
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.drift import Difference
-from infraaudit_assets.domain.errors import ClusterUnavailableError
-from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.drift import Difference
+from infraaudit_domain.errors import ClusterUnavailableError
+from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.queries.places import deployments
-from resources.targets import DriftingTarget, Target
+from resources.history.queries.environments import deployments
+from resources.targets.target import DriftingTarget, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ Counts are made of the files and never added up along the way, so that a process
 
 from datetime import UTC, datetime
 
-from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.queries.deployed import counted_days
-from resources.log_store import LogStore, Row
-from resources.targets import Target
+from resources.history.deployments import counted_days
+from resources.logs.store import LogStore, Row
+from resources.targets.target import Target
 
 
 def collect_logs(

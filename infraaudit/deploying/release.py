@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from infraaudit_assets.domain.deployments import Release
-from infraaudit_assets.domain.projects import Environment, Project
-from resources.gate_file import read_manifest_policy
-from resources.git import Mirror
-from resources.manifest_files import render_release
+from infraaudit_domain.deployments import Release
+from infraaudit_domain.projects import Environment, Project
+from resources.configuration.gate import read_manifest_policy
+from resources.git.mirror import Mirror
+from resources.manifests.files import render_release
 
 
 def build_release(

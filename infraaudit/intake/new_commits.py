@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 
 from pathspec import GitIgnoreSpec
 
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.triggers import GitEvent, frontier, is_watched, skip_word
-from resources.git import Mirror
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import GitEvent, frontier, is_watched, skip_word
+from resources.git.mirror import Mirror
 
 BATCH = 100
 _MOST_GONE = 1000

@@ -1,0 +1,1 @@
+"""Notices: what people are told, whom, and when it is sent."""

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain import notices
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import RepositoryError
-from infraaudit_assets.domain.notices import Culprit, Notice
-from infraaudit_assets.domain.projects import Project
-from resources.code_owners import culprit_of
-from resources.git import Mirror
+from infraaudit.notices.code_owners import culprit_of
+from infraaudit_domain import notices
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.notices import Culprit, Notice
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.outbox import known_keys, write_notices
 from resources.history.queries.events import ends_an_incident, failed_stages, tried_deployments

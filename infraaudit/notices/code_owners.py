@@ -5,11 +5,11 @@ The commit's own file is not asked: it could name whom it likes. Deliberately ab
 
 from collections.abc import Iterable
 
-from infraaudit_assets.domain.errors import RepositoryError
-from infraaudit_assets.domain.notices import Culprit
-from infraaudit_assets.domain.owners import PLACES, Rule, owners_of, parse_owners
-from infraaudit_assets.domain.projects import Project
-from resources.git import Mirror
+from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.notices import Culprit
+from infraaudit_domain.owners import PLACES, Rule, owners_of, parse_owners
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
 
 _FILE_BYTES = 64 * 1024
 

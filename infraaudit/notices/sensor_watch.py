@@ -6,9 +6,9 @@ Deliberately absent: switching a sensor on again; a person may have switched it 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from infraaudit_assets.domain.errors import DagsterUnavailableError
-from infraaudit_assets.domain.notices import sensor_alive, sensor_dead
-from resources.dagster_api import DagsterApi
+from infraaudit_domain.errors import DagsterUnavailableError
+from infraaudit_domain.notices import sensor_alive, sensor_dead
+from resources.dagster.api import DagsterApi
 from resources.history import History
 from resources.history.outbox import write_notices
 

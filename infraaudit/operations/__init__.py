@@ -1,0 +1,1 @@
+"""What operators do with an installation: check it, back it up, restore it."""

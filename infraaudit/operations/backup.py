@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
-from resources.checkov_runner.secret_key import KEY_FILE
+from infraaudit_domain.errors import ConfigurationError, HistoryError
+from resources.checkov.secret_key import KEY_FILE
+from resources.git.tree_archive import extract
 from resources.history import History
 from resources.history.transfer import copy_history, expect_empty, open_file
-from resources.tree_archive import extract
 
 FORMAT = 1
 _MADE_AGAIN = {"mirrors", "checkouts", "scans", "demo", "example.git"}

@@ -18,12 +18,12 @@ from threading import Thread
 from time import monotonic
 from urllib.parse import urlsplit
 
-from infraaudit_assets.domain.errors import InfraAuditError, ToolMissingError, excerpt
-from resources import process
+from infraaudit_domain.errors import InfraAuditError, ToolMissingError, excerpt
+from resources.machine import process
 
 SECONDS = 3.0
 # Imported before the clock runs: a slow disk is no part that hangs.
-_CLIENTS = ("kubernetes.client", "kubernetes.config", "sqlalchemy", "resources.cluster", "resources.engine")
+_CLIENTS = ("kubernetes.client", "kubernetes.config", "sqlalchemy", "resources.targets.cluster", "resources.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _cluster(target: str, kubeconfig: Path | None) -> Callable[[], tuple[str, st
     def ask() -> tuple[str, str]:
         if target in ("container", "none"):
             raise _NotConfigured(f"not asked: INFRAAUDIT_TARGET is {target}")
-        from resources.cluster import connect
+        from resources.targets.cluster import connect
 
         cluster = connect(kubeconfig)
         where = f"context {cluster.context}"

@@ -1,6 +1,6 @@
 """The Grafana dashboard as code. configs/prometheus/grafana_dashboard.json is what this generates.
 
-``python -m resources.dashboards`` writes that file. Deliberately absent: sending it to a Grafana (resources/grafana.py).
+``python -m infraaudit.pages.grafana_dashboard`` writes that file. Deliberately absent: sending it to a Grafana (resources/grafana/client.py).
 """
 
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from infraaudit_assets.domain.errors import MonitoringError
+from infraaudit_domain.errors import MonitoringError
 
 _MINE = 'project=~"$project"'
 _PLACE = f'{_MINE},environment=~"$environment"'

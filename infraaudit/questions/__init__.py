@@ -1,0 +1,1 @@
+"""Questions that need the history and something beside it."""

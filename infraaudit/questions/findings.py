@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.changes import compare_scans
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding, Scan
-from infraaudit_assets.domain.lifecycle import Span
-from infraaudit_assets.domain.suppressions import Suppression, hide, hide_in
+from infraaudit.scans.cross_scans import cross_scan
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.changes import compare_scans
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import Finding, Scan
+from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
-from resources.history.cross_scans import cross_scan
 from resources.history.database import translated
-from resources.history.lifecycles import Line
 from resources.history.queries.frames import commits_named, committed_at, frame
 
 if TYPE_CHECKING:

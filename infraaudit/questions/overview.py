@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.changes import FindingChanges
-from infraaudit_assets.domain.deployments import Deployment
-from infraaudit_assets.domain.findings import Scan
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.test_runs import TestRun
-from resources.git import Mirror
-from resources.history.lineage import changes_of
+from infraaudit.scans.against_parent import changes_of
+from infraaudit_domain.changes import FindingChanges
+from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.findings import Scan
+from infraaudit_domain.images import Image
+from infraaudit_domain.test_runs import TestRun
+from resources.git.mirror import Mirror
 from resources.history.store import History
 
 

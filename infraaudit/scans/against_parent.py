@@ -6,10 +6,10 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.changes import FindingChanges, compare_scans
-from infraaudit_assets.domain.findings import Scan, ScanStatus
-from infraaudit_assets.domain.suppressions import Suppression, hide_in, hide_in_changes
-from resources.git import Mirror
+from infraaudit_domain.changes import FindingChanges, compare_scans
+from infraaudit_domain.findings import Scan, ScanStatus
+from infraaudit_domain.suppressions import Suppression, hide_in, hide_in_changes
+from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.findings import ScanStatus, Severity
-from infraaudit_assets.domain.projects import Project
-from resources.git import Mirror
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.database import translated
 
 if TYPE_CHECKING:
-    from resources.checkov_runner import CheckovRunner
+    from resources.checkov import CheckovRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Backfill(AbstractContextManager["Backfill"]):
         self._ended.put(None)
 
     def _scan_some(self) -> None:
-        from resources.checkov_runner import CheckovRunner
+        from resources.checkov import CheckovRunner
 
         with CheckovRunner(self._scratch, self._severities, reuse=self._history.framework_scan) as runner:
             while not self._stop.is_set() and not self._todo.empty():

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from infraaudit_assets.domain.projects import Project
-from resources.git import Mirror
+from infraaudit.scans.cross_scans import record_cross_scan, unexplained
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.cross_scans import record_cross_scan, unexplained
-from resources.history.lifecycles import Line
 
 if TYPE_CHECKING:
-    from resources.checkov_runner import CheckovRunner
+    from resources.checkov import CheckovRunner
 
 
 def tell_causes_apart(
@@ -27,7 +27,7 @@ def tell_causes_apart(
 
     ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
     """
-    from resources.checkov_runner.versions import scanner_version
+    from resources.checkov.versions import scanner_version
 
     branch = project.deploy_branch
     if branch not in mirror.branches():

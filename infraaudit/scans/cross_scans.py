@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Scan, ScanStatus
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.findings import Scan, ScanStatus
 from resources.history import schema
 from resources.history.database import translated, upsert
-from resources.history.lifecycles import Line
 from resources.history.store import History, follow_again, store_result
 
 

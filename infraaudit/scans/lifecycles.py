@@ -11,13 +11,13 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.lifecycle import Cross, Fixed, Reading, Renames, Span, advance, after
-from infraaudit_assets.domain.projects import Project
-from resources.git import Mirror
+from infraaudit.scans.readings import Readings
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.lifecycle import Cross, Fixed, Reading, Renames, Span, advance, after
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.readings import Readings
 from resources.history.retention import PRUNED
 from resources.history.store import History, finding_of
 from resources.history.stored_line import StoredLine

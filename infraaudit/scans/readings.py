@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.causes import Circumstances
-from infraaudit_assets.domain.findings import Finding, ScanStatus
-from infraaudit_assets.domain.lifecycle import Reading
+from infraaudit_domain.causes import Circumstances
+from infraaudit_domain.findings import Finding, ScanStatus
+from infraaudit_domain.lifecycle import Reading
 from resources.history import schema
 from resources.history.store import finding_of
 

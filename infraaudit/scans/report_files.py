@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.reports import report_of
-from resources.artifact_store import ArtifactStore
-from resources.git import Mirror
-from resources.history.lineage import CountedScan
+from infraaudit.scans.against_parent import CountedScan
+from infraaudit_domain.projects import Project
+from infraaudit_domain.reports import report_of
+from resources.git.mirror import Mirror
+from resources.machine.artifact_store import ArtifactStore
 
 
 def write_report(store: ArtifactStore, mirror: Mirror, project: Project, counted: CountedScan) -> Path:

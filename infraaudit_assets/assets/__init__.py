@@ -14,7 +14,9 @@ from infraaudit_assets.assets.monitoring import build_monitoring
 from infraaudit_assets.assets.scan import build_scan_report
 from infraaudit_assets.assets.tests import build_test_results
 from infraaudit_assets.assets.trends import build_scan_trends
-from infraaudit_assets.domain.projects import Project
+from infraaudit_domain.dagster_names import group_of
+from infraaudit_domain.projects import Project
+from resources.dagster.partitions import commits_of
 
 _BUILDERS = (
     build_commit,
@@ -26,16 +28,6 @@ _BUILDERS = (
     build_application_logs,
     build_dashboard_asset,
 )
-
-
-def group_of(project: Project) -> str:
-    """The asset group of a project; Dagster's names have no hyphen."""
-    return project.name.replace("-", "_")
-
-
-def commits_of(project: Project) -> dg.DynamicPartitionsDefinition:
-    """The partitions of a project: one for each commit, keyed by its full SHA."""
-    return dg.DynamicPartitionsDefinition(name=f"{group_of(project)}_commits")
 
 
 def build_project_checks(project: Project) -> Sequence[dg.AssetChecksDefinition]:

@@ -5,7 +5,7 @@ import warnings
 import dagster as dg
 
 from infraaudit_assets.assets.tables import findings_table, table
-from infraaudit_assets.domain.gate import Verdict
+from infraaudit_domain.gate import Verdict
 
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"

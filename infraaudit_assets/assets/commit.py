@@ -1,28 +1,14 @@
 """The `commit` asset: what Git says of the partition's commit."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from infraaudit.intake.take_in import take_in
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import table
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.projects import Project
-from resources.git import Mirror
-from resources.shells import GitResource, HistoryResource
-
-if TYPE_CHECKING:
-    from resources.history import History
-
-
-def take_in(past: "History", mirror: Mirror, project: Project, sha: str) -> Commit:
-    """Fetch what the repository has and record a commit of it; every stage that may come first does it."""
-    mirror.fetch()
-    found = mirror.commit(sha)
-    past.record_project(project)
-    past.record_commit(project.name, found)
-    return found
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import GitResource, HistoryResource
 
 
 def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -36,7 +22,7 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
     def commit(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.history.lifecycles import follow_deploy_branch
+        from infraaudit.scans.lifecycles import follow_deploy_branch
 
         past = history.open()
         with stage(context, project, past) as current:

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, stage
-from infraaudit_assets.domain.projects import Project
-from resources.shells import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 
 _MARKED, _MARKS = timedelta(days=7), 20
 """Which deployments are marked in Grafana's panels: those of a week, the newest first of all."""
@@ -30,9 +30,9 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
         artifacts: ArtifactsResource,
         grafana: GrafanaResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.audit_page import audit_file
-        from resources.dashboards import build_dashboard, check_dashboard
-        from resources.grafana_provisioning import provision
+        from infraaudit.pages.audit import audit_file
+        from infraaudit.pages.grafana_dashboard import build_dashboard, check_dashboard
+        from resources.grafana.provisioning import provision
         from resources.history.queries.events import tried_deployments
 
         past = history.open()

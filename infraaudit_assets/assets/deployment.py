@@ -13,23 +13,18 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
-from infraaudit_assets.checks import RELEASE_GATE, check_result, partitioned_check
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
-from infraaudit_assets.domain.gate import Verdict, all_of, judge_tests
-from infraaudit_assets.domain.notices import NOT_DEPLOYED
-from infraaudit_assets.domain.projects import Environment, Project
-from resources.git import Mirror
-from resources.shells import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
-from resources.targets import Target
-
-
-def deployment_name(project: Project, environment: Environment) -> str:
-    """The name of the asset that is a project's environment."""
-    first = environment is project.environment
-    return "deployment" if first else f"deployment_{environment.name.replace('-', '_')}"
+from infraaudit_domain.dagster_names import deployment_name
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
+from infraaudit_domain.gate import Verdict, all_of, judge_tests
+from infraaudit_domain.notices import NOT_DEPLOYED
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
+from resources.git.mirror import Mirror
+from resources.targets.target import Target
 
 
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
@@ -124,7 +119,7 @@ class _Turn:
         return all_of((self._judge_before(), self._judge_scan()))
 
     def _judge_before(self) -> Verdict:
-        from resources.history.queries.deployed import deployed
+        from resources.history.deployments import deployed
 
         history, project, sha = self.stage.history, self.project, self.stage.sha
         before = project.before(self.environment)
@@ -135,7 +130,7 @@ class _Turn:
         return Verdict((f"it was never healthy in {before.name}",))
 
     def _judge_scan(self) -> Verdict:
-        from resources.history.gatekeeper import judge_commit
+        from infraaudit.gate import judge_commit
 
         return judge_commit(
             self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, self.gate_file,
@@ -148,8 +143,8 @@ class _Turn:
 
     def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
-        from resources.recorded_delivery import deliver_recorded, in_order
-        from resources.releases import build_release
+        from infraaudit.deploying.deploy import deploy, in_order
+        from infraaudit.deploying.release import build_release
 
         history, sha = self.stage.history, self.stage.sha
         image = history.image(self.project.name, sha)
@@ -158,7 +153,7 @@ class _Turn:
         release = build_release(
             self.mirror, scratch, self.project, self.environment, sha, image.digest or image.reference, self.gate_file
         )
-        return deliver_recorded(
+        return deploy(
             history, self.mirror, target, release,
             timeout=timeout, superseded=in_order(history, self.mirror, release), on_progress=note,
         )  # fmt: skip

@@ -7,13 +7,13 @@ from typing import Any
 
 import dagster as dg
 
-from infraaudit_assets.assets.deployment import deployment_name
+from infraaudit_assets.assets.checks import NO_DRIFT
 from infraaudit_assets.assets.tables import code
-from infraaudit_assets.checks import NO_DRIFT
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.notices import drifted
-from infraaudit_assets.domain.projects import Environment, Project
-from resources.shells import HistoryResource, KubernetesResource
+from infraaudit_domain.dagster_names import deployment_name
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.notices import drifted
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.resources import HistoryResource, KubernetesResource
 
 
 def build_drift_check(project: Project, key_prefix: list[str], environment: Environment) -> dg.AssetChecksDefinition:
@@ -23,8 +23,8 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
     def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
+        from infraaudit.deploying.live_state import look_at
         from resources.history.outbox import write_notices
-        from resources.live_state import look_at
 
         past = history.open()
         try:

@@ -8,10 +8,10 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
-from infraaudit_assets.domain.errors import BuildFailedError, EngineUnavailableError
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.projects import Project
-from resources.shells import DockerResource, GitResource, HistoryResource
+from infraaudit_domain.errors import BuildFailedError, EngineUnavailableError
+from infraaudit_domain.images import Image
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import DockerResource, GitResource, HistoryResource
 
 if TYPE_CHECKING:
     from resources.engine import Engine
@@ -32,7 +32,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     def docker_image(
         context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.registry import push
+        from resources.engine.registry import push
 
         with stage(context, project, history.open()) as current:
             try:
@@ -60,7 +60,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
 
 
 def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: "Engine") -> Image:
-    from resources.build_images import build_or_reuse
+    from infraaudit.images import build_or_reuse
 
     return build_or_reuse(
         engine,

@@ -13,9 +13,9 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.projects import Project
-from resources.shells import HistoryResource, KubernetesResource, LogsResource
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import HistoryResource, KubernetesResource, LogsResource
 
 
 def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -33,9 +33,9 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         history: HistoryResource,
         logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.history.queries.deployed import lines_printed
-        from resources.log_collection import collect_logs
-        from resources.log_store import Row
+        from infraaudit.deploying.logs import collect_logs
+        from resources.history.deployments import lines_printed
+        from resources.logs.store import Row
 
         past = history.open()
         with stage(context, project, past) as current:
@@ -64,7 +64,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
     """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
-    from resources.loki import ship
+    from resources.logs.loki import ship
 
     loki, store = logs.loki(), logs.store(project)
     if loki is None:

@@ -6,9 +6,9 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code
-from infraaudit_assets.domain.errors import MonitoringError
-from infraaudit_assets.domain.projects import Project
-from resources.shells import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
+from infraaudit_domain.errors import MonitoringError
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
 
 _SCRAPED_SECONDS = 90.0
 """Prometheus asks what is live every 15 seconds, and then scrapes; on a busy machine it takes its time."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import dagster as dg
 
-from infraaudit_assets.assets.commit import take_in
+from infraaudit.intake.take_in import take_in
+from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
-from infraaudit_assets.checks import SCAN_GATE, check_result, partitioned_check
-from infraaudit_assets.domain.changes import FindingChanges
-from infraaudit_assets.domain.findings import Scan, Severity
-from infraaudit_assets.domain.notices import severe_findings
-from infraaudit_assets.domain.projects import Project
-from resources.shells import ArtifactsResource, CheckovResource, GitResource, HistoryResource
+from infraaudit_domain.changes import FindingChanges
+from infraaudit_domain.findings import Scan, Severity
+from infraaudit_domain.notices import severe_findings
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 
 
 def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -43,14 +43,14 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.code_owners import culprit_of
-        from resources.cross_scanning import tell_causes_apart
-        from resources.history.gatekeeper import judge_commit
-        from resources.history.lifecycles import follow_deploy_branch
-        from resources.history.lineage import counted_scan
+        from infraaudit.gate import judge_commit
+        from infraaudit.notices.code_owners import culprit_of
+        from infraaudit.scans.against_parent import counted_scan
+        from infraaudit.scans.cross_scanning import tell_causes_apart
+        from infraaudit.scans.lifecycles import follow_deploy_branch
+        from infraaudit.scans.report_files import write_report
+        from resources.configuration.suppressions import read_suppressions
         from resources.history.outbox import write_notices
-        from resources.scan_reports import write_report
-        from resources.suppression_file import read_suppressions
 
         past = history.open()
         with stage(context, project, past) as current:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
-from infraaudit_assets.domain.projects import Project
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.projects import Project
 from resources.history import History
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.findings import Finding
 
 _ROWS = 50
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit_assets.assets.checks import TESTS_PASS, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code, table
-from infraaudit_assets.checks import TESTS_PASS, check_result, partitioned_check
-from infraaudit_assets.domain.errors import EngineError
-from infraaudit_assets.domain.gate import judge_tests
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestRun
-from resources.shells import DockerResource, HistoryResource
+from infraaudit_domain.errors import EngineError
+from infraaudit_domain.gate import judge_tests
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestRun
+from resources.dagster.resources import DockerResource, HistoryResource
 
 
 def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -37,7 +37,7 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     def test_results(
         context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.test_runner import run_tests
+        from resources.engine.test_runner import run_tests
 
         past = history.open()
         with stage(context, project, past) as current:

@@ -6,9 +6,9 @@ import dagster as dg
 
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import table
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.projects import Project
-from resources.shells import GitResource, HistoryResource
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.projects import Project
+from resources.dagster.resources import GitResource, HistoryResource
 
 COMMITS_SHOWN = 50
 
@@ -26,8 +26,8 @@ def build_scan_trends(project: Project, common: dict) -> dg.AssetsDefinition:
     def scan_trends(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.history.queries import open_by_severity
-        from resources.trend_picture import TrendPoint, draw_trend, inline
+        from infraaudit.pages.trend_picture import TrendPoint, draw_trend, inline
+        from resources.history.queries.open_counts import open_by_severity
 
         past = history.open()
         with stage(context, project, past) as current:

@@ -9,14 +9,14 @@ import typer
 from infraaudit_assets.commands.formats import Format, show
 from infraaudit_assets.commands.options import EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
-    from infraaudit_assets.domain.suppressions import Suppression
-    from resources.history.lifecycles import Line
+    from infraaudit.scans.lifecycles import Line
+    from infraaudit_domain.suppressions import Suppression
 
 Form = Annotated[Format, typer.Option("--format", help="How to print.")]
 Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")]
@@ -47,7 +47,7 @@ def trends(
     form: Form = Format.TABLE,
 ) -> None:
     """Findings over time: open, introduced, fixed, reopened, suppressed."""
-    from resources.history.queries.changes_over_time import trends as trends_of
+    from resources.history.queries.trends import trends as trends_of
 
     line = line_of(find_project(project), branch)
     show(trends_of(line, by.value if by else None, every.value, utc(since), utc(until)), form)
@@ -65,7 +65,7 @@ def findings(
     form: Form = Format.TABLE,
 ) -> None:
     """The findings of a commit: since which commit, whose, and for how long."""
-    from resources.history.queries.findings import findings_at
+    from infraaudit.questions.findings import findings_at
 
     if live and at:
         raise ConfigurationError("--live and --at exclude each other; give one of them.")
@@ -114,7 +114,7 @@ def compare(
     form: Form = Format.TABLE,
 ) -> None:
     """What two commits' findings differ in, and whether code, config or scanner may be why."""
-    from resources.history.queries.findings import compare as compare_of
+    from infraaudit.questions.findings import compare as compare_of
 
     found = find_project(project)
     line = line_of(found)
@@ -135,8 +135,8 @@ def _severity(name: str) -> str:
 
 def line_of(project: Project, branch: str | None = None) -> "Line":
     """A branch of a project, the one that is deployed by default, with the lives of its findings."""
+    from infraaudit.scans.lifecycles import Line
     from resources.history import open_history
-    from resources.history.lifecycles import Line
 
     mirror = mirror_of(project)
     if not mirror.path.exists():
@@ -158,7 +158,7 @@ def _revision(line: "Line", project: Project, revision: str, environment: str | 
 
 def suppressions_for(project: Project) -> "tuple[Suppression, ...]":
     """What the configuration hides of a project's findings."""
-    from resources.suppression_file import read_suppressions
+    from resources.configuration.suppressions import read_suppressions
 
     return read_suppressions(settings().shipped, project.name)
 

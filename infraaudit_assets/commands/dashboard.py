@@ -13,7 +13,7 @@ def dashboard(
     ),
 ) -> None:
     """Print the Grafana dashboard of the pipeline, for import, or write it."""
-    from resources.dashboards import build_dashboard
+    from infraaudit.pages.grafana_dashboard import build_dashboard
 
     if not write:
         print(build_dashboard(), end="")

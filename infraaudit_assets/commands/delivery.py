@@ -10,15 +10,15 @@ import typer
 
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
-from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
-from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import settings
+from infraaudit_domain.deployments import Deployment, Outcome, Release
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.projects import Environment, Project
 
 if TYPE_CHECKING:
-    from resources.git import Mirror
+    from resources.git.mirror import Mirror
     from resources.history import History
-    from resources.targets import Target
+    from resources.targets.target import Target
 
 
 def rollback(
@@ -54,9 +54,9 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
+    from infraaudit.deploying.release import build_release
     from resources.history import open_history
-    from resources.history.queries.deployed import deployed
-    from resources.releases import build_release
+    from resources.history.deployments import deployed
 
     found = find_project(project)
     place = environment_of(found, to)
@@ -81,7 +81,7 @@ def promote(
 
 
 def _to_before(past: "History", live: Deployment) -> Release:
-    from resources.history.queries.deployed import deployed_before
+    from resources.history.deployments import deployed_before
 
     before = deployed_before(past, live)
     if before is None:
@@ -93,9 +93,9 @@ def _to_before(past: "History", live: Deployment) -> Release:
 
 def _to_commit(project: Project, place: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
-    from infraaudit_assets.domain.gate import judge_tests
-    from resources.history.queries.deployed import deployed
-    from resources.releases import build_release
+    from infraaudit.deploying.release import build_release
+    from infraaudit_domain.gate import judge_tests
+    from resources.history.deployments import deployed
 
     mirror = mirror_of(project)
     sha = mirror.resolve(to)
@@ -116,7 +116,7 @@ def _to_commit(project: Project, place: Environment, past: "History", to: str) -
 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, place: Environment, sha: str) -> None:
-    from resources.history.gatekeeper import judge_commit
+    from infraaudit.gate import judge_commit
 
     verdict = judge_commit(past, mirror, project, place.name, sha, settings().gate_file, datetime.now(UTC))
     if not verdict.passed:
@@ -135,7 +135,7 @@ def environment_of(project: Project, name: str | None) -> Environment:
 def target_of(environment: Environment, live: Deployment | None) -> "Target":
     """Where an environment is. Raises ClusterUnavailableError or EngineUnavailableError, and ClusterError where what
     is live is in a cluster that does not answer."""
-    from resources.connect_target import connect_target
+    from resources.targets.connect import connect_target
 
     now = settings()
     return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state, live)
@@ -144,9 +144,9 @@ def target_of(environment: Environment, live: Deployment | None) -> "Target":
 def _deliver(
     project: Project, place: Environment, past: "History", release: Release, superseded: Callable[[Deployment], str]
 ) -> Deployment:
-    from resources.recorded_delivery import deliver_recorded
+    from infraaudit.deploying.deploy import deploy
 
-    return deliver_recorded(
+    return deploy(
         past, mirror_of(project), target_of(place, past.live(project.name, place.name)), release,
         timeout=settings().rollout_seconds, superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
@@ -170,10 +170,10 @@ def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> 
     """What a person did is in the lineage too: a materialization of the environment's asset without a run."""
     import dagster as dg
 
-    from infraaudit_assets.assets import commits_of
     from infraaudit_assets.assets.deployment import deployment_metadata
     from infraaudit_assets.jobs import asset_of
     from infraaudit_assets.runs import dagster_instance
+    from resources.dagster.partitions import commits_of
 
     with dagster_instance(settings()) as instance:
         instance.add_dynamic_partitions(commits_of(project).name or "", [done.sha])
@@ -186,9 +186,9 @@ def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> 
 
 
 def _print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:
-    from infraaudit_assets.domain.advice import Candidate, advise
-    from infraaudit_assets.domain.gate import judge_tests
-    from resources.history.queries.trends import open_by_severity
+    from infraaudit_domain.advice import Candidate, advise
+    from infraaudit_domain.gate import judge_tests
+    from resources.history.queries.open_counts import open_by_severity
 
     *before, _ = mirror_of(project).first_parents(live.sha, limit=200)
     counts = open_by_severity(past, project.name, [*before, live.sha])

@@ -11,8 +11,8 @@ import typer
 
 from infraaudit_assets.commands.example import write_example
 from infraaudit_assets.commands.progress import output_of_steps, progress
-from infraaudit_assets.domain.errors import EngineError, excerpt
 from infraaudit_assets.settings import Settings, set_up_scripts, settings
+from infraaudit_domain.errors import EngineError, excerpt
 
 _PROJECT = "infraauditai"
 _BASE_IMAGE = "infraaudit/base:bookworm"
@@ -76,11 +76,11 @@ def _start_afresh(home: Path, base_image: str | None) -> None:
 
 
 def _run_all(current: Settings, home: Path, verbose: bool) -> None:
+    from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.projects import find_project, mirror_of
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
-    from resources.history.queries import overview
 
     project = find_project(_PROJECT)
     mirror = mirror_of(project)

@@ -7,13 +7,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit.operations.doctor import Part, examine
 from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import Settings, settings
-from resources.doctor import Part, examine
-from resources.project_file import read_projects
+from infraaudit_domain.errors import ConfigurationError
+from resources.configuration.projects import read_projects
 
 app = typer.Typer()
 

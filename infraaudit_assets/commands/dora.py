@@ -11,8 +11,8 @@ from rich.table import Table
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
 
 
 def dora(
@@ -28,8 +28,8 @@ def dora(
     restore: from a failed attempt to the next healthy one, median.
     """
     from resources.history import open_history
-    from resources.history.queries.places import dora as measure
-    from resources.history.queries.places import environments
+    from resources.history.queries.environments import dora as measure
+    from resources.history.queries.environments import environments
 
     found, history = find_project(project), open_history(settings().history_url)
     places = [place for name, place in environments(history) if name == found.name and environment in (None, place)]

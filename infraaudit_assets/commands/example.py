@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import examples
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.projects import Project
 
 _NAME = "example.git"
 

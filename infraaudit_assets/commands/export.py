@@ -13,10 +13,10 @@ import typer
 from infraaudit_assets.commands.audit import suppressions_for
 from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding, Scan
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import Finding, Scan
+from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
     from resources.history import History
@@ -36,8 +36,8 @@ def export(
     output: Annotated[Path | None, typer.Option(help="File to write; standard output without.")] = None,
 ) -> None:
     """Write a commit's findings as SARIF, JSON, CSV or CycloneDX."""
-    from resources.atomic_file import write_atomically
     from resources.history import open_history
+    from resources.machine.atomic_file import write_atomically
 
     found = find_project(project)
     mirror = mirror_of(found)
@@ -62,8 +62,8 @@ def _scan(past: "History", project: Project, sha: str) -> Scan:
 
 
 def _text(form: Exchange, project: Project, raw: Scan) -> str:
-    from infraaudit_assets.domain.exchange import cyclonedx, sarif
-    from infraaudit_assets.domain.suppressions import hide_in
+    from infraaudit_domain.exchange import cyclonedx, sarif
+    from infraaudit_domain.suppressions import hide_in
 
     scan = hide_in(raw, suppressions_for(project), datetime.now(UTC).date())
     findings = sorted(scan.findings, key=lambda f: (f.file_path, f.line_start, f.check_id, f.fingerprint))

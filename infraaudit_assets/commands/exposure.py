@@ -53,7 +53,7 @@ def sla(
     form: Form = Format.TABLE,
 ) -> None:
     """How fast findings are fixed, how old the open ones are, and which break the SLA (max_age_days of gate.yaml)."""
-    from resources.gate_file import read_gate
+    from resources.configuration.gate import read_gate
     from resources.history.queries.sla import sla as sla_of
 
     found, now = find_project(project), datetime.now(UTC)
@@ -70,8 +70,8 @@ def sla(
 
 def suppressions(project: ProjectName, environment: EnvironmentName = None, form: Form = Format.TABLE) -> None:
     """Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file."""
-    from resources.history.queries.hidden import suppressions_of
-    from resources.suppression_file import suppressions_path
+    from resources.configuration.suppressions import suppressions_path
+    from resources.history.queries.suppressions import suppressions_of
 
     found = find_project(project)
     line, place = line_of(found), environment or found.environment.name

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.errors import excerpt
+from infraaudit_domain.errors import excerpt
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,7 @@ def export_history(
     output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")], as_json: AsJson = False
 ) -> None:
     """Write the whole history into one SQLite file, from whichever database it is in."""
-    from infraaudit_assets.domain.errors import ConfigurationError
+    from infraaudit_domain.errors import ConfigurationError
     from resources.history import History, open_history
 
     if output.exists():
@@ -74,7 +74,7 @@ def backup(
 
     Dagster's tables in PostgreSQL are not in it (back those up with pg_dump), nor are Git's credentials.
     """
-    from resources.backup import write_backup
+    from infraaudit.operations.backup import write_backup
     from resources.history import open_history
 
     current = settings()
@@ -98,7 +98,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty installation from a backup. Stop the roles first: Dagster's files are replaced."""
-    from resources.backup import restore_backup
+    from infraaudit.operations.backup import restore_backup
     from resources.history import open_history
 
     current = settings()

@@ -14,8 +14,8 @@ from infraaudit_assets.commands.delivery import environment_of, target_of
 from infraaudit_assets.commands.options import EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
@@ -34,9 +34,9 @@ def logs(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the kept lines, newest last."""
+    from infraaudit.deploying.logs import collect_logs
     from resources.history import open_history
-    from resources.log_collection import collect_logs
-    from resources.log_store import LogStore
+    from resources.logs.store import LogStore
 
     found = find_project(project)
     place, start = environment_of(found, environment), _start(since)

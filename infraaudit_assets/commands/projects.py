@@ -10,11 +10,11 @@ from rich.table import Table
 from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
-from resources.git import Mirror
-from resources.project_file import add_project, load_projects
+from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.projects import Project
+from resources.configuration.projects import add_project, load_projects
+from resources.git.mirror import Mirror
 
 app = typer.Typer(help="List, check and add the repositories in the projects file.", no_args_is_help=True)
 

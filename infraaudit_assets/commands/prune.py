@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from infraaudit_assets.commands.options import AsJson
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import Settings, settings
+from infraaudit_domain.dagster_names import PARTITION
+from infraaudit_domain.projects import Project
 
 
 def prune(
@@ -27,9 +28,9 @@ def prune(
     What is live, and what a rollback would return to, never goes. Commits, lives of findings (who introduced and
     fixed them), deployments and every count stay for ever, so that trends and metrics do not change.
     """
-    from infraaudit_assets.domain.retention import outdated
+    from infraaudit_domain.retention import outdated
+    from resources.configuration.projects import read_projects
     from resources.history import open_history, retention
-    from resources.project_file import read_projects
 
     current = settings()
     past = open_history(current.history_url)
@@ -73,7 +74,7 @@ def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> 
     gone = 0
     with dagster_instance(current) as instance:
         for sha in shas:
-            for run in instance.get_runs(dg.RunsFilter(tags={"dagster/partition": sha})):
+            for run in instance.get_runs(dg.RunsFilter(tags={PARTITION: sha})):
                 if run.is_finished and run.job_name in jobs:
                     instance.compute_log_manager.delete_logs(prefix=[run.run_id])
                     instance.delete_run(run.run_id)

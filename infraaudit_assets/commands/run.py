@@ -9,9 +9,9 @@ from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.dagster_home import prepare_dagster_home
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.forkserver import start_forkserver
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import excerpt
+from resources.dagster.forkserver import start_forkserver
 
 
 def run(
@@ -27,10 +27,10 @@ def run(
     with output_of_steps(log, verbose):
         start_forkserver()
 
+    from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
     from resources.history import open_history
-    from resources.history.queries import overview
 
     mirror = mirror_of(found)
     with dagster_instance(settings()) as instance, progress() as shown:

@@ -17,15 +17,15 @@ import typer
 
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.triggers import is_watched
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import is_watched
 
 if TYPE_CHECKING:
-    from resources.backfill import Backfill, Done
-    from resources.checkov_runner import CheckovRunner
-    from resources.git import Mirror
+    from infraaudit.scans.backfill import Backfill, Done
+    from resources.checkov import CheckovRunner
+    from resources.git.mirror import Mirror
     from resources.history import History
 
 
@@ -53,10 +53,10 @@ def scan(
 
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
-    from resources.backfill import unscanned
-    from resources.cross_scanning import tell_causes_apart
+    from infraaudit.scans.backfill import unscanned
+    from infraaudit.scans.cross_scanning import tell_causes_apart
+    from infraaudit.scans.lifecycles import follow_deploy_branch
     from resources.history import open_history
-    from resources.history.lifecycles import follow_deploy_branch
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
@@ -87,8 +87,8 @@ def _scan_all(
     past: "History", mirror: "Mirror", project: Project, todo: list[str], workers: int, quiet: bool
 ) -> tuple[list["Done"], bool]:
     """What was scanned and stored, and whether Ctrl-C ended it early."""
-    from resources.backfill import Backfill
-    from resources.severity_file import read_severities
+    from infraaudit.scans.backfill import Backfill
+    from resources.configuration.severities import read_severities
 
     scratch, severities = settings().state / "scans", read_severities(settings().severities)
     done: list[Done] = []
@@ -121,17 +121,17 @@ def _told_to_stop(scans: "Backfill") -> Iterator[threading.Event]:
 
 
 def _runner(past: "History") -> "CheckovRunner":
-    from resources.checkov_runner import CheckovRunner
-    from resources.severity_file import read_severities
+    from resources.checkov import CheckovRunner
+    from resources.configuration.severities import read_severities
 
     severities = read_severities(settings().severities)
     return CheckovRunner(settings().state / "scans", severities, reuse=past.framework_scan)
 
 
 def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
-    from infraaudit_assets.assets import commits_of, group_of
-    from infraaudit_assets.jobs import pipeline_name
-    from resources.dagster_api import DagsterApi
+    from infraaudit_domain.dagster_names import group_of, pipeline_name
+    from resources.dagster.api import DagsterApi
+    from resources.dagster.partitions import commits_of
 
     name = commits_of(project).name or ""
     dagster, asset = DagsterApi(settings().dagster_url), [group_of(project), "scan_report"]
@@ -165,10 +165,10 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
     scan_of_head = past.scan(project.name, head) if head in wanted and head else None
     if scan_of_head is None:
         return
-    from resources.artifact_store import ArtifactStore
-    from resources.history.lineage import counted_scan
-    from resources.scan_reports import write_report
-    from resources.suppression_file import read_suppressions
+    from infraaudit.scans.against_parent import counted_scan
+    from infraaudit.scans.report_files import write_report
+    from resources.configuration.suppressions import read_suppressions
+    from resources.machine.artifact_store import ArtifactStore
 
     suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
     counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)

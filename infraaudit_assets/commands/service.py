@@ -14,16 +14,16 @@ import typer
 
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
-from infraaudit_assets.domain.errors import ConfigurationError, DagsterUnavailableError, HistoryError
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import Settings, settings
+from infraaudit_domain.errors import ConfigurationError, DagsterUnavailableError, HistoryError
+from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from resources.history import History
-    from service.deliveries import Launch
     from service.notices import NoticeWorker
+    from service.push_worker import Launch
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 webhook = typer.Typer(help="Try the webhook, and see what came.", no_args_is_help=True)
@@ -67,11 +67,11 @@ def page(
     """
     from datetime import UTC, datetime
 
-    from resources.atomic_file import write_atomically
-    from resources.audit_page import audit_file
+    from infraaudit.pages.audit import audit_file
     from resources.history import open_history
-    from resources.history.queries.posture import newest_scanned
+    from resources.history.queries.commit_findings import newest_scanned
     from resources.history.stored_line import stored_line
+    from resources.machine.atomic_file import write_atomically
 
     found, current = find_project(project), settings()
     past = open_history(current.history_url)
@@ -88,12 +88,12 @@ def page(
 
 def build_service(current: Settings) -> "Starlette":
     """The service of this installation."""
-    from resources.dagster_api import DagsterApi
+    from resources.configuration.projects import load_projects
+    from resources.dagster.api import DagsterApi
     from resources.history import open_history
-    from resources.inbox import Inbox
-    from resources.project_file import load_projects
+    from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
-    from service.deliveries import DeliveryWorker
+    from service.push_worker import DeliveryWorker
     from service.received import Received
 
     projects = load_projects(current.projects)
@@ -115,13 +115,12 @@ def build_service(current: Settings) -> "Starlette":
 
 
 def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":
-    from infraaudit_assets.domain.notices import Address
-    from infraaudit_assets.jobs import pipeline_name
-    from resources.announcer import Announcer
-    from resources.dagster_api import DagsterApi
+    from infraaudit.notices.announcer import Announcer
+    from infraaudit.notices.sensor_watch import SensorWatch
+    from infraaudit_domain.dagster_names import pipeline_name, sensor_name
+    from infraaudit_domain.notices import Address
+    from resources.dagster.api import DagsterApi
     from resources.notifier import Notifier
-    from resources.sensor_watch import SensorWatch
-    from sensors.commits import sensor_name
     from service.notices import NoticeWorker
 
     by_name = {project.name: project for project in projects}
@@ -134,10 +133,9 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
 
 
 def _launch(project: Project) -> "Launch":
-    from infraaudit_assets.assets import commits_of
-    from infraaudit_assets.jobs import pipeline_name
-    from sensors.commits import run_key, run_tags, sensor_name
-    from service.deliveries import Launch
+    from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags, sensor_name
+    from resources.dagster.partitions import commits_of
+    from service.push_worker import Launch
 
     partitions = commits_of(project).name or ""
     return Launch(
@@ -151,8 +149,8 @@ def send_test_push(
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:
     """Send a signed push of the newest commit to the running service, and tell how long it took until its run started."""
-    from resources.dagster_api import DagsterApi
-    from sensors.commits import run_key
+    from infraaudit_domain.dagster_names import run_key
+    from resources.dagster.api import DagsterApi
 
     current, found = settings(), find_project(project)
     secrets = current.webhook_secrets.get(found.name)
@@ -191,7 +189,7 @@ def send_test_push(
 def _post(service: str, project: Project, branch: str, sha: str, secret: str) -> None:
     import httpx
 
-    from infraaudit_assets.domain.pushes import sign
+    from infraaudit_domain.pushes import sign
 
     body = json.dumps({"ref": f"refs/heads/{branch}", "after": sha}).encode()
     url = f"{service}/webhooks/{project.name}"
@@ -218,7 +216,7 @@ def list_deliveries(
 
     from infraaudit_assets.commands.terminal import standard_output
     from resources.history import open_history
-    from resources.history.deliveries import newest_deliveries
+    from resources.history.pushes import newest_deliveries
 
     found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
     if as_json:

@@ -10,9 +10,9 @@ from infraaudit_assets.commands.delivery import target_of
 from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.errors import InfraAuditError
-from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.projects import Environment, Project
 
 if TYPE_CHECKING:
     from resources.history import History
@@ -25,8 +25,8 @@ def status(
 
     Exits with 1 where something is not healthy or has drifted.
     """
+    from resources.configuration.projects import read_projects
     from resources.history import open_history
-    from resources.project_file import read_projects
 
     past = open_history(settings().history_url)
     projects = [find_project(project)] if project else list(read_projects(settings().projects))
@@ -45,7 +45,7 @@ def status(
 
 
 def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
-    from resources.live_state import look_at
+    from infraaudit.deploying.live_state import look_at
 
     live = past.live(project.name, place.name)
     row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,

@@ -7,10 +7,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.errors import excerpt
-from resources.history.queries import CommitOverview
+from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.errors import excerpt
 
 _LONGEST_SUBJECT = 120
 _COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from infraaudit_assets.commands.demo import demo_home, enter_demo
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -28,7 +28,7 @@ def up(
     """
     from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import dagster_instance
-    from resources.project_file import read_projects
+    from resources.configuration.projects import read_projects
 
     _require_free(port)
     if demo:
@@ -77,7 +77,7 @@ def _run_together(*commands: list[str]) -> int:
 
     Told a second time, we do not wait for their end, and kill them with all that they started.
     """
-    from resources.process import dying_with_us, kill_group
+    from resources.machine.process import dying_with_us, kill_group
 
     told = 0
 

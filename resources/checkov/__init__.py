@@ -1,6 +1,6 @@
 """Checkov over many commits: one primed parent, one limited child per scan, results reused where that is sound."""
 
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.runner import CheckovRunner, no_reuse
+from resources.checkov.limits import ScanLimits
+from resources.checkov.runner import CheckovRunner, no_reuse
 
 __all__ = ["CheckovRunner", "ScanLimits", "no_reuse"]

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov_runner import patches, yaml_check
-from resources.checkov_runner.evaluations import Evaluations
+from resources.checkov import yaml_check
+from resources.checkov.speedups import patches
+from resources.checkov.speedups.evaluations import Evaluations
 
 _OPENED: dict[str, set[str]] = {}
 _current = ""

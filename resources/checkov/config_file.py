@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from infraaudit_assets.domain.errors import RepositoryError, excerpt
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.yaml_check import inspect_text
-from resources.git import Mirror
+from infraaudit_domain.errors import RepositoryError, excerpt
+from resources.checkov.limits import ScanLimits
+from resources.checkov.yaml_check import inspect_text
+from resources.git.mirror import Mirror
 
 
 def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -> tuple[Any, tuple[str, ...]]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.tree import link_files
+from resources.checkov.limits import ScanLimits
+from resources.checkov.tree import link_files
 
 
 class KilledError(Exception):

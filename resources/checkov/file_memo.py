@@ -7,8 +7,8 @@ files. Deliberately absent: every framework with a graph, and OpenAPI, where tha
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.findings import Finding
 
 FRAMEWORK = "secrets"
 Key = tuple[object, str, str]

@@ -6,13 +6,13 @@ Deliberately absent: running anything.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infraaudit_assets.domain.checkov_report import FrameworkReport
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.findings import FrameworkScan, ScanStatus, UnreadableFile
-from infraaudit_assets.domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
-from resources.checkov_runner.file_memo import FileMemo
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.tree import Facts
+from infraaudit_domain.checkov_report import FrameworkReport
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.findings import FrameworkScan, ScanStatus, UnreadableFile
+from infraaudit_domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
+from resources.checkov.file_memo import FileMemo
+from resources.checkov.limits import ScanLimits
+from resources.checkov.tree import Facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.checkov_report import FrameworkReport, read_reports, with_ordinals
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.errors import ScanError, excerpt
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, UnreadableFile
-from resources.checkov_runner.fallback import KilledError, Search
-from resources.checkov_runner.file_memo import FRAMEWORK, FileMemo
-from resources.checkov_runner.framework_result import Job, Told, framework_result
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.parent import Answer, Parent
-from resources.checkov_runner.tree import Facts, link_files
-from resources.git import Mirror
+from infraaudit_domain.checkov_report import FrameworkReport, read_reports, with_ordinals
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.errors import ScanError, excerpt
+from infraaudit_domain.findings import Finding, FrameworkScan, UnreadableFile
+from resources.checkov.fallback import KilledError, Search
+from resources.checkov.file_memo import FRAMEWORK, FileMemo
+from resources.checkov.framework_result import Job, Told, framework_result
+from resources.checkov.limits import ScanLimits
+from resources.checkov.parent import Answer, Parent
+from resources.checkov.tree import Facts, link_files
+from resources.git.mirror import Mirror
 
 _INSPECTED = (".yaml", ".yml", ".json", ".template")
 

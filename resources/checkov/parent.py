@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.errors import ScanError, excerpt
-from resources import process
-from resources.checkov_runner.caches import grammar_folder, parsed_folder
-from resources.checkov_runner.limits import ScanLimits
+from infraaudit_domain.errors import ScanError, excerpt
+from resources.checkov.caches import grammar_folder, parsed_folder
+from resources.checkov.limits import ScanLimits
+from resources.machine import process
 
 _START_SECONDS = 180.0
 _GRACE_SECONDS = 30.0
@@ -126,7 +126,7 @@ class Parent:
         log = Path(temporary) / "log"
         child = self._stack.enter_context(
             process.spawned(
-                [sys.executable, "-P", "-s", "-m", "resources.checkov_runner.server"],
+                [sys.executable, "-P", "-s", "-m", "resources.checkov.server"],
                 cwd=Path(temporary),
                 env=environment(Path(temporary), self._state, log),
                 stdin=subprocess.PIPE,

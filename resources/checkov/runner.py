@@ -15,20 +15,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infraaudit_assets.domain.checkov_config import CheckovConfig, read_config
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
-from infraaudit_assets.domain.scan_key import readable, scan_key
-from resources.checkov_runner.config_file import parse_config_file
-from resources.checkov_runner.file_memo import FileMemo
-from resources.checkov_runner.framework_result import Job
-from resources.checkov_runner.framework_scans import scan_frameworks
-from resources.checkov_runner.limits import ScanLimits
-from resources.checkov_runner.parent import Parent
-from resources.checkov_runner.secret_key import key_digest, secret_key
-from resources.checkov_runner.tree import Facts, neutral_folder, select, sweep
-from resources.checkov_runner.versions import scanner_version, versions_digest
-from resources.git import Mirror
+from infraaudit_domain.checkov_config import CheckovConfig, read_config
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.scan_key import readable, scan_key
+from resources.checkov.config_file import parse_config_file
+from resources.checkov.file_memo import FileMemo
+from resources.checkov.framework_result import Job
+from resources.checkov.framework_scans import scan_frameworks
+from resources.checkov.limits import ScanLimits
+from resources.checkov.parent import Parent
+from resources.checkov.secret_key import key_digest, secret_key
+from resources.checkov.tree import Facts, neutral_folder, select, sweep
+from resources.checkov.versions import scanner_version, versions_digest
+from resources.git.mirror import Mirror
 
 Reuse = Callable[[str], FrameworkScan | None]
 

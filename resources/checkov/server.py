@@ -26,7 +26,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     silence(os.environ.get("INFRAAUDIT_SCAN_LOG", os.devnull))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from resources.checkov_runner import child
+    from resources.checkov import child
 
     left_out = child.prime()
     is_offline = leave_the_network()
@@ -66,7 +66,7 @@ def _run_child(request: dict[str, Any], errors: int) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         limit(request)
-        from resources.checkov_runner import child
+        from resources.checkov import child
 
         child.run(request)
         code = 0

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.errors import ScanError
-from infraaudit_assets.domain.findings import UnreadableFile
-from infraaudit_assets.domain.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
-from resources.checkov_runner.caches import is_private
-from resources.checkov_runner.limits import ScanLimits
-from resources.git import Mirror
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.errors import ScanError
+from infraaudit_domain.findings import UnreadableFile
+from infraaudit_domain.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
+from resources.checkov.caches import is_private
+from resources.checkov.limits import ScanLimits
+from resources.git.mirror import Mirror
 
 _TAINTED = re.compile(
     r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages|/\."

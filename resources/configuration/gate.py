@@ -6,10 +6,10 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from infraaudit_assets.domain.errors import ConfigurationError, excerpt
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.gate import GatePolicy
-from infraaudit_assets.domain.manifest_policy import RISKS, ManifestPolicy
+from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.gate import GatePolicy
+from infraaudit_domain.manifest_policy import RISKS, ManifestPolicy
 
 Limit = Annotated[int, Field(ge=0)]
 

@@ -13,10 +13,10 @@ import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infraaudit_assets.domain.errors import ConfigurationError, excerpt
-from infraaudit_assets.domain.notices import Address
-from infraaudit_assets.domain.projects import Environment, Paths, Project
-from resources.atomic_file import write_atomically
+from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.notices import Address
+from infraaudit_domain.projects import Environment, Paths, Project
+from resources.machine.atomic_file import write_atomically
 
 
 def _inside(path: str) -> str:

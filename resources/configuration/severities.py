@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.severity import parse_severities
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.severity import parse_severities
 
 
 def read_severities(path: Path) -> dict[str, Severity]:

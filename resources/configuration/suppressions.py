@@ -7,8 +7,8 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infraaudit_assets.domain.errors import ConfigurationError, excerpt
-from infraaudit_assets.domain.suppressions import Suppression
+from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.suppressions import Suppression
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 

@@ -1,0 +1,1 @@
+"""Dagster's door: resources, partitions, its API, run queue and launcher; all that touches its private parts."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraaudit_assets.domain.errors import DagsterUnavailableError, excerpt
+from infraaudit_domain.dagster_names import PARTITION, RUN_KEY
+from infraaudit_domain.errors import DagsterUnavailableError, excerpt
 
 _SECONDS = 20
 _REPOSITORIES = "{repositoriesOrError{... on RepositoryConnection{nodes{name location{name} jobs{name}}}}}"
@@ -60,7 +61,7 @@ class DagsterApi:
 
     def runs(self, run_key: str) -> list[Started]:
         """The runs of a run key, by whomever they were started; newest first."""
-        tags = [{"key": "dagster/run_key", "value": run_key}]
+        tags = [{"key": RUN_KEY, "value": run_key}]
         found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
         return [Started(run["runId"], run["status"], run["startTime"]) for run in found]
 
@@ -75,7 +76,7 @@ class DagsterApi:
             return known[-1]
         selector = self._place_of(job)
         self._add(selector, partitions, partition)
-        all_tags = {"dagster/partition": partition, "dagster/run_key": run_key} | dict(tags)
+        all_tags = {PARTITION: partition, RUN_KEY: run_key} | dict(tags)
         execution = {
             "selector": selector | {"jobName": job},
             "runConfigData": {},

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from infraaudit_assets.domain.deployments import Deployment
-from infraaudit_assets.domain.notices import Address
-from infraaudit_assets.domain.projects import Environment, Project
-from resources.artifact_store import ArtifactStore
-from resources.git import Mirror
+from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.notices import Address
+from infraaudit_domain.projects import Environment, Project
+from resources.git.mirror import Mirror
+from resources.machine.artifact_store import ArtifactStore
 
 if TYPE_CHECKING:
-    from resources.checkov_runner import CheckovRunner
+    from resources.checkov import CheckovRunner
     from resources.engine import Engine
-    from resources.grafana import Grafana
+    from resources.grafana.client import Grafana
     from resources.history import History
-    from resources.log_store import LogStore
-    from resources.loki import Loki
+    from resources.logs.loki import Loki
+    from resources.logs.store import LogStore
     from resources.notifier import Notifier
-    from resources.targets import Target
+    from resources.targets.target import Target
 
 
 def from_environment(variable: str, value: object) -> str:
@@ -64,13 +64,13 @@ class LogsResource(dg.ConfigurableResource):
     loki_tenant: str = ""
 
     def store(self, project: Project) -> "LogStore":
-        from resources.log_store import LogStore
+        from resources.logs.store import LogStore
 
         folder = Path(self.state) / "logs" / project.name
         return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
 
     def loki(self) -> "Loki | None":
-        from resources.loki import Loki
+        from resources.logs.loki import Loki
 
         return Loki(self.loki_url, self.loki_tenant) if self.loki_url else None
 
@@ -105,7 +105,7 @@ class KubernetesResource(dg.ConfigurableResource):
 
     def connect(self, environment: Environment, live: Deployment | None) -> "Target":
         """Raises ClusterUnavailableError or EngineUnavailableError; see connect_target."""
-        from resources.connect_target import connect_target
+        from resources.targets.connect import connect_target
 
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
         return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live)
@@ -118,8 +118,8 @@ class CheckovResource(dg.ConfigurableResource):
     severities: str
 
     def runner(self, history: "History") -> "CheckovRunner":
-        from resources.checkov_runner import CheckovRunner
-        from resources.severity_file import read_severities
+        from resources.checkov import CheckovRunner
+        from resources.configuration.severities import read_severities
 
         return CheckovRunner(
             Path(self.state) / "scans", read_severities(Path(self.severities)), reuse=history.framework_scan
@@ -152,7 +152,7 @@ class GrafanaResource(dg.ConfigurableResource):
     rules: str = ""
 
     def connect(self) -> "Grafana | None":
-        from resources.grafana import Grafana
+        from resources.grafana.client import Grafana
 
         return Grafana(self.url, self.token) if self.url else None
 

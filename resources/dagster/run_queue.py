@@ -21,7 +21,8 @@ from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.runs import SqlRunStorage
 
-RUN_KEY, SENSOR_NAME, PARENT = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
+from infraaudit_domain.dagster_names import PARENT_RUN, RUN_KEY, SENSOR_NAME
+
 _LOCK = 0x1AFA_0D17
 """The advisory lock's number in PostgreSQL; anything, but the same everywhere."""
 
@@ -35,7 +36,7 @@ class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Enqueue a run, or return the one that has its key already. A re-execution is a run of its own."""
         submitted = context.dagster_run
-        if RUN_KEY not in submitted.tags or PARENT in submitted.tags:
+        if RUN_KEY not in submitted.tags or PARENT_RUN in submitted.tags:
             return super().submit_run(context)
         with _alone(self._instance):
             rivals = _runs_of_the_key(self._instance, submitted)
@@ -113,7 +114,7 @@ def _runs_of_the_key(instance: DagsterInstance, submitted: DagsterRun) -> list[D
     # By the key alone: every run has the sensor's tag, and the join of the two is slow (Dagster does the same).
     runs = instance.get_runs(RunsFilter(tags={RUN_KEY: submitted.tags[RUN_KEY]}), ascending=True)
     sensor = submitted.tags.get(SENSOR_NAME)
-    return [r for r in runs if r.tags.get(SENSOR_NAME) == sensor and PARENT not in r.tags] or [submitted]
+    return [r for r in runs if r.tags.get(SENSOR_NAME) == sensor and PARENT_RUN not in r.tags] or [submitted]
 
 
 @contextmanager

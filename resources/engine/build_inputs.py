@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import normpath, relpath
 
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.dockerfile import images_read
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.dockerfile import images_read
 
 # Beyond these a .dockerignore is not followed: its patterns become regular expressions, and a hostile one never ends.
 _MOST_PATTERNS = 500

@@ -17,8 +17,8 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
-from infraaudit_assets.domain.dockerfile import syntax_image, without_syntax
-from infraaudit_assets.domain.errors import (
+from infraaudit_domain.dockerfile import syntax_image, without_syntax
+from infraaudit_domain.errors import (
     BuildFailedError,
     EngineError,
     EngineUnavailableError,
@@ -27,9 +27,9 @@ from infraaudit_assets.domain.errors import (
     ToolTimeoutError,
     excerpt,
 )
-from infraaudit_assets.domain.images import Image
-from resources import process
+from infraaudit_domain.images import Image
 from resources.engine.client import UNREACHABLE, Builder, Engine, label_words
+from resources.machine import process
 
 _LOG_LINES = 200
 _DOCKERFILE_LIMIT = 1024 * 1024

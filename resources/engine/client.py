@@ -1,6 +1,6 @@
 """One engine that answered, and the few things the pipeline asks of it.
 
-Deliberately absent: finding it (detection), building (resources/image_builder.py), what runs in containers.
+Deliberately absent: finding it (detection), building (resources/engine/builder.py), what runs in containers.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from infraaudit_assets.domain.errors import (
+from infraaudit_domain.errors import (
     EngineError,
     EngineUnavailableError,
     ToolError,
@@ -18,7 +18,7 @@ from infraaudit_assets.domain.errors import (
     ToolTimeoutError,
     excerpt,
 )
-from resources import process
+from resources.machine import process
 
 _ABSENT = re.compile(r"no such (?:object|image|container|volume)|image not known|no container with|not found", re.I)
 UNREACHABLE = re.compile(

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infraaudit_assets.domain.errors import EngineUnavailableError, ToolError, excerpt
-from resources import process
+from infraaudit_domain.errors import EngineUnavailableError, ToolError, excerpt
 from resources.engine.client import Builder, Engine
+from resources.machine import process
 
 _ALSO_LOOK_IN = ("/usr/local/bin", "/usr/bin")
 _FIRST_WITH_BUILDKIT = (18, 9)

@@ -6,8 +6,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-from infraaudit_assets.domain.errors import TestRunError, excerpt
-from infraaudit_assets.domain.test_runs import TestCase
+from infraaudit_domain.errors import TestRunError, excerpt
+from infraaudit_domain.test_runs import TestCase
 
 REPORT_LIMIT = 32 * 1024 * 1024
 _CASES_LIMIT = 100_000

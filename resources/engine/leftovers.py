@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import EngineError
+from infraaudit_domain.errors import EngineError
 from resources.engine.client import Engine
 
 OWNER_LABEL = "infraaudit.owner"

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ConfigurationError, EngineError, excerpt
-from infraaudit_assets.domain.images import Image
-from resources import process
+from infraaudit_domain.errors import ConfigurationError, EngineError, excerpt
+from infraaudit_domain.images import Image
 from resources.engine import Engine
+from resources.machine import process
 
 TRIES = 4
 _DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")

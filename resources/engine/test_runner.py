@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from infraaudit_assets.domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit_domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
 from resources.engine.client import label_words
+from resources.engine.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
 from resources.engine.leftovers import owner_label, sweep
-from resources.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
 
 _USER = 10001
 _REPORT = "junit.xml"

@@ -1,0 +1,1 @@
+"""Git repositories, read with the git program."""

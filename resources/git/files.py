@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from infraaudit_assets.domain.commits import TreeEntry
-from infraaudit_assets.domain.errors import RepositoryError, excerpt
-from resources import process
-from resources.git_program import git_argv, git_environment
-from resources.tree_archive import extract
+from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.errors import RepositoryError, excerpt
+from resources.git.program import git_argv, git_environment
+from resources.git.tree_archive import extract
+from resources.machine import process
 
 ARCHIVE_SECONDS = 600.0
 

@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
-from infraaudit_assets.domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
-from resources import process
-from resources.git_files import export_blobs, lacks_blob, unpacked
-from resources.git_output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
-from resources.git_program import run_git, without_password
+from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
+from resources.git.files import export_blobs, lacks_blob, unpacked
+from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
+from resources.git.program import run_git, without_password
+from resources.machine import process
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from infraaudit_assets.domain.commits import ChangedFile, Commit, TreeEntry
-from infraaudit_assets.domain.errors import excerpt
+from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_domain.errors import excerpt
 
 COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 # A day short of what datetime holds: a database may answer in a time zone of its own.

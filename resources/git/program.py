@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from resources import process
+from resources.machine import process
 
 _SAFE = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",

@@ -1,0 +1,1 @@
+"""Grafana: its HTTP API, its alert rules, what is provisioned."""

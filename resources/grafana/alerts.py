@@ -1,6 +1,6 @@
 """The alert rules of configs/prometheus/rules.yml as Grafana's, for sites that have no Alertmanager: one source for both.
 
-Deliberately absent: sending them (resources/grafana.py).
+Deliberately absent: sending them (resources/grafana/client.py).
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from infraaudit_assets.domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError
 
 EVERY_SECONDS = 60
 _MINUTES_READ = 600

@@ -1,14 +1,14 @@
 """Provision a Grafana over its HTTP API: folder, dashboard, alert rules and annotations, each again and again the same.
 
 Deliberately absent: a Grafana client library (the usual one replaces urllib3 beside Dagster), and the dashboard's
-content (resources/dashboards.py). Redirects are not followed, so that the token goes to no other host.
+content (infraaudit/pages/grafana_dashboard.py). Redirects are not followed, so that the token goes to no other host.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infraaudit_assets.domain.errors import MonitoringError, excerpt
+from infraaudit_domain.errors import MonitoringError, excerpt
 
 FOLDER = "infraaudit"
 _SECONDS = 15

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from resources.grafana import Grafana
-from resources.grafana_alerts import EVERY_SECONDS, read_alert_rules
+from infraaudit_domain.deployments import Deployment, Outcome
+from resources.grafana.alerts import EVERY_SECONDS, read_alert_rules
+from resources.grafana.client import Grafana
 
 _VERBS = {
     Outcome.DEPLOYED: "deployed",

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from infraaudit_assets.domain.errors import HistoryError, excerpt
+from infraaudit_domain.errors import HistoryError, excerpt
 
 _BUSY_SECONDS = 30
 _MIGRATING = 7_310_642_001  # a number of ours among PostgreSQL's advisory locks

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
+from infraaudit_domain.deployments import Deployment, Outcome
 from resources.history import schema
-from resources.history.queries.places import rows_of
+from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 

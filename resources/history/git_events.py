@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.triggers import GitEvent
+from infraaudit_domain.triggers import GitEvent
 from resources.history import schema
 from resources.history.database import translated, upsert
 from resources.history.store import History

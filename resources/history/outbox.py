@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from infraaudit_assets.domain.notices import URGENCIES, Notice
+from infraaudit_domain.notices import URGENCIES, Notice
 from resources.history import schema
 from resources.history.database import translated
-from resources.history.queries.places import rows_of
+from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 LEASE = timedelta(seconds=60)

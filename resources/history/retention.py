@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.findings import ScanStatus
-from infraaudit_assets.domain.retention import Aging
+from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.retention import Aging
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

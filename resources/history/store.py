@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.images import Image
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import schema
 from resources.history.database import connect, migrate, translated, upsert
 

@@ -5,7 +5,7 @@ Deliberately absent: following it (lifecycles.py), which every run does.
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

@@ -2,7 +2,7 @@
 
 Labels are few (project, environment, container, level), because each combination is a stream of its own; commit and
 pod go along as structured metadata (Loki 3, or 2.9 with allow_structured_metadata). What is sent twice after a crash
-Loki recognises by time and text. Deliberately absent: collecting lines (resources/log_collection.py).
+Loki recognises by time and text. Deliberately absent: collecting lines (infraaudit/deploying/logs.py).
 """
 
 import fcntl
@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.errors import ConfigurationError, MonitoringError, excerpt
-from resources.atomic_file import write_atomically
-from resources.log_store import LogStore, Row
+from infraaudit_domain.errors import ConfigurationError, MonitoringError, excerpt
+from resources.logs.store import LogStore, Row
+from resources.machine.atomic_file import write_atomically
 
 BATCH_LINES = 1000
 TRIES = 4

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.log_lines import level_of, mask_secrets
-from resources.targets import LogLine
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.log_lines import level_of, mask_secrets
+from resources.targets.target import LogLine
 
 __all__ = ["LogStore", "mask_secrets"]
 

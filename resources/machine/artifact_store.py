@@ -6,7 +6,7 @@ Deliberately absent: deciding which commit is the newest.
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.atomic_file import write_atomically
+from resources.machine.atomic_file import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

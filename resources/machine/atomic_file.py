@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import UnwritableFileError
+from infraaudit_domain.errors import UnwritableFileError
 
 
 def write_atomically(path: Path, content: bytes) -> Path:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from infraaudit_assets.domain.errors import ToolError, ToolMissingError, ToolTimeoutError, excerpt
+from infraaudit_domain.errors import ToolError, ToolMissingError, ToolTimeoutError, excerpt
 
 DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
 

@@ -1,0 +1,1 @@
+"""Manifests as files: read, bounded, and rendered by kustomize."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from infraaudit_assets.domain.errors import ManifestError, excerpt
-from infraaudit_assets.domain.manifest_policy import ManifestPolicy
-from infraaudit_assets.domain.manifests import Document, render_manifests
-from infraaudit_assets.domain.projects import Environment, Project
-from resources.kustomize import build_kustomization, kustomization_of
+from infraaudit_domain.errors import ManifestError, excerpt
+from infraaudit_domain.manifest_policy import ManifestPolicy
+from infraaudit_domain.manifests import Document, render_manifests
+from infraaudit_domain.projects import Environment, Project
+from resources.manifests.kustomize import build_kustomization, kustomization_of
 
 MANIFEST_BYTES = 2 * 1024 * 1024
 DOCUMENTS = 500

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from infraaudit_assets.domain.errors import ManifestError, ToolError
-from infraaudit_assets.domain.kustomization import FILE_NAMES, files, kustomization_faults, sources
-from resources import process
+from infraaudit_domain.errors import ManifestError, ToolError
+from infraaudit_domain.kustomization import FILE_NAMES, files, kustomization_faults, sources
+from resources.machine import process
 
 BUILD_SECONDS = 30
 FOLDERS = 50

@@ -1,0 +1,1 @@
+"""Where releases are deployed to: a cluster, or containers of the engine."""

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from infraaudit_assets.domain.deployments import Deployment
-from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError
-from infraaudit_assets.domain.projects import Environment
-from resources.targets import Target
+from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.errors import ClusterError, ClusterUnavailableError
+from infraaudit_domain.projects import Environment
+from resources.targets.target import Target
 
 
 def connect_target(
@@ -20,7 +20,7 @@ def connect_target(
     if choice == "none":
         raise ClusterUnavailableError("INFRAAUDIT_TARGET is none: nothing is deployed.")
     if choice in ("auto", "kubernetes"):
-        from resources.cluster import KubernetesTarget, connect
+        from resources.targets.cluster import KubernetesTarget, connect
 
         try:
             return KubernetesTarget(
@@ -36,7 +36,7 @@ def connect_target(
                 ) from error
             if choice == "kubernetes" or environment.context is not None:
                 raise
-    from resources.container_target import ContainerTarget
     from resources.engine import detect_engine
+    from resources.targets.container.target import ContainerTarget
 
     return ContainerTarget(detect_engine(engine), state / "containers")

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.conftest import require
 from tests.e2e.documented import documented
 
-DOCKER = Path(__file__).resolve().parent.parent / "docker"
+DOCKER = ROOT / "docker"
 CONFIGS = DOCKER.parent / "configs"
 
 

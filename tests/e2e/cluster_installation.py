@@ -20,10 +20,11 @@ import httpx
 import yaml
 
 from examples.make_history import make_history
-from infraaudit_assets.assets import commits_of
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.pushes import sign
-from resources.dagster_api import DagsterApi
+from infraaudit_domain.projects import Project
+from infraaudit_domain.pushes import sign
+from resources.dagster.api import DagsterApi
+from resources.dagster.partitions import commits_of
+from tests import ROOT
 from tests.conftest import free_port, require
 from tests.e2e.cluster_overlay import AUTHORITY, BASE, WITH_TOKEN, token_of, write_overlay
 from tests.e2e.clusters import kubectl
@@ -31,7 +32,6 @@ from tests.e2e.node_services import git_daemon, relay
 from tests.e2e.own_image import (
     OURS,
     PASSWORD,
-    ROOT,
     Dagster,
     Postgres,
     add_commit,

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.own_image import ROOT
+from tests import ROOT
 
 BASE = ROOT / "configs/kubernetes/infraaudit"
 AUTHORITY = "test-ca"

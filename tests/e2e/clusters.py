@@ -12,20 +12,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Release
-from infraaudit_assets.domain.manifests import render_manifests
-from resources.cluster import KubernetesTarget, connect
-from resources.delivery import deliver
+from infraaudit.deploying.deploy import deploy
+from infraaudit_domain.deployments import Deployment, Release
+from infraaudit_domain.manifests import render_manifests
+from resources.git.mirror import Mirror
+from resources.history import History, open_history
+from resources.targets.cluster import KubernetesTarget, connect
+from tests import ROOT
 from tests.conftest import require
 
-ROLE = Path(__file__).parents[2] / "configs/kubernetes/role.yaml"
+ROLE = ROOT / "configs/kubernetes/role.yaml"
 IMAGE = "infraaudit/base:bookworm"
 SHAS = [digit * 40 for digit in "0123456789abcdef"]
 
@@ -102,32 +104,31 @@ class Place:
     namespace: str
     kubeconfig: Path
     folder: Path
-    live: Deployment | None = None
     progress: list[str] = field(default_factory=list)
-    recorded: list[Deployment] = field(default_factory=list)
+
+    @property
+    def history(self) -> History:
+        return open_history(f"sqlite:///{self.folder}/history.db")
+
+    @property
+    def live(self) -> Deployment | None:
+        return self.history.live("shop", "production")
 
     def target(self, **options: Any) -> KubernetesTarget:
         return KubernetesTarget(connect(self.kubeconfig), self.namespace, **options)
 
     def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 60,
                 target: KubernetesTarget | None = None) -> Deployment:  # fmt: skip
-        """Deliver commit ``number`` of a straight history as the asset does, with the live one remembered."""
-        return deliver(
+        """Deliver commit ``number`` of a straight history as the asset does; the mirror has lost its commits."""
+        return deploy(
+            self.history,
+            Mirror("/nowhere", self.folder / "mirrors" / "shop"),
             target or self.target(),
             release(number, documents, self.namespace, image),
-            live=lambda: self.live,
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
-            lock=self.folder / "lock",
             timeout=timeout,
-            clock=lambda: datetime.now(UTC),
             on_progress=self.progress.append,
-            record=self._record,
         )
-
-    def _record(self, done: Deployment) -> None:
-        self.recorded.append(done)
-        if done.outcome is Outcome.DEPLOYED:
-            self.live = done
 
     def get(self, what: str) -> dict[str, Any]:
         return dict(json.loads(kubectl("--namespace", self.namespace, "get", what, "-o", "json")))

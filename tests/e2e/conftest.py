@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.checkov_runner import parent
+from resources.checkov import parent
 
 
 @pytest.fixture(scope="session")

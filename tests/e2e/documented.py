@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+from tests import ROOT
+
+OPERATIONS = ROOT / "docs" / "operations.md"
 
 
 def documented(first: str, file: Path = OPERATIONS) -> str:

@@ -15,12 +15,13 @@ import dagster as dg
 import httpx
 import yaml
 
-from infraaudit_assets.domain.pushes import sign
-from resources.dagster_api import DagsterApi
-from resources.process import dying_with_us
+from infraaudit_domain.pushes import sign
+from resources.dagster.api import DagsterApi
+from resources.machine.process import dying_with_us
+from tests import ROOT
 from tests.conftest import Repository, free_port
 
-SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
+SHIPPED = ROOT / "configs/dagster/dagster.yaml"
 BIN = Path(sys.executable).parent
 ROLES = ("code", "webserver", "daemon", "service")
 SECRET = "a secret of every project"
@@ -49,7 +50,7 @@ class Installation:
             name: value for name, value in os.environ.items() if not name.startswith(("INFRAAUDIT_", "DAGSTER"))
         } | {
             "DAGSTER_HOME": str(home / "dagster"),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(ROOT),
             "INFRAAUDIT_HOME": str(home),
             "INFRAAUDIT_PROJECTS": str(home / "projects.yaml"),
             "INFRAAUDIT_POLL_SECONDS": str(poll_seconds),

@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tests import ROOT
 from tests.conftest import _postgres_bin, require
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "infraaudit-test/pipeline:local"
 NAME = f"infraaudit-test-{os.getpid()}"
 PASSWORD = "only-for-this-test"

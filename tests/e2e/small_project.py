@@ -8,12 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from infraaudit_assets.assets import commits_of, group_of
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import delivery_name, pipeline_name
 from infraaudit_assets.settings import settings
-from resources import shells
-from resources.project_file import load_projects
+from infraaudit_domain.dagster_names import delivery_name, group_of, pipeline_name
+from infraaudit_domain.projects import Project
+from resources.configuration.projects import load_projects
+from resources.dagster import resources as shells
+from resources.dagster.partitions import commits_of
 from sensors.commits import build_commit_sensor
 
 current = settings()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Outcome
-from infraaudit_assets.domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
-from resources.cluster import KubernetesTarget, connect, connection, observe
-from resources.cluster import target as cluster_target
-from resources.cluster.connection import translated
+from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
+from resources.targets.cluster import KubernetesTarget, connect, connection, observe
+from resources.targets.cluster import target as cluster_target
+from resources.targets.cluster.connection import translated
 from tests.e2e.api_servers import FaultyApi, OwnApiServer, faulty
 from tests.e2e.clusters import HEALTHY, SHAS, Place, eventually, manifests, place
 
@@ -145,7 +145,9 @@ def test_a_login_that_expires_in_the_middle_of_a_rollout_is_recorded_and_the_nex
     with ThreadPoolExecutor() as pool:
         pool.submit(expire)
         done = place.deliver(2, slow, target=target)
-    assert (done.outcome, done.replaced_sha) == (Outcome.FAILED, SHAS[1]) and place.recorded[-1] == done
+    assert (done.outcome, done.replaced_sha) == (Outcome.FAILED, SHAS[1]) and place.history.last_deployment(
+        "shop", "production", SHAS[2]
+    ) == done
     assert "refused it (401)" in done.reason and "The login has expired" in done.reason
     assert "run the commit again" in done.reason
     assert place.running_versions() == {SHAS[1]}, "what ran keeps running"

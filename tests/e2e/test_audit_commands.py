@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from infraaudit_assets.cli import app
-from infraaudit_assets.domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
-from resources.audit_page import audit_file
+from infraaudit.pages.audit import audit_file
 from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.e2e.browser import Page, browser

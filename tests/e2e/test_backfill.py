@@ -17,17 +17,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_assets.domain.checkov_report import parse_report
-from infraaudit_assets.domain.findings import Finding, FrameworkScan
-from resources.checkov_runner import CheckovRunner
-from resources.checkov_runner.secret_key import secret_key
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.checkov_report import parse_report
+from infraaudit_domain.findings import Finding, FrameworkScan
+from resources.checkov import CheckovRunner
+from resources.checkov.secret_key import secret_key
 from resources.history import History, open_history, schema
+from tests import ROOT
 from tests.conftest import Repository, free_port
 
 pytestmark = pytest.mark.e2e
 PROGRAM = Path(sys.executable).with_name("infraaudit")
-FIXTURE = Path(__file__).parents[1] / "resources" / "checkov_fixture" / "app"
+FIXTURE = ROOT / "tests/resources/checkov/fixture/app"
 BUCKET = 'resource "aws_s3_bucket" "b{0}" {{\n  bucket = "b{0}"\n}}\n'
 OPEN = '  ingress {{\n    cidr_blocks = ["0.0.0.0/{0}"]\n    from_port = 22\n    to_port = 22\n  }}\n'
 
@@ -159,7 +160,7 @@ def test_killed_at_random_nothing_is_doubled_lost_or_closed(installation: Instal
 def _kill_one(program: int, chance: random.Random) -> int:
     """Kill the program, one of its Checkov parents, or a scan below one of those; 0 where it had ended."""
     try:
-        parents = [pid for pid in _children(program) if "checkov_runner" in Path(f"/proc/{pid}/cmdline").read_text()]
+        parents = [pid for pid in _children(program) if "resources.checkov" in Path(f"/proc/{pid}/cmdline").read_text()]
         scans = [pid for parent in parents for pid in _children(parent)]
         victim = chance.choice([[program], parents or [program], scans or parents or [program]])
         os.kill(chance.choice(victim), signal.SIGKILL)

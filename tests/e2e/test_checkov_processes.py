@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.findings import ScanStatus
-from resources.checkov_runner import CheckovRunner, ScanLimits
+from infraaudit_domain.findings import ScanStatus
+from resources.checkov import CheckovRunner, ScanLimits
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.e2e
@@ -25,8 +25,8 @@ HANG = {CONFIG: 'framework: terraform\nskip-path: ["(a|a)+$"]\n', "a" * 60 + "!.
 SCRIPT = """
 import sys
 from pathlib import Path
-from resources.checkov_runner import CheckovRunner
-from resources.git import Mirror
+from resources.checkov import CheckovRunner
+from resources.git.mirror import Mirror
 url, mirror, sha, scratch = sys.argv[1:]
 with CheckovRunner(Path(scratch), {}) as runner:
     print(runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file").status, runner.parent.pid, flush=True)
@@ -70,8 +70,8 @@ def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: 
 THROUGH_A_LINK = """
 import sys
 from pathlib import Path
-from resources.checkov_runner import CheckovRunner
-from resources.git import Mirror
+from resources.checkov import CheckovRunner
+from resources.git.mirror import Mirror
 url, mirror, sha, scratch = sys.argv[1:]
 with CheckovRunner(Path(scratch), {}) as runner:
     scan = runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file")
@@ -90,7 +90,7 @@ def test_an_installation_behind_a_link_reads_its_own_files(repository: Repositor
 
 CHILD = """
 import json, os, resource, socket, subprocess, sys
-from resources.checkov_runner import child
+from resources.checkov import child
 usual = child._scan
 def scan(*words):
     if os.environ.get("HOME") != os.environ["TMPDIR"]:
@@ -196,7 +196,7 @@ def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         fast = runner.scan(repository.mirror(), sha, CONFIG)
     checkov_begins_with(
-        "from resources.checkov_runner import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
+        "from resources.checkov import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
     )
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         slow = runner.scan(repository.mirror(), sha, CONFIG)

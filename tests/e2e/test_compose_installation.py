@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.conftest import require
 from tests.e2e.documented import run_documented
-from tests.e2e.own_image import NAME, ROOT, Dagster, docker, open_folder, until
+from tests.e2e.own_image import NAME, Dagster, docker, open_folder, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 ROLES = {"code", "webserver", "daemon", "service", "postgres", "prometheus", "alertmanager"}

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Outcome
-from resources.cluster import KubernetesTarget, connect
-from resources.log_store import LogStore
+from infraaudit_domain.deployments import Outcome
+from resources.logs.store import LogStore
+from resources.targets.cluster import KubernetesTarget, connect
 from tests.e2e.clusters import (
     CRASHING,
     HEALTHY,
@@ -105,7 +105,6 @@ def test_two_machines_at_once_deliver_one_after_the_other(place: Place) -> None:
     """Two lock files stand for two machines: only the Lease is between them."""
     other = Place(place.namespace, place.kubeconfig, place.folder / "other")
     place.deliver(1, manifests(HEALTHY))
-    other.live = place.live
     threads = [
         threading.Thread(target=one.deliver, args=(number, manifests(HEALTHY)))
         for one, number in ((place, 2), (other, 3))

@@ -15,17 +15,17 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from infraaudit_assets.assets import commits_of
 from infraaudit_assets.commands import delivery
 from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.definitions import build_definitions, build_resources
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
-from infraaudit_assets.jobs import promotion_name, watch_name
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
-from resources.project_file import read_projects
-from resources.shells import NotifierResource
+from infraaudit_domain.dagster_names import promotion_name, watch_name
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.test_runs import TestCase, TestRun
+from resources.configuration.projects import read_projects
+from resources.dagster.partitions import commits_of
+from resources.dagster.resources import NotifierResource
 from tests.conftest import require
 from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, eventually, kubectl, manifests, place
 from tests.e2e.test_delivery_commands import Shop, shop

@@ -12,18 +12,18 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from infraaudit.deploying.deploy import deploy, in_order
 from infraaudit_assets.commands import delivery, logs, status
 from infraaudit_assets.commands.projects import mirror_of
-from infraaudit_assets.domain.deployments import Outcome, Release
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.manifest_policy import ManifestPolicy
-from infraaudit_assets.domain.projects import Environment, Paths, Project
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.settings import settings
-from resources.delivery import deliver
+from infraaudit_domain.deployments import Outcome, Release
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.images import Image
+from infraaudit_domain.manifest_policy import ManifestPolicy
+from infraaudit_domain.projects import Environment, Paths, Project
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import History, open_history
-from resources.manifest_files import render_release
+from resources.manifests.files import render_release
 from tests.conftest import Repository
 from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, Place, kubectl, manifests, place
 
@@ -54,12 +54,10 @@ class Shop:
         environment, mirror = self.project.environment, self.repository.mirror()
         with mirror.checkout(sha, self.place.folder / "checkouts") as folder:
             text = render_release(folder, self.project, environment, sha, IMAGE, ManifestPolicy())
-        return deliver(
-            self.place.target(), Release("shop", environment.name, sha, IMAGE, text),
-            live=lambda: self.history.live("shop", environment.name),
-            superseded=lambda live: "older" if mirror.is_ancestor(sha, live.sha) else "",
-            lock=self.place.folder / "home/mirrors/.deploy-shop-staging.lock", timeout=60,
-            clock=lambda: datetime.now(UTC), on_progress=lambda _: None, record=self.history.record_deployment,
+        release = Release("shop", environment.name, sha, IMAGE, text)
+        return deploy(
+            self.history, mirror, self.place.target(), release, timeout=60,
+            superseded=in_order(self.history, mirror, release), on_progress=lambda _: None,
         ).outcome  # fmt: skip
 
     def record_facts(self, sha: str, severity: Severity) -> None:

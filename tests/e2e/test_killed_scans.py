@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import ScanError
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
-from resources.checkov_runner import CheckovRunner
+from infraaudit_domain.errors import ScanError
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.e2e

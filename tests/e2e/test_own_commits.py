@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.conftest import require
-from tests.e2e.own_image import ROOT, docker
+from tests.e2e.own_image import docker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

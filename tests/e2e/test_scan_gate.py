@@ -6,14 +6,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_assets.assets import commits_of
 from infraaudit_assets.definitions import build_definitions, build_resources
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.images import Image
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestCase, TestRun
+from resources.dagster.partitions import commits_of
+from resources.dagster.resources import NotifierResource
 from resources.history import open_history
-from resources.shells import NotifierResource
 from tests.conftest import Repository
 from tests.service.test_notices import Receiver, receivers
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from examples.make_history import make_history
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 BASE = "A service that audits manifests and Terraform"
 ADDS = "Keep uploads in a bucket, and let maintenance in"
 FIXES = "Close SSH to the world, and the bucket to strangers"

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.findings import Finding, ScanStatus
-from infraaudit_assets.domain.gate import Verdict
-from infraaudit_assets.domain.projects import Project
+from infraaudit.gate import judge_commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import Finding, ScanStatus
+from infraaudit_domain.gate import Verdict
+from infraaudit_domain.projects import Project
+from resources.configuration.suppressions import read_suppressions
 from resources.history import History
-from resources.history.gatekeeper import judge_commit
-from resources.suppression_file import read_suppressions
+from tests import ROOT
 from tests.conftest import Repository
+from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.resources.databases import fresh_history
-from tests.resources.test_lifecycles import finding, scan
 
 NOW = datetime(2023, 11, 20, tzinfo=UTC)
-SHIPPED = Path(__file__).parents[2] / "configs"
+SHIPPED = ROOT / "configs"
 PROJECT = Project("p", "unused")
 
 

@@ -59,7 +59,7 @@ def _started(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_home_of_the_first_version_gets_the_queue_of_todays(installation: Settings) -> None:
     from infraaudit_assets.runs import dagster_instance
-    from sensors.run_queue import KeyedRunQueue
+    from resources.dagster.run_queue import KeyedRunQueue
 
     instance_file(installation).parent.mkdir(parents=True)
     instance_file(installation).write_text(FIRST_TEXT)

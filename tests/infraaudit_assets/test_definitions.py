@@ -8,9 +8,9 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 from infraaudit_assets.definitions import build_definitions
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import Settings
-from resources import shells
+from infraaudit_domain.projects import Project
+from resources.dagster import resources as shells
 
 SECRETS = {
     "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-7f3"]',

@@ -27,7 +27,7 @@ with runs.ended_by_interrupts():
 TOLD_AS_IT_STARTS = """
 import os, signal, sys
 from infraaudit_assets.commands import up
-from resources import process
+from resources.machine import process
 words_of = process.dying_with_us
 def told(words):
     os.kill(os.getpid(), signal.SIGTERM)

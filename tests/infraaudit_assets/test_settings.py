@@ -2,8 +2,8 @@
 
 import pytest
 
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("blank", ["", " "])

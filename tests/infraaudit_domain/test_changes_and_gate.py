@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.changes import compare_scans
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
-from infraaudit_assets.domain.gate import judge_tests
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit_domain.changes import compare_scans
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.gate import judge_tests
+from infraaudit_domain.test_runs import TestCase, TestRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.checkov_report import parse_report, read_reports, relative_path, with_ordinals
-from infraaudit_assets.domain.errors import ScanError
-from infraaudit_assets.domain.findings import Finding
+from infraaudit_domain.checkov_report import parse_report, read_reports, relative_path, with_ordinals
+from infraaudit_domain.errors import ScanError
+from infraaudit_domain.findings import Finding
 
 ROOT, KEY = "/scan/tree", b"k" * 32
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.dora import measure
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.dora import measure
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

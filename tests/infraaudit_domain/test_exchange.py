@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -9,8 +8,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.exchange import cyclonedx, sarif
-from infraaudit_assets.domain.findings import Finding, Severity
+from infraaudit_domain.exchange import cyclonedx, sarif
+from infraaudit_domain.findings import Finding, Severity
+from tests import ROOT
 
 OPEN = Finding("terraform", "CKV_2", "two", "a b/ü.tf", "r", 0, 0, severity=Severity.UNKNOWN, guideline="https://x")
 HIDDEN = Finding("terraform", "CKV_1", "one", "a.tf", "r", 3, 5, status="suppressed", suppression_reason="known")
@@ -41,7 +41,7 @@ def test_the_password_of_a_repository_does_not_leave_with_a_report() -> None:
     assert run["versionControlProvenance"][0]["repositoryUri"] == "https://host/x.git"
 
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "schemas/sarif-schema-2.1.0.json").read_text())
+SCHEMA = json.loads((ROOT / "tests" / "schemas/sarif-schema-2.1.0.json").read_text())
 SARIF = jsonschema.Draft7Validator(SCHEMA)
 CYCLONEDX = JsonStrictValidator(SchemaVersion.V1_5)
 text = st.text(max_size=8)

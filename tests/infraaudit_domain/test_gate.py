@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.gate import Evidence, GatePolicy, judge_scan
-from infraaudit_assets.domain.suppressions import Suppression, hide_in, lapsed
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.gate import Evidence, GatePolicy, judge_scan
+from infraaudit_domain.suppressions import Suppression, hide_in, lapsed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = NOW.date()

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.causes import Circumstances
-from infraaudit_assets.domain.checkov_report import with_ordinals
-from infraaudit_assets.domain.findings import Finding
-from infraaudit_assets.domain.lifecycle import Reading, Span, advance, after
+from infraaudit_domain.causes import Circumstances
+from infraaudit_domain.checkov_report import with_ordinals
+from infraaudit_domain.findings import Finding
+from infraaudit_domain.lifecycle import Reading, Span, advance, after
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.errors import ManifestError
-from infraaudit_assets.domain.pod_spec import PodPlan, plan_pod
-from infraaudit_assets.domain.pod_values import expand, quantity
+from infraaudit_domain.errors import ManifestError
+from infraaudit_domain.pod_spec import PodPlan, plan_pod
+from infraaudit_domain.pod_values import expand, quantity
 
 CONTAINER: dict[str, Any] = {
     "name": "app",

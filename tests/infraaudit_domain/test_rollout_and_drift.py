@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from infraaudit_assets.domain.advice import Candidate, advise
-from infraaudit_assets.domain.drift import differences
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.rollout import PodStatus, WorkloadStatus, judge_rollout
+from infraaudit_domain.advice import Candidate, advise
+from infraaudit_domain.drift import differences
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.rollout import PodStatus, WorkloadStatus, judge_rollout
 
 DONE = WorkloadStatus("web", 2, 2, desired=2, updated=2, available=2, total=2)
 

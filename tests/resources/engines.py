@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import EngineError
-from infraaudit_assets.domain.images import Image
+from infraaudit_domain.errors import EngineError
+from infraaudit_domain.images import Image
 from resources.engine import Engine, detect_engine
-from resources.image_builder import BuildRequest, build_image
+from resources.engine.builder import BuildRequest, build_image
 from tests.conftest import require
 
 BASE = os.environ.get("INFRAAUDIT_BASE_IMAGE") or "infraaudit/base:bookworm"

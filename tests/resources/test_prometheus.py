@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from infraaudit_assets.domain.errors import MonitoringError
-from infraaudit_assets.domain.findings import Severity
+from infraaudit.pages.trend_picture import TrendPoint, draw_trend
+from infraaudit_domain.errors import MonitoringError
+from infraaudit_domain.findings import Severity
 from resources.prometheus import check_prometheus, render_prometheus
-from resources.trend_picture import TrendPoint, draw_trend
 
 HOSTILE = """
 global: {scrape_interval: 5s, external_labels: {a: b}}

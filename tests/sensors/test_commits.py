@@ -9,19 +9,21 @@ from dagster._core.events import DagsterEvent
 
 from infraaudit_assets.assets import build_project_assets
 from infraaudit_assets.definitions import build_resources
-from infraaudit_assets.domain.errors import ConfigurationError, RepositoryError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import build_jobs, pipeline_name
+from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags
+from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.projects import Project
+from resources.configuration.projects import load_projects
+from resources.dagster.run_queue import submit_forgotten
 from resources.history import open_history
 from resources.history.git_events import git_events
-from resources.project_file import load_projects
-from sensors.commits import build_commit_sensor, run_key, run_tags
-from sensors.run_queue import submit_forgotten
+from sensors.commits import build_commit_sensor
+from tests import ROOT
 from tests.conftest import Repository
 from tests.sensors.racing import create
 
-SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
+SHIPPED = ROOT / "configs/dagster/dagster.yaml"
 
 
 class Ticking:

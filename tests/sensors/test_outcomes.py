@@ -7,14 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_assets.domain.errors import DagsterUnavailableError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.jobs import pipeline_name
-from resources.dagster_api import _SENSOR, DagsterApi, SensorState
+from infraaudit.notices.sensor_watch import SensorWatch
+from infraaudit_domain.dagster_names import pipeline_name
+from infraaudit_domain.errors import DagsterUnavailableError
+from infraaudit_domain.projects import Project
+from resources.dagster.api import _SENSOR, DagsterApi, SensorState
+from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
 from resources.history.outbox import waiting_notices
-from resources.sensor_watch import SensorWatch
-from resources.shells import GitResource, HistoryResource, NotifierResource
 from sensors.outcomes import build_notice_sensor
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history

@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Rollout
-from infraaudit_assets.domain.errors import ClusterError
-from infraaudit_assets.domain.projects import Environment, Project
+from infraaudit_domain.deployments import Deployment, Outcome, Rollout
+from infraaudit_domain.errors import ClusterError
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.resources import HistoryResource, KubernetesResource
 from resources.history import History, open_history
-from resources.shells import HistoryResource, KubernetesResource
 from sensors.promotions import build_promotion_sensors
 
 PROJECT = Project(

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.notices import Notice
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit.scans.lifecycles import follow_deploy_branch
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.images import Image
+from infraaudit_domain.notices import Notice
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import History
-from resources.history.lifecycles import follow_deploy_branch
 from resources.history.outbox import write_notices
-from resources.inbox import Inbox
+from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
+from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import history_like
-from tests.resources.test_lifecycles import PretendMirror
 
 SECRET = "a secret of the project"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infraaudit_assets.cli import app
-from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
-from infraaudit_assets.domain.projects import Project
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError, HistoryError
+from infraaudit_domain.projects import Project
 from resources.history import History
 from tests.conftest import free_port
 from tests.service.conftest import SHAS

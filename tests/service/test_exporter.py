@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from infraaudit_assets.domain.metrics import METRICS
+from infraaudit_domain.metrics import METRICS
 from resources.history import History
 from resources.history.queries.measures import RunningTotals
 from service.app import ServiceOptions, build_app

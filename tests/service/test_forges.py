@@ -17,7 +17,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from resources.history import History
-from resources.history.deliveries import waiting_deliveries
+from resources.history.pushes import waiting_deliveries
 from service import webhook
 from service.app import ServiceOptions, build_app
 from service.received import Received

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.notices import Address, Culprit, Notice
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
-from resources.announcer import Announcer
-from resources.code_owners import culprit_of
-from resources.git import Mirror
+from infraaudit.notices.announcer import Announcer
+from infraaudit.notices.code_owners import culprit_of
+from infraaudit.notices.outgoing import deliver_notices
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.notices import Address, Culprit, Notice
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestCase, TestRun
+from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
-from resources.notifier import Notifier, Sending, deliver_notices
+from resources.notifier import Notifier, Sending
 from service.notices import NoticeWorker
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.test_runs import TestRun
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.projects import Project
+from infraaudit_domain.test_runs import TestRun
 from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.resources.databases import migrated_history

@@ -20,20 +20,21 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import start_http_server
 
+from infraaudit.pages.grafana_dashboard import PANELS, build_dashboard
 from infraaudit_assets.assets.monitoring import build_monitoring
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import MonitoringError
-from infraaudit_assets.domain.metrics import METRICS
-from infraaudit_assets.domain.projects import Project
-from resources import shells
-from resources.dashboards import PANELS, build_dashboard
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import MonitoringError
+from infraaudit_domain.metrics import METRICS
+from infraaudit_domain.projects import Project
+from resources.dagster import resources as shells
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped
 from service.app import ServiceOptions, build_app
+from tests import ROOT
 from tests.conftest import Repository, free_port
 from tests.service.conftest import history_of_four_commits
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "prometheus"
+CONFIGS = ROOT / "configs" / "prometheus"
 RULES = [rule for group in yaml.safe_load((CONFIGS / "rules.yml").read_text())["groups"] for rule in group["rules"]]
 
 

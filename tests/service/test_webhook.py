@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from infraaudit_assets.domain.errors import DagsterUnavailableError, MalformedPushError
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.pushes import NotAPush, Push, parse_pushes
-from resources.dagster_api import DagsterApi, Started
-from resources.git import Mirror
+from infraaudit_domain.dagster_names import run_tags
+from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
+from infraaudit_domain.projects import Project
+from infraaudit_domain.pushes import NotAPush, Push, parse_pushes
+from resources.dagster.api import DagsterApi, Started
+from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.deliveries import Delivery, waiting_deliveries
-from sensors.commits import run_tags
+from resources.history.pushes import Delivery, waiting_deliveries
 from service.app import ServiceOptions, build_app
-from service.deliveries import DeliveryWorker, Launch
+from service.push_worker import DeliveryWorker, Launch
 from service.received import Received
 from tests.conftest import Repository
 from tests.service.conftest import SECRET

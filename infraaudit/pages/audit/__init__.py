@@ -4,7 +4,7 @@ It is here because both need it and the assets may not import the service. Delib
 strings (service/pages.py).
 """
 
-from resources.audit_page.contents import (
+from infraaudit.pages.audit.contents import (
     WINDOWS,
     Wanted,
     commit_of,
@@ -14,9 +14,9 @@ from resources.audit_page.contents import (
     overview,
     project_cards,
 )
-from resources.audit_page.file import audit_file
-from resources.audit_page.links import FileLinks, ServiceLinks
-from resources.audit_page.rendering import STYLE_HASH, render
+from infraaudit.pages.audit.file import audit_file
+from infraaudit.pages.audit.links import FileLinks, ServiceLinks
+from infraaudit.pages.audit.rendering import STYLE_HASH, render
 
 __all__ = [
     "STYLE_HASH", "WINDOWS", "FileLinks", "ServiceLinks", "Wanted", "audit_file", "commit_of", "deployments_of",

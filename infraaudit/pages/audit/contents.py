@@ -7,9 +7,10 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from resources.audit_page.links import Links
-from resources.audit_page.picture import Bar, draw
+from infraaudit.pages.audit.links import Links
+from infraaudit.pages.audit.picture import Bar, draw
 from resources.history import History
+from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
     changes_at,
@@ -20,10 +21,9 @@ from resources.history.queries.commit_pages import (
     stage_rows,
     test_case_rows,
 )
+from resources.history.queries.environments import dora, environments
 from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
 from resources.history.queries.frames import commits_named
-from resources.history.queries.places import dora, environments
-from resources.history.queries.posture import Posture, newest_scanned, postures
 from resources.history.stored_line import StoredLine
 
 WINDOWS = {"60": 60, "250": 250, "all": 0}

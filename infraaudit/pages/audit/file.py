@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from resources.audit_page.contents import Wanted, findings_of, overview
-from resources.audit_page.links import FileLinks
-from resources.audit_page.rendering import render
+from infraaudit.pages.audit.contents import Wanted, findings_of, overview
+from infraaudit.pages.audit.links import FileLinks
+from infraaudit.pages.audit.rendering import render
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter, commit_page, deployment_page
 from resources.history.queries.finding_pages import FindingFilter, finding_page

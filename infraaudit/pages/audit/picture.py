@@ -11,9 +11,9 @@ from math import ceil, log10
 
 from markupsafe import Markup
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.findings import Severity
-from resources.history.queries.posture import Posture
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.findings import Severity
+from resources.history.queries.commit_findings import Posture
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 1080, 250, 44, 12, 52
 _FLOOR = _HEIGHT - _BOTTOM

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import jinja2
 from markupsafe import Markup, escape
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.findings import Severity
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "style.css").read_text().strip()

@@ -1,6 +1,6 @@
 """The modules of Checkov and its libraries that our patches were written for, by the digest of their text.
 
-`python -m resources.checkov_runner.known_sources` prints the digests of what is installed, to be put here after a new
+`python -m resources.checkov.speedups.known_sources` prints the digests of what is installed, to be put here after a new
 version was read and the benchmark found nothing different. Deliberately absent: versions, which say less.
 """
 
@@ -54,7 +54,7 @@ def _digest(module: str) -> str | None:
 
 
 if __name__ == "__main__":
-    from resources.checkov_runner.patches import MADE_FOR
+    from resources.checkov.speedups.patches import MADE_FOR
 
     for name in sorted({module for modules in MADE_FOR.values() for module in modules}):
         print(f'    "{name}": "{_digest(name)}",')

@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from resources.checkov_runner import evaluations, known_sources, rendering, shortcuts
-from resources.checkov_runner.evaluations import is_plain
+from resources.checkov.speedups import evaluations, known_sources, rendering, shortcuts
+from resources.checkov.speedups.evaluations import is_plain
 
 _MOST_PARSED = 20_000
 _RENDERER = "checkov.terraform.graph_builder.variable_rendering"

@@ -7,7 +7,7 @@ Each is pure, so that an answer may be kept for the scan. Deliberately absent: e
 from importlib import import_module
 from typing import Any
 
-from resources.checkov_runner.path_lookup import PathLookup
+from resources.checkov.speedups.path_lookup import PathLookup
 
 _UNCHANGEABLE = (str, int, float, bool, type(None))
 _MOST_KEPT = 100_000

@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.findings import Severity
 from resources.history import schema
-from resources.history.queries.places import rows_of
+from resources.history.queries.environments import rows_of
 from resources.history.stored_line import StoredLine
 
 _BORN = {"introduced": "introduced", "reopened": "reopened", "unsuppressed": "reopened"}

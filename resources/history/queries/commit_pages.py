@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.dora import TRIED
+from infraaudit_domain.dora import TRIED
 from resources.history import schema
-from resources.history.queries.places import rows_of
-from resources.history.queries.posture import postures
+from resources.history.queries.commit_findings import postures
+from resources.history.queries.environments import rows_of
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.dora import Dora, measure
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.dora import Dora, measure
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

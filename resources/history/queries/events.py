@@ -5,10 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.dora import TRIED
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.dora import TRIED
 from resources.history import schema
-from resources.history.queries.places import rows_of
+from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 

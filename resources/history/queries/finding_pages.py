@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.findings import Severity
 from resources.history import schema
+from resources.history.queries.environments import environments, rows_of
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
-from resources.history.queries.places import environments, rows_of
 from resources.history.stored_line import StoredLine
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.deployments import Outcome
+from infraaudit_domain.deployments import Outcome
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.queries.frames import commits_named, committed_at, frame

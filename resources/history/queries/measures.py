@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.metrics import STAGE_BUCKETS
+from infraaudit_domain.metrics import STAGE_BUCKETS
 from resources.history import schema
-from resources.history.queries.places import rows_of
+from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 _SETTLED = timedelta(minutes=10)

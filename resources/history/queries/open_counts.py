@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Severity
+from infraaudit_domain.findings import Severity
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.store import History

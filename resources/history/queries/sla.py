@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.suppressions import Suppression, suppressed_by
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.queries.frames import columns_of, frame, line_times

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.findings import Finding
-from infraaudit_assets.domain.suppressions import Suppression
+from infraaudit_domain.findings import Finding
+from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
 from resources.history.database import translated
 from resources.history.queries.frames import commits_named, committed_at, frame

@@ -1,6 +1,6 @@
 """A Kubernetes cluster as a deployment target, through the official client."""
 
-from resources.cluster.connection import Cluster, connect
-from resources.cluster.target import KubernetesTarget
+from resources.targets.cluster.connection import Cluster, connect
+from resources.targets.cluster.target import KubernetesTarget
 
 __all__ = ["Cluster", "KubernetesTarget", "connect"]

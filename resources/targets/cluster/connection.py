@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from infraaudit_assets.domain.errors import (
+from infraaudit_domain.errors import (
     ClusterError,
     ClusterUnavailableError,
     InfraAuditError,

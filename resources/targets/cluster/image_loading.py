@@ -1,13 +1,13 @@
 """Bring a local image into a development cluster that runs in containers of its own: kind, minikube, k3d.
 
-Such a cluster is known by its context's name. Deliberately absent: registries (resources/registry.py), which every
+Such a cluster is known by its context's name. Deliberately absent: registries (resources/engine/registry.py), which every
 other cluster of several nodes needs.
 """
 
 import shutil
 from collections.abc import Callable
 
-from resources.process import run
+from resources.machine.process import run
 
 _SECONDS = 300
 

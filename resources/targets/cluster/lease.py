@@ -1,7 +1,7 @@
 """One delivery at a time for an environment, across machines: a Kubernetes Lease, held while a rollout runs.
 
 As in client-go, a lease counts as abandoned once it was seen unchanged for its whole duration on our own clock, so
-that clocks need not agree. Deliberately absent: exclusion within a machine (the file lock in resources/delivery.py).
+that clocks need not agree. Deliberately absent: exclusion within a machine (the file lock in infraaudit/deploying/deploy.py).
 """
 
 import threading
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from infraaudit_assets.domain.errors import ClusterError, InfraAuditError
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried
+from infraaudit_domain.errors import ClusterError, InfraAuditError
+from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried
 
 DURATION_SECONDS = 20
 _RENEW_SECONDS = 5

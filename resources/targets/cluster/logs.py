@@ -2,7 +2,7 @@
 
 The API takes a start in whole seconds back from its own now, so more is asked for than is wanted and filtered here.
 Lines that the kubelet has rotated away before anyone read them are gone. Deliberately absent: keeping lines
-(resources/log_store.py).
+(resources/logs/store.py).
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from resources.cluster.connection import REQUEST_SECONDS
+from resources.targets.cluster.connection import REQUEST_SECONDS
 
 PIECE_BYTES = 4 * 1024 * 1024
 _CLOCK_SECONDS = 60

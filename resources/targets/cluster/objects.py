@@ -6,10 +6,10 @@ Deliberately absent: rolling out (target). Nothing without our labels is ever de
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infraaudit_assets.domain.drift import Difference, differences
-from infraaudit_assets.domain.manifests import Document, identity
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
-from resources.cluster.observe import commit_of, pods_of
+from infraaudit_domain.drift import Difference, differences
+from infraaudit_domain.manifests import Document, identity
+from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.targets.cluster.observe import commit_of, pods_of
 
 _ENVIRONMENT = "infraaudit/environment"
 _PROJECT = "infraaudit/project"

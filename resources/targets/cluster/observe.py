@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.manifests import Document
-from infraaudit_assets.domain.rollout import PodStatus, WorkloadStatus
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, translated
-from resources.cluster.logs import raw_log
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.manifests import Document
+from infraaudit_domain.rollout import PodStatus, WorkloadStatus
+from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, translated
+from resources.targets.cluster.logs import raw_log
 
 _PROJECT_LABEL = "infraaudit/project"
 _COMMIT = "infraaudit/commit"

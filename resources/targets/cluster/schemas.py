@@ -7,8 +7,8 @@ absent: kinds that Kubernetes does not bring itself, of which only the cluster k
 import re
 from collections.abc import Iterable
 
-from infraaudit_assets.domain.errors import excerpt
-from infraaudit_assets.domain.manifests import Document, identity
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.manifests import Document, identity
 
 
 def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Kubernetes as a target: server-side apply, then watch until healthy or hopeless.
 
-Deliberately absent: rolling back (resources/delivery.py), and any object outside the release's manifests.
+Deliberately absent: rolling back (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
 """
 
 import socket
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from infraaudit_assets.domain.deployments import Release, Rollout
-from infraaudit_assets.domain.drift import Difference
-from infraaudit_assets.domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
-from infraaudit_assets.domain.manifests import WORKLOADS, Document, identity
-from infraaudit_assets.domain.rollout import Judgement, judge_rollout
-from resources.cluster import observe
-from resources.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
-from resources.cluster.image_loading import load_image
-from resources.cluster.lease import Lease
-from resources.cluster.logs import container_lines
-from resources.cluster.objects import drift_of, foreign_accounts, prune, unblock
-from resources.cluster.schemas import schema_faults
-from resources.manifest_files import parse_manifests
-from resources.targets import LogLine
+from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.drift import Difference
+from infraaudit_domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
+from infraaudit_domain.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.rollout import Judgement, judge_rollout
+from resources.manifests.files import parse_manifests
+from resources.targets.cluster import observe
+from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.targets.cluster.image_loading import load_image
+from resources.targets.cluster.lease import Lease
+from resources.targets.cluster.logs import container_lines
+from resources.targets.cluster.objects import drift_of, foreign_accounts, prune, unblock
+from resources.targets.cluster.schemas import schema_faults
+from resources.targets.target import LogLine
 
 FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.2

@@ -1,0 +1,1 @@
+"""The manifest's pod as containers of the engine: started, probed, swapped."""

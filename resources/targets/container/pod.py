@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infraaudit_assets.domain.deployments import Release
-from infraaudit_assets.domain.errors import EngineError, ManifestError, excerpt
-from infraaudit_assets.domain.pod_spec import ContainerPlan, Mount, PodPlan, Volume
+from infraaudit_domain.deployments import Release
+from infraaudit_domain.errors import EngineError, ManifestError, excerpt
+from infraaudit_domain.pod_spec import ContainerPlan, Mount, PodPlan, Volume
 from resources.engine import Engine
 from resources.engine.client import label_words
-from resources.probing import HOST
+from resources.targets.container.probing import HOST
 
 _PORT_TAKEN = ("port is already allocated", "address already in use", "ports are not available")
 _START_TRIES = 5

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 
-from infraaudit_assets.domain.errors import EngineError, excerpt
-from infraaudit_assets.domain.probes import Probe
+from infraaudit_domain.errors import EngineError, excerpt
+from infraaudit_domain.probes import Probe
 from resources.engine import Engine
 
 HOST = "127.0.0.1"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
-from infraaudit_assets.domain.pod_spec import ContainerPlan
-from infraaudit_assets.domain.probes import Probe
-from resources.pod_runner import Pod
-from resources.probing import ask
+from infraaudit_domain.pod_spec import ContainerPlan
+from infraaudit_domain.probes import Probe
+from resources.targets.container.pod import Pod
+from resources.targets.container.probing import ask
 
 _RESTARTS_THAT_ARE_A_LOOP = 3
 _LONGEST_PAUSE = 1.0

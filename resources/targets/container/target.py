@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from infraaudit_assets.domain.deployments import Release, Rollout
-from infraaudit_assets.domain.errors import EngineError, HistoryError, InfraAuditError, ManifestError, excerpt
-from infraaudit_assets.domain.pod_spec import plan_pod
-from resources.atomic_file import write_atomically
+from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.errors import EngineError, HistoryError, InfraAuditError, ManifestError, excerpt
+from infraaudit_domain.pod_spec import plan_pod
 from resources.engine import Engine
-from resources.manifest_files import parse_manifests
-from resources.pod_runner import Pod, pod_labels, remove_pod
-from resources.readiness import Readiness, wait_until_ready
-from resources.targets import LogLine
+from resources.machine.atomic_file import write_atomically
+from resources.manifests.files import parse_manifests
+from resources.targets.container.pod import Pod, pod_labels, remove_pod
+from resources.targets.container.readiness import Readiness, wait_until_ready
+from resources.targets.target import LogLine
 
 _LOG = logging.getLogger(__name__)
 _LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Release, Rollout
+from infraaudit.deploying.deploy import deploy
+from infraaudit_domain.deployments import Release, Rollout
 from resources.history import History
-from resources.history.queries.places import dora
-from resources.recorded_delivery import deliver_recorded
+from resources.history.queries.environments import dora
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -49,19 +49,17 @@ def test_every_commit_is_brought_once_by_the_first_deployment_that_had_it(
     merge = repository.git("rev-parse", "HEAD")
     mirror = repository.mirror()
 
-    def deploy(sha: str) -> None:
+    def bring(sha: str) -> None:
         release = Release("shop", "production", sha, "image", "")
-        deliver_recorded(
-            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
-        )
+        deploy(past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None)
 
-    deploy(first)
+    bring(first)
     assert brought(past) == {first: first}, "the first deployment brings itself alone"
-    deploy(merge)
+    bring(merge)
     expected = {first: first, side: merge, between: merge, merge: merge}
     assert brought(past) == expected and old not in brought(past)
-    deploy(first)
-    deploy(merge)
+    bring(first)
+    bring(merge)
     assert brought(past) == expected, "going back and forth brings nothing twice"
     now = datetime.now(UTC) + timedelta(minutes=1)
     times = [mirror.commit(sha).committed_at for sha in sorted((side, between))]
@@ -76,9 +74,7 @@ def test_a_history_that_was_rewritten_still_records_the_outcome(past: History, r
     mirror = repository.mirror()
     for commit in ("e" * 40, sha):
         release = Release("shop", "production", commit, "image", "")
-        deliver_recorded(
-            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
-        )
+        deploy(past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None)
     live = past.live("shop", "production")
     assert live and live.sha == sha
 
@@ -90,9 +86,7 @@ def test_a_commit_of_the_year_11476_is_brought_like_any_other(past: History, rep
     past.record_commit("shop", mirror.commit(odd))
     for commit in (first, odd):
         release = Release("shop", "production", commit, "image", "")
-        deliver_recorded(
-            past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None
-        )
+        deploy(past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None)
     assert brought(past) == {first: first, odd: odd}
     assert dora(past, "shop", "production", datetime.now(UTC) + timedelta(minutes=1)).lead_seconds is not None
     with past.engine.connect() as connection:

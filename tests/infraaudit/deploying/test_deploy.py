@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome, Release, Rollout
-from infraaudit_assets.domain.errors import ClusterUnavailableError
-from infraaudit_assets.domain.projects import Project
+from infraaudit.deploying.deploy import deploy, in_order
+from infraaudit.deploying.live_state import look_at
+from infraaudit_domain.deployments import Deployment, Outcome, Release, Rollout
+from infraaudit_domain.errors import ClusterUnavailableError
+from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.live_state import look_at
-from resources.recorded_delivery import deliver_recorded, in_order
-from resources.targets import LogLine
+from resources.targets.target import LogLine
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -49,7 +49,7 @@ class Shop:
         sha = self.shas[number]
         release = Release("shop", "production", sha, "i:1", "")
         rule = (lambda _: "") if by_hand else in_order(self.history, self.mirror, release)
-        return deliver_recorded(
+        return deploy(
             self.history, self.mirror, self.target, release, timeout=1, superseded=rule, on_progress=lambda _: None
         )
 

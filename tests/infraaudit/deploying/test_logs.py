@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Release, Rollout
-from infraaudit_assets.domain.projects import Project
+from infraaudit.deploying.logs import collect_logs
+from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.queries.deployed import lines_printed
-from resources.log_collection import collect_logs
-from resources.log_store import LogStore
-from resources.targets import LogLine
+from resources.history.deployments import lines_printed
+from resources.logs.store import LogStore
+from resources.targets.target import LogLine
 from tests.resources.databases import fresh_history
 
 NOW = datetime.now(UTC)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.triggers import frontier, skip_word
-from resources import new_commits
-from resources.git import Mirror
-from resources.new_commits import Cursor, Look, look, reasons_to_skip, unseen
+from infraaudit.intake import new_commits
+from infraaudit.intake.new_commits import Cursor, Look, look, reasons_to_skip, unseen
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import frontier, skip_word
+from resources.git.mirror import Mirror
 from tests.conftest import Repository
 
 PROJECT = Project("shop", "", branches=("main", "feature/*"))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit.scans.cross_scans import cross_scan, record_cross_scan, unexplained
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.history import History, schema
-from resources.history.cross_scans import cross_scan, record_cross_scan, unexplained
-from resources.history.lifecycles import Line
 from resources.history.retention import prune
 from tests.resources.databases import fresh_history, migrated_history
 

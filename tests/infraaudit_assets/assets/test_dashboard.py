@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 
 from infraaudit_assets.assets.dashboard import build_dashboard_asset
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.projects import Project
-from resources import shells
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.projects import Project
+from resources.dagster import resources as shells
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
-from tests.resources.test_grafana import RULES, StandIn, server
+from tests.resources.grafana.test_client import RULES, StandIn, server
 
 __all__ = ["server"]
 NOW = datetime.now(UTC)

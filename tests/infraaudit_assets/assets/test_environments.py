@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from infraaudit_assets.definitions import build_definitions
-from infraaudit_assets.domain.projects import Environment, Project
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.projects import Environment, Project
 
 STAGES = {"commit", "docker_image", "test_results", "scan_report", "deployment"}
 

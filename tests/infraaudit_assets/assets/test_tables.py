@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.triggers import GitEvent
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.triggers import GitEvent
 from resources.history import History
-from resources.history.deliveries import Delivery, store_deliveries
 from resources.history.git_events import record_git_events
+from resources.history.pushes import Delivery, store_deliveries
 
 PROGRAM = Path(sys.executable).with_name("infraaudit")
 NOW = datetime.now(UTC)

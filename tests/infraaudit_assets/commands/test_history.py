@@ -13,12 +13,12 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 SHAS = {name: f"{number:040x}" for number, name in enumerate(("gone", "live", "newest"))}
 

@@ -11,11 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from infraaudit_assets.commands import logs
-from infraaudit_assets.domain.errors import ConfigurationError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import ConfigurationError
 from resources.history import open_history
-from resources.history.queries.deployed import lines_printed
-from resources.targets import LogLine
+from resources.history.deployments import lines_printed
+from resources.targets.target import LogLine
 
 app = typer.Typer()
 app.command()(logs.logs)

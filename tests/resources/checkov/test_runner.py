@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_assets.domain.checkov_report import parse_report
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from resources.checkov_runner import CheckovRunner, ScanLimits
-from resources.checkov_runner.secret_key import secret_key
-from resources.checkov_runner.tree import neutral_folder
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.checkov_report import parse_report
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from resources.checkov import CheckovRunner, ScanLimits
+from resources.checkov.secret_key import secret_key
+from resources.checkov.tree import neutral_folder
+from tests import ROOT
 from tests.conftest import Repository
 
-FIXTURE = Path(__file__).parent / "checkov_fixture" / "app"
+FIXTURE = ROOT / "tests/resources/checkov/fixture/app"
 CONFIG = "scanner/checkov_config.yaml"
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.errors import ConfigurationError
-from infraaudit_assets.domain.projects import Environment, Paths, Project
-from resources.project_file import add_project, read_projects
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.projects import Environment, Paths, Project
+from resources.configuration.projects import add_project, read_projects
 
 
 def _file(folder: Path, text: str) -> Path:

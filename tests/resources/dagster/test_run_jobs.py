@@ -8,7 +8,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.launcher.base import WorkerStatus
 
-from sensors.run_jobs import RunJobs
+from resources.dagster.run_jobs import RunJobs
 from tests.conftest import free_port, require
 from tests.e2e.api_servers import OwnApiServer
 from tests.e2e.clusters import IMAGE, kubectl

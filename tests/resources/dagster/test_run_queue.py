@@ -12,11 +12,12 @@ import yaml
 from dagster._core.events import DagsterEvent
 from sqlalchemy import make_url
 
-from sensors.run_queue import KeyedRunQueue, cancel_queued, requeue_unlaunched, submit_forgotten
+from resources.dagster.run_queue import KeyedRunQueue, cancel_queued, requeue_unlaunched, submit_forgotten
+from tests import ROOT
 from tests.resources.databases import fresh_database
 from tests.sensors.racing import create, race
 
-SHIPPED = Path(__file__).parents[2] / "configs/dagster/dagster.yaml"
+SHIPPED = ROOT / "configs/dagster/dagster.yaml"
 FRESH = multiprocessing.get_context("forkserver")
 # Processes that share nothing with this one but what they have imported, which takes longer than their work.
 FRESH.set_forkserver_preload(["tests.sensors.racing"])

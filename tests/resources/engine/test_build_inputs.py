@@ -3,8 +3,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.commits import TreeEntry
-from resources.build_inputs import BuildInputs, context_entries, inputs_digest
+from infraaudit_domain.commits import TreeEntry
+from resources.engine.build_inputs import BuildInputs, context_entries, inputs_digest
 
 TREE = [
     TreeEntry("100644", f"{n:040x}", 1, path)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import BuildFailedError, EngineError, EngineUnavailableError
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.projects import Project
-from resources.build_images import build_or_reuse
+from infraaudit.images import build_or_reuse
+from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavailableError
+from infraaudit_domain.images import Image
+from infraaudit_domain.projects import Project
 from resources.engine import Builder, Engine, detect_engine
 from tests.conftest import Repository
 from tests.resources.engines import BASE, PROJECT, build, engine  # noqa: F401
@@ -140,7 +140,7 @@ def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Pa
 
 def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
     if engine.name == "podman":
-        pytest.skip("a RUN that sleeps outlives Podman's build, as resources/image_builder.py says")
+        pytest.skip("a RUN that sleeps outlives Podman's build, as resources/engine/builder.py says")
     dockerfile = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo started; sleep 98.7\n"
     with pytest.raises(BuildFailedError, match="no end after 4 s"):
         build(engine, tmp_path, {"Dockerfile": dockerfile}, seconds=4)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.errors import TestRunError
-from resources.junit_report import read_report
+from infraaudit_domain.errors import TestRunError
+from resources.engine.junit_report import read_report
 
 REPORT = b"""<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest" tests="5">
 <testcase classname="src.tests.test_a" name="test_one" file="src/tests/test_a.py" line="1" time="0.25"/>

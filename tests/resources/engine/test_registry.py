@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import ConfigurationError, EngineError
+from infraaudit_domain.errors import ConfigurationError, EngineError
 from resources.engine import Engine
-from resources.registry import TRIES, push
+from resources.engine.registry import TRIES, push
 from tests.conftest import require
 from tests.resources.engines import build, engine  # noqa: F401
 
@@ -62,7 +62,7 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
         f"#!/bin/sh\n[ $1 = push ] && echo x >>{tmp_path}/tries && echo 'denied: no' >&2 && exit 1\nexit 0"
     )
     program.chmod(0o755)
-    from infraaudit_assets.domain.images import Image
+    from infraaudit_domain.images import Image
     from resources.engine import Builder
 
     fake = Engine("docker", "1", str(program), Builder.LEGACY, str(program))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import EngineError
-from infraaudit_assets.domain.test_runs import TestCase
+from infraaudit_domain.errors import EngineError
+from infraaudit_domain.test_runs import TestCase
 from resources.engine import Engine
-from resources.test_runner import Limits, run_tests
+from resources.engine.test_runner import Limits, run_tests
 from tests.resources.engines import build, engine  # noqa: F401
 
 SUITE = """
@@ -133,7 +133,7 @@ def test_an_engine_that_is_gone_is_an_error(engine: Engine, image_id: str) -> No
 
 def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> None:  # noqa: F811
     code = (
-        "from resources.engine import detect_engine\nfrom resources.test_runner import run_tests\n"
+        "from resources.engine import detect_engine\nfrom resources.engine.test_runner import run_tests\n"
         f"run_tests(detect_engine({engine.name!r}), {image_id!r}, 'tests/forever', on_line=print)"
     )
     child = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.getcwd()})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import RepositoryError, UnknownRevisionError
-from resources.git import Mirror
+from infraaudit_domain.errors import RepositoryError, UnknownRevisionError
+from resources.git.mirror import Mirror
 from tests.conftest import Repository
 
 

@@ -5,20 +5,20 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import MonitoringError
-from resources.dashboards import build_dashboard
-from resources.grafana import Grafana
-from resources.grafana_provisioning import provision
+from infraaudit.pages.grafana_dashboard import build_dashboard
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import MonitoringError
+from resources.grafana.client import Grafana
+from resources.grafana.provisioning import provision
+from tests import ROOT
 
-RULES = Path(__file__).parents[2] / "configs" / "prometheus" / "rules.yml"
+RULES = ROOT / "configs" / "prometheus" / "rules.yml"
 NOW = datetime.now(UTC)
 TRIED = [
     Deployment("shop", "production", letter * 40, "c", outcome, NOW, NOW + timedelta(seconds=n))

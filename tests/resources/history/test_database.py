@@ -15,8 +15,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import resources.history as package
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History, schema
 from tests.conftest import free_port
 from tests.e2e.own_image import PASSWORD, running_postgres

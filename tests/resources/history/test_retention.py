@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import ConfigurationError, HistoryError
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_assets.domain.notices import Notice
-from infraaudit_assets.domain.projects import Project
-from infraaudit_assets.domain.retention import Aging, outdated
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
-from resources.backup import restore_backup, write_backup
+from infraaudit.operations.backup import restore_backup, write_backup
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import ConfigurationError, HistoryError
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.notices import Notice
+from infraaudit_domain.projects import Project
+from infraaudit_domain.retention import Aging, outdated
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import History, schema
 from resources.history.outbox import write_notices
 from resources.history.retention import PRUNED, aging_commits, in_use, prune

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from infraaudit_assets.domain.commits import Commit
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
-from infraaudit_assets.domain.images import Image
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
-from infraaudit_assets.domain.triggers import GitEvent
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.images import Image
+from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
+from resources.history.deployments import lines_printed
 from resources.history.git_events import git_events, record_git_events, recorded_commits
-from resources.history.queries.deployed import lines_printed
 from resources.history.queries.frames import commits_named
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from infraaudit_assets.domain.errors import ConfigurationError, MonitoringError
-from resources.log_store import LogStore
-from resources.loki import TRIES, Loki, push_body, ship
-from resources.targets import LogLine
+from infraaudit_domain.errors import ConfigurationError, MonitoringError
+from resources.logs.loki import TRIES, Loki, push_body, ship
+from resources.logs.store import LogStore
+from resources.targets.target import LogLine
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_assets.domain.log_lines import level_of, mask_secrets
-from resources.log_store import LogStore
-from resources.targets import LogLine
+from infraaudit_domain.log_lines import level_of, mask_secrets
+from resources.logs.store import LogStore
+from resources.targets.target import LogLine
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

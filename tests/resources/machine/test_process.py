@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.errors import ToolError, ToolMissingError, ToolTimeoutError
-from resources.process import run
+from infraaudit_domain.errors import ToolError, ToolMissingError, ToolTimeoutError
+from resources.machine.process import run
 
 
 def _alive(pid: int) -> bool:
@@ -63,9 +63,7 @@ def test_endless_output_neither_blocks_nor_fills_memory() -> None:
 
 
 def test_a_child_dies_when_we_are_killed(tmp_path: Path) -> None:
-    script = (
-        f"from resources.process import run; run(['sh', '-c', 'echo $$ > {tmp_path}/pid; exec sleep 60'], timeout=60)"
-    )
+    script = f"from resources.machine.process import run; run(['sh', '-c', 'echo $$ > {tmp_path}/pid; exec sleep 60'], timeout=60)"
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=Path.cwd(), env=os.environ)
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         time.sleep(0.05)
@@ -78,7 +76,7 @@ def test_a_process_with_grpc_threads_starts_programs() -> None:
     # Dagster's code server is one: a child that forked with gRPC's handlers crashed there, now and then.
     script = """
 import concurrent.futures, grpc, threading
-from resources.process import run
+from resources.machine.process import run
 server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()

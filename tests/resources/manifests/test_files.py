@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infraaudit_assets.domain.errors import ConfigurationError, ManifestError
-from infraaudit_assets.domain.manifest_policy import ManifestPolicy
-from infraaudit_assets.domain.projects import Environment, Paths, Project
-from resources.gate_file import read_manifest_policy
-from resources.manifest_files import parse_manifests, read_manifests, render_release
+from infraaudit_domain.errors import ConfigurationError, ManifestError
+from infraaudit_domain.manifest_policy import ManifestPolicy
+from infraaudit_domain.projects import Environment, Paths, Project
+from resources.configuration.gate import read_manifest_policy
+from resources.manifests.files import parse_manifests, read_manifests, render_release
 from tests.conftest import require
 
 DEPLOYMENT = """

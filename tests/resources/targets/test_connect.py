@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from infraaudit_assets.cli import app
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import ClusterError
 from infraaudit_assets.settings import settings
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import ClusterError
 from resources.history import History
 from tests.conftest import Repository, free_port
 from tests.resources.databases import migrated_history

@@ -10,10 +10,10 @@ from asteval import Interpreter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from resources.checkov_runner import known_sources, patches
-from resources.checkov_runner.evaluations import Evaluations, Symbols
-from resources.checkov_runner.path_lookup import PathLookup
-from resources.checkov_runner.rendering import Memory
+from resources.checkov.speedups import known_sources, patches
+from resources.checkov.speedups.evaluations import Evaluations, Symbols
+from resources.checkov.speedups.path_lookup import PathLookup
+from resources.checkov.speedups.rendering import Memory
 
 KEYS = st.sampled_from(["a", "b", "dynamic", "0", "1", "-1", "True", "a.b", "*", "a*", "[ab]", "", " 1"])
 VALUES = st.recursive(

@@ -7,18 +7,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.errors import HistoryError
-from infraaudit_assets.domain.findings import Finding
+from infraaudit.questions.findings import FINDING_COLUMNS, compare, findings_at
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.findings import Finding
 from resources.history import History
-from resources.history.lifecycles import Line
-from resources.history.queries import changes_over_time
-from resources.history.queries.changes_over_time import TREND_COLUMNS, trend_rows, trends
-from resources.history.queries.findings import FINDING_COLUMNS, compare, findings_at
+from resources.history.queries import trends as changes_over_time
 from resources.history.queries.lives import blame
+from resources.history.queries.trends import TREND_COLUMNS, trend_rows, trends
 from tests.conftest import Repository
+from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.resources.databases import fresh_history
-from tests.resources.test_lifecycles import finding, scan
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 BODY = "".join(f"line {number}\n" for number in range(20))

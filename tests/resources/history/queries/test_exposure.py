@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.findings import Severity
-from infraaudit_assets.domain.suppressions import Suppression
-from infraaudit_assets.domain.test_runs import TestCase, TestRun
+from infraaudit.questions.findings import findings_at
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import Severity
+from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import History
 from resources.history.queries.exposure import EXPOSURE_COLUMNS, LIVE_COLUMNS, exposure, live_commits
-from resources.history.queries.findings import findings_at
-from resources.history.queries.hidden import SUPPRESSION_COLUMNS, suppressions_of
 from resources.history.queries.sla import SLA_COLUMNS, sla
+from resources.history.queries.suppressions import SUPPRESSION_COLUMNS, suppressions_of
 from tests.conftest import Repository
+from tests.infraaudit.scans.test_lifecycles import finding
 from tests.resources.databases import fresh_history
-from tests.resources.test_audit_queries import Audit
-from tests.resources.test_lifecycles import finding
+from tests.resources.history.queries.test_audit_queries import Audit
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 

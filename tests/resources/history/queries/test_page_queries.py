@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from infraaudit_assets.domain.deployments import Deployment, Outcome
-from infraaudit_assets.domain.findings import ScanStatus, Severity
-from infraaudit_assets.domain.projects import Project
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.projects import Project
+from resources.history.queries.commit_findings import newest_scanned, postures
 from resources.history.queries.commit_pages import CommitFilter, changes_at, commit_page, commit_row
 from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
-from resources.history.queries.posture import newest_scanned, postures
 from resources.history.stored_line import StoredLine, stored_line
-from tests.resources.test_audit_queries import NOW, Audit, audit, history
-from tests.resources.test_lifecycles import finding, scan
+from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.resources.history.queries.test_audit_queries import NOW, Audit, audit, history
 
 __all__ = ["audit", "history"]
 X, Y = finding("x", "infra/new.tf"), finding("y", "infra/new.tf")

@@ -1,6 +1,6 @@
 import pytest
 
-from resources.cluster.image_loading import loading_command
+from resources.targets.cluster.image_loading import loading_command
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infraaudit_assets.domain.deployments import Release, Rollout
-from infraaudit_assets.domain.images import Image
-from resources.container_target import ContainerTarget
+from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.images import Image
 from resources.engine import Engine
-from resources.pod_runner import pod_labels
+from resources.targets.container.pod import pod_labels
+from resources.targets.container.target import ContainerTarget
 from tests.resources.engines import PROJECT, build, engine  # noqa: F401
 
 APP = """
@@ -166,8 +166,8 @@ def test_a_killed_rollout_is_taken_up_and_the_live_one_survives_us(
     one = release("1")
     (tmp_path / "release.yaml").write_text(one.manifests)
     code = (
-        "import sys, pathlib, time\nfrom resources.container_target import ContainerTarget\n"
-        "from resources.engine import detect_engine\nfrom infraaudit_assets.domain.deployments import Release\n"
+        "import sys, pathlib, time\nfrom resources.targets.container.target import ContainerTarget\n"
+        "from resources.engine import detect_engine\nfrom infraaudit_domain.deployments import Release\n"
         f"text = pathlib.Path({str(tmp_path / 'release.yaml')!r}).read_text()\n"
         f"release = Release({PROJECT!r}, 'production', {one.sha!r}, {one.image!r}, text)\n"
         f"target = ContainerTarget(detect_engine({target.engine.name!r}), pathlib.Path({str(target.state)!r}))\n"
