@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
+from infraaudit.notices.outgoing import deliver_notices
 from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
 from infraaudit_domain.notices import Notice, run_failed
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
+from resources.history.outbox import write_notices
+from resources.history.queries.events import stages_of_run
 
 _SECONDS = 5
 _SETTLING = timedelta(seconds=60)
@@ -34,9 +37,6 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
     def notices(
         context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource, notifier: NotifierResource
     ) -> dg.SkipReason:
-        from infraaudit.notices.outgoing import deliver_notices
-        from resources.history.outbox import write_notices
-
         past, now = history.open(), datetime.now(UTC)
         announcer = Announcer(past, by_name, git.mirror, notifier.dagster_url, notifier.service_url)
         since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
@@ -53,8 +53,6 @@ def _died(
     instance: dg.DagsterInstance, past: History, by_job: dict[str, Project], announcer: Announcer, since: datetime
 ) -> Iterator[Notice]:
     """Runs that failed although none of their stages did: they could not start, or were killed."""
-    from resources.history.queries.events import stages_of_run
-
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
         run = record.dagster_run

@@ -19,7 +19,9 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from infraaudit_domain.errors import InfraAuditError, ToolMissingError, excerpt
+from resources.engine import Builder, detect_engine
 from resources.machine import process
+from resources.targets.cluster import connect
 
 SECONDS = 3.0
 # Imported before the clock runs: a slow disk is no part that hangs.
@@ -124,8 +126,6 @@ def _git() -> tuple[str, str]:
 
 def _engine(choice: str) -> Callable[[], tuple[str, str]]:
     def ask() -> tuple[str, str]:
-        from resources.engine import detect_engine
-
         found = detect_engine(choice, timeout=SECONDS * 0.8)
         return f"{found.name} {found.version}", found.program
 
@@ -134,8 +134,6 @@ def _engine(choice: str) -> Callable[[], tuple[str, str]]:
 
 def _builder(choice: str) -> Callable[[], tuple[str, str]]:
     def ask() -> tuple[str, str]:
-        from resources.engine import Builder, detect_engine
-
         found = detect_engine(choice, timeout=SECONDS * 0.8)
         if found.builder is Builder.LEGACY:
             raise _NotConfigured(f"{found.build_program} has only the legacy builder: install the buildx plugin")
@@ -148,8 +146,6 @@ def _cluster(target: str, kubeconfig: Path | None) -> Callable[[], tuple[str, st
     def ask() -> tuple[str, str]:
         if target in ("container", "none"):
             raise _NotConfigured(f"not asked: INFRAAUDIT_TARGET is {target}")
-        from resources.targets.cluster import connect
-
         cluster = connect(kubeconfig)
         where = f"context {cluster.context}"
         if not cluster.verified:

@@ -10,19 +10,17 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.projects import Project
+from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.database import translated
-
-if TYPE_CHECKING:
-    from resources.checkov import CheckovRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +110,18 @@ class Backfill(AbstractContextManager["Backfill"]):
         self._ended.put(None)
 
     def _scan_some(self) -> None:
-        from resources.checkov import CheckovRunner
-
         with CheckovRunner(self._scratch, self._severities, reuse=self._history.framework_scan) as runner:
             while not self._stop.is_set() and not self._todo.empty():
                 with suppress(queue.Empty):
                     self._scan_block(runner, self._todo.get_nowait())
 
-    def _scan_block(self, runner: "CheckovRunner", shas: Sequence[str]) -> None:
+    def _scan_block(self, runner: CheckovRunner, shas: Sequence[str]) -> None:
         for sha in shas:
             if self._stop.is_set():
                 return
             self._ended.put(self._scan(runner, sha))
 
-    def _scan(self, runner: "CheckovRunner", sha: str) -> Done:
+    def _scan(self, runner: CheckovRunner, sha: str) -> Done:
         try:
             self._history.record_commit(self._project.name, self._mirror.commit(sha))
             result = runner.scan(self._mirror, sha, self._project.paths.checkov_config)

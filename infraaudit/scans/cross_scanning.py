@@ -5,16 +5,14 @@ Deliberately absent: what the result means (domain/causes.py). Nothing is scanne
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 from infraaudit.scans.cross_scans import record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.projects import Project
+from resources.checkov import CheckovRunner
+from resources.checkov.versions import scanner_version
 from resources.git.mirror import Mirror
 from resources.history import History
-
-if TYPE_CHECKING:
-    from resources.checkov import CheckovRunner
 
 
 def tell_causes_apart(
@@ -27,8 +25,6 @@ def tell_causes_apart(
 
     ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
     """
-    from resources.checkov.versions import scanner_version
-
     branch = project.deploy_branch
     if branch not in mirror.branches():
         return 0

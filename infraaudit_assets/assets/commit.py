@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from infraaudit.intake.take_in import take_in
+from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import table
 from infraaudit_domain.projects import Project
@@ -22,8 +23,6 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
     def commit(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from infraaudit.scans.lifecycles import follow_deploy_branch
-
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)

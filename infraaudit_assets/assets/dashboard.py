@@ -6,9 +6,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from infraaudit.pages.audit import audit_file
+from infraaudit.pages.grafana_dashboard import build_dashboard, check_dashboard
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
+from resources.grafana.provisioning import provision
+from resources.history.queries.events import tried_deployments
 
 _MARKED, _MARKS = timedelta(days=7), 20
 """Which deployments are marked in Grafana's panels: those of a week, the newest first of all."""
@@ -30,11 +34,6 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
         artifacts: ArtifactsResource,
         grafana: GrafanaResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from infraaudit.pages.audit import audit_file
-        from infraaudit.pages.grafana_dashboard import build_dashboard, check_dashboard
-        from resources.grafana.provisioning import provision
-        from resources.history.queries.events import tried_deployments
-
         past = history.open()
         with stage(context, project, past) as current:
             generated = build_dashboard()

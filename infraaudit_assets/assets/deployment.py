@@ -13,6 +13,9 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.deploying.deploy import deploy, in_order
+from infraaudit.deploying.release import build_release
+from infraaudit.gate import judge_commit
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
@@ -24,6 +27,7 @@ from infraaudit_domain.notices import NOT_DEPLOYED
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
 from resources.git.mirror import Mirror
+from resources.history.deployments import deployed
 from resources.targets.target import Target
 
 
@@ -119,8 +123,6 @@ class _Turn:
         return all_of((self._judge_before(), self._judge_scan()))
 
     def _judge_before(self) -> Verdict:
-        from resources.history.deployments import deployed
-
         history, project, sha = self.stage.history, self.project, self.stage.sha
         before = project.before(self.environment)
         if before is None:
@@ -130,8 +132,6 @@ class _Turn:
         return Verdict((f"it was never healthy in {before.name}",))
 
     def _judge_scan(self) -> Verdict:
-        from infraaudit.gate import judge_commit
-
         return judge_commit(
             self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, self.gate_file,
             datetime.now(UTC),
@@ -143,9 +143,6 @@ class _Turn:
 
     def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
-        from infraaudit.deploying.deploy import deploy, in_order
-        from infraaudit.deploying.release import build_release
-
         history, sha = self.stage.history, self.stage.sha
         image = history.image(self.project.name, sha)
         if image is None:

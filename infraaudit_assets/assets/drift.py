@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.deploying.live_state import look_at
 from infraaudit_assets.assets.checks import NO_DRIFT
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.dagster_names import deployment_name
@@ -14,6 +15,7 @@ from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.notices import drifted
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.resources import HistoryResource, KubernetesResource
+from resources.history.outbox import write_notices
 
 
 def build_drift_check(project: Project, key_prefix: list[str], environment: Environment) -> dg.AssetChecksDefinition:
@@ -23,9 +25,6 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
     def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
-        from infraaudit.deploying.live_state import look_at
-        from resources.history.outbox import write_notices
-
         past = history.open()
         try:
             found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live))

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
+from infraaudit.images import build_or_reuse
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.errors import BuildFailedError, EngineUnavailableError
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import DockerResource, GitResource, HistoryResource
-
-if TYPE_CHECKING:
-    from resources.engine import Engine
+from resources.engine import Engine
+from resources.engine.registry import push
 
 
 def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -32,8 +32,6 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     def docker_image(
         context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.engine.registry import push
-
         with stage(context, project, history.open()) as current:
             try:
                 engine = docker.connect()
@@ -59,9 +57,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     return docker_image
 
 
-def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: "Engine") -> Image:
-    from infraaudit.images import build_or_reuse
-
+def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: Engine) -> Image:
     return build_or_reuse(
         engine,
         git.mirror(project),

@@ -11,11 +11,15 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.deploying.logs import collect_logs
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import HistoryResource, KubernetesResource, LogsResource
+from resources.history.deployments import lines_printed
+from resources.logs.loki import ship
+from resources.logs.store import Row
 
 
 def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -33,10 +37,6 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         history: HistoryResource,
         logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from infraaudit.deploying.logs import collect_logs
-        from resources.history.deployments import lines_printed
-        from resources.logs.store import Row
-
         past = history.open()
         with stage(context, project, past) as current:
             store, fresh = logs.store(project), list[Row]()
@@ -64,8 +64,6 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
     """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
-    from resources.logs.loki import ship
-
     loki, store = logs.loki(), logs.store(project)
     if loki is None:
         return {}

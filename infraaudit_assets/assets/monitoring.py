@@ -9,6 +9,13 @@ from infraaudit_assets.assets.tables import code
 from infraaudit_domain.errors import MonitoringError
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
+from resources.prometheus import (
+    check_prometheus,
+    reload_prometheus,
+    render_prometheus,
+    target_is_up,
+    wait_until_scraped,
+)
 
 _SCRAPED_SECONDS = 90.0
 """Prometheus asks what is live every 15 seconds, and then scrapes; on a busy machine it takes its time."""
@@ -30,14 +37,6 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
         artifacts: ArtifactsResource,
         prometheus: PrometheusResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.prometheus import (
-            check_prometheus,
-            reload_prometheus,
-            render_prometheus,
-            target_is_up,
-            wait_until_scraped,
-        )
-
         past = history.open()
         with stage(context, project, past) as current:
             live = past.live(project.name, project.environment.name)

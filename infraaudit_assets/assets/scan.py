@@ -8,7 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.gate import judge_commit
 from infraaudit.intake.take_in import take_in
+from infraaudit.notices.code_owners import culprit_of
+from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.cross_scanning import tell_causes_apart
+from infraaudit.scans.lifecycles import follow_deploy_branch
+from infraaudit.scans.report_files import write_report
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
@@ -16,7 +22,9 @@ from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Scan, Severity
 from infraaudit_domain.notices import severe_findings
 from infraaudit_domain.projects import Project
+from resources.configuration.suppressions import read_suppressions
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
+from resources.history.outbox import write_notices
 
 
 def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -43,15 +51,6 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        from infraaudit.gate import judge_commit
-        from infraaudit.notices.code_owners import culprit_of
-        from infraaudit.scans.against_parent import counted_scan
-        from infraaudit.scans.cross_scanning import tell_causes_apart
-        from infraaudit.scans.lifecycles import follow_deploy_branch
-        from infraaudit.scans.report_files import write_report
-        from resources.configuration.suppressions import read_suppressions
-        from resources.history.outbox import write_notices
-
         past = history.open()
         with stage(context, project, past) as current:
             mirror = git.mirror(project)

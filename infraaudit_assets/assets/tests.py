@@ -13,6 +13,7 @@ from infraaudit_domain.gate import judge_tests
 from infraaudit_domain.projects import Project
 from infraaudit_domain.test_runs import TestRun
 from resources.dagster.resources import DockerResource, HistoryResource
+from resources.engine.test_runner import run_tests
 
 
 def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -37,8 +38,6 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     def test_results(
         context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.engine.test_runner import run_tests
-
         past = history.open()
         with stage(context, project, past) as current:
             image = past.image(project.name, current.sha)

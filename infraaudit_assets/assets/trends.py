@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from infraaudit.pages.trend_picture import TrendPoint, draw_trend, inline
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import table
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import GitResource, HistoryResource
+from resources.history.queries.open_counts import open_by_severity
 
 COMMITS_SHOWN = 50
 
@@ -26,9 +28,6 @@ def build_scan_trends(project: Project, common: dict) -> dg.AssetsDefinition:
     def scan_trends(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        from infraaudit.pages.trend_picture import TrendPoint, draw_trend, inline
-        from resources.history.queries.open_counts import open_by_severity
-
         past = history.open()
         with stage(context, project, past) as current:
             shas = git.mirror(project).first_parents(current.sha, limit=COMMITS_SHOWN)

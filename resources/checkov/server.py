@@ -17,6 +17,8 @@ import tempfile
 import time
 from typing import Any
 
+from resources.checkov import child
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -26,8 +28,6 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     silence(os.environ.get("INFRAAUDIT_SCAN_LOG", os.devnull))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from resources.checkov import child
-
     left_out = child.prime()
     is_offline = leave_the_network()
     gc.collect()
@@ -66,8 +66,6 @@ def _run_child(request: dict[str, Any], errors: int) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         limit(request)
-        from resources.checkov import child
-
         child.run(request)
         code = 0
     except MemoryError:

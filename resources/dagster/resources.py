@@ -1,29 +1,28 @@
 """Dagster's view of the outside systems: configuration in, plain client out.
 
-Deliberately absent: behaviour. Each client is made where a step first asks for it, because its library is heavy.
+Deliberately absent: behaviour. Each client imports its library where it is made.
 """
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from infraaudit_domain.deployments import Deployment
 from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Project
+from resources.checkov import CheckovRunner
+from resources.configuration.severities import read_severities
+from resources.engine import Engine, detect_engine
 from resources.git.mirror import Mirror
+from resources.grafana.client import Grafana
+from resources.history import History, open_history
+from resources.logs.loki import Loki
+from resources.logs.store import LogStore
 from resources.machine.artifact_store import ArtifactStore
-
-if TYPE_CHECKING:
-    from resources.checkov import CheckovRunner
-    from resources.engine import Engine
-    from resources.grafana.client import Grafana
-    from resources.history import History
-    from resources.logs.loki import Loki
-    from resources.logs.store import LogStore
-    from resources.notifier import Notifier
-    from resources.targets.target import Target
+from resources.notifier import Notifier
+from resources.targets.connect import connect_target
+from resources.targets.target import Target
 
 
 def from_environment(variable: str, value: object) -> str:
@@ -63,15 +62,11 @@ class LogsResource(dg.ConfigurableResource):
     loki_url: str = ""
     loki_tenant: str = ""
 
-    def store(self, project: Project) -> "LogStore":
-        from resources.logs.store import LogStore
-
+    def store(self, project: Project) -> LogStore:
         folder = Path(self.state) / "logs" / project.name
         return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
 
-    def loki(self) -> "Loki | None":
-        from resources.logs.loki import Loki
-
+    def loki(self) -> Loki | None:
         return Loki(self.loki_url, self.loki_tenant) if self.loki_url else None
 
 
@@ -83,10 +78,8 @@ class DockerResource(dg.ConfigurableResource):
     build_seconds: float = 1800
     test_seconds: float = 900
 
-    def connect(self) -> "Engine":
+    def connect(self) -> Engine:
         """Raises EngineUnavailableError."""
-        from resources.engine import detect_engine
-
         return detect_engine(self.engine)
 
     def build_args(self, project: Project) -> dict[str, str]:
@@ -103,10 +96,8 @@ class KubernetesResource(dg.ConfigurableResource):
     engine: str = "auto"
     rollout_seconds: float = 300
 
-    def connect(self, environment: Environment, live: Deployment | None) -> "Target":
+    def connect(self, environment: Environment, live: Deployment | None) -> Target:
         """Raises ClusterUnavailableError or EngineUnavailableError; see connect_target."""
-        from resources.targets.connect import connect_target
-
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
         return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live)
 
@@ -117,10 +108,7 @@ class CheckovResource(dg.ConfigurableResource):
     state: str
     severities: str
 
-    def runner(self, history: "History") -> "CheckovRunner":
-        from resources.checkov import CheckovRunner
-        from resources.configuration.severities import read_severities
-
+    def runner(self, history: History) -> CheckovRunner:
         return CheckovRunner(
             Path(self.state) / "scans", read_severities(Path(self.severities)), reuse=history.framework_scan
         )
@@ -132,9 +120,7 @@ class HistoryResource(dg.ConfigurableResource):
     url: str
     gate_file: str
 
-    def open(self) -> "History":
-        from resources.history import open_history
-
+    def open(self) -> History:
         return open_history(self.url)
 
 
@@ -151,9 +137,7 @@ class GrafanaResource(dg.ConfigurableResource):
     token: str = ""
     rules: str = ""
 
-    def connect(self) -> "Grafana | None":
-        from resources.grafana.client import Grafana
-
+    def connect(self) -> Grafana | None:
         return Grafana(self.url, self.token) if self.url else None
 
 
@@ -164,9 +148,7 @@ class NotifierResource(dg.ConfigurableResource):
     dagster_url: str = ""
     service_url: str = ""
 
-    def connect(self, project: Project | None) -> "Notifier":
+    def connect(self, project: Project | None) -> Notifier:
         """The addresses of the settings, and those of a project that is still configured."""
-        from resources.notifier import Notifier
-
         everywhere = [Address(url) for url in json.loads(self.urls or "[]")]
         return Notifier([*everywhere, *(project.notify if project else ())])

@@ -5,6 +5,9 @@ from pathlib import Path
 from infraaudit_domain.deployments import Deployment
 from infraaudit_domain.errors import ClusterError, ClusterUnavailableError
 from infraaudit_domain.projects import Environment
+from resources.engine import detect_engine
+from resources.targets.cluster import KubernetesTarget, connect
+from resources.targets.container.target import ContainerTarget
 from resources.targets.target import Target
 
 
@@ -20,8 +23,6 @@ def connect_target(
     if choice == "none":
         raise ClusterUnavailableError("INFRAAUDIT_TARGET is none: nothing is deployed.")
     if choice in ("auto", "kubernetes"):
-        from resources.targets.cluster import KubernetesTarget, connect
-
         try:
             return KubernetesTarget(
                 connect(kubeconfig, environment.context),
@@ -36,7 +37,4 @@ def connect_target(
                 ) from error
             if choice == "kubernetes" or environment.context is not None:
                 raise
-    from resources.engine import detect_engine
-    from resources.targets.container.target import ContainerTarget
-
     return ContainerTarget(detect_engine(engine), state / "containers")
