@@ -39,7 +39,7 @@ class Installation:
     def run(self, *words: str, tree: Path = ROOT) -> str:
         main = "import sys; from infraaudit_assets.cli import main; sys.argv[0] = 'infraaudit'; main()"
         done = subprocess.run(
-            [sys.executable, "-P", "-c", main, *words], cwd=tree, capture_output=True, text=True, timeout=200,
+            [sys.executable, "-c", main, *words], cwd=tree, capture_output=True, text=True, timeout=200,
             env=self.environment | {"PYTHONPATH": str(tree)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
