@@ -71,7 +71,7 @@ class Generated:
 
 
 def generate(history: History, mirror: Generated, each: int) -> None:
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         for start in range(0, len(mirror.line), 500):
             some = list(enumerate(mirror.line[start : start + 500], start))
             connection.execute(schema.commits.insert(), [_commit(place, sha) for place, sha in some])
@@ -98,8 +98,8 @@ def fill(history: History, mirror: Generated, rows: int) -> bool:
         generate(history, mirror, rows // len(mirror.line))
         record_pipeline(history, mirror)
     Line(history, mirror, "p", "main").follow()  # type: ignore[arg-type]
-    if history.engine.dialect.name == "postgresql":
-        with history.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if history.dialect == "postgresql":
+        with history._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
     return is_empty
 
@@ -108,7 +108,7 @@ def record_pipeline(history: History, mirror: Generated) -> None:
     """What the pipeline records of every commit, beside its scan."""
     history.record_project(Project("p", "https://example.org/p.git"))
     c = schema.commits
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         for start in range(0, len(mirror.line), 500):
             some = list(enumerate(mirror.line[start : start + 500], start))
             parents = [{"child": sha, "parent": mirror.line[place - 1]} for place, sha in some if place]
@@ -123,8 +123,8 @@ def record_pipeline(history: History, mirror: Generated) -> None:
 @contextmanager
 def served(history: History) -> Iterator[tuple[httpx.Client, int]]:
     """A client of a service over the history, once that answers, and the service's process."""
-    url = history.engine.url.render_as_string(hide_password=False)
-    history.engine.dispose()
+    url = history.url
+    history.close()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(url,), daemon=True)
     server.start()
     try:

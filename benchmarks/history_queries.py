@@ -39,7 +39,7 @@ def deploy(history: History, mirror: Generated) -> None:
             {"project": "p", "environment": "production", "sha": sha, "started_at": at, "finished_at": at}
             | {"target": "container", "outcome": Outcome.DEPLOYED.value, "image": "i", "manifests": "", "reason": ""}
         )
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         connection.execute(schema.deployments.insert(), rows)
 
 
@@ -55,10 +55,10 @@ def timed(name: str, query: Callable[[], Sized]) -> None:
 
 
 def show_plans(history: History, queries: Mapping[str, Callable[[], object]]) -> None:
-    explain = "EXPLAIN QUERY PLAN" if history.engine.dialect.name == "sqlite" else "EXPLAIN"
+    explain = "EXPLAIN QUERY PLAN" if history.dialect == "sqlite" else "EXPLAIN"
     statements: dict[str, tuple] = {}
 
-    @sa.event.listens_for(history.engine, "before_cursor_execute")
+    @sa.event.listens_for(history._engine, "before_cursor_execute")
     def _keep(_c: object, _k: object, statement: str, values: object, _x: object, _m: object) -> None:
         statements[statement] = values  # type: ignore[assignment]
 
@@ -67,7 +67,7 @@ def show_plans(history: History, queries: Mapping[str, Callable[[], object]]) ->
         query()
         asked = [(text, values) for text, values in statements.items() if text.lstrip().startswith("SELECT")]
         print(f"\n{name}")
-        with history.engine.connect().execution_options(read_only=True) as connection:
+        with history.reading() as connection:
             for statement, values in asked:
                 plan = connection.exec_driver_sql(f"{explain} {statement}", values).fetchall()
                 print("  …", " ".join(statement.split())[-120:], *(f"\n    {row[-1]}" for row in plan))

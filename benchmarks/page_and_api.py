@@ -20,7 +20,7 @@ from resources.history import History, schema
 def paths(history: History, mirror: Generated) -> list[str]:
     middle = mirror.line[len(mirror.line) // 2]
     table = schema.spans
-    with history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         finding = connection.execute(sa.select(table.c.fingerprint).where(table.c.end_position.is_(None))).scalar()
     page, api = "/projects/p", "/api/v1/projects/p"
     return [

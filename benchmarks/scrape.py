@@ -35,7 +35,7 @@ def record_runs(history: History, mirror: Generated, runs: int) -> None:
             told |= {"outcome": "failed" if number % 9 == 0 else "succeeded", "reason": ""}
             for stage in ("docker_image", "scan_report", "deployment"):
                 rows.append(told | {"stage": stage, "started_at": at, "finished_at": end})
-        with history.engine.begin() as connection:
+        with history.writing() as connection:
             connection.execute(schema.stages.insert(), rows)
 
 

@@ -23,8 +23,8 @@ from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
 from resources.history import History, schema
-from resources.history.deployments import lines_printed
-from resources.history.queries.environments import dora, environments, project_names, rows_of
+from resources.history.queries.environments import dora, environments, project_names
+from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
 _CHANGES = ("introduced", "reopened", "fixed")
@@ -157,7 +157,7 @@ class HistoryCollector(Collector):
         """The measures of a place, worked out again for each deployment and each quarter of an hour."""
         table = schema.deployments
         wanted = (table.c.project == place[0]) & (table.c.environment == place[1])
-        newest_id = rows_of(self._history, sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
+        newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
         version = (newest_id, int(now.timestamp()) // 900)
         known = self._measured.get(place)
         if known is None or known[0] != version:
@@ -170,16 +170,14 @@ class HistoryCollector(Collector):
         ended = {(p, s): stored.get((p, s), 0) for p in projects for s in _DELIVERY_OUTCOMES}
         undone = {(p,): stored.get((p, "waiting"), 0) for p in projects}
         table = schema.notices
-        per_project = rows_of(
-            history,
+        per_project = history.rows(
             sa.select(
                 table.c.project,
                 sa.func.count(table.c.sent_at).label("sent"),
                 (sa.func.count() - sa.func.count(table.c.sent_at)).label("waiting"),
             ).group_by(table.c.project),
         )
-        oldest = rows_of(
-            history,
+        oldest = history.rows(
             sa.select(table.c.project, sa.func.min(table.c.created_at).label("oldest"))
             .where(table.c.sent_at.is_(None))
             .group_by(table.c.project),
@@ -197,7 +195,7 @@ class HistoryCollector(Collector):
 
 def _parts(history: History, project: str, sha: str) -> Iterable[sa.RowMapping]:
     table = schema.scan_parts
-    return rows_of(history, sa.select(table.c.framework).where(table.c.project == project, table.c.sha == sha))
+    return history.rows(sa.select(table.c.framework).where(table.c.project == project, table.c.sha == sha))
 
 
 def _known(metric: m.Metric, values: dict[tuple[str, str], float | None]) -> Family:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from infraaudit_domain.findings import Severity
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
-from resources.history.queries.environments import recorded_projects, rows_of
+from resources.history.queries.environments import recorded_projects
 from resources.history.queries.finding_pages import ORDERS, FindingFilter
 from resources.history.stored_line import StoredLine, stored_line
 from service.tables import MAX_OFFSET, MAX_PAGE, choice, number, text, word
@@ -54,7 +54,7 @@ def wanted_commit(line: StoredLine, request: Request, given: str = "") -> str:
         raise HTTPException(400, "commit is 7 to 64 hexadecimal digits")
     table = schema.commits
     query = sa.select(table.c.sha).where(table.c.project == line.project, table.c.sha.startswith(given)).limit(2)
-    found = rows_of(line.history, query)
+    found = line.history.rows(query)
     if len(found) != 1:
         raise HTTPException(404, "no such commit, or more than one that begins so")
     return str(found[0]["sha"])

@@ -8,7 +8,7 @@ from infraaudit_domain.drift import Difference
 from infraaudit_domain.errors import ClusterUnavailableError
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.queries.environments import deployments
+from resources.history.deployments import deployments
 from resources.targets.target import DriftingTarget, Target
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.deployments import counted_days
+from resources.history.queries.log_counts import counted_days
 from resources.logs.store import LogStore, Row
 from resources.targets.target import Target
 

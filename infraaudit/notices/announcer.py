@@ -17,8 +17,9 @@ from infraaudit_domain.notices import Culprit, Notice
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.deployments import ends_an_incident, tried_deployments
 from resources.history.outbox import known_keys, write_notices
-from resources.history.queries.events import ends_an_incident, failed_stages, tried_deployments
+from resources.history.queries.events import failed_stages
 
 LOOK_BACK = timedelta(days=1)
 """How long everything that announces may be down without an event being missed."""

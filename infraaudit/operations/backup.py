@@ -51,7 +51,7 @@ def write_backup(archive: Path, history: History, state: Path, reports: Path, no
         portable = History(f"sqlite:///{folder / 'history.db'}")
         portable.migrate()
         rows = copy_history(history, portable)
-        portable.engine.dispose()
+        portable.close()
         partial = folder / "archive"
         with tarfile.open(partial, "w:gz", compresslevel=6) as tar:
             tar.add(folder / "history.db", "history.db")
@@ -116,7 +116,7 @@ def restore_backup(archive: Path, history: History, state: Path, reports: Path) 
                 shutil.copytree(folder / kind, root, dirs_exist_ok=True)
         portable = open_file(folder / "history.db")
         copied = copy_history(portable, history)
-        portable.engine.dispose()
+        portable.close()
         if copied < done.rows:
             raise HistoryError(f"{archive} names {done.rows} rows and holds {copied}; it is damaged.")
     return done

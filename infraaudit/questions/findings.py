@@ -14,7 +14,6 @@ from infraaudit_domain.findings import Finding, Scan
 from infraaudit_domain.lifecycle import Span
 from infraaudit_domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.queries.frames import commits_named, committed_at, frame
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _current(line: Line, sha: str) -> Mapping[str, sa.RowMapping]:
         .join(parts, parts.c.scan_key == table.c.scan_key)
         .where(parts.c.project == line.project, parts.c.sha == sha)
     )
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         return {row["fingerprint"]: row for row in connection.execute(query).mappings()}
 
 

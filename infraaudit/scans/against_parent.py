@@ -11,7 +11,6 @@ from infraaudit_domain.findings import Scan, ScanStatus
 from infraaudit_domain.suppressions import Suppression, hide_in, hide_in_changes
 from resources.git.mirror import Mirror
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 _LOOK_BACK = 500
@@ -34,7 +33,7 @@ def changes_of(history: History, mirror: Mirror, project: str, scan: Scan) -> tu
 def _nearest_complete(history: History, project: str, ancestors: Sequence[str]) -> str | None:
     table = schema.scans
     wanted = (table.c.project == project) & (table.c.status == ScanStatus.COMPLETE.value) & table.c.sha.in_(ancestors)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         complete = set(connection.execute(sa.select(table.c.sha).where(wanted)).scalars())
     return next((sha for sha in ancestors if sha in complete), None)
 

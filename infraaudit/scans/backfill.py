@@ -20,7 +20,6 @@ from infraaudit_domain.projects import Project
 from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
 from resources.history import History, schema
-from resources.history.database import translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
         .where(parts.c.project == project, results.c.status == ScanStatus.FAILED.value)
     )
     usable = (scans.c.project == project) & (scans.c.status != ScanStatus.FAILED.value) & scans.c.sha.not_in(failed)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         scanned = set(connection.execute(sa.select(scans.c.sha).where(usable)).scalars())
     return [sha for sha in shas if sha not in scanned]
 

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.findings import Scan, ScanStatus
 from resources.history import schema
-from resources.history.database import translated, upsert
-from resources.history.store import History, follow_again, store_result
+from resources.history.database import upsert
+from resources.history.scan_results import follow_again, store_result
+from resources.history.store import History
 
 
 def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> None:
@@ -17,7 +18,7 @@ def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> N
     table = schema.cross_scan_parts
     key = {"project": project, "sha": sha, "tree_of": scan.sha}
     rows = [key | {"framework": part.framework, "scan_key": part.scan_key} for part in scan.frameworks]
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
         changed = [part.scan_key for part in new if store_result(connection, part)]
         connection.execute(table.delete().where(*(table.c[name] == value for name, value in key.items())))
@@ -38,7 +39,7 @@ def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
         .order_by(lines.c.position)
     )
     known = sa.select(cross.c.tree_of, cross.c.sha).where(cross.c.project == line.project)
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         rows = connection.execute(query).all()
         told = {(before, after) for before, after in connection.execute(known).all()}
     return [pair for pair in _differing(rows, scanner) if pair not in told]
@@ -60,7 +61,7 @@ def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan |
         table.c.project == project, table.c.sha == sha, table.c.tree_of == tree_of
     )
     later = history.scan(project, sha)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         keys = list(connection.execute(query).scalars())
     parts = [history.framework_scan(key, complete_only=False) for key in keys]
     if later is None or not parts:

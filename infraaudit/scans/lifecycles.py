@@ -17,9 +17,9 @@ from infraaudit_domain.lifecycle import Cross, Fixed, Reading, Renames, Span, ad
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.retention import PRUNED
-from resources.history.store import History, finding_of
+from resources.history.rows import finding_of
+from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
 _BATCH = 500
@@ -41,16 +41,15 @@ class Line(StoredLine):
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
         self.shas = self.mirror.first_parents(head)
-        with translated(self.history.engine):
-            while self._follow_some():
-                pass
+        while self._follow_some():
+            pass
         return self
 
     def standing(self, sha: str) -> tuple[list[str], list[Span]]:
         """The line that ends in a commit, and the findings that stand there; also for one that is not on the branch."""
         path = self.mirror.first_parents(sha)
         shared = _common(self.shas, path)
-        with translated(self.history.engine), self._reading() as connection:
+        with self.history.reading() as connection:
             active = self._active(connection, shared - 1)
             readings = Readings(connection, self.project)
             before = readings.last(reversed(path[:shared]))
@@ -64,7 +63,7 @@ class Line(StoredLine):
         return path, sorted(active.values(), key=_order)
 
     def _follow_some(self) -> bool:
-        with self.history.engine.begin() as connection:
+        with self.history.writing() as connection:
             self._lock(connection)
             self._match(connection)
             start: int | None = connection.execute(
@@ -181,9 +180,6 @@ class Line(StoredLine):
         if connection.dialect.name == "postgresql":
             key = f"{self.project} {self.branch}"
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
-
-    def _reading(self) -> sa.Connection:
-        return self.history.engine.connect().execution_options(read_only=True)
 
     def _row(self, span: Span) -> dict[str, object]:
         return (

@@ -9,7 +9,7 @@ from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.findings import Finding, ScanStatus
 from infraaudit_domain.lifecycle import Reading
 from resources.history import schema
-from resources.history.store import finding_of
+from resources.history.rows import finding_of
 
 _KEPT = 256
 """Framework scans held in memory."""

@@ -12,7 +12,7 @@ from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 from resources.grafana.provisioning import provision
-from resources.history.queries.events import tried_deployments
+from resources.history.deployments import tried_deployments
 
 _MARKED, _MARKS = timedelta(days=7), 20
 """Which deployments are marked in Grafana's panels: those of a week, the newest first of all."""

@@ -17,7 +17,7 @@ from infraaudit_assets.assets.tables import code
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import HistoryResource, KubernetesResource, LogsResource
-from resources.history.deployments import lines_printed
+from resources.history.queries.log_counts import lines_printed
 from resources.logs.loki import ship
 from resources.logs.store import Row
 

@@ -1,10 +1,13 @@
-"""What became healthy in an environment, with the manifests that would bring it back."""
+"""Deployments as the history holds them: tried, healthy, live before, and whether one ended an incident."""
+
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.dora import TRIED
 from resources.history import schema
-from resources.history.queries.environments import rows_of
+from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
 
@@ -32,34 +35,49 @@ def healthy_deployments(history: History, project: str, environment: str, limit:
     table = schema.deployments
     wanted = (table.c.project == project) & (table.c.environment == environment)
     healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
-    columns = [table.c[name] for name in Deployment.__dataclass_fields__ if name != "manifests"]
-    rows = rows_of(history, sa.select(*columns).where(healthy).order_by(table.c.id.desc()).limit(limit))
-    return [Deployment(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
+    rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(healthy).order_by(table.c.id.desc()).limit(limit))
+    return [deployment_of(row) for row in rows]
 
 
-def lines_printed(history: History, project: str, sha: str, environment: str | None = None) -> dict[str, int]:
-    """How many lines a commit has printed by level, in all environments or in one."""
-    table = schema.log_counts
-    query = sa.select(table.c.level, sa.func.sum(table.c.lines).label("lines")).group_by(table.c.level)
-    query = query.where(table.c.project == project, table.c.sha == sha)
-    rows = rows_of(history, query.where(table.c.environment == environment) if environment else query)
-    return {row["level"]: int(row["lines"]) for row in rows}
+def deployments(history: History, project: str, environment: str | None = None, limit: int = 0) -> list[Deployment]:
+    """Deployments, newest first; without the manifests, which are large."""
+    table = schema.deployments
+    query = sa.select(*DEPLOYMENT_COLUMNS).where(table.c.project == project).order_by(table.c.id.desc())
+    query = query.where(table.c.environment == environment) if environment else query
+    rows = history.rows(query.limit(limit) if limit else query)
+    return [deployment_of(row) for row in rows]
 
 
-def counted_days(history: History, project: str, environment: str) -> set[str]:
-    """The days of which it is recorded how many lines were printed."""
-    table = schema.log_counts
-    query = sa.select(table.c.day).distinct()
-    rows = rows_of(history, query.where(table.c.project == project, table.c.environment == environment))
-    return {row["day"] for row in rows}
+def tried_deployments(history: History, since: datetime) -> list[Deployment]:
+    """Deployments that were tried and ended since a moment, oldest first; without their manifests."""
+    table = schema.deployments
+    ended = (table.c.finished_at >= since) & table.c.outcome.in_([outcome.value for outcome in TRIED])
+    rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(ended).order_by(table.c.id))
+    return [deployment_of(row) for row in rows]
+
+
+def ends_an_incident(history: History, done: Deployment) -> bool:
+    """Whether something had failed that a healthy deployment mended: the attempt before it in its place, or a stage
+    of a commit that it brought."""
+    table, brought, stages = schema.deployments, schema.deployed_commits, schema.stages
+    place = (table.c.project == done.project) & (table.c.environment == done.environment)
+    tried = place & table.c.outcome.in_([outcome.value for outcome in TRIED]) & (table.c.started_at < done.started_at)
+    before = history.rows(sa.select(table.c.outcome).where(tried).order_by(table.c.started_at.desc()).limit(1))
+    if before and before[0]["outcome"] != Outcome.DEPLOYED.value:
+        return True
+    mine = (brought.c.project == done.project) & (brought.c.environment == done.environment)
+    failed = (
+        sa.select(stages.c.sha)
+        .join(brought, (brought.c.project == stages.c.project) & (brought.c.sha == stages.c.sha))
+        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == "failed")
+        .where(stages.c.finished_at < done.started_at)
+    )
+    return bool(history.rows(failed.limit(1)))
 
 
 def _newest(history: History, project: str, environment: str, condition: sa.ColumnElement[bool]) -> Deployment | None:
     table = schema.deployments
     wanted = (table.c.project == project) & (table.c.environment == environment) & condition
     healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
-    rows = rows_of(history, sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
-    if not rows:
-        return None
-    fields = {name: rows[0][name] for name in Deployment.__dataclass_fields__}
-    return Deployment(**fields | {"outcome": Outcome(rows[0]["outcome"])})
+    rows = history.rows(sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
+    return deployment_of(rows[0]) if rows else None

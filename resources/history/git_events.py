@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.triggers import GitEvent
 from resources.history import schema
-from resources.history.database import translated, upsert
+from resources.history.database import upsert
 from resources.history.store import History
 
 
@@ -27,7 +27,7 @@ def record_git_events(history: History, project: str, events: Sequence[GitEvent]
         for event in events
     ]
     if rows:
-        with translated(history.engine), history.engine.begin() as connection:
+        with history.writing() as connection:
             upsert(connection, schema.git_events, rows)
 
 
@@ -35,7 +35,7 @@ def git_events(history: History, project: str, limit: int = 50) -> list[tuple[da
     """The newest events of a project, newest first."""
     table = schema.git_events
     query = sa.select(table).where(table.c.project == project).order_by(table.c.seen_at.desc()).limit(limit)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         rows = connection.execute(query).mappings().all()
     return [(row["seen_at"], GitEvent(**{name: row[name] for name in GitEvent.__dataclass_fields__})) for row in rows]
 
@@ -43,5 +43,5 @@ def git_events(history: History, project: str, limit: int = 50) -> list[tuple[da
 def recorded_commits(history: History, project: str) -> list[str]:
     """Every commit of a project that a run recorded."""
     query = sa.select(schema.commits.c.sha).where(schema.commits.c.project == project)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         return list(connection.execute(query).scalars())

@@ -12,8 +12,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from infraaudit_domain.notices import URGENCIES, Notice
 from resources.history import schema
-from resources.history.database import translated
-from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 LEASE = timedelta(seconds=60)
@@ -41,10 +39,10 @@ def write_notices(history: History, notices: Iterable[Notice]) -> int:
         return 0
     now = datetime.now(UTC)
     waiting = {"created_at": now, "due_at": now, "attempts": 0, "last_error": "", "accepted_by": []}
-    dialect = postgresql if history.engine.dialect.name == "postgresql" else sqlite
+    dialect = postgresql if history.dialect == "postgresql" else sqlite
     # Another process may have written the same meanwhile: the first one stands.
     insert = dialect.insert(_TABLE).on_conflict_do_nothing()
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         return sum(connection.execute(insert, asdict(notice) | waiting).rowcount for notice in fresh)
 
 
@@ -53,7 +51,7 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
     some, found = sorted(keys), set[str]()
     for start in range(0, len(some), _QUERY):
         query = sa.select(_TABLE.c.key).where(_TABLE.c.key.in_(some[start : start + _QUERY]))
-        found.update(str(row["key"]) for row in rows_of(history, query))
+        found.update(str(row["key"]) for row in history.rows(query))
     return found
 
 
@@ -61,11 +59,11 @@ def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotic
     """Take what is due, the most urgent and oldest first; nobody else is given it while the lease lasts."""
     due = (_TABLE.c.sent_at.is_(None)) & (_TABLE.c.due_at <= now)
     # Reading first keeps an idle sender from locking the database every few seconds.
-    if not rows_of(history, sa.select(_TABLE.c.key).where(due).limit(1)):
+    if not history.rows(sa.select(_TABLE.c.key).where(due).limit(1)):
         return []
     rank = sa.case({urgency: place for place, urgency in enumerate(reversed(URGENCIES))}, value=_TABLE.c.urgency)
     query = sa.select(_TABLE).where(due).order_by(rank, _TABLE.c.created_at, _TABLE.c.key).limit(limit)
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
         taken = _TABLE.update().where(_TABLE.c.key.in_([row["key"] for row in rows]))
         connection.execute(taken.values(due_at=now + LEASE))
@@ -90,11 +88,11 @@ def postpone_notice(history: History, taken: TakenNotice, until: datetime) -> No
 def waiting_notices(history: History) -> Sequence[Notice]:
     """What has not been sent to everyone yet, oldest first."""
     query = sa.select(_TABLE).where(_TABLE.c.sent_at.is_(None)).order_by(_TABLE.c.created_at, _TABLE.c.key)
-    return [_taken(row).notice for row in rows_of(history, query)]
+    return [_taken(row).notice for row in history.rows(query)]
 
 
 def _change(history: History, taken: TakenNotice, change: dict[str, object]) -> None:
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         connection.execute(_TABLE.update().where(_TABLE.c.key == taken.notice.key).values(change))
 
 

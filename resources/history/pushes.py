@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 
@@ -32,7 +31,7 @@ _FIELDS = tuple(Delivery.__dataclass_fields__)
 def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
     """Store deliveries to be worked off; returns how many were not there yet."""
     table = schema.deliveries
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         known = set(
             connection.execute(sa.select(table.c.id).where(table.c.id.in_([d.id for d in deliveries]))).scalars()
         )
@@ -75,7 +74,7 @@ def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: s
     change: dict[str, Any] = {"state": state, "reason": reason, "attempts": table.c.attempts + 1}
     change |= {} if state == "waiting" else {"done_at": datetime.now(UTC)}
     these = table.c.id.in_([delivery.id for delivery in deliveries])
-    with translated(history.engine), history.engine.begin() as connection:
+    with history.writing() as connection:
         connection.execute(table.update().where(these).values(change))
 
 
@@ -85,10 +84,10 @@ def abandon_deliveries(history: History, projects: Sequence[str]) -> None:
     orphans = (table.c.state == "waiting") & table.c.project.not_in(projects)
     if _read(history, sa.select(table.c.id).where(orphans).limit(1)):
         change = {"state": "failed", "reason": "the project is no longer in the projects file"}
-        with translated(history.engine), history.engine.begin() as connection:
+        with history.writing() as connection:
             connection.execute(table.update().where(orphans).values(**change, done_at=datetime.now(UTC)))
 
 
 def _read(history: History, query: sa.Select) -> Sequence[sa.RowMapping]:
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         return connection.execute(query).mappings().all()

@@ -13,7 +13,6 @@ from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.retention import Aging
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 PRUNED = "Its findings were pruned as older than the retention; scan the commit again to list them."
@@ -34,7 +33,7 @@ class Pruned:
 def aging_commits(history: History, project: str) -> list[Aging]:
     table = schema.commits
     query = sa.select(table.c.sha, table.c.committed_at, table.c.recorded_at).where(table.c.project == project)
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         return [Aging(*row) for row in connection.execute(query)]
 
 
@@ -44,7 +43,7 @@ def in_use(history: History, project: str) -> set[str]:
     healthy = (table.c.project == project) & (table.c.outcome == Outcome.DEPLOYED.value)
     newest = sa.select(sa.func.max(table.c.id)).where(healthy).group_by(table.c.environment)
     query = sa.select(table.c.sha, table.c.replaced_sha).where(table.c.id.in_(newest))
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         return {sha for row in connection.execute(query) for sha in row if sha}
 
 
@@ -56,15 +55,14 @@ def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
     """
     going = {(project, sha) for sha in shas}
     done = Pruned()
-    with translated(history.engine):
-        with history.engine.connect().execution_options(read_only=True) as connection:
-            keys = _keys_of(connection, going)
-        for some in _batches(keys):
-            with history.engine.begin() as connection:
-                done += Pruned(findings=_prune_scans(connection, some))
-        for some in _batches(shas):
-            with history.engine.begin() as connection:
-                done += Pruned(test_cases=_prune_tests(connection, project, some))
+    with history.reading() as connection:
+        keys = _keys_of(connection, going)
+    for some in _batches(keys):
+        with history.writing() as connection:
+            done += Pruned(findings=_prune_scans(connection, some))
+    for some in _batches(shas):
+        with history.writing() as connection:
+            done += Pruned(test_cases=_prune_tests(connection, project, some))
     return done
 
 

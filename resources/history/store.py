@@ -12,25 +12,21 @@ import sqlalchemy as sa
 
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import schema
-from resources.history.database import connect, migrate, translated, upsert
+from resources.history.access import Access
+from resources.history.database import upsert
+from resources.history.rows import deployment_of, finding_of, image_of
+from resources.history.scan_results import follow_again, store_result
 
 _MESSAGE_LENGTH = 4000
 
 
-class History:
+class History(Access):
     """The history database of one installation."""
-
-    def __init__(self, url: str) -> None:
-        self.engine = connect(url)
-
-    def migrate(self) -> None:
-        """Bring the database to the newest revision. Raises HistoryError."""
-        migrate(self.engine)
 
     def record_project(self, project: Project) -> None:
         row = {"name": project.name, "url": project.url, "deploy_branch": project.deploy_branch}
@@ -39,7 +35,7 @@ class History:
     def record_commit(self, project: str, commit: Commit) -> None:
         """A commit that says it is from later than it was first seen is from then: ages and orders count on it."""
         key, now = {"project": project, "sha": commit.sha}, datetime.now(UTC)
-        known = self._one(_of_commit(schema.commits, project, commit.sha))
+        known = self.row(_of_commit(schema.commits, project, commit.sha))
         row = key | {
             "tree": commit.tree,
             "first_parent": commit.first_parent,
@@ -57,15 +53,15 @@ class History:
         self._write((schema.images, [{"project": project, "sha": sha} | asdict(image)]))
 
     def image(self, project: str, sha: str) -> Image | None:
-        row = self._one(_of_commit(schema.images, project, sha))
-        return None if row is None else _image(row)
+        row = self.row(_of_commit(schema.images, project, sha))
+        return None if row is None else image_of(row)
 
     def find_image(self, project: str, inputs_digest: str) -> tuple[str, Image] | None:
         """The commit that first built these inputs, and its image."""
         table = schema.images
         wanted = (table.c.project == project) & (table.c.inputs_digest == inputs_digest) & table.c.reused_from.is_(None)
-        row = self._one(sa.select(table).where(wanted).limit(1))
-        return None if row is None else (row["sha"], _image(row))
+        row = self.row(sa.select(table).where(wanted).limit(1))
+        return None if row is None else (row["sha"], image_of(row))
 
     def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
         key = {"project": project, "sha": sha}
@@ -75,7 +71,7 @@ class History:
             key | {"position": place} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
             for place, case in enumerate(run.cases)
         ]
-        with translated(self.engine), self.engine.begin() as connection:
+        with self.writing() as connection:
             cases_of_commit = schema.test_cases.delete().where(
                 schema.test_cases.c.project == project, schema.test_cases.c.sha == sha
             )
@@ -84,10 +80,10 @@ class History:
             upsert(connection, schema.test_cases, cases)
 
     def test_run(self, project: str, sha: str) -> TestRun | None:
-        row = self._one(_of_commit(schema.test_runs, project, sha))
+        row = self.row(_of_commit(schema.test_runs, project, sha))
         if row is None:
             return None
-        cases = self._all(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
+        cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
         return TestRun(
             cases=tuple(TestCase(c["name"], c["outcome"], c["seconds"], c["message"]) for c in cases),
             seconds=row["seconds"],
@@ -108,7 +104,7 @@ class History:
             "warnings": list(scan.warnings),
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
-        with translated(self.engine), self.engine.begin() as connection:
+        with self.writing() as connection:
             # In one order, so that two commits that share results cannot wait for each other.
             new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
             changed = [part.scan_key for part in new if store_result(connection, part)]
@@ -119,10 +115,10 @@ class History:
             follow_again(connection, project, scan.sha, changed)
 
     def scan(self, project: str, sha: str) -> Scan | None:
-        row = self._one(_of_commit(schema.scans, project, sha))
+        row = self.row(_of_commit(schema.scans, project, sha))
         if row is None:
             return None
-        parts = self._all(_of_commit(schema.scan_parts, project, sha).order_by(schema.scan_parts.c.framework))
+        parts = self.rows(_of_commit(schema.scan_parts, project, sha).order_by(schema.scan_parts.c.framework))
         stored = [(part, self.framework_scan(part["scan_key"], complete_only=False)) for part in parts]
         return Scan(
             sha=sha,
@@ -137,11 +133,11 @@ class History:
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
         """The stored result of a scan key; one that is not complete is no answer to reuse."""
         table = schema.framework_scans
-        row = self._one(sa.select(table).where(table.c.scan_key == scan_key))
+        row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
         if row is None or (complete_only and row["status"] != ScanStatus.COMPLETE):
             return None
         order = (schema.findings.c.file_path, schema.findings.c.line_start, schema.findings.c.check_id)
-        rows = self._all(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))
+        rows = self.rows(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))
         return FrameworkScan(
             framework=row["framework"],
             scan_key=scan_key,
@@ -157,7 +153,7 @@ class History:
         row = asdict(deployment) | {"outcome": deployment.outcome.value}
         table = schema.deployments
         same = [table.c[name] == row[name] for name in ("project", "environment", "sha", "started_at")]
-        with translated(self.engine), self.engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(table.delete().where(*same))
             connection.execute(table.insert(), [row])
             _record_brought(connection, deployment, brought)
@@ -167,13 +163,15 @@ class History:
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment)
         healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
-        return self._deployment(sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
+        row = self.row(sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else deployment_of(row)
 
     def last_deployment(self, project: str, environment: str, sha: str) -> Deployment | None:
         """The newest attempt to deploy a commit."""
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment) & (table.c.sha == sha)
-        return self._deployment(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
+        row = self.row(sa.select(table).where(wanted).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else deployment_of(row)
 
     def record_stage(
         self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
@@ -187,7 +185,7 @@ class History:
         """Why stages of a commit failed or were skipped, by stage; of one run where that is given."""
         table = schema.stages
         query = _of_commit(table, project, sha).where(table.c.reason != "").order_by(table.c.finished_at)
-        rows = self._all(query.where(table.c.run_id == run_id) if run_id else query)
+        rows = self.rows(query.where(table.c.run_id == run_id) if run_id else query)
         return {row["stage"]: row["reason"] for row in rows}
 
     def record_log_counts(
@@ -199,27 +197,13 @@ class History:
         """
         place = {"project": project, "environment": environment, "day": day}
         rows = [place | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
-        with translated(self.engine), self.engine.begin() as connection:
+        with self.writing() as connection:
             upsert(connection, schema.log_counts, rows, highest="lines")
 
-    def _deployment(self, query: sa.Select) -> Deployment | None:
-        row = self._one(query)
-        if row is None:
-            return None
-        fields = {name: row[name] for name in Deployment.__dataclass_fields__}
-        return Deployment(**fields | {"outcome": Outcome(row["outcome"])})
-
     def _write(self, *facts: tuple[sa.Table, list[dict[str, Any]]]) -> None:
-        with translated(self.engine), self.engine.begin() as connection:
+        with self.writing() as connection:
             for table, rows in facts:
                 upsert(connection, table, rows)
-
-    def _all(self, query: sa.Select) -> Sequence[sa.RowMapping]:
-        with translated(self.engine), self.engine.connect().execution_options(read_only=True) as connection:
-            return connection.execute(query).mappings().all()
-
-    def _one(self, query: sa.Select) -> sa.RowMapping | None:
-        return next(iter(self._all(query)), None)
 
 
 _OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped": "skipped"}
@@ -227,31 +211,6 @@ _OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped
 
 def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
-
-
-def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
-    """Store a framework's result; whether another status was stored for its key before."""
-    stored = sa.select(schema.framework_scans.c.status).where(schema.framework_scans.c.scan_key == part.scan_key)
-    status = connection.execute(stored).scalar()
-    if status == ScanStatus.COMPLETE and part.status is not ScanStatus.COMPLETE:
-        return False
-    row = {
-        "scan_key": part.scan_key,
-        "framework": part.framework,
-        "status": part.status.value,
-        "seconds": part.seconds,
-        "reason": part.reason,
-        "unreadable": [asdict(file) for file in part.unreadable],
-    }
-    rows = [
-        {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
-        for f in part.findings
-    ]
-    # This row first: who else stores the same key waits here, and not in the middle of its findings.
-    upsert(connection, schema.framework_scans, [row])
-    connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
-    upsert(connection, schema.findings, rows)
-    return status is not None and status != part.status
 
 
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
@@ -272,24 +231,5 @@ def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequen
         connection.execute(table.insert(), rows)
 
 
-def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
-    """Mark a commit, and those that share results which changed, for the lives of findings to be followed anew."""
-    lines, parts = schema.line_commits, schema.scan_parts
-    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
-    if changed:
-        sharing = sa.select(parts.c.sha).where(parts.c.project == lines.c.project, parts.c.scan_key.in_(changed))
-        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(followed=False))
-
-
 def _with_reuse(part: FrameworkScan, reused: bool) -> FrameworkScan:
     return FrameworkScan(**{name: getattr(part, name) for name in part.__dataclass_fields__} | {"reused": reused})
-
-
-def _image(row: sa.RowMapping) -> Image:
-    return Image(**{name: row[name] for name in Image.__dataclass_fields__})
-
-
-def finding_of(row: sa.RowMapping) -> Finding:
-    """A finding as a row of the findings or the spans holds it."""
-    fields = {name: row[name] for name in Finding.__dataclass_fields__}
-    return Finding(**fields | {"severity": Severity(row["severity"])})

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.errors import HistoryError
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 
@@ -29,7 +28,7 @@ class StoredLine:
 def stored_line(history: History, project: str) -> StoredLine:
     """The line of a project's deploy branch. Raises HistoryError where the project was never recorded."""
     lines, projects = schema.line_commits, schema.projects
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         branch = connection.execute(sa.select(projects.c.deploy_branch).where(projects.c.name == project)).scalar()
         if branch is None:
             raise HistoryError(

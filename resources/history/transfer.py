@@ -4,13 +4,13 @@ The portable form of a history is an SQLite file. Deliberately absent: merging t
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from infraaudit_domain.errors import HistoryError
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 _ROWS = 1000
@@ -22,12 +22,7 @@ def copy_history(source: History, target: History, on_table: Callable[[str, int]
     Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
     """
     copied = 0
-    with (
-        translated(target.engine),
-        translated(source.engine),
-        _snapshot(source) as reading,
-        target.engine.begin() as writing,
-    ):
+    with _snapshot(source) as reading, target.writing() as writing:
         _expect_empty(writing, target)
         # Every role records the projects of the projects file when it starts.
         writing.execute(schema.projects.delete())
@@ -51,20 +46,20 @@ def open_file(path: Path) -> History:
 
 def expect_empty(history: History) -> None:
     """Raises HistoryError where a history holds a fact; the projects file's projects are none."""
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         _expect_empty(connection, history)
 
 
-def _snapshot(history: History) -> sa.Connection:
+def _snapshot(history: History) -> AbstractContextManager[sa.Connection]:
     """A connection whose reads all see one moment; in SQLite a transaction does that by itself."""
-    options = {} if history.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    return history.engine.connect().execution_options(read_only=True, **options)
+    options = {} if history.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    return history.reading(**options)
 
 
 def _expect_empty(connection: sa.Connection, history: History) -> None:
     for table in schema.metadata.sorted_tables:
         if table is not schema.projects and connection.execute(sa.select(table).limit(1)).first() is not None:
-            place = history.engine.url.render_as_string(hide_password=True)
+            place = history.location
             raise HistoryError(f"{place} already holds a history ({table.name}). Use a new, empty database.")
 
 

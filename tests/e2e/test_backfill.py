@@ -69,7 +69,7 @@ class Installation:
         """Everything that the scans say, and the lives that follow, without what two scans never share."""
         tables = (schema.scan_parts, schema.framework_scans, schema.findings, schema.spans, schema.line_commits)
         passing = ("seconds", "reused")
-        with self.history.engine.connect() as connection:
+        with self.history.reading() as connection:
             found = {
                 table.name: [
                     {name: value for name, value in row.items() if name not in passing}
@@ -192,7 +192,7 @@ def test_an_interrupt_keeps_what_is_scanned_and_the_next_call_goes_on(installati
 
 
 def _scanned(installation: Installation) -> list[str]:
-    with installation.history.engine.connect() as connection:
+    with installation.history.reading() as connection:
         return list(connection.execute(sa.select(schema.scans.c.sha)).scalars())
 
 
@@ -217,7 +217,7 @@ def test_a_dagster_backfill_scans_the_past_and_moves_nothing(installation: Insta
     assert set(_scanned(installation)) == {*past, head}
     assert all(scan.status == "complete" for sha in past if (scan := installation.history.scan("past", sha)))
     assert latest.read_bytes() == published and json.loads(published)["commit"] == head
-    with installation.history.engine.connect() as connection:
+    with installation.history.reading() as connection:
         assert not connection.execute(sa.select(schema.deployments)).all()
         stages = sa.select(schema.stages.c.stage).where(schema.stages.c.sha.in_(past))
         assert set(connection.execute(stages).scalars()) == {"scan_report"}

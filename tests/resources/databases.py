@@ -30,7 +30,7 @@ def fresh_history(
     else:
         history = migrated_history(folder)
     yield history
-    history.engine.dispose()
+    history.close()
 
 
 def migrated_history(folder: Path) -> History:
@@ -50,7 +50,7 @@ def _file_of(fill: Callable[[History], None]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         history = History(f"sqlite:///{folder}/history.db")
         fill(history)
-        history.engine.dispose()
+        history.close()
         with sqlite3.connect(f"{folder}/history.db") as plain:
             plain.execute("VACUUM INTO ?", (f"{folder}/copy.db",))
         plain.close()
@@ -72,7 +72,7 @@ def unmigrated_history(
     else:
         history = History(f"sqlite:///{folder}/history.db")
     yield history
-    history.engine.dispose()
+    history.close()
 
 
 def _database(server: str, template: str) -> str:
@@ -114,7 +114,7 @@ def _make_template(server: str) -> None:
     engine.dispose()
     history = History(server.replace("/postgres?", "/migrated?"))
     history.migrate()
-    history.engine.dispose()
+    history.close()
 
 
 def _ordinary_user() -> str | None:

@@ -32,7 +32,7 @@ def test_sixty_dead_runs_are_told_in_one_tick_and_once(
 ) -> None:
     sha = repository.write({"a": "1"}, "Start")
     project = Project("shop", str(repository.path))
-    said = past.engine.url.render_as_string(hide_password=False)
+    said = past.url
     resources = {
         "git": GitResource(state=str(tmp_path)),
         "history": HistoryResource(url=said, gate_file=""),

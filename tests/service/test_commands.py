@@ -25,7 +25,7 @@ def installation(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     listed = tmp_path / "projects.yaml"
     listed.write_text("projects:\n  - {name: shop, url: /nowhere}\n  - {name: bank, url: /nowhere}\n")
     history.record_project(Project("bank", "/nowhere"))
-    for name, value in {"HOME": tmp_path, "PROJECTS": listed, "DATABASE_URL": history.engine.url}.items():
+    for name, value in {"HOME": tmp_path, "PROJECTS": listed, "DATABASE_URL": history.url}.items():
         monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
     settings.cache_clear()
     yield tmp_path

@@ -98,7 +98,7 @@ def test_promtool_has_nothing_to_say(client: TestClient, needs: Callable[[str], 
 
 
 def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: History) -> None:
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         connection.exec_driver_sql("DROP TABLE notices")
     assert samples(client) == {("infraaudit_history_up", ()): 0}
 

@@ -127,7 +127,7 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
 
     class Counting(Notifier):
         def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
-            with past.engine.connect() as connection:
+            with past.reading() as connection:
                 leased = schema.notices.c.sent_at.is_(None) & (schema.notices.c.due_at > datetime.now(UTC))
                 query = sa.select(sa.func.count()).select_from(schema.notices).where(leased)
                 taken.append(connection.execute(query).scalar_one())
@@ -145,7 +145,7 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     assert deliver_notices(past, lambda _: notifier) == 0
     bad.refuses = False
     assert take_notices(past, tried + timedelta(seconds=2), 8) == []
-    with past.engine.begin() as connection:  # As if it had waited.
+    with past.writing() as connection:  # As if it had waited.
         connection.execute(schema.notices.update().values(due_at=tried))
     assert deliver_notices(past, lambda _: notifier) == 1
     assert (len(good.taken), len(bad.taken)) == (1, 1)

@@ -121,7 +121,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Non
         process.wait(20)
         server.should_exit = True
         thread.join(20)
-        history.engine.dispose()
+        history.close()
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -190,7 +190,7 @@ def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
     commits = dg.DynamicPartitionsDefinition(name="commits")
     given = {
         "git": git,
-        "history": shells.HistoryResource(url=history.engine.url.render_as_string(), gate_file=""),
+        "history": shells.HistoryResource(url=history.url, gate_file=""),
         "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
         "prometheus": shells.PrometheusResource(url=prometheus),
     }

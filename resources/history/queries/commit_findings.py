@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.findings import Severity
 from resources.history import schema
-from resources.history.queries.environments import rows_of
 from resources.history.stored_line import StoredLine
 
 _BORN = {"introduced": "introduced", "reopened": "reopened", "unsuppressed": "reopened"}
@@ -64,10 +63,10 @@ def newest_scanned(line: StoredLine) -> Posture | None:
     scans, lines = schema.scans, schema.line_commits
     same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
     query = sa.select(sa.func.max(lines.c.position).label("place")).join(scans, same).where(line.is_in(lines))
-    place = rows_of(line.history, query)[0]["place"]
+    place = line.history.rows(query)[0]["place"]
     return None if place is None else postures(line, place, place)[0]
 
 
 def _counted(line: StoredLine, wanted: sa.ColumnElement[bool], *keys: sa.Column[Any]) -> list[sa.RowMapping]:
     query = sa.select(*keys, sa.func.count().label("number")).where(line.is_in(schema.spans), wanted).group_by(*keys)
-    return list(rows_of(line.history, query))
+    return list(line.history.rows(query))

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from infraaudit_domain.dora import TRIED
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
-from resources.history.queries.environments import rows_of
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -37,7 +36,7 @@ def commit_page(line: StoredLine, wanted: CommitFilter, limit: int, offset: int)
         where.append(c.c.sha.in_(tried))
     on_line = lines.join(c, (c.c.project == lines.c.project) & (c.c.sha == lines.c.sha))
     count = sa.select(sa.func.count().label("n")).select_from(on_line).where(*where)
-    total = rows_of(line.history, count)[0]["n"]
+    total = line.history.rows(count)[0]["n"]
     return total, _rows(line, on_line, where, limit, offset)
 
 
@@ -65,7 +64,7 @@ def _rows(
     joined = placed.outerjoin(i, of(i)).outerjoin(t, of(t)).outerjoin(s, of(s))
     query = sa.select(*columns).select_from(joined).where(*where)
     page = query.order_by(lines.c.position.desc()).limit(limit).offset(offset)
-    rows = [dict(row) for row in rows_of(line.history, page)]
+    rows = [dict(row) for row in line.history.rows(page)]
     _add_findings(line, rows)
     _add_deployments(line, rows)
     _add_runs(line, rows)
@@ -91,7 +90,7 @@ def _add_deployments(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     of_rows = (d.c.project == line.project) & d.c.sha.in_([row["sha"] for row in rows])
     last = sa.select(sa.func.max(d.c.id)).where(of_rows).group_by(d.c.sha)
     columns = (d.c.sha, d.c.environment, d.c.outcome, d.c.finished_at, d.c.reason)
-    newest = {row["sha"]: row for row in rows_of(line.history, sa.select(*columns).where(d.c.id.in_(last)))}
+    newest = {row["sha"]: row for row in line.history.rows(sa.select(*columns).where(d.c.id.in_(last)))}
     for row in rows:
         attempt = newest.get(row["sha"])
         row["deployment"] = attempt["outcome"] if attempt else None
@@ -105,7 +104,7 @@ def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     query = sa.select(s.c.sha, s.c.run_id, s.c.stage, s.c.outcome, s.c.finished_at).where(
         s.c.project == line.project, s.c.sha.in_([row["sha"] for row in rows])
     )
-    stages = sorted(rows_of(line.history, query), key=lambda stage: stage["finished_at"])
+    stages = sorted(line.history.rows(query), key=lambda stage: stage["finished_at"])
     newest = {stage["sha"]: stage["run_id"] for stage in stages}
     failed = {
         stage["sha"]: stage["stage"]
@@ -130,7 +129,7 @@ def changes_at(line: StoredLine, sha: str) -> list[dict[str, Any]]:
     ended = sa.select(table.c.ended_as.label("change"), table.c.end_cause.label("cause"), *columns).where(
         line.is_in(table), table.c.end_position == place, table.c.ended_as == "fixed"
     )
-    return [dict(row) for query in (began, ended) for row in rows_of(line.history, query)]
+    return [dict(row) for query in (began, ended) for row in line.history.rows(query)]
 
 
 def stage_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]:
@@ -141,7 +140,7 @@ def stage_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]
         {name: row[name] for name in ("stage", "outcome", "started_at", "finished_at")}
         | {"seconds": round((row["finished_at"] - row["started_at"]).total_seconds(), 3)}
         | {"run_id": row["run_id"], "reason": row["reason"]}
-        for row in rows_of(history, query)
+        for row in history.rows(query)
     ]
 
 
@@ -158,14 +157,14 @@ def deployment_page(
     d, c = schema.deployments, schema.commits
     exact = {"project": project, "environment": environment, "outcome": outcome, "sha": sha}
     where = [d.c[name] == value for name, value in exact.items() if value]
-    total = rows_of(history, sa.select(sa.func.count().label("n")).select_from(d).where(*where))[0]["n"]
+    total = history.rows(sa.select(sa.func.count().label("n")).select_from(d).where(*where))[0]["n"]
     columns = (
         d.c.environment, d.c.sha, c.c.subject, c.c.author_name.label("author"), d.c.outcome, d.c.started_at,
         d.c.finished_at, d.c.target, d.c.image, d.c.replaced_sha, d.c.reason,
     )  # fmt: skip
     joined = d.outerjoin(c, (c.c.project == d.c.project) & (c.c.sha == d.c.sha))
     query = sa.select(*columns).select_from(joined).where(*where).order_by(d.c.id.desc()).limit(limit).offset(offset)
-    return total, [dict(row) for row in rows_of(history, query)]
+    return total, [dict(row) for row in history.rows(query)]
 
 
 def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str, list[str]]:
@@ -174,7 +173,7 @@ def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str
     tried = table.c.outcome.in_([outcome.value for outcome in TRIED])
     query = sa.select(table.c.sha, table.c.outcome).where(table.c.project == project, tried).order_by(table.c.id)
     wanted, found = set(shas), defaultdict(list)
-    for row in rows_of(history, query):
+    for row in history.rows(query):
         if row["sha"] in wanted:
             found[row["sha"]].append(row["outcome"])
     return found
@@ -187,4 +186,4 @@ def test_case_rows(history: History, project: str, sha: str) -> list[dict[str, A
     query = sa.select(table.c.name, table.c.outcome, table.c.seconds, table.c.message).where(
         table.c.project == project, table.c.sha == sha
     )
-    return [dict(row) for row in rows_of(history, query.order_by(first, table.c.position))]
+    return [dict(row) for row in history.rows(query.order_by(first, table.c.position))]

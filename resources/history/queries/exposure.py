@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.queries.frames import columns_of, frame, line_times
 from resources.history.stored_line import StoredLine
 
@@ -53,7 +52,7 @@ def spells(line: StoredLine, environment: str) -> list[Spell]:
         .where(table.c.outcome == Outcome.DEPLOYED.value)
         .order_by(table.c.id)
     )
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         rows = connection.execute(query).all()
     if not rows:
         return []
@@ -206,7 +205,7 @@ def _told(
 def _scan_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:
     table = schema.scans
     query = sa.select(table.c.sha, table.c.status).where(table.c.project == line.project)
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         found = {row.sha: row.status for row in connection.execute(query)}
     return {sha: found[sha] for sha in shas if sha in found}
 
@@ -215,6 +214,6 @@ def _test_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:
     table = schema.test_runs
     bad = (table.c.failed > 0) | (table.c.errors > 0) | (table.c.passed == 0) | (table.c.reason != "")
     query = sa.select(table.c.sha, bad.label("bad")).where(table.c.project == line.project)
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         found = {row.sha: "failed" if row.bad else "passed" for row in connection.execute(query)}
     return {sha: found[sha] for sha in shas if sha in found}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.findings import Severity
 from resources.history import schema
-from resources.history.queries.environments import environments, rows_of
+from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
 from resources.history.stored_line import StoredLine
 
@@ -38,7 +38,7 @@ def finding_page(
     parts, f = schema.scan_parts, schema.findings
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
     where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(wanted)]
-    total = rows_of(line.history, sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
+    total = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
     span, joined = _with_life(line, found, line.positions().get(sha, -1))
     introduced, opened = schema.line_commits.alias("introduced"), schema.line_commits.alias("opened")
     who, when = schema.commits.alias("who"), schema.commits.alias("when_opened")
@@ -55,14 +55,14 @@ def finding_page(
         when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
     )  # fmt: skip
     page = query.select_from(joined).where(*where).order_by(*_order(wanted, span)).limit(limit).offset(offset)
-    return total, [_with_age(dict(row), now) for row in rows_of(line.history, page)]
+    return total, [_with_age(dict(row), now) for row in line.history.rows(page)]
 
 
 def frameworks_of(line: StoredLine, sha: str) -> list[str]:
     """The frameworks that a commit was scanned for, in the order of their names."""
     parts = schema.scan_parts
     query = sa.select(parts.c.framework).where(parts.c.project == line.project, parts.c.sha == sha)
-    return sorted(row["framework"] for row in rows_of(line.history, query))
+    return sorted(row["framework"] for row in line.history.rows(query))
 
 
 def live_page(
@@ -112,14 +112,14 @@ def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | Non
         .order_by(lines.c.position.desc())
         .limit(1)
     )
-    return next((dict(row) for row in rows_of(line.history, query)), None)
+    return next((dict(row) for row in line.history.rows(query)), None)
 
 
 def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
     parts, f = schema.scan_parts, schema.findings
     same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
     query = sa.select(f).select_from(parts).join(f, same).where(parts.c.project == line.project).limit(1)
-    return next((FindingLife(dict(row), [], []) for row in rows_of(line.history, query)), None)
+    return next((FindingLife(dict(row), [], []) for row in line.history.rows(query)), None)
 
 
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -32,7 +31,7 @@ def columns_of(history: History, query: sa.Select) -> list[list[Any]]:
     For answers of many rows: tens of thousands that are alive at once wake Python's garbage collector again and again,
     which then takes as long as the reading.
     """
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         found = connection.execute(query)
         columns: list[list[Any]] = [[] for _ in query.selected_columns]
         for rows in found.partitions(_AT_ONCE):
@@ -47,7 +46,7 @@ def commits_named(history: History, project: str, shas: Iterable[str]) -> dict[s
     columns = (table.c.sha, table.c.author_name, table.c.committed_at, table.c.subject)
     wanted = sorted(set(shas))
     found: dict[str, sa.RowMapping] = {}
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         for start in range(0, len(wanted), _QUERY):
             some = table.c.sha.in_(wanted[start : start + _QUERY])
             query = sa.select(*columns).where(table.c.project == project, some)

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.queries.frames import commits_named, committed_at, frame
 from resources.history.stored_line import StoredLine
 
@@ -76,7 +75,7 @@ def spans_of_lives(
         wanted &= table.c.file_path == path
     chosen = sa.select(table.c.life).where(wanted)
     query = sa.select(table).where(of_line, table.c.life.in_(chosen)).order_by(table.c.start_position)
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         return list(connection.execute(query).mappings())
 
 
@@ -109,7 +108,7 @@ def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, A
         .order_by(table.c.id)
     )
     places = line.positions()
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         return [(places[sha], at) for sha, at in connection.execute(query) if sha in places]
 
 

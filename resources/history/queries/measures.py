@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.metrics import STAGE_BUCKETS
 from resources.history import schema
-from resources.history.queries.environments import rows_of
 from resources.history.store import History
 
 _SETTLED = timedelta(minutes=10)
@@ -51,7 +50,7 @@ class RunningTotals:
         """Take in the stages that ended since the last reading."""
         table = schema.stages
         newer = sa.select(table).where(table.c.finished_at >= self._seen_until).order_by(table.c.finished_at)
-        for row in rows_of(self._history, newer):
+        for row in self._history.rows(newer):
             key = (row["project"], row["sha"], row["stage"], row["run_id"])
             if row["finished_at"] > self._seen_until:
                 self._seen_until, self._seen_at_end = row["finished_at"], set()
@@ -93,7 +92,7 @@ class RunningTotals:
         lines, scans = schema.line_commits, schema.scans
         followed = sa.select(sa.func.count()).select_from(lines).where(lines.c.followed).scalar_subquery()
         scanned = sa.select(sa.func.count()).select_from(scans).scalar_subquery()
-        row = rows_of(self._history, sa.select(followed.label("followed"), scanned.label("scanned")))[0]
+        row = self._history.rows(sa.select(followed.label("followed"), scanned.label("scanned")))[0]
         return (row["followed"], row["scanned"])
 
 
@@ -104,7 +103,7 @@ def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
     for column, changes in ((table.c.started_as, ("introduced", "reopened")), (table.c.ended_as, ("fixed",))):
         query = sa.select(table.c.project, column.label("change"), sa.func.count().label("number")).join(projects, line)
         counted_ones = query.where(table.c.status == "open", column.in_(changes)).group_by(table.c.project, column)
-        found |= {(row["project"], row["change"]): row["number"] for row in rows_of(history, counted_ones)}
+        found |= {(row["project"], row["change"]): row["number"] for row in history.rows(counted_ones)}
     return found
 
 
@@ -118,7 +117,7 @@ def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | N
         .order_by(commits.c.committed_at.desc(), commits.c.recorded_at.desc())
         .limit(1)
     )
-    return next(iter(rows_of(history, query)), None)
+    return next(iter(history.rows(query)), None)
 
 
 def findings_of(history: History, project: str, sha: str) -> dict[tuple[str, str, str], int]:
@@ -131,7 +130,7 @@ def findings_of(history: History, project: str, sha: str) -> dict[tuple[str, str
         .where(parts.c.project == project, parts.c.sha == sha)
         .group_by(*keys)
     )
-    return {(r["framework"], r["severity"], r["status"]): r["number"] for r in rows_of(history, query)}
+    return {(r["framework"], r["severity"], r["status"]): r["number"] for r in history.rows(query)}
 
 
 def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> dict[tuple[str, ...], int]:
@@ -140,11 +139,11 @@ def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> di
     query = sa.select(*keys, sa.func.count().label("number")).group_by(*keys)
     for name, value in wanted.items():
         query = query.where(table.c[name] == value)
-    return {tuple(row[name] for name in names): row["number"] for row in rows_of(history, query)}
+    return {tuple(row[name] for name in names): row["number"] for row in history.rows(query)}
 
 
 def added_up(history: History, column: sa.Column, *names: str) -> dict[tuple[str, ...], int]:
     """The sum of a column for each combination of others of its table."""
     keys = [column.table.c[name] for name in names]
-    rows = rows_of(history, sa.select(*keys, sa.func.sum(column).label("number")).group_by(*keys))
+    rows = history.rows(sa.select(*keys, sa.func.sum(column).label("number")).group_by(*keys))
     return {tuple(row[name] for name in names): int(row["number"]) for row in rows}

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from infraaudit_domain.findings import Severity
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.store import History
 
 
@@ -21,7 +20,7 @@ def open_by_severity(history: History, project: str, shas: Sequence[str]) -> dic
         .where(parts.c.project == project, parts.c.sha.in_(shas), findings.c.status == "open")
         .group_by(parts.c.sha, findings.c.severity)
     )
-    with translated(history.engine), history.engine.connect().execution_options(read_only=True) as connection:
+    with history.reading() as connection:
         counts: dict[str, dict[Severity, int]] = {sha: {} for sha in connection.execute(scanned).scalars()}
         for sha, severity, number in connection.execute(counted):
             counts.setdefault(sha, defaultdict(int))[Severity(severity)] = number

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.queries.frames import columns_of, frame, line_times
-from resources.history.store import finding_of
+from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
@@ -98,5 +97,5 @@ def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | No
 
 
 def _read(line: StoredLine, query: sa.Select) -> Sequence[sa.Row]:
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         return connection.execute(query).all()

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
-from resources.history.database import translated
 from resources.history.queries.frames import commits_named, committed_at, frame
-from resources.history.store import finding_of
+from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
@@ -98,5 +97,5 @@ def _spans(line: StoredLine) -> Sequence[sa.RowMapping]:
     table = schema.spans
     wanted = (table.c.status == "suppressed") | table.c.end_position.is_(None)
     query = sa.select(table).where(line.is_in(table), wanted).order_by(table.c.start_position, table.c.fingerprint)
-    with translated(line.history.engine), line.history.engine.connect().execution_options(read_only=True) as connection:
+    with line.history.reading() as connection:
         return connection.execute(query).mappings().all()

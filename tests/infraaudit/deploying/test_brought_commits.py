@@ -32,7 +32,7 @@ def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], 
 
 
 def brought(past: History) -> dict[str, str]:
-    with past.engine.connect() as connection:
+    with past.reading() as connection:
         rows: Sequence = connection.exec_driver_sql("SELECT sha, deployed_by FROM deployed_commits").all()
     return {row[0]: row[1] for row in rows}
 
@@ -89,6 +89,6 @@ def test_a_commit_of_the_year_11476_is_brought_like_any_other(past: History, rep
         deploy(past, mirror, Target(), release, timeout=1, superseded=lambda _: "", on_progress=lambda _: None)
     assert brought(past) == {first: first, odd: odd}
     assert dora(past, "shop", "production", datetime.now(UTC) + timedelta(minutes=1)).lead_seconds is not None
-    with past.engine.connect() as connection:
+    with past.reading() as connection:
         leads = "SELECT count(*) FROM deployed_commits WHERE committed_at > deployed_at"
         assert connection.exec_driver_sql(leads).scalar() == 0

@@ -11,7 +11,7 @@ from infraaudit.deploying.logs import collect_logs
 from infraaudit_domain.deployments import Release, Rollout
 from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.deployments import lines_printed
+from resources.history.queries.log_counts import lines_printed
 from resources.logs.store import LogStore
 from resources.targets.target import LogLine
 from tests.resources.databases import fresh_history

@@ -67,7 +67,7 @@ def lives(history: History, project: str = "p") -> list[tuple]:
     columns = ("start_position", "file_path", "resource", "status", "started_as", "start_cause", "end_position",
                "ended_as", "end_cause", "introduced_position", "opened_position", "life")  # fmt: skip
     query = sa_select(table, columns).where(table.c.project == project)
-    with history.engine.connect() as connection:
+    with history.reading() as connection:
         return sorted(tuple("" if value is None else value for value in row) for row in connection.execute(query))
 
 
@@ -198,7 +198,7 @@ def test_a_partial_result_that_became_complete_counts_for_every_commit_that_shar
 def shared_history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     history = migrated_history(tmp_path_factory.mktemp("lives"))
     yield history
-    history.engine.dispose()
+    history.close()
 
 
 marks = st.frozensets(

@@ -33,7 +33,7 @@ def test_materializing_again_changes_nothing_in_grafana(
     asset = build_dashboard_asset(project, {"key_prefix": ["shop"], "partitions_def": commits})
     given = {
         "git": git,
-        "history": shells.HistoryResource(url=past.engine.url.render_as_string(), gate_file=""),
+        "history": shells.HistoryResource(url=past.url, gate_file=""),
         "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
         "grafana": shells.GrafanaResource(
             url=f"http://127.0.0.1:{server.server_port}", token="token", rules=str(RULES)
@@ -47,4 +47,4 @@ def test_materializing_again_changes_nothing_in_grafana(
             assert str(made.metadata["grafana"].value).endswith("/d/infraaudit/x")
     assert (set(server.folders), set(server.dashboards)) == ({"infraaudit"}, {"infraaudit"})
     assert [one["text"] for one in server.annotations] == [f"shop {sha[:12]} deployed in production"]
-    past.engine.dispose()
+    past.close()

@@ -58,7 +58,7 @@ class Home:
             report.write_text("{}")
         live = Deployment("shop", "production", SHAS["live"], "container", Outcome.DEPLOYED, OLD, OLD)
         self.history.record_deployment(live)
-        with self.history.engine.begin() as connection:  # It is now that record_commit records.
+        with self.history.writing() as connection:  # It is now that record_commit records.
             connection.exec_driver_sql("UPDATE commits SET recorded_at = committed_at")
 
     def dagster(self) -> dg.DagsterInstance:

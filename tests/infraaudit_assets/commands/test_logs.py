@@ -14,7 +14,7 @@ from infraaudit_assets.commands import logs
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from resources.history import open_history
-from resources.history.deployments import lines_printed
+from resources.history.queries.log_counts import lines_printed
 from resources.targets.target import LogLine
 
 app = typer.Typer()

@@ -47,7 +47,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str],
 
 def upgrade(history: History, revision: str) -> None:
     config = alembic()
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -55,9 +55,9 @@ def upgrade(history: History, revision: str) -> None:
 def fill_every_table(history: History) -> dict[str, dict[str, Any]]:
     """One row in each table that this revision has; the same value in every column of a name, as keys demand."""
     found = sa.MetaData()
-    found.reflect(history.engine)
+    found.reflect(history._engine)
     rows = {}
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         for table in found.sorted_tables:
             if table.name != "alembic_version":
                 row = {column.name: _value(column) for column in table.columns}
@@ -89,10 +89,10 @@ def test_every_revision_comes_up_with_its_data(empty: History, revision: str) ->
     assert len(before) >= 10
     empty.migrate()
     found = sa.MetaData()
-    found.reflect(empty.engine)
+    found.reflect(empty._engine)
     # Revision 0008 gave it a day, which no old row has; the next collection counts the kept lines again.
     made_again = {"log_counts"} if revision < "0008" else set()
-    with empty.engine.connect() as connection:
+    with empty.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         for name, row in before.items():
             if name in made_again:
@@ -103,7 +103,7 @@ def test_every_revision_comes_up_with_its_data(empty: History, revision: str) ->
 
 def test_roles_that_start_together_migrate_once(empty: History) -> None:
     at_once([empty.migrate] * 4)
-    with empty.engine.connect() as connection:
+    with empty.reading() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISIONS[-1]]
 
 
@@ -116,7 +116,7 @@ def test_many_commits_that_share_results_are_recorded_at_once(history: History) 
             history.record_scan("p", scan(f"{number}-{place}", *order))
 
     at_once([partial(record, number) for number in range(4)])
-    with history.engine.connect() as connection:
+    with history.reading() as connection:
         counts = [
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in (schema.scans, schema.scan_parts, schema.framework_scans, schema.findings)
@@ -160,10 +160,10 @@ def test_a_restarted_server_loses_nothing_and_is_written_to_again(needs: Callabl
         history.migrate()
         history.record_scan("p", scan("before", framework_scan("k1")))
 
-        @sa.event.listens_for(history.engine, "before_cursor_execute")
+        @sa.event.listens_for(history._engine, "before_cursor_execute")
         def restart(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             if "INSERT INTO scan_parts" in statement:
-                sa.event.remove(history.engine, "before_cursor_execute", restart)
+                sa.event.remove(history._engine, "before_cursor_execute", restart)
                 server.restart()
 
         with pytest.raises(HistoryError) as caught:
@@ -174,12 +174,12 @@ def test_a_restarted_server_loses_nothing_and_is_written_to_again(needs: Callabl
         assert history.framework_scan("k2") is None
         history.record_scan("p", scan("during", framework_scan("k2")))
         assert history.scan("p", "during") is not None
-        history.engine.dispose()
+        history.close()
 
 
 def test_a_history_of_a_newer_version_says_so(tmp_path: Path) -> None:
     history = migrated_history(tmp_path)
-    with history.engine.begin() as connection:
+    with history.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(HistoryError, match="migrated by a newer version .*9999"):
         history.migrate()

@@ -70,7 +70,7 @@ def fill(history: History) -> None:
 
 
 def content(history: History) -> dict[str, list[dict[str, Any]]]:
-    with history.engine.connect() as connection:
+    with history.reading() as connection:
         rows = {t.name: connection.execute(sa.select(t)).mappings().all() for t in schema.metadata.sorted_tables}
     return {name: sorted((dict(row) for row in found), key=repr) for name, found in rows.items()}
 

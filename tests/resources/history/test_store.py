@@ -15,9 +15,9 @@ from infraaudit_domain.images import Image
 from infraaudit_domain.test_runs import TestCase, TestRun
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
-from resources.history.deployments import lines_printed
 from resources.history.git_events import git_events, record_git_events, recorded_commits
 from resources.history.queries.frames import commits_named
+from resources.history.queries.log_counts import lines_printed
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 
@@ -31,7 +31,7 @@ def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str
 
 
 def _count(history: History, table: sa.Table) -> int:
-    with history.engine.connect() as connection:
+    with history.reading() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
@@ -48,7 +48,7 @@ def test_the_migrations_make_the_tables_of_the_schema(history: History) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with history.engine.connect() as connection:
+    with history.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 

@@ -1,0 +1,29 @@
+"""Facts as rows hold them: the one place where a row becomes an image, a finding or a deployment."""
+
+import sqlalchemy as sa
+
+from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.findings import Finding, Severity
+from infraaudit_domain.images import Image
+from resources.history import schema
+
+DEPLOYMENT_COLUMNS = tuple(
+    schema.deployments.c[name] for name in Deployment.__dataclass_fields__ if name != "manifests"
+)
+"""A deployment without its manifests, which are large."""
+
+
+def image_of(row: sa.RowMapping) -> Image:
+    return Image(**{name: row[name] for name in Image.__dataclass_fields__})
+
+
+def finding_of(row: sa.RowMapping) -> Finding:
+    """A finding as a row of the findings or the spans holds it."""
+    fields = {name: row[name] for name in Finding.__dataclass_fields__}
+    return Finding(**fields | {"severity": Severity(row["severity"])})
+
+
+def deployment_of(row: sa.RowMapping) -> Deployment:
+    """A deployment; without manifests where the row has none."""
+    fields = {name: row[name] for name in Deployment.__dataclass_fields__ if name in row}
+    return Deployment(**fields | {"outcome": Outcome(row["outcome"])})
