@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-_WIDTH_OF_A_PIPE = 250
+_WIDTH_OF_A_PIPE = 10_000
 
 
 def standard_output() -> Console:

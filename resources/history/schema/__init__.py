@@ -1,0 +1,42 @@
+"""The tables of the history: everything a query may ask about is a row. Times are UTC.
+
+Migrations make these tables; a test holds the two together.
+"""
+
+from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
+from resources.history.schema.deployments import deployed_commits, deployments, log_counts
+from resources.history.schema.messages import deliveries, git_events, notices
+from resources.history.schema.metadata import metadata
+from resources.history.schema.scans import (
+    cross_scan_parts,
+    findings,
+    framework_scans,
+    line_commits,
+    scan_parts,
+    scans,
+    spans,
+)
+
+__all__ = [
+    "commits",
+    "cross_scan_parts",
+    "deliveries",
+    "deployed_commits",
+    "deployments",
+    "findings",
+    "framework_scans",
+    "git_events",
+    "images",
+    "line_commits",
+    "log_counts",
+    "metadata",
+    "notices",
+    "parents",
+    "projects",
+    "scan_parts",
+    "scans",
+    "spans",
+    "stages",
+    "test_cases",
+    "test_runs",
+]

@@ -1,0 +1,51 @@
+"""What was deployed where, and what it logged."""
+
+import sqlalchemy as sa
+
+from resources.history.column_types import UTCDateTime
+from resources.history.schema.metadata import metadata
+
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("started_at", UTCDateTime, nullable=False),
+    sa.Column("finished_at", UTCDateTime, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("manifests", sa.Text, nullable=False),
+    sa.Column("replaced_sha", sa.String(64)),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.UniqueConstraint("project", "environment", "sha", "started_at"),
+    sa.Index("ix_deployments_project_environment_id", "project", "environment", "id"),
+)
+
+deployed_commits = sa.Table(
+    "deployed_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("committed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_at", UTCDateTime, nullable=False),
+    sa.Column("deployed_by", sa.String(64), nullable=False),
+    sa.Index("ix_deployed_commits_project_environment_deployed_at", "project", "environment", "deployed_at"),
+)
+"""When each commit first became healthy in an environment, and the deployed commit that brought it."""
+
+log_counts = sa.Table(
+    "log_counts",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("level", sa.String(16), primary_key=True),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+)
+"""How many lines a deployed commit printed on a day, by level; the lines themselves are in the log store."""

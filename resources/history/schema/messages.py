@@ -1,0 +1,52 @@
+"""What comes in and goes out: pushes, events of Git, notices."""
+
+import sqlalchemy as sa
+
+from resources.history.column_types import UTCDateTime
+from resources.history.schema.metadata import metadata
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("forge", sa.String(16), nullable=False),
+    sa.Column("branch", sa.Text, nullable=False),
+    sa.Column("before", sa.String(64), nullable=False),
+    sa.Column("after", sa.String(64), nullable=False),
+    sa.Column("received_at", UTCDateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("done_at", UTCDateTime),
+)
+
+git_events = sa.Table(
+    "git_events",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("before", sa.String(1000), primary_key=True),
+    sa.Column("after", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seen_at", UTCDateTime, nullable=False),
+    sa.Index("ix_git_events_project_seen_at", "project", "seen_at"),
+)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("urgency", sa.String(16), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False, index=True),
+    sa.Column("due_at", UTCDateTime, nullable=False),
+    sa.Column("sent_at", UTCDateTime, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("last_error", sa.Text, nullable=False, default=""),
+    sa.Column("accepted_by", sa.JSON, nullable=False),
+)
+"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` which addresses have it already."""

@@ -1,0 +1,106 @@
+"""Scans and the lifecycles of findings.
+
+Findings are stored once for each scan key; a commit's scan points at the stored framework scans, so the history
+grows with what changed and not with commits times findings.
+"""
+
+import sqlalchemy as sa
+
+from resources.history.column_types import UTCDateTime
+from resources.history.schema.metadata import commit_key, metadata
+
+framework_scans = sa.Table(
+    "framework_scans",
+    metadata,
+    sa.Column("scan_key", sa.String(64), primary_key=True),
+    sa.Column("framework", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("unreadable", sa.JSON, nullable=False),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("fingerprint", sa.String(32), primary_key=True),
+    sa.Column("framework", sa.String(64), nullable=False),
+    sa.Column("check_id", sa.Text, nullable=False),
+    sa.Column("check_name", sa.Text, nullable=False),
+    sa.Column("file_path", sa.Text, nullable=False),
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("line_start", sa.Integer, nullable=False),
+    sa.Column("line_end", sa.Integer, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("suppression_reason", sa.Text, nullable=False),
+    sa.Column("guideline", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+)
+
+scans = sa.Table(
+    "scans",
+    metadata,
+    *commit_key(),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("scanner_version", sa.String(64), nullable=False),
+    sa.Column("config_digest", sa.String(64), nullable=False),
+    sa.Column("started_at", UTCDateTime, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+)
+
+scan_parts = sa.Table(
+    "scan_parts",
+    metadata,
+    *commit_key(),
+    sa.Column("framework", sa.String(64), primary_key=True),
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
+    sa.Column("reused", sa.Boolean, nullable=False),
+)
+
+cross_scan_parts = sa.Table(
+    "cross_scan_parts",
+    metadata,
+    *commit_key(),
+    sa.Column("tree_of", sa.String(64), primary_key=True),
+    sa.Column("framework", sa.String(64), primary_key=True),
+    sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
+)
+"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see domain/causes.py."""
+
+line_commits = sa.Table(
+    "line_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("followed", sa.Boolean, nullable=False),
+    sa.Index("ix_line_commits_project_sha", "project", "sha"),
+    sa.Index("ix_line_commits_project_branch_followed", "project", "branch", "followed", "position"),
+)
+"""The first-parent history of a branch; ``followed`` where the spans hold what the commit's scan says."""
+
+spans = sa.Table(
+    "spans",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("start_position", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String(32), primary_key=True),
+    sa.Column("life", sa.String(32), nullable=False),
+    sa.Column("introduced_position", sa.Integer, nullable=False),
+    sa.Column("opened_position", sa.Integer, nullable=False),
+    sa.Column("started_as", sa.String(16), nullable=False),
+    sa.Column("start_cause", sa.String(16), nullable=False),
+    sa.Column("end_position", sa.Integer),
+    sa.Column("ended_as", sa.String(16)),
+    sa.Column("end_cause", sa.String(16)),
+    *(column._copy() for column in findings.columns if column.name not in ("scan_key", "fingerprint")),
+    sa.Index("ix_spans_project_branch_end_position", "project", "branch", "end_position", "start_position"),
+    sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
+    sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
+)
+"""The lives of findings along a branch; see domain/lifecycle.py. Derived: it can be made again from the scans."""
