@@ -31,7 +31,7 @@ def prepare_dagster_home(current: Settings) -> Path:
 
     Where an edited one was kept, standard error says so. Raises DiskFullError.
     """
-    require_room(current.state, _ROOM_TO_START)
+    require_room(current.state.path, _ROOM_TO_START)
     file, ours = instance_file(current), _signed(_shipped_file(current).read_text())
     found = file.read_text() if file.exists() else None
     if found is None or (_is_ours(found) and found != ours):
@@ -71,7 +71,7 @@ def require_room(state: Path, bytes_free: int, cause: Exception | None = None) -
 
 
 def instance_file(current: Settings) -> Path:
-    return (current.dagster_home or current.state / "dagster") / "dagster.yaml"
+    return (current.dagster_home or current.state.dagster) / "dagster.yaml"
 
 
 def _shipped_file(current: Settings) -> Path:

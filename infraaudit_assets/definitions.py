@@ -16,7 +16,7 @@ from sensors.watch import build_watch_schedule
 
 def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
     """The outside systems, under the names that people look for."""
-    state = str(current.state)
+    state = str(current.state.path)
     return {
         "git": shells.GitResource(state=state),
         "artifacts": shells.ArtifactsResource(state=state, reports=str(current.reports.resolve())),

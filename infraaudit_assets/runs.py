@@ -44,7 +44,7 @@ def dagster_instance(current: Settings) -> Iterator[dg.DagsterInstance]:
         with dg.DagsterInstance.get() as instance:
             yield instance
     except Exception as error:
-        require_room(current.state, ROOM_TO_WRITE, error)
+        require_room(current.state.path, ROOM_TO_WRITE, error)
         raise
 
 

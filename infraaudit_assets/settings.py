@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infraaudit_domain.errors import ConfigurationError
+from resources.machine.state_folder import StateFolder
 
 _HERE = Path(__file__).resolve().parent
 
@@ -75,12 +76,12 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.service_host}:{self.service_port}"
 
     @property
-    def state(self) -> Path:
-        return self.home.resolve()
+    def state(self) -> StateFolder:
+        return StateFolder(self.home.resolve())
 
     @property
     def history_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.state / 'history.db'}"
+        return self.database_url or f"sqlite:///{self.state.history}"
 
     @property
     def shipped(self) -> Path:
@@ -121,4 +122,4 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = [f"  INFRAAUDIT_{'_'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors()]
-        raise ConfigurationError("The environment is wrong; mend:\n" + "\n".join(faults)) from error
+        raise ConfigurationError("Invalid settings:\n" + "\n".join(faults)) from error

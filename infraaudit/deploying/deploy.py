@@ -5,7 +5,6 @@ machines. Deliberately absent: how a target applies manifests, and whether a com
 (infraaudit_domain/gate.py).
 """
 
-import fcntl
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from infraaudit_domain.errors import InfraAuditError, RepositoryError
 from resources.git.mirror import Mirror
 from resources.history.deployments import healthy_deployments
 from resources.history.store import History
+from resources.machine.locks import locked
 from resources.targets.target import SharedTarget, Target
 
 
@@ -127,9 +127,7 @@ def _alone(
     What the file holds names this machine in the target's lock: a delivery that was killed here is taken over at
     once, because the kernel has freed its file lock; one on another machine only when its lock has run out.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with locked(lock) as stream:
         stream.seek(0)
         holder = stream.read().strip()
         if not holder:

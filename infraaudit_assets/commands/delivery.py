@@ -70,7 +70,7 @@ def promote(
         raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
     _require_gate(past, mirror, found, place, source.sha)
     release = build_release(
-        mirror, settings().state / "checkouts", found, place, source.sha, source.image, settings().gate_file
+        mirror, settings().state.checkouts, found, place, source.sha, source.image, settings().gate_file
     )
 
     def older(live: Deployment) -> str:
@@ -110,7 +110,7 @@ def _to_commit(project: Project, place: Environment, past: "History", to: str) -
         )
     _require_gate(past, mirror, project, place, sha)
     return build_release(
-        mirror, settings().state / "checkouts", project, place, sha, image.digest or image.reference,
+        mirror, settings().state.checkouts, project, place, sha, image.digest or image.reference,
         settings().gate_file,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def target_of(environment: Environment, live: Deployment | None) -> "Target":
     from resources.targets.connect import connect_target
 
     now = settings()
-    return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state, live)
+    return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state.containers, live)
 
 
 def _deliver(

@@ -34,7 +34,7 @@ def demo(
 
 def demo_home() -> Path:
     """The demo's own state folder."""
-    return settings().state / "demo"
+    return settings().state.demo
 
 
 def enter_demo(home: Path) -> None:

@@ -78,9 +78,9 @@ def backup(
     from resources.history import open_history
 
     current = settings()
-    with _written(output, current.state) as archive:
+    with _written(output, current.state.path) as archive:
         done = write_backup(
-            archive, open_history(current.history_url), current.state, current.reports.resolve(), datetime.now(UTC)
+            archive, open_history(current.history_url), current.state.path, current.reports.resolve(), datetime.now(UTC)
         )
         size = archive.stat().st_size
     print(
@@ -102,8 +102,8 @@ def restore(
     from resources.history import open_history
 
     current = settings()
-    with _read(archive, current.state) as file:
-        done = restore_backup(file, open_history(current.history_url), current.state, current.reports.resolve())
+    with _read(archive, current.state.path) as file:
+        done = restore_backup(file, open_history(current.history_url), current.state.path, current.reports.resolve())
     print(json.dumps(asdict(done)) if as_json else f"{done.rows} rows and {done.files} files restored from {archive}")
 
 

@@ -42,7 +42,7 @@ def logs(
     place, start = environment_of(found, environment), _start(since)
     pattern = _pattern(grep)
     now = settings()
-    store = LogStore(now.state / "logs" / found.name, days=now.log_days, max_bytes=now.log_megabytes * 1024 * 1024)
+    store = LogStore(now.state.logs(found.name), days=now.log_days, max_bytes=now.log_megabytes * 1024 * 1024)
 
     def collected() -> list[dict[str, Any]]:
         past = open_history(now.history_url)

@@ -33,7 +33,7 @@ def find_project(name: str) -> Project:
 
 
 def mirror_of(project: Project) -> Mirror:
-    return Mirror(project.url, settings().state / "mirrors" / project.name)
+    return Mirror(project.url, settings().state.mirror(project.name))
 
 
 @app.command("list")

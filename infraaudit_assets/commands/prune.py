@@ -56,7 +56,7 @@ def prune(
 def _delete_files(current: Settings, project: Project, shas: Collection[str]) -> int:
     """Reports and what stages kept by commit; see ArtifactStore for the layout."""
     reports = [current.reports.resolve() / project.name / f"{sha}.json" for sha in shas]
-    kept = [folder for sha in shas for folder in current.state.glob(f"*/{project.name}/{sha}")]
+    kept = [folder for sha in shas for folder in current.state.kept_of(project.name, sha)]
     found = [path for path in (*reports, *kept) if path.exists()]
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

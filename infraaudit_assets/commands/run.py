@@ -22,7 +22,7 @@ def run(
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""
     found = find_project(project)
-    log = settings().state / "run.log"
+    log = settings().state.run_log
     prepare_dagster_home(settings())
     with output_of_steps(log, verbose):
         start_forkserver()

@@ -90,7 +90,7 @@ def _scan_all(
     from infraaudit.scans.backfill import Backfill
     from resources.configuration.severities import read_severities
 
-    scratch, severities = settings().state / "scans", read_severities(settings().severities)
+    scratch, severities = settings().state.scans, read_severities(settings().severities)
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
@@ -125,7 +125,7 @@ def _runner(past: "History") -> "CheckovRunner":
     from resources.configuration.severities import read_severities
 
     severities = read_severities(settings().severities)
-    return CheckovRunner(settings().state / "scans", severities, reuse=past.framework_scan)
+    return CheckovRunner(settings().state.scans, severities, reuse=past.framework_scan)
 
 
 def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
@@ -172,7 +172,7 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
 
     suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
     counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)
-    write_report(ArtifactStore(settings().state, settings().reports), mirror, project, counted)
+    write_report(ArtifactStore(settings().state.path, settings().reports), mirror, project, counted)
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]

@@ -101,7 +101,7 @@ def build_service(current: Settings) -> "Starlette":
     for project in projects:
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
-    received = Received(Inbox(current.state / "inbox"), history)
+    received = Received(Inbox(current.state.inbox), history)
     worker = DeliveryWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
     options = ServiceOptions(
         projects=[project.name for project in projects],

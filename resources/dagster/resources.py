@@ -20,6 +20,7 @@ from resources.history import History, open_history
 from resources.logs.loki import Loki
 from resources.logs.store import LogStore
 from resources.machine.artifact_store import ArtifactStore
+from resources.machine.state_folder import StateFolder
 from resources.notifier import Notifier
 from resources.targets.connect import connect_target
 from resources.targets.target import Target
@@ -36,11 +37,11 @@ class GitResource(dg.ConfigurableResource):
     state: str
 
     def mirror(self, project: Project) -> Mirror:
-        return Mirror(project.url, Path(self.state) / "mirrors" / project.name)
+        return Mirror(project.url, StateFolder(Path(self.state)).mirror(project.name))
 
     @property
     def scratch(self) -> Path:
-        return Path(self.state) / "checkouts"
+        return StateFolder(Path(self.state)).checkouts
 
 
 class ArtifactsResource(dg.ConfigurableResource):
@@ -63,7 +64,7 @@ class LogsResource(dg.ConfigurableResource):
     loki_tenant: str = ""
 
     def store(self, project: Project) -> LogStore:
-        folder = Path(self.state) / "logs" / project.name
+        folder = StateFolder(Path(self.state)).logs(project.name)
         return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
 
     def loki(self) -> Loki | None:
@@ -99,7 +100,9 @@ class KubernetesResource(dg.ConfigurableResource):
     def connect(self, environment: Environment, live: Deployment | None) -> Target:
         """Raises ClusterUnavailableError or EngineUnavailableError; see connect_target."""
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
-        return connect_target(self.target, environment, kubeconfig, self.engine, Path(self.state), live)
+        return connect_target(
+            self.target, environment, kubeconfig, self.engine, StateFolder(Path(self.state)).containers, live
+        )
 
 
 class CheckovResource(dg.ConfigurableResource):
@@ -110,7 +113,7 @@ class CheckovResource(dg.ConfigurableResource):
 
     def runner(self, history: History) -> CheckovRunner:
         return CheckovRunner(
-            Path(self.state) / "scans", read_severities(Path(self.severities)), reuse=history.framework_scan
+            StateFolder(Path(self.state)).scans, read_severities(Path(self.severities)), reuse=history.framework_scan
         )
 
 

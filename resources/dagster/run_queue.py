@@ -9,7 +9,6 @@ creator died before submitting it is taken by whoever submits its key next, or b
 Deliberately absent: which commits get a run. dagster.yaml names this class as its run coordinator.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordi
 from dagster._core.storage.runs import SqlRunStorage
 
 from infraaudit_domain.dagster_names import PARENT_RUN, RUN_KEY, SENSOR_NAME
+from resources.machine.locks import locked
 
 _LOCK = 0x1AFA_0D17
 """The advisory lock's number in PostgreSQL; anything, but the same everywhere."""
@@ -130,6 +130,5 @@ def _alone(instance: DagsterInstance) -> Iterator[None]:
                 finally:
                     connection.execute(sa.text("SELECT pg_advisory_unlock(:number)"), {"number": _LOCK})
                 return
-    with open(Path(instance.root_directory) / "run_queue.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(instance.root_directory) / "run_queue.lock"):
         yield

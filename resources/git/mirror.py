@@ -4,15 +4,13 @@ The git program, and not a library, because it has everyone's credential helpers
 and the user's own configuration of them, with time limits. Deliberately absent: writing to a repository.
 """
 
-import fcntl
 import re
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
@@ -20,6 +18,7 @@ from resources.git.files import export_blobs, lacks_blob, unpacked
 from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
 from resources.git.program import run_git, without_password
 from resources.machine import process
+from resources.machine.locks import locked_within
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -41,28 +40,18 @@ class Mirror:
 
         One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.parent / f".{self.path.name}.lock", "w") as lock:
-            self._lock(lock)
+        # Not for ever: behind a remote that hangs, the waiting would use up the threads of a code server, and stop every
+        # other project too.
+        with locked_within(self.path.parent / f".{self.path.name}.lock", LOCK_SECONDS) as ours:
+            if not ours:
+                raise RepositoryError(
+                    f"Another fetch of {without_password(self.url)} has been going on for {LOCK_SECONDS:.0f} "
+                    "seconds or more; this one gave way to it and is tried again."
+                )
             if (self.path / "HEAD").exists():
                 self._fetch_existing()
             else:
                 self._clone()
-
-    def _lock(self, lock: IO[str]) -> None:
-        """Wait for the lock, but not for ever: behind a remote that hangs, the waiting would use up the threads of a
-        code server, and stop every other project too."""
-        patience = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > patience:
-                    raise RepositoryError(
-                        f"Another fetch of {without_password(self.url)} has been going on for {LOCK_SECONDS:.0f} "
-                        "seconds or more; this one gave way to it and is tried again."
-                    ) from error
-                time.sleep(0.05)
 
     def _fetch_existing(self) -> None:
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")

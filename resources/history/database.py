@@ -3,7 +3,6 @@
 SQLite in WAL mode, or PostgreSQL by ``postgresql+psycopg2://``. Deliberately absent: what is stored (schema, store).
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from infraaudit_domain.errors import HistoryError, excerpt
+from resources.machine.locks import locked
 
 _BUSY_SECONDS = 30
 _MIGRATING = 7_310_642_001  # a number of ours among PostgreSQL's advisory locks
@@ -119,6 +119,5 @@ def _one_at_a_time(engine: sa.Engine) -> Iterator[None]:
     if engine.dialect.name != "sqlite" or not engine.url.database:
         yield
         return
-    with open(f"{engine.url.database}.migrating", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(f"{engine.url.database}.migrating")):
         yield

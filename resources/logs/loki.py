@@ -5,10 +5,8 @@ pod go along as structured metadata (Loki 3, or 2.9 with allow_structured_metada
 Loki recognises by time and text. Deliberately absent: collecting lines (infraaudit/deploying/logs.py).
 """
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from infraaudit_domain.errors import ConfigurationError, MonitoringError, excerpt
 from resources.logs.store import LogStore, Row
 from resources.machine.atomic_file import write_atomically
+from resources.machine.locks import locked_within
 
 BATCH_LINES = 1000
 TRIES = 4
@@ -98,7 +97,7 @@ def ship(store: LogStore, project: str, environment: str, loki: Loki) -> tuple[i
     """
     marker = store.folder / environment / ".shipped.json"
     sent, refused = 0, ""
-    with _alone(marker.with_suffix(".lock")) as ours:
+    with locked_within(marker.with_suffix(".lock"), 0) as ours:
         offsets: _Offsets = json.loads(marker.read_text()) if ours and marker.exists() else {}
         files = store.plain_files(environment) if ours else []
         offsets = {path.name: offsets.get(path.name, 0) for path in files}
@@ -130,16 +129,3 @@ def _batches(path: Path, start: int) -> Iterator[tuple[list[Row], int]]:
                 rows = []
         if rows:
             yield rows, end
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Whether this process is the one that sends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True

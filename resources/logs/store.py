@@ -4,19 +4,19 @@ A line is told from another by time, pod, container and text, and equal ones are
 the same twice within a microsecond. Deliberately absent: reading them from a cluster or an engine.
 """
 
-import fcntl
 import gzip
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.log_lines import level_of, mask_secrets
+from resources.machine.locks import locked
 from resources.targets.target import LogLine
 
 __all__ = ["LogStore", "mask_secrets"]
@@ -127,12 +127,8 @@ class LogStore:
             stream.flush()
             os.fsync(stream.fileno())
 
-    @contextmanager
-    def _alone(self, environment: str) -> Iterator[None]:
-        (self.folder / environment).mkdir(parents=True, exist_ok=True)
-        with (self.folder / environment / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _alone(self, environment: str) -> AbstractContextManager[object]:
+        return locked(self.folder / environment / ".lock")
 
 
 def _row(line: LogLine) -> Row:

@@ -37,4 +37,4 @@ def connect_target(
                 ) from error
             if choice == "kubernetes" or environment.context is not None:
                 raise
-    return ContainerTarget(detect_engine(engine), state / "containers")
+    return ContainerTarget(detect_engine(engine), state)

@@ -23,7 +23,7 @@ def build_asset(project: Project) -> dg.AssetsDefinition:
     @dg.asset(key_prefix=[group_of(project)], name="executed", partitions_def=commits_of(project))
     def executed(context: dg.AssetExecutionContext) -> None:
         line = f"{project.name} {context.partition_key} {context.run_id}\n"
-        descriptor = os.open(current.state / "executed.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        descriptor = os.open(current.state.path / "executed.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(descriptor, line.encode())
         os.close(descriptor)
 
@@ -48,7 +48,7 @@ defs = dg.Definitions.merge(
     *(build_project(project) for project in load_projects(Path(current.projects))),
     dg.Definitions(
         resources={
-            "git": shells.GitResource(state=str(current.state)),
+            "git": shells.GitResource(state=str(current.state.path)),
             "history": shells.HistoryResource(url=current.history_url, gate_file=""),
         }
     ),

@@ -46,7 +46,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _release(installation: Settings, text: str) -> Settings:
     """This installation with a version whose dagster.yaml has this text."""
-    configs = installation.state.parent / "configs"
+    configs = installation.state.path.parent / "configs"
     (configs / "dagster" / "dagster.yaml").write_text(text)
     return installation.model_copy(update={"configs": configs})
 
@@ -89,7 +89,7 @@ def test_what_was_edited_stays_and_is_told_when_ours_is_newer(
     (told,) = capfd.readouterr().err.splitlines()
     assert f"{instance_file(installation)} was edited" in told and "Move it away" in told
 
-    instance_file(installation).rename(installation.state / "mine.yaml")
+    instance_file(installation).rename(installation.state.path / "mine.yaml")
     assert "schedules" in _started(new, monkeypatch) and capfd.readouterr().err == "", "as we told them to"
 
 

@@ -1,0 +1,59 @@
+"""The state folder of an installation: what is in it, by name. An installation of any version has these paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """The folder that INFRAAUDIT_HOME names; nothing is made until it is written to."""
+
+    path: Path
+
+    @property
+    def history(self) -> Path:
+        """The history's SQLite file, where no other database is configured."""
+        return self.path / "history.db"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's home, where no other one is configured."""
+        return self.path / "dagster"
+
+    @property
+    def checkouts(self) -> Path:
+        return self.path / "checkouts"
+
+    @property
+    def scans(self) -> Path:
+        """Checkov's scratch folders and caches, and the key of secret findings."""
+        return self.path / "scans"
+
+    @property
+    def containers(self) -> Path:
+        """What the container target keeps of its pods."""
+        return self.path / "containers"
+
+    @property
+    def inbox(self) -> Path:
+        """Pushes that were received while the history could not be written."""
+        return self.path / "inbox"
+
+    @property
+    def demo(self) -> Path:
+        """The demo's own installation."""
+        return self.path / "demo"
+
+    @property
+    def run_log(self) -> Path:
+        return self.path / "run.log"
+
+    def mirror(self, project: str) -> Path:
+        return self.path / "mirrors" / project
+
+    def logs(self, project: str) -> Path:
+        return self.path / "logs" / project
+
+    def kept_of(self, project: str, sha: str) -> list[Path]:
+        """The folders in which stages kept files of a commit."""
+        return list(self.path.glob(f"*/{project}/{sha}"))
