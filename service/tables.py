@@ -11,11 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from infraaudit.questions.question import Schema
+from infraaudit.questions.table import MAX_TEXT
 from infraaudit_domain.errors import excerpt
 
 MAX_PAGE = 10_000
 MAX_OFFSET = 10_000_000
-MAX_TEXT = 200
+PAGE_PARAMETERS: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50},
+    "offset": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+    "format": {"type": "string", "enum": ["", "json", "csv"], "default": "json"},
+}
+"""What every question takes beside its own parameters."""
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -44,6 +51,14 @@ def word(request: Request, name: str) -> str:
     given = request.query_params.get(name, "")
     if not _NAME.fullmatch(given):
         raise HTTPException(400, f"{name} is at most 64 letters, digits and . _ -")
+    return given
+
+
+def fitting(request: Request, name: str, pattern: str, told: str) -> str:
+    """A text of a form, or nothing. Raises HTTPException 400 that tells the form."""
+    given = request.query_params.get(name, "")
+    if not re.fullmatch(pattern, given, re.ASCII):
+        raise HTTPException(400, f"{name} is {told}")
     return given
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from resources.history import History
+    from service.audit import ProjectRules
     from service.notices import NoticeWorker
     from service.push_worker import Launch
 
@@ -109,9 +110,26 @@ def build_service(current: Settings) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
+        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
+
+
+def _rules(current: Settings, project: Project | None) -> "ProjectRules":
+    """What the configuration says now; nothing of a project that it no longer has."""
+    from resources.configuration.gate import read_gate
+    from resources.configuration.suppressions import read_suppressions
+    from service.audit import ProjectRules
+
+    if project is None:
+        return ProjectRules()
+    return ProjectRules(
+        project.environment.name,
+        read_suppressions(current.shipped, project.name),
+        read_gate(current.shipped / "gate.yaml").max_age_days,
+        mirror_of(project),
+    )
 
 
 def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":

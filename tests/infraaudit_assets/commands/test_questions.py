@@ -1,0 +1,25 @@
+"""The two faces of the table of questions: what the program asks, the service answers, with the same parameters."""
+
+from infraaudit.questions.table import QUESTIONS
+from infraaudit_assets.commands.catalog import COMMANDS
+from infraaudit_assets.commands.lazy import load
+
+_WRITES_A_FILE_OR_SCANS = {"scan", "page", "export"}
+_OTHERWISE = {
+    "findings": {"commit": "at", "q": "check", "status": "", "framework": "", "order": ""},
+}
+"""Parameters of the service that the program has under another name, or (empty) leaves to its table."""
+
+
+def test_every_question_of_the_program_has_a_path_under_the_service() -> None:
+    asked = {name for name, entry in COMMANDS.items() if entry.panel == "Ask the history"} - _WRITES_A_FILE_OR_SCANS
+    assert asked | {"dora"} == {question.command for question in QUESTIONS if question.command}
+
+
+def test_the_program_has_every_parameter_that_the_service_has() -> None:
+    for question in (question for question in QUESTIONS if question.command):
+        command = load(question.command, COMMANDS[question.command])
+        there = {parameter.name for parameter in command.params}
+        other = _OTHERWISE.get(question.command, {})
+        wanted = {other.get(name, name) for name in question.parameters} - {""}
+        assert wanted <= there, question.path
