@@ -1,7 +1,5 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
@@ -11,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from infraaudit.questions.csv_text import csv_text
 from infraaudit.questions.question import Schema
 from infraaudit.questions.table import MAX_TEXT
 from infraaudit_domain.errors import excerpt
@@ -23,7 +22,6 @@ PAGE_PARAMETERS: dict[str, Schema] = {
     "format": {"type": "string", "enum": ["", "json", "csv"], "default": "json"},
 }
 """What every question takes beside its own parameters."""
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -99,19 +97,12 @@ def answer(
 
 def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     """CSV with a header, also without rows; a cell that a spreadsheet would run as a formula is made text."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return out.getvalue()
+    return csv_text(columns, ([_clean(row.get(name)) for name in columns] for row in rows), "\r\n")
 
 
-def _cell(value: Any) -> Any:
+def _clean(value: Any) -> Any:
     plain = _plain(value)
-    if not isinstance(plain, str):
-        return plain
-    clean = excerpt(plain)
-    return f"'{clean}" if _FORMULA.match(clean) else clean
+    return excerpt(plain) if isinstance(plain, str) else plain
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from infraaudit.questions.csv_text import csv_text
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.errors import excerpt
 
@@ -35,7 +36,7 @@ def show(rows: "pd.DataFrame", form: Format, columns: Mapping[str, str] | None =
     if form is Format.JSON:
         print(json.dumps(_plain(rows), indent=2, ensure_ascii=False))
     elif form is Format.CSV:
-        print(rows.to_csv(index=False), end="")
+        print(csv_text([str(name) for name in rows.columns], (tuple(row.values()) for row in _plain(rows))), end="")
     else:
         console = standard_output()
         console.print(_table(rows, columns or {str(name): str(name) for name in rows.columns}, note, console.width))
