@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from infraaudit.questions.question import Question
 from infraaudit.questions.table import OUTCOMES, QUESTIONS
-from infraaudit_domain.errors import ConfigurationError
 from resources.history import History
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -37,11 +36,13 @@ from service.audit import (
     compare_rows,
     exposure_rows,
     live_commit_rows,
+    rules_of,
     sla_rows,
     suppression_rows,
 )
+from service.export import export_route
 from service.openapi import describe
-from service.tables import PAGE_PARAMETERS, answer, choice, day, number, text, word
+from service.tables import PAGE_PARAMETERS, answer, choice, day, number, refuse_unknown, text, word
 from service.wanted import known_fingerprint, known_line, page_of, wanted_commit, wanted_findings
 
 Page = tuple[Sequence[dict[str, Any]], int]
@@ -61,6 +62,7 @@ def api_routes(history: History, rules: Rules, secured: bool = False) -> list[Ro
     return [
         Route("/api/v1/openapi.json", openapi),
         *(_route(history, question, answers[question.path]) for question in QUESTIONS),
+        export_route(history, rules),
     ]
 
 
@@ -68,8 +70,7 @@ def _route(history: History, question: Question, respond: Respond) -> Route:
     known = {**question.parameters, **PAGE_PARAMETERS}
 
     def table(request: Request) -> Response:
-        if unknown := sorted(set(request.query_params) - known.keys()):
-            raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+        refuse_unknown(request, known)
         limit, offset = page_of(request)
         rows, total = respond(history, request, limit, offset)
         return answer(request, question.names, rows, total, limit, offset)
@@ -83,11 +84,7 @@ def _route(history: History, question: Question, respond: Respond) -> Route:
 def _audited(audit: Audit, rules: Rules) -> Respond:
     def respond(history: History, request: Request, limit: int, offset: int) -> Page:
         line = known_line(history, request)
-        try:
-            given = rules(line.project)
-        except ConfigurationError as error:
-            raise HTTPException(503, f"the configuration is wrong: {error}") from error
-        return _cut(audit(line, given, request), limit, offset)
+        return _cut(audit(line, rules_of(rules, line.project), request), limit, offset)
 
     return respond
 

@@ -4,7 +4,7 @@ Deliberately absent: reading the configuration and following the branch. The cal
 other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from infraaudit.questions.findings import compare
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.errors import ConfigurationError, RepositoryError
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
 from resources.git.mirror import Mirror
@@ -41,6 +41,16 @@ class ProjectRules:
     suppressions: Sequence[Suppression] = ()
     max_age_days: Mapping[Severity, float] = field(default_factory=dict)
     mirror: Mirror | None = None
+    url: str = ""
+    """Of the repository."""
+
+
+def rules_of(rules: Callable[[str], ProjectRules], project: str) -> ProjectRules:
+    """The rules of a project. Raises HTTPException 503 with what is wrong with the configuration."""
+    try:
+        return rules(project)
+    except ConfigurationError as error:
+        raise HTTPException(503, f"the configuration is wrong: {error}") from error
 
 
 def blame_rows(line: StoredLine, rules: ProjectRules, request: Request) -> Rows:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from infraaudit.questions.question import Column, Question, Schema
-from infraaudit.questions.table import QUESTIONS
+from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from service.tables import PAGE_PARAMETERS
 
 _IN_PATH: dict[str, Schema] = {
@@ -12,6 +12,10 @@ _IN_PATH: dict[str, Schema] = {
     "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 }
 _REFUSALS = {"400": "A parameter is wrong", "404": "There is no such thing", "503": "The history cannot be read now"}
+_DOCUMENT = {
+    "description": "The whole document",
+    "content": {kind.partition(";")[0]: {"schema": {}} for kind in EXPORT_TYPES.values()},
+}
 
 
 def describe(secured: bool) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def describe(secured: bool) -> dict[str, Any]:
             "version": "1",
             "description": "What the history knows, read only. Every table is JSON or CSV, a page at a time.",
         },
-        "paths": {f"/api/v1{each.path}": {"get": _operation(each, secured)} for each in QUESTIONS},
+        "paths": {f"/api/v1{each.path}": {"get": _operation(each, secured)} for each in (*QUESTIONS, EXPORT)},
         "components": {
             "schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
         },
@@ -36,9 +40,8 @@ def describe(secured: bool) -> dict[str, Any]:
 
 def _operation(question: Question, secured: bool) -> dict[str, Any]:
     in_path = [_parameter(name, "path", _IN_PATH[name]) for name in re.findall(r"{(\w+)}", question.path)]
-    in_query = [
-        _parameter(name, "query", schema) for name, schema in {**question.parameters, **PAGE_PARAMETERS}.items()
-    ]
+    parameters = {**question.parameters, **(PAGE_PARAMETERS if question.columns else {})}
+    in_query = [_parameter(name, "query", schema) for name, schema in parameters.items()]
     refusals = _REFUSALS | ({"401": "A token is needed"} if secured else {})
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
@@ -46,15 +49,19 @@ def _operation(question: Question, secured: bool) -> dict[str, Any]:
         "operationId": "_".join(re.findall(r"\w+", question.path)),
         "parameters": in_path + in_query,
         "responses": {
-            "200": {
-                "description": "A page of rows",
-                "headers": {"X-Total-Count": {"description": "Rows on every page", "schema": {"type": "integer"}}},
-                "content": {
-                    "application/json": {"schema": _rows(question.columns)},
-                    "text/csv": {"schema": {"type": "string"}},
-                },
-            },
+            "200": _page(question.columns) if question.columns else _DOCUMENT,
             **{status: {"description": told, "content": error} for status, told in refusals.items()},
+        },
+    }
+
+
+def _page(columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {
+        "description": "A page of rows",
+        "headers": {"X-Total-Count": {"description": "Rows on every page", "schema": {"type": "integer"}}},
+        "content": {
+            "application/json": {"schema": _rows(columns)},
+            "text/csv": {"schema": {"type": "string"}},
         },
     }
 

@@ -1,7 +1,7 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -24,6 +24,12 @@ PAGE_PARAMETERS: dict[str, Schema] = {
 """What every question takes beside its own parameters."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def refuse_unknown(request: Request, known: Collection[str]) -> None:
+    """Raises HTTPException 400 that lists the parameters there are, where the request has another one."""
+    if unknown := sorted(set(request.query_params) - set(known)):
+        raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -1,7 +1,9 @@
 """Every question to the history, declared once: the HTTP API answers by it, and its OpenAPI document is read off it."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 
+from infraaudit.questions.export import Exchange
 from infraaudit.questions.findings import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit.questions.question import Column, Question, Schema, typed
 from infraaudit_domain.deployments import Outcome
@@ -197,3 +199,18 @@ QUESTIONS: tuple[Question, ...] = (
         command="dora",
     ),
 )  # fmt: skip
+EXPORT_TYPES: Mapping[str, str] = {
+    Exchange.SARIF: "application/sarif+json",
+    Exchange.JSON: "application/json",
+    Exchange.CSV: "text/csv; charset=utf-8",
+    Exchange.CYCLONEDX: "application/vnd.cyclonedx+json",
+}
+"""The media type of each form."""
+EXPORT = Question(
+    f"{_OF}/export",
+    "Findings of one commit for other tools, as SARIF, JSON, CSV or CycloneDX",
+    (),
+    {"commit": _COMMIT, "format": {"type": "string", "enum": ["", *Exchange], "default": "sarif"}},
+    command="export",
+)
+"""A document and no table: it has neither columns nor pages."""

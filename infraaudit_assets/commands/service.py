@@ -129,6 +129,7 @@ def _rules(current: Settings, project: Project | None) -> "ProjectRules":
         read_suppressions(current.shipped, project.name),
         read_gate(current.shipped / "gate.yaml").max_age_days,
         mirror_of(project),
+        project.url,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from infraaudit.questions.table import QUESTIONS
+from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from tests.service.conftest import SHAS, B
 
 API = "/api/v1/projects/shop"
@@ -98,6 +98,20 @@ def test_the_audit_answers_with_the_rules_of_the_project(client: TestClient) -> 
     assert hidden == {("code", "CKV_D", "Ada"), ("file", "CKV_A", "ops")}
 
 
+def test_findings_are_exported_whole_with_what_the_project_suppresses(client: TestClient) -> None:
+    rows = client.get(f"{API}/export?format=json&commit={SHAS[3]}").json()
+    assert {(r["check_id"], r["status"]) for r in rows} == {
+        ("CKV_A", "suppressed"),
+        ("CKV_B", "open"),
+        ("CKV_D", "suppressed"),
+    }
+    assert client.get(f"{API}/export").json()["version"] == "2.1.0"
+    for form, kind in EXPORT_TYPES.items():
+        assert client.get(f"{API}/export?format={form}").headers["content-type"] == kind
+    assert client.get(f"{API}/export?limit=1").status_code == 400
+    assert client.get(f"{API}/export?commit=ffffffff").status_code == 404
+
+
 def test_csv_is_the_same_table_and_runs_nothing(client: TestClient) -> None:
     answer = client.get(f"{API}/findings?format=csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -155,7 +169,8 @@ def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
 def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "security" not in document
-    for path, item in document["paths"].items():
+    tables = {path: item for path, item in document["paths"].items() if not path.endswith("/export")}
+    for path, item in tables.items():
         filled = path.replace("{project}", "shop").replace("{fingerprint}", B.fingerprint)
         content = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         chosen = {"before": SHAS[0], "after": SHAS[1]} if path.endswith("/compare") else {}
@@ -170,7 +185,7 @@ def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: Te
 
 def test_every_path_is_a_question_and_every_question_a_path(client: TestClient) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
-    assert list(paths) == [f"/api/v1{question.path}" for question in QUESTIONS]
+    assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
     for question in QUESTIONS:
         told = [each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"]
         assert told == [*question.parameters, "limit", "offset", "format"]
