@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from infraaudit.questions.question import Question
+from infraaudit.questions.table import OUTCOMES, QUESTIONS
 from resources.history import History
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -27,42 +29,64 @@ from resources.history.queries.environments import dora, environments, recorded_
 from resources.history.queries.finding_pages import FindingLife, finding_life, finding_page, live_page
 from resources.history.queries.trends import GROUPS, STEPS, trend_rows
 from resources.history.stored_line import StoredLine
-from service.endpoints import OUTCOMES, PATHS, parameters_of
+from service.audit import (
+    ProjectRules,
+    Rows,
+    blame_rows,
+    compare_rows,
+    exposure_rows,
+    live_commit_rows,
+    rules_of,
+    sla_rows,
+    suppression_rows,
+)
+from service.export import export_route
 from service.openapi import describe
-from service.tables import answer, choice, day, number, text, word
+from service.tables import PAGE_PARAMETERS, answer, choice, day, number, refuse_unknown, text, word
 from service.wanted import known_fingerprint, known_line, page_of, wanted_commit, wanted_findings
 
 Page = tuple[Sequence[dict[str, Any]], int]
 Respond = Callable[[History, Request, int, int], Page]
+Rules = Callable[[str], ProjectRules]
+Audit = Callable[[StoredLine, ProjectRules, Request], Rows]
 
 
-def api_routes(history: History, secured: bool = False) -> list[Route]:
+def api_routes(history: History, rules: Rules, secured: bool = False) -> list[Route]:
     """The routes of the trend API; ``secured`` is whether the document says that a token is needed."""
     document = describe(secured)
+    answers = _RESPOND | {path: _audited(audit, rules) for path, audit in _AUDIT.items()}
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
 
     return [
         Route("/api/v1/openapi.json", openapi),
-        *(_route(history, path, respond) for path, respond in _RESPOND.items()),
+        *(_route(history, question, answers[question.path]) for question in QUESTIONS),
+        export_route(history, rules),
     ]
 
 
-def _route(history: History, path: str, respond: Respond) -> Route:
-    known, columns = parameters_of(path), PATHS[path].columns
+def _route(history: History, question: Question, respond: Respond) -> Route:
+    known = {**question.parameters, **PAGE_PARAMETERS}
 
     def table(request: Request) -> Response:
-        if unknown := sorted(set(request.query_params) - known.keys()):
-            raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+        refuse_unknown(request, known)
         limit, offset = page_of(request)
         rows, total = respond(history, request, limit, offset)
-        return answer(request, columns, rows, total, limit, offset)
+        return answer(request, question.names, rows, total, limit, offset)
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(table, request)
 
-    return Route(f"/api/v1{path}", endpoint)
+    return Route(f"/api/v1{question.path}", endpoint)
+
+
+def _audited(audit: Audit, rules: Rules) -> Respond:
+    def respond(history: History, request: Request, limit: int, offset: int) -> Page:
+        line = known_line(history, request)
+        return _cut(audit(line, rules_of(rules, line.project), request), limit, offset)
+
+    return respond
 
 
 def _projects(history: History, request: Request, limit: int, offset: int) -> Page:
@@ -167,4 +191,12 @@ _RESPOND: dict[str, Respond] = {
     "/projects/{project}/trends": _trends,
     "/projects/{project}/deployments": _deployments,
     "/projects/{project}/dora": _dora,
+}
+_AUDIT: dict[str, Audit] = {
+    "/projects/{project}/blame": blame_rows,
+    "/projects/{project}/compare": compare_rows,
+    "/projects/{project}/exposure": exposure_rows,
+    "/projects/{project}/exposure/commits": live_commit_rows,
+    "/projects/{project}/sla": sla_rows,
+    "/projects/{project}/suppressions": suppression_rows,
 }

@@ -6,7 +6,7 @@ path but health and signed webhooks needs one. Deliberately absent: settings (th
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from infraaudit_domain.errors import HistoryError
 from resources.history import History
 from resources.history.queries.environments import environments
 from service.api import api_routes
+from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
@@ -44,6 +45,8 @@ class ServiceOptions:
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
     dagster_url: str = ""
+    rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()
+    """What the configuration says of a project; read for each request, so that an edit needs no restart."""
 
 
 def build_app(
@@ -94,7 +97,7 @@ def build_app(
             Route("/metrics", metrics),
             Route("/sd", targets),
             *webhooks,
-            *api_routes(history, secured=bool(options.read_tokens or options.write_tokens)),
+            *api_routes(history, options.rules, secured=bool(options.read_tokens or options.write_tokens)),
             *page_routes(history, options.dagster_url),
         ],
         middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],

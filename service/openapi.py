@@ -1,30 +1,21 @@
-"""The OpenAPI document of the trend API, made from what its paths take and give."""
+"""The OpenAPI document of the trend API, read off the table of questions."""
 
 import re
 from typing import Any
 
-from service.endpoints import PATHS, Schema, parameters_of
+from infraaudit.questions.question import Column, Question, Schema
+from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
+from service.tables import PAGE_PARAMETERS
 
-_WHOLE = {
-    "line_start", "line_end", "size_bytes", "passed", "failed", "errors", "skipped", "open", "introduced", "fixed",
-    "reopened", "suppressed", "attempts", "deployed",
-}  # fmt: skip
-_NUMBERS = {
-    "seconds",
-    "build_seconds",
-    "age_days",
-    "days",
-    "per_day",
-    "lead_seconds",
-    "failure_ratio",
-    "restore_seconds",
-}
-_TRUTHS = {"incident_open"}
 _IN_PATH: dict[str, Schema] = {
     "project": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
     "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 }
 _REFUSALS = {"400": "A parameter is wrong", "404": "There is no such thing", "503": "The history cannot be read now"}
+_DOCUMENT = {
+    "description": "The whole document",
+    "content": {kind.partition(";")[0]: {"schema": {}} for kind in EXPORT_TYPES.values()},
+}
 
 
 def describe(secured: bool) -> dict[str, Any]:
@@ -36,7 +27,7 @@ def describe(secured: bool) -> dict[str, Any]:
             "version": "1",
             "description": "What the history knows, read only. Every table is JSON or CSV, a page at a time.",
         },
-        "paths": {f"/api/v1{path}": {"get": _operation(path, secured)} for path in PATHS},
+        "paths": {f"/api/v1{each.path}": {"get": _operation(each, secured)} for each in (*QUESTIONS, EXPORT)},
         "components": {
             "schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
         },
@@ -47,34 +38,39 @@ def describe(secured: bool) -> dict[str, Any]:
     return document
 
 
-def _operation(path: str, secured: bool) -> dict[str, Any]:
-    in_path = [_parameter(name, "path", _IN_PATH[name]) for name in re.findall(r"{(\w+)}", path)]
-    in_query = [_parameter(name, "query", schema) for name, schema in parameters_of(path).items()]
+def _operation(question: Question, secured: bool) -> dict[str, Any]:
+    in_path = [_parameter(name, "path", _IN_PATH[name]) for name in re.findall(r"{(\w+)}", question.path)]
+    parameters = {**question.parameters, **(PAGE_PARAMETERS if question.columns else {})}
+    in_query = [_parameter(name, "query", schema) for name, schema in parameters.items()]
     refusals = _REFUSALS | ({"401": "A token is needed"} if secured else {})
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
-        "summary": PATHS[path].summary,
-        "operationId": "_".join(re.findall(r"\w+", path)),
+        "summary": question.help,
+        "operationId": "_".join(re.findall(r"\w+", question.path)),
         "parameters": in_path + in_query,
         "responses": {
-            "200": {
-                "description": "A page of rows",
-                "headers": {"X-Total-Count": {"description": "Rows on every page", "schema": {"type": "integer"}}},
-                "content": {
-                    "application/json": {"schema": _rows(PATHS[path].columns)},
-                    "text/csv": {"schema": {"type": "string"}},
-                },
-            },
+            "200": _page(question.columns) if question.columns else _DOCUMENT,
             **{status: {"description": told, "content": error} for status, told in refusals.items()},
         },
     }
 
 
-def _rows(columns: tuple[str, ...]) -> Schema:
+def _page(columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {
+        "description": "A page of rows",
+        "headers": {"X-Total-Count": {"description": "Rows on every page", "schema": {"type": "integer"}}},
+        "content": {
+            "application/json": {"schema": _rows(columns)},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+
+
+def _rows(columns: tuple[Column, ...]) -> Schema:
     row = {
         "type": "object",
-        "required": list(columns),
-        "properties": {name: {"type": [_type(name), "null"]} for name in columns},
+        "required": [column.name for column in columns],
+        "properties": {column.name: {"type": [column.type, "null"]} for column in columns},
         "additionalProperties": False,
     }
     whole = {"type": "integer", "minimum": 0}
@@ -83,14 +79,6 @@ def _rows(columns: tuple[str, ...]) -> Schema:
         "next": {"type": ["string", "null"], "description": "The address of the next page"},
     }  # fmt: skip
     return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _type(column: str) -> str:
-    if column in _WHOLE:
-        return "integer"
-    if column in _NUMBERS:
-        return "number"
-    return "boolean" if column in _TRUTHS else "string"
 
 
 def _parameter(name: str, place: str, schema: Schema) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
-import csv
-import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -11,14 +9,27 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from infraaudit.questions.csv_text import csv_text
+from infraaudit.questions.question import Schema
+from infraaudit.questions.table import MAX_TEXT
 from infraaudit_domain.errors import excerpt
 
 MAX_PAGE = 10_000
 MAX_OFFSET = 10_000_000
-MAX_TEXT = 200
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+PAGE_PARAMETERS: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50},
+    "offset": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+    "format": {"type": "string", "enum": ["", "json", "csv"], "default": "json"},
+}
+"""What every question takes beside its own parameters."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def refuse_unknown(request: Request, known: Collection[str]) -> None:
+    """Raises HTTPException 400 that lists the parameters there are, where the request has another one."""
+    if unknown := sorted(set(request.query_params) - set(known)):
+        raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -44,6 +55,14 @@ def word(request: Request, name: str) -> str:
     given = request.query_params.get(name, "")
     if not _NAME.fullmatch(given):
         raise HTTPException(400, f"{name} is at most 64 letters, digits and . _ -")
+    return given
+
+
+def fitting(request: Request, name: str, pattern: str, told: str) -> str:
+    """A text of a form, or nothing. Raises HTTPException 400 that tells the form."""
+    given = request.query_params.get(name, "")
+    if not re.fullmatch(pattern, given, re.ASCII):
+        raise HTTPException(400, f"{name} is {told}")
     return given
 
 
@@ -84,19 +103,12 @@ def answer(
 
 def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     """CSV with a header, also without rows; a cell that a spreadsheet would run as a formula is made text."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return out.getvalue()
+    return csv_text(columns, ([_clean(row.get(name)) for name in columns] for row in rows), "\r\n")
 
 
-def _cell(value: Any) -> Any:
+def _clean(value: Any) -> Any:
     plain = _plain(value)
-    if not isinstance(plain, str):
-        return plain
-    clean = excerpt(plain)
-    return f"'{clean}" if _FORMULA.match(clean) else clean
+    return excerpt(plain) if isinstance(plain, str) else plain
 
 
 def _plain(value: Any) -> Any:

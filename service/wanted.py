@@ -6,16 +6,13 @@ import sqlalchemy as sa
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from infraaudit_domain.findings import Severity
+from infraaudit.questions.table import SEVERITIES, STATUSES
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
 from resources.history.queries.environments import recorded_projects
 from resources.history.queries.finding_pages import ORDERS, FindingFilter
 from resources.history.stored_line import StoredLine, stored_line
 from service.tables import MAX_OFFSET, MAX_PAGE, choice, number, text, word
-
-SEVERITIES = [severity.value for severity in Severity]
-STATUSES = ["open", "suppressed"]
 
 
 def known_line(history: History, request: Request) -> StoredLine:
@@ -44,14 +41,14 @@ def wanted_findings(request: Request) -> FindingFilter:
     )
 
 
-def wanted_commit(line: StoredLine, request: Request, given: str = "") -> str:
+def wanted_commit(line: StoredLine, request: Request, given: str = "", name: str = "commit") -> str:
     """The commit that a path or query names, by default the newest scanned; empty where there is none."""
-    given = given or request.query_params.get("commit", "")
+    given = given or request.query_params.get(name, "")
     if not given:
         newest = newest_scanned(line)
         return newest.sha if newest else ""
     if not re.fullmatch(r"[0-9a-f]{7,64}", given):
-        raise HTTPException(400, "commit is 7 to 64 hexadecimal digits")
+        raise HTTPException(400, f"{name} is 7 to 64 hexadecimal digits")
     table = schema.commits
     query = sa.select(table.c.sha).where(table.c.project == line.project, table.c.sha.startswith(given)).limit(2)
     found = line.history.rows(query)

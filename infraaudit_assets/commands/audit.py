@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infraaudit_assets.commands.formats import Format, show
-from infraaudit_assets.commands.options import EnvironmentName, ProjectName
+from infraaudit_assets.commands.formats import Form, Format, chosen, show
+from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from infraaudit.scans.lifecycles import Line
     from infraaudit_domain.suppressions import Suppression
 
-Form = Annotated[Format, typer.Option("--format", help="How to print.")]
 Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")]
 
 
@@ -45,12 +44,13 @@ def trends(
     until: Moment = None,
     branch: Annotated[str | None, typer.Option(help="The branch that is deployed, by default.")] = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """Findings over time: open, introduced, fixed, reopened, suppressed."""
     from resources.history.queries.trends import trends as trends_of
 
     line = line_of(find_project(project), branch)
-    show(trends_of(line, by.value if by else None, every.value, utc(since), utc(until)), form)
+    show(trends_of(line, by.value if by else None, every.value, utc(since), utc(until)), chosen(form, as_json))
 
 
 def findings(
@@ -63,6 +63,7 @@ def findings(
     check: Annotated[str | None, typer.Option(help="Only this check, for example CKV_AWS_18.")] = None,
     path: Annotated[str | None, typer.Option(help="Only this file or folder.")] = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """The findings of a commit: since which commit, whose, and for how long."""
     from infraaudit.questions.findings import findings_at
@@ -81,7 +82,7 @@ def findings(
     if path:
         folder = path.strip("/")
         rows = rows[(rows["file_path"] == folder) | rows["file_path"].str.startswith(folder + "/")]
-    show(rows, form, {"severity": "severity", "id": "id", "check_id": "check", "file_path": "file",
+    show(rows, chosen(form, as_json), {"severity": "severity", "id": "id", "check_id": "check", "file_path": "file",
                       "line_start": "line", "resource": "resource", "age_days": "days", "status": "status",
                       "introduced_by": "since", "author": "author", "check_name": "what"})  # fmt: skip
 
@@ -93,6 +94,7 @@ def blame(
     path: Annotated[str | None, typer.Option(help="Findings in this file, under any name it had.")] = None,
     environment: EnvironmentName = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """The lives of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when."""
     from resources.history.queries.lives import blame as blame_of
@@ -101,7 +103,7 @@ def blame(
         raise ConfigurationError("Say which findings: an id, --check or --path (`infraaudit findings` lists them).")
     found = find_project(project)
     rows = blame_of(line_of(found), environment or found.environment.name, finding, check, path)
-    show(rows, form, {"id": "id", "event": "event", "commit": "commit", "at": "at (UTC)", "check_id": "check",
+    show(rows, chosen(form, as_json), {"id": "id", "event": "event", "commit": "commit", "at": "at (UTC)", "check_id": "check",
                       "file_path": "file", "author": "author", "cause": "cause", "live_from": "live from",
                       "live_to": "live to", "resource": "resource", "subject": "subject"})  # fmt: skip
 
@@ -112,6 +114,7 @@ def compare(
     after: Annotated[str, typer.Argument(help="Branch, tag, SHA, or `head`.")] = "head",
     environment: EnvironmentName = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """What two commits' findings differ in, and whether code, config or scanner may be why."""
     from infraaudit.questions.findings import compare as compare_of
@@ -121,7 +124,7 @@ def compare(
     first, second = (_revision(line, found, revision, environment) for revision in (before, after))
     now, suppressions = datetime.now(UTC), suppressions_for(found)
     rows = compare_of(line, first, second, suppressions, now.date())
-    show(rows, form, {"change": "change", "severity": "severity", "check_id": "check", "file_path": "file",
+    show(rows, chosen(form, as_json), {"change": "change", "severity": "severity", "check_id": "check", "file_path": "file",
                       "line_start": "line", "resource": "resource", "cause": "cause", "id": "id"},
          note=f"{first[:8]} against {second[:8]}")  # fmt: skip
 

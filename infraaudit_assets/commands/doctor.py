@@ -1,15 +1,15 @@
 """`infraaudit doctor`: what this machine has for the pipeline."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from infraaudit.operations.doctor import Part, examine
+from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
 from infraaudit_assets.commands.options import AsJson
-from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import ConfigurationError
@@ -19,7 +19,7 @@ app = typer.Typer()
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
     """Show every outside part: found or not, which version, and what is lost without it.
 
     Exits with 1 where a part is missing that nothing works without.
@@ -35,10 +35,14 @@ def doctor(as_json: AsJson = False) -> None:
         database_url=current.history_url,
     )
     parts.append(_dagster_yaml(current))
-    if as_json:
-        print(json.dumps([asdict(part) for part in parts], indent=2))
-    else:
-        standard_output().print(_table(parts))
+    rows = [asdict(part) for part in parts]
+    match chosen(form, as_json):
+        case Format.JSON:
+            print(json.dumps(rows, indent=2))
+        case Format.CSV:
+            print_csv([each.name for each in fields(Part)], rows)
+        case Format.TABLE:
+            print_table(_table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
 
 

@@ -1,17 +1,19 @@
 """`infraaudit dora`: what the history says of delivery."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project
-from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.settings import settings
+from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import ConfigurationError
 
 
@@ -19,6 +21,7 @@ def dora(
     project: ProjectName,
     days: Annotated[float, typer.Option(min=1, max=3650, help="Length of the window that ends now, in days.")] = 30,
     environment: Annotated[str | None, typer.Option(help="Of this environment alone; without it of each.")] = None,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Deployment frequency, lead time, change failure rate and time to restore, for each environment.
@@ -38,9 +41,18 @@ def dora(
             f"{found.name} was never deployed to {environment}; `infraaudit dora` lists where it was."
         )
     measured = {place: measure(history, found.name, place, datetime.now(UTC), days) for place in places}
-    if as_json:
-        print(json.dumps({place: asdict(values) for place, values in measured.items()}, indent=2))
-        return
+    rows = {place: asdict(values) for place, values in measured.items()}
+    match chosen(form, as_json):
+        case Format.JSON:
+            print(json.dumps(rows, indent=2))
+        case Format.CSV:
+            names = ["environment", *(each.name for each in fields(Dora))]
+            print_csv(names, ({"environment": place} | row for place, row in rows.items()))
+        case Format.TABLE:
+            print_table(_table(measured))
+
+
+def _table(measured: Mapping[str, Dora]) -> Table:
     table = Table("environment", "deployments", "a day", "lead time", "change failure rate", "time to restore")
     for place, m in measured.items():
         rate = "—" if m.failure_ratio is None else f"{m.failure_ratio:.0%}"
@@ -52,7 +64,7 @@ def dora(
             _hours(m.restore_seconds),
         )
         table.add_row(place, *row)
-    standard_output().print(table)
+    return table
 
 
 def _hours(seconds: float | None) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.audit import Form, Moment, line_of, suppressions_for, utc
-from infraaudit_assets.commands.formats import Format, show
-from infraaudit_assets.commands.options import EnvironmentName, ProjectName
+from infraaudit_assets.commands.audit import Moment, line_of, suppressions_for, utc
+from infraaudit_assets.commands.formats import Form, Format, chosen, show
+from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.settings import settings
 
@@ -23,6 +23,7 @@ def exposure(
     of: Annotated[Of, typer.Option("--of", help="Every finding that was live, or every commit.")] = Of.FINDINGS,
     environment: EnvironmentName = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """How long findings were in production: introduced, live, fixed, fix live; and what a rollback brought back.
 
@@ -36,11 +37,11 @@ def exposure(
     if of is Of.COMMITS:
         rows = live_commits(line, place, now)
         unscanned, untested = rows["unscanned_hours"].sum(), rows["untested_hours"].sum()
-        show(rows, form, {"sha": "commit", "live_from": "live from", "live_to": "to", "hours": "hours", "scan": "scan",
+        show(rows, chosen(form, as_json), {"sha": "commit", "live_from": "live from", "live_to": "to", "hours": "hours", "scan": "scan",
                           "tests": "tests", "rollback": "rollback"},
              note=f"{place}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests")  # fmt: skip
         return
-    show(exposure_of(line, place, now), form,
+    show(exposure_of(line, place, now), chosen(form, as_json),
          {"severity": "severity", "id": "id", "check_id": "check", "hours_exposed": "hours", "live_now": "live",
           "file_path": "file", "introduced_at": "introduced", "live_from": "live from", "fixed_at": "fixed",
           "live_to": "fix live", "brought_back_by": "brought back", "resource": "resource"},
@@ -51,6 +52,7 @@ def sla(
     project: ProjectName,
     since: Moment = None,
     form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """How fast findings are fixed, how old the open ones are, and which break the SLA (max_age_days of gate.yaml)."""
     from resources.configuration.gate import read_gate
@@ -59,7 +61,7 @@ def sla(
     found, now = find_project(project), datetime.now(UTC)
     limits = read_gate(settings().shipped / "gate.yaml").max_age_days
     rows = sla_of(line_of(found), limits, now, suppressions_for(found), utc(since))
-    show(rows, form, {"severity": "severity", "open": "open", "breached": "breached", "sla_days": "allowed",
+    show(rows, chosen(form, as_json), {"severity": "severity", "open": "open", "breached": "breached", "sla_days": "allowed",
                       "oldest_days": "oldest", "fixed": "fixed",
                       "mean_days_to_fix": "mean to fix", "median_days": "median", "up_to_7_days": "≤7", "up_to_30_days": "≤30",
                       "up_to_90_days": "≤90", "over_90_days": ">90",
@@ -68,7 +70,9 @@ def sla(
          + ("" if limits else "; no limits are set: max_age_days in gate.yaml"))  # fmt: skip
 
 
-def suppressions(project: ProjectName, environment: EnvironmentName = None, form: Form = Format.TABLE) -> None:
+def suppressions(
+    project: ProjectName, environment: EnvironmentName = None, form: Form = Format.TABLE, as_json: AsJson = False
+) -> None:
     """Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file."""
     from resources.configuration.suppressions import suppressions_path
     from resources.history.queries.suppressions import suppressions_of
@@ -77,7 +81,7 @@ def suppressions(project: ProjectName, environment: EnvironmentName = None, form
     line, place = line_of(found), environment or found.environment.name
     live = line.history.live(found.name, place)
     rows = suppressions_of(line, suppressions_for(found), live.sha if live else None, datetime.now(UTC).date())
-    show(rows, form, {"source": "source", "state": "state", "id": "id", "check_id": "check", "owner": "who",
+    show(rows, chosen(form, as_json), {"source": "source", "state": "state", "id": "id", "check_id": "check", "owner": "who",
                       "until": "until", "reason": "why", "live": "live", "file_path": "file", "since": "since",
                       "severity": "severity", "resource": "resource", "commit": "commit"},
          note=f"live is {place}; the file is {suppressions_path(settings().shipped, found.name)}")  # fmt: skip

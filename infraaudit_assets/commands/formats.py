@@ -1,13 +1,15 @@
 """How the questions of the audit are answered: a table for people, CSV and JSON for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich import box
 from rich.table import Table
 
+from infraaudit.questions.csv_text import csv_text
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.errors import excerpt
 
@@ -27,6 +29,34 @@ class Format(StrEnum):
     JSON = "json"
 
 
+Form = Annotated[Format, typer.Option("--format", help="How to print.")]
+
+
+def chosen(form: Format, as_json: bool) -> Format:
+    """The format that is asked for; --json is the short form of --format json."""
+    return Format.JSON if as_json else form
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows as CSV with these columns; a list is one cell, a line for each of its entries."""
+    print(csv_text(columns, ([_in_one_cell(row.get(name)) for name in columns] for row in rows)), end="")
+
+
+def print_table(table: Table) -> None:
+    """A table that a command has made, with the count of its rows below, as under every other."""
+    table.caption, table.caption_justify = counted(table.row_count), "left"
+    standard_output().print(table)
+
+
+def counted(rows: int) -> str:
+    """What stands under every table."""
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def _in_one_cell(value: Any) -> Any:
+    return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
 def show(rows: "pd.DataFrame", form: Format, columns: Mapping[str, str] | None = None, note: str = "") -> None:
     """Print rows; a table has only the given columns, under the labels given (all of them, where none is given).
 
@@ -35,7 +65,7 @@ def show(rows: "pd.DataFrame", form: Format, columns: Mapping[str, str] | None =
     if form is Format.JSON:
         print(json.dumps(_plain(rows), indent=2, ensure_ascii=False))
     elif form is Format.CSV:
-        print(rows.to_csv(index=False), end="")
+        print(csv_text([str(name) for name in rows.columns], (tuple(row.values()) for row in _plain(rows))), end="")
     else:
         console = standard_output()
         console.print(_table(rows, columns or {str(name): str(name) for name in rows.columns}, note, console.width))
@@ -50,7 +80,7 @@ def _table(rows: "pd.DataFrame", columns: Mapping[str, str], note: str, width: i
     cells = {name: [_cell(name, value) for value in rows[name]] for name in columns}
     shown = _fitting({label: cells[name] for name, label in columns.items()}, width)
     hidden = [label for label in columns.values() if label not in shown]
-    caption = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    caption = counted(len(rows))
     caption += f"; not shown at this width: {', '.join(hidden)}" if hidden else ""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
                   caption="\n".join(filter(None, (caption, note))), caption_justify="left")  # fmt: skip

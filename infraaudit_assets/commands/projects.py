@@ -1,18 +1,19 @@
 """`infraaudit projects`: which repositories there are."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from infraaudit_assets.commands.example import write_missing_example
+from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
 from infraaudit_assets.commands.options import AsJson, ProjectName
-from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import GitEvent
 from resources.configuration.projects import add_project, load_projects
 from resources.git.mirror import Mirror
 
@@ -37,20 +38,22 @@ def mirror_of(project: Project) -> Mirror:
 
 
 @app.command("list")
-def list_projects(as_json: AsJson = False) -> None:
+def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
     """Show every project."""
     projects = load_projects(settings().projects)
-    if as_json:
-        rows = [
-            {"name": p.name, "url": p.url, "branches": p.branches, "deploy_branch": p.deploy_branch} for p in projects
-        ]
+    names = ("name", "url", "branches", "deploy_branch")
+    rows = [{name: getattr(project, name) for name in names} for project in projects]
+    if (how := chosen(form, as_json)) is Format.JSON:
         print(json.dumps(rows, indent=2))
+        return
+    if how is Format.CSV:
+        print_csv(names, rows)
         return
     table = Table("name", "repository", "branches", "deployed from", "to")
     for project in projects:
         places = ", ".join(environment.name for environment in project.environments)
         table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, places)
-    standard_output().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -89,6 +92,7 @@ def _branches_of(project: Project) -> int:
 def events(
     project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Show force-pushes, deleted branches, and commits without a run, each with the reason."""
@@ -96,14 +100,18 @@ def events(
     from resources.history.git_events import git_events
 
     found = git_events(open_history(settings().history_url), find_project(project).name, limit)
-    if as_json:
-        print(json.dumps([{"seen_at": seen_at.isoformat()} | asdict(event) for seen_at, event in found], indent=2))
+    rows = [{"seen_at": seen_at.isoformat()} | asdict(event) for seen_at, event in found]
+    if (how := chosen(form, as_json)) is Format.JSON:
+        print(json.dumps(rows, indent=2))
+        return
+    if how is Format.CSV:
+        print_csv(["seen_at", *(each.name for each in fields(GitEvent))], rows)
         return
     table = Table("seen", "what", "branch", "before", "after", "reason")
     for seen_at, event in found:
         when = seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(when, event.kind, event.branch, event.before[:12], event.after[:12], event.reason)
-    standard_output().print(table)
+    print_table(table)
 
 
 @app.command()

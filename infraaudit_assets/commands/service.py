@@ -6,12 +6,13 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
 from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import Settings, settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from resources.history import History
+    from service.audit import ProjectRules
     from service.notices import NoticeWorker
     from service.push_worker import Launch
 
@@ -109,9 +111,27 @@ def build_service(current: Settings) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
+        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
+
+
+def _rules(current: Settings, project: Project | None) -> "ProjectRules":
+    """What the configuration says now; nothing of a project that it no longer has."""
+    from resources.configuration.gate import read_gate
+    from resources.configuration.suppressions import read_suppressions
+    from service.audit import ProjectRules
+
+    if project is None:
+        return ProjectRules()
+    return ProjectRules(
+        project.environment.name,
+        read_suppressions(current.shipped, project.name),
+        read_gate(current.shipped / "gate.yaml").max_age_days,
+        mirror_of(project),
+        project.url,
+    )
 
 
 def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":
@@ -209,23 +229,26 @@ def _post(service: str, project: Project, branch: str, sha: str, secret: str) ->
 def list_deliveries(
     project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Show what the forges sent, and what became of it."""
     from rich.table import Table
 
-    from infraaudit_assets.commands.terminal import standard_output
     from resources.history import open_history
-    from resources.history.pushes import newest_deliveries
+    from resources.history.pushes import Delivery, newest_deliveries
 
     found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
-    if as_json:
-        rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
+    rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
+    if (how := chosen(form, as_json)) is Format.JSON:
         print(json.dumps(rows, indent=2))
+        return
+    if how is Format.CSV:
+        print_csv([*(each.name for each in fields(Delivery)), "state", "reason"], rows)
         return
     table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
     for delivery, state, reason in found:
         when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         words = (delivery.branch, delivery.after[:12], state, str(delivery.attempts), reason)
         table.add_row(when, delivery.forge, *words)
-    standard_output().print(table)
+    print_table(table)

@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 
 from infraaudit_assets.commands.delivery import target_of
+from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
 from infraaudit_assets.commands.options import AsJson
 from infraaudit_assets.commands.projects import find_project
-from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Environment, Project
@@ -17,9 +17,13 @@ from infraaudit_domain.projects import Environment, Project
 if TYPE_CHECKING:
     from resources.history import History
 
+_COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason")
+
 
 def status(
-    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, as_json: AsJson = False
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is live in every environment, since when, whether it is healthy, and what has drifted.
 
@@ -31,8 +35,10 @@ def status(
     past = open_history(settings().history_url)
     projects = [find_project(project)] if project else list(read_projects(settings().projects))
     rows = [_status_row(found, place, past) for found in projects for place in found.environments]
-    if as_json:
+    if (how := chosen(form, as_json)) is Format.JSON:
         print(json.dumps(rows, indent=2))
+    elif how is Format.CSV:
+        print_csv(_COLUMNS, rows)
     else:
         table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
         for row in rows:
@@ -40,7 +46,7 @@ def status(
             since = (row["since"] or "")[:19].replace("T", " ")
             table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
                           drift, row["url"] or row["target"])  # fmt: skip
-        standard_output().print(table)
+        print_table(table)
     raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
 
 

@@ -1,6 +1,6 @@
 """A history as a pipeline leaves it, and a service over it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus,
 from infraaudit_domain.images import Image
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
+from infraaudit_domain.suppressions import Suppression
 from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.history import History
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
+from service.audit import ProjectRules
 from service.received import Received
 from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import history_like
@@ -39,6 +41,12 @@ A, B, C = finding("CKV_A"), finding("CKV_B", severity=Severity.CRITICAL), findin
 SCANS = [(A, B), (finding("CKV_A", 9), C), None, (A, B, finding("CKV_D", status="suppressed"))]
 """What four commits have: B is fixed by the second and comes back with the fourth; the third's scan crashed."""
 OUTCOMES = [Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.DEPLOYED]
+
+RULES = ProjectRules(
+    suppressions=(Suppression("no need", "ops", date.max, check="CKV_A"),),
+    max_age_days={Severity.CRITICAL: 0.0},
+    mirror=PretendMirror(SHAS),
+)
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def received(history: History, tmp_path: Path) -> Received:
 
 @pytest.fixture
 def client(history: History, received: Received) -> TestClient:
-    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]})
+    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]}, rules=lambda _: RULES)
     return TestClient(build_app(history, options, received=received))
 
 

@@ -3,13 +3,16 @@
 import csv
 import io
 import re
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from tests.service.conftest import SHAS, B
 
 API = "/api/v1/projects/shop"
+_TYPES = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
 def test_it_counts_pages_and_filters(client: TestClient) -> None:
@@ -71,6 +74,44 @@ def test_trends_are_those_of_the_command_newest_first(client: TestClient) -> Non
     assert client.get(f"{API}/trends?since=0001-01-01&until=9999-12-31").json()["total"] == 4
 
 
+def test_the_audit_answers_with_the_rules_of_the_project(client: TestClient) -> None:
+    def rows(path: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = client.get(f"{API}/{path}").json()["items"]
+        return items
+
+    assert [(r["event"], r["commit"]) for r in rows("blame?check=CKV_C")] == [
+        ("introduced", SHAS[1]),
+        ("fixed", SHAS[3]),
+    ]
+    assert {r["id"] for r in rows(f"blame?finding={B.fingerprint[:8]}")} == {B.fingerprint}
+    changed = rows(f"compare?before={SHAS[0][:7]}&after={SHAS[1]}")
+    assert [(r["change"], r["check_id"]) for r in changed] == [("added", "CKV_C"), ("removed", "CKV_B")]
+    assert rows("compare") == []  # What is live is the newest scanned.
+    exposed = {r["check_id"]: r for r in rows("exposure")}
+    assert exposed["CKV_B"]["live_now"] is True and exposed["CKV_B"]["hours_exposed"] > 0
+    assert rows("exposure?environment=elsewhere") == []
+    assert [(r["sha"], r["live_to"] is None) for r in rows("exposure/commits")] == [(SHAS[0], False), (SHAS[3], True)]
+    by_severity = {r["severity"]: r for r in rows("sla")}
+    assert (by_severity["critical"]["open"], by_severity["critical"]["breached"]) == (1, 1)
+    assert by_severity["low"]["breached"] is None
+    hidden = {(r["source"], r["check_id"], r["owner"]) for r in rows("suppressions")}
+    assert hidden == {("code", "CKV_D", "Ada"), ("file", "CKV_A", "ops")}
+
+
+def test_findings_are_exported_whole_with_what_the_project_suppresses(client: TestClient) -> None:
+    rows = client.get(f"{API}/export?format=json&commit={SHAS[3]}").json()
+    assert {(r["check_id"], r["status"]) for r in rows} == {
+        ("CKV_A", "suppressed"),
+        ("CKV_B", "open"),
+        ("CKV_D", "suppressed"),
+    }
+    assert client.get(f"{API}/export").json()["version"] == "2.1.0"
+    for form, kind in EXPORT_TYPES.items():
+        assert client.get(f"{API}/export?format={form}").headers["content-type"] == kind
+    assert client.get(f"{API}/export?limit=1").status_code == 400
+    assert client.get(f"{API}/export?commit=ffffffff").status_code == 404
+
+
 def test_csv_is_the_same_table_and_runs_nothing(client: TestClient) -> None:
     answer = client.get(f"{API}/findings?format=csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -97,6 +138,12 @@ def test_csv_is_the_same_table_and_runs_nothing(client: TestClient) -> None:
         ("/findings?q=%00", 400),
         ("/findings/nothing", 404),
         ("/findings/nothing/live", 404),
+        ("/blame?finding=xyz", 400),
+        ("/compare?before=HEAD", 400),
+        ("/compare?before=ffffffff", 404),
+        ("/compare?environment=elsewhere", 404),
+        ("/sla?since=yesterday", 400),
+        ("/suppressions?environment=<b>", 400),
         ("/dora?days=0", 400),
         ("/trends?format=xml", 400),
         ("/trends?limit=٣", 400),
@@ -122,9 +169,23 @@ def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
 def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "security" not in document
-    for path, item in document["paths"].items():
+    tables = {path: item for path, item in document["paths"].items() if not path.endswith("/export")}
+    for path, item in tables.items():
         filled = path.replace("{project}", "shop").replace("{fingerprint}", B.fingerprint)
         content = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        rows = client.get(filled).json()["items"]
+        chosen = {"before": SHAS[0], "after": SHAS[1]} if path.endswith("/compare") else {}
+        rows = client.get(filled, params=chosen).json()["items"]
         assert rows, path
-        assert list(rows[0]) == content["properties"]["items"]["items"]["required"], path
+        row = content["properties"]["items"]["items"]
+        assert list(rows[0]) == row["required"] == list(row["properties"]), path
+        for name, schema in row["properties"].items():
+            kinds = (*_TYPES[schema["type"][0]], type(None))
+            assert all(type(found[name]) in kinds for found in rows), (path, name)
+
+
+def test_every_path_is_a_question_and_every_question_a_path(client: TestClient) -> None:
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
+    for question in QUESTIONS:
+        told = [each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"]
+        assert told == [*question.parameters, "limit", "offset", "format"]

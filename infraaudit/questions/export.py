@@ -1,0 +1,41 @@
+"""The findings of one commit for other tools: SARIF, CycloneDX, JSON or CSV."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from enum import StrEnum
+
+from infraaudit.questions.csv_text import csv_text
+from infraaudit_domain.exchange import cyclonedx, sarif
+from infraaudit_domain.findings import Finding, Scan
+from infraaudit_domain.suppressions import Suppression, hide_in
+
+
+class Exchange(StrEnum):
+    SARIF = "sarif"
+    JSON = "json"
+    CSV = "csv"
+    CYCLONEDX = "cyclonedx"
+
+
+def exported(form: Exchange, project: str, url: str, raw: Scan, suppressions: Sequence[Suppression], day: date) -> str:
+    """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed."""
+    scan = hide_in(raw, suppressions, day)
+    findings = sorted(scan.findings, key=lambda f: (f.file_path, f.line_start, f.check_id, f.fingerprint))
+    if form is Exchange.CSV:
+        return _csv(findings)
+    document: object
+    if form is Exchange.SARIF:
+        outside = {f.fingerprint for f in raw.findings if f.status == "open"}
+        document = sarif(findings, url, scan.sha, scan.scanner_version, outside)
+    elif form is Exchange.CYCLONEDX:
+        document = cyclonedx(findings, project, scan.sha)
+    else:
+        document = [{"id": finding.fingerprint} | asdict(finding) for finding in findings]
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _csv(findings: Sequence[Finding]) -> str:
+    rows = [{"id": finding.fingerprint} | asdict(finding) for finding in findings]
+    return csv_text(["id", *Finding.__dataclass_fields__], (tuple(row.values()) for row in rows))
