@@ -9,10 +9,11 @@ from typing import Any
 
 from infraaudit_domain.errors import ManifestError, excerpt
 
-_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
-    f"{letter}i": 1024.0**power for power, letter in enumerate("KMGT", 1)
+_UNITS = {unit: 1000.0**power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)} | {
+    f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)
 }
-_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([A-Za-z]{0,2})")
+# Kubernetes' own client would also take NaN, Infinity and 1e999999999, which no limit of a container may be.
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{0,9})?|\.\d{1,9})(?:([A-Za-z]{0,2})|[eE]([+-]?\d{1,2}))", re.ASCII)
 _REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))")
 _ENV_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
@@ -20,9 +21,11 @@ _ENV_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 def quantity(value: object) -> float:
     """A quantity of Kubernetes as a number: 500m is 0.5, 128Mi is 134217728. Raises ValueError."""
     match = _QUANTITY.fullmatch(str(value))
+    if match is not None and match[3] is not None:
+        return float(f"{match[1]}e{match[3]}")
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"{excerpt(str(value), 50)!r} is no quantity")
-    return float(match[1]) * _UNITS[match[2]]
+    return float(match[1]) * _UNITS[str(match[2])]
 
 
 def number(value: object, default: float) -> float:

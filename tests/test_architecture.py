@@ -29,6 +29,24 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def lazy_own_imports(path: Path) -> list[str]:
+    """Own modules that are imported anywhere but at the top of a file, TYPE_CHECKING included."""
+    tree = ast.parse(path.read_text())
+    below = (node for node in ast.walk(tree) if node not in tree.body)
+    return [
+        f"{name(path)}:{node.lineno}"
+        for node in below
+        if (isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PACKAGES)
+        or (isinstance(node, ast.Import) and {alias.name.split(".")[0] for alias in node.names} & {*PACKAGES})
+    ]
+
+
+def test_own_modules_are_imported_at_the_top() -> None:
+    """So that a circle shows at once. The CLI alone loads a command's module when it is called: --help stays quick."""
+    lazily = [ROOT / "infraaudit_assets" / "cli.py", *(ROOT / "infraaudit_assets" / "commands").rglob("*.py")]
+    assert [line for path in MODULES if path not in lazily for line in lazy_own_imports(path)] == []
+
+
 @pytest.mark.parametrize("path", DOMAIN, ids=name)
 def test_the_domain_imports_the_standard_library_and_itself(path: Path) -> None:
     foreign = {

@@ -196,7 +196,7 @@ def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         fast = runner.scan(repository.mirror(), sha, CONFIG)
     checkov_begins_with(
-        "from resources.checkov import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
+        "from resources.checkov.speedups import known_sources\nknown_sources.DIGESTS['asteval.asteval'] = 'older'\n"
     )
     with CheckovRunner(tmp_path / "scans", {}) as runner:
         slow = runner.scan(repository.mirror(), sha, CONFIG)

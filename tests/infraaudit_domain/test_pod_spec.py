@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.utils.quantity import parse_quantity
 
 from infraaudit_domain.errors import ManifestError
 from infraaudit_domain.pod_spec import PodPlan, plan_pod
@@ -145,3 +146,15 @@ def test_any_pod_is_planned_or_refused_and_nothing_else(key: str, value: object)
 @given(st.text(alphabet="$()AB", max_size=30))
 def test_expansion_ends_and_knows_only_its_names(text: str) -> None:
     assert "$(A)" not in expand(text.replace("$$", ""), {"A": "x", "B": "y"})
+
+
+@pytest.mark.parametrize("number", ["129", "0.5", ".5", "5."])
+@pytest.mark.parametrize("unit", [*"numkMGTPE", "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "e6", "E3", "e-3", "e+2"])
+def test_a_quantity_is_what_kubernetes_own_client_reads(number: str, unit: str) -> None:
+    assert quantity(number + unit) == pytest.approx(float(parse_quantity(number + unit)))
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999999999", "-1", "1ki", "1Zi", ".", "e6", "1e", "1_000", "٣"])
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no quantity"):
+        quantity(text)

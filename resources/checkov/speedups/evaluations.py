@@ -13,11 +13,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from resources.checkov.speedups.patch import made_for
+
 _MOST_TEXT = 24_000_000
 """Characters of texts and values in the file; a child reads it in a tenth of a second."""
 _CHANGING = "timestamp"
 """The one function in Checkov's table that does not give the same value twice."""
 _PLAIN = (str, int, float, bool, type(None))
+_RENDERING = "checkov.terraform.graph_builder.variable_rendering"
+EVALUATING = (
+    f"{_RENDERING}.evaluate_terraform",
+    f"{_RENDERING}.safe_eval_functions",
+    "checkov.common.util.parser_utils",
+)
+"""Where Checkov evaluates an expression."""
 
 
 class Symbols(dict[str, Any]):
@@ -33,15 +42,15 @@ class Symbols(dict[str, Any]):
         super().__setitem__(name, value)
 
 
-def remember_evaluations(place: Path) -> "Evaluations":
+@made_for(*EVALUATING, "checkov.terraform.graph_builder.foreach.abstract_handler", "asteval.asteval")
+def remember_evaluations(kept: Path) -> "Evaluations":
     """Have Checkov evaluate an expression once, alone and with all that it does around it."""
-    rendering = "checkov.terraform.graph_builder.variable_rendering"
-    evaluate_terraform: Any = import_module(f"{rendering}.evaluate_terraform")
-    safe_eval_functions: Any = import_module(f"{rendering}.safe_eval_functions")
+    evaluate_terraform: Any = import_module(f"{_RENDERING}.evaluate_terraform")
+    safe_eval_functions: Any = import_module(f"{_RENDERING}.safe_eval_functions")
     abstract_handler: Any = import_module("checkov.terraform.graph_builder.foreach.abstract_handler")
     one, around = safe_eval_functions.evaluate, evaluate_terraform.evaluate_terraform
     symbols = Symbols(safe_eval_functions.SAFE_EVAL_DICT)
-    memory = Evaluations(place, symbols)
+    memory = Evaluations(kept / "evaluations.json", symbols)
 
     def evaluate(input_str: str) -> Any:
         return memory.of_expression(one, input_str)

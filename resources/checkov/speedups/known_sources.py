@@ -1,7 +1,8 @@
 """The modules of Checkov and its libraries that our patches were written for, by the digest of their text.
 
 `python -m resources.checkov.speedups.known_sources` prints the digests of what is installed, to be put here after a new
-version was read and the benchmark found nothing different. Deliberately absent: versions, which say less.
+version was read and the benchmark found nothing different. A module that a new patch relies on is added with an empty
+digest first. Deliberately absent: versions, which say less, and which patch relies on what (that stands beside it).
 """
 
 import functools
@@ -54,7 +55,5 @@ def _digest(module: str) -> str | None:
 
 
 if __name__ == "__main__":
-    from resources.checkov.speedups.patches import MADE_FOR
-
-    for name in sorted({module for modules in MADE_FOR.values() for module in modules}):
+    for name in sorted(DIGESTS):
         print(f'    "{name}": "{_digest(name)}",')

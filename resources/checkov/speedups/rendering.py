@@ -5,7 +5,20 @@ the last; most rounds do again what was done. It does so for a whole copy of the
 Deliberately absent: another order of the walk.
 """
 
+from pathlib import Path
 from typing import Any
+
+from resources.checkov.speedups.patch import made_for
+
+RENDERING = (
+    "checkov.terraform.graph_builder.variable_rendering.renderer",
+    "checkov.common.graph.graph_builder.variable_rendering.renderer",
+    "checkov.common.graph.graph_builder.local_graph",
+    "checkov.common.graph.graph_builder.graph_components.blocks",
+    "checkov.terraform.graph_builder.local_graph",
+    "checkov.terraform.graph_builder.graph_components.blocks",
+)
+"""Where Checkov walks a graph and updates its blocks."""
 
 
 class Memory:
@@ -75,7 +88,8 @@ def _containers(value: Any) -> Any:
             waiting += value.values() if isinstance(value, dict) else value
 
 
-def skip_evaluations_without_effect() -> None:
+@made_for(*RENDERING)
+def skip_evaluations_without_effect(_kept: Path) -> None:
     """Do not evaluate edges again while the blocks at their ends are what they were when it changed nothing."""
     from checkov.terraform.graph_builder.variable_rendering.renderer import TerraformVariableRenderer
 
@@ -107,7 +121,8 @@ def skip_evaluations_without_effect() -> None:
     kind.update_evaluated_value = update
 
 
-def finish_blocks_once() -> None:
+@made_for(*RENDERING)
+def finish_blocks_once(_kept: Path) -> None:
     """Look no more whether all edges of a block are done once they were: done edges stay done."""
     from checkov.terraform.graph_builder.variable_rendering.renderer import TerraformVariableRenderer
 
@@ -120,7 +135,12 @@ def finish_blocks_once() -> None:
     kind._update_end_vertices_indexes = update
 
 
-def keep_levels() -> None:
+@made_for(
+    *RENDERING,
+    "checkov.terraform.graph_builder.foreach.abstract_handler",
+    "checkov.terraform.graph_builder.foreach.module_handler",
+)
+def keep_levels(_kept: Path) -> None:
     """Render and connect the modules of a level anew only where the level before it made copies of some."""
     from checkov.terraform.graph_builder.foreach.module_handler import ForeachModuleHandler
     from checkov.terraform.graph_builder.graph_components.block_types import BlockType

@@ -5,15 +5,26 @@ Each is pure, so that an answer may be kept for the scan. Deliberately absent: e
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from resources.checkov.speedups.evaluations import EVALUATING
+from resources.checkov.speedups.patch import made_for
 from resources.checkov.speedups.path_lookup import PathLookup
+from resources.checkov.speedups.rendering import RENDERING
 
 _UNCHANGEABLE = (str, int, float, bool, type(None))
 _MOST_KEPT = 100_000
 
 
-def look_up_paths() -> None:
+@made_for(
+    "dpath",
+    "dpath.segments",
+    "checkov.terraform.graph_builder.graph_components.blocks",
+    "checkov.terraform.checks.resource.base_resource_value_check",
+    "checkov.terraform.checks.resource.base_resource_negative_value_check",
+)
+def look_up_paths(_kept: Path) -> None:
     """Look up a path where it names one place."""
     from checkov.terraform.checks.resource import base_resource_negative_value_check, base_resource_value_check
     from checkov.terraform.graph_builder.graph_components import blocks
@@ -22,7 +33,12 @@ def look_up_paths() -> None:
         setattr(module, "dpath", PathLookup(module.dpath))  # noqa: B010 - mypy: a module
 
 
-def copy_what_changes() -> None:
+@made_for(
+    "checkov.terraform.graph_builder.variable_rendering.renderer",
+    "checkov.common.graph.graph_builder.utils",
+    "checkov.common.util.data_structures_utils",
+)
+def copy_what_changes(_kept: Path) -> None:
     """Copy no text and no number while variables are rendered and written back."""
     for name in (
         "checkov.terraform.graph_builder.variable_rendering.renderer",
@@ -39,7 +55,8 @@ def _copying(usual: Any) -> Any:
     return copy
 
 
-def compare_edges() -> None:
+@made_for("checkov.common.graph.graph_builder.graph_components.edge")
+def compare_edges(_kept: Path) -> None:
     """Compare edges without making a text of each; the hash stays, as the order of sets is the order of the walk."""
     from checkov.common.graph.graph_builder.graph_components.edge import Edge
 
@@ -58,7 +75,8 @@ def compare_edges() -> None:
     kind.__hash__, kind.__eq__ = edge_hash, are_equal
 
 
-def remember_blocks() -> None:
+@made_for(*EVALUATING)
+def remember_blocks(_kept: Path) -> None:
     """Find the variables in a text once."""
     evaluate_terraform: Any = import_module("checkov.terraform.graph_builder.variable_rendering.evaluate_terraform")
     usual = evaluate_terraform.find_var_blocks
@@ -77,7 +95,13 @@ def remember_blocks() -> None:
     evaluate_terraform.find_var_blocks = find_var_blocks
 
 
-def remember_references() -> None:
+@made_for(
+    *RENDERING,
+    "checkov.terraform.graph_builder.utils",
+    "checkov.terraform.graph_builder.variable_rendering.vertex_reference",
+    "checkov.common.graph.graph_builder.variable_rendering.vertex_reference",
+)
+def remember_references(_kept: Path) -> None:
     """Find the blocks that a text refers to once, for the same aliases and types of resources."""
     from checkov.terraform.graph_builder import utils
 
@@ -99,7 +123,8 @@ def remember_references() -> None:
     utils.get_referenced_vertices_in_str_value = find
 
 
-def skip_search_among_none() -> None:
+@made_for("checkov.terraform.graph_builder.local_graph")
+def skip_search_among_none(_kept: Path) -> None:
     """Find no best match where there is nothing to choose from."""
     from checkov.terraform.graph_builder.local_graph import TerraformLocalGraph
 

@@ -1,5 +1,8 @@
 """What makes Checkov faster must not change what it says: the parts that can be shown without scanning."""
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +13,12 @@ from asteval import Interpreter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from resources.checkov.speedups import known_sources, patches
+from resources.checkov.speedups import known_sources, patches, shortcuts
 from resources.checkov.speedups.evaluations import Evaluations, Symbols
+from resources.checkov.speedups.patch import made_for
 from resources.checkov.speedups.path_lookup import PathLookup
 from resources.checkov.speedups.rendering import Memory
+from tests import ROOT
 
 KEYS = st.sampled_from(["a", "b", "dynamic", "0", "1", "-1", "True", "a.b", "*", "a*", "[ab]", "", " 1"])
 VALUES = st.recursive(
@@ -24,14 +29,30 @@ VALUES = st.recursive(
 
 
 def test_every_patch_fits_the_installed_checkov() -> None:
-    assert [name for name, modules in patches.MADE_FOR.items() if not known_sources.are_known(modules)] == []
+    assert [patch.name for patch in patches.PATCHES if not patch.fits] == []
+
+
+def test_every_patch_is_found_and_every_digest_is_of_use() -> None:
+    assert len(patches.PATCHES) == len({patch.name for patch in patches.PATCHES}) == 12
+    assert {module for patch in patches.PATCHES for module in patch.modules} == known_sources.DIGESTS.keys()
 
 
 def test_a_patch_does_not_fit_what_it_was_not_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(known_sources.DIGESTS, "dpath.segments", "0" * 20)
-    assert not known_sources.are_known(patches.MADE_FOR["look_up_paths"])
+    assert not shortcuts.look_up_paths.fits
     assert not known_sources.are_known(["dpath", "dpath.no_such_module"])
-    assert known_sources.are_known(patches.MADE_FOR["compare_edges"])
+    assert shortcuts.compare_edges.fits
+
+
+def test_a_patch_names_no_module_whose_text_nobody_read() -> None:
+    with pytest.raises(KeyError, match=r"dpath\.options"):
+        made_for("dpath", "dpath.options")
+
+
+def test_the_digests_of_what_is_installed_are_printed() -> None:
+    words = [sys.executable, "-m", "resources.checkov.speedups.known_sources"]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert ast.literal_eval(f"{{{told}}}") == known_sources.DIGESTS
 
 
 @given(node=st.dictionaries(KEYS, VALUES, max_size=4), path=st.lists(KEYS, min_size=1, max_size=4))
@@ -43,17 +64,17 @@ def test_a_patch_does_not_fit_what_it_was_not_made_for(monkeypatch: pytest.Monke
 def test_a_path_is_looked_up_as_dpath_would_find_it(node: dict[str, Any], path: list[str]) -> None:
     dpath.options.ALLOW_EMPTY_STRING_KEYS = True  # as Checkov sets it
     lookup = PathLookup(dpath)
-    assert (lookup.search(node, path) == {}) == (_told(dpath.search, node, path) == {})
+    assert (_told(lookup.search, node, path) == {}) == (_told(dpath.search, node, path) == {})
     assert _told(lookup.get, node, path) == _told(dpath.get, node, path)
     text = "/".join(path)
-    assert (lookup.search(node, text) == {}) == (_told(dpath.search, node, text) == {})
+    assert (_told(lookup.search, node, text) == {}) == (_told(dpath.search, node, text) == {})
     assert _told(lookup.get, node, text) == _told(dpath.get, node, text)
 
 
 def _told(ask: Any, *words: Any) -> Any:
     try:
         return ask(*words)
-    except (KeyError, ValueError, IndexError, TypeError) as error:
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:  # dpath's search trips over some
         return type(error)
 
 
