@@ -5,13 +5,15 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
+# Tests that share something run in one worker, the longest first (tests/distribution.py); PYTEST_ARGS=-n0 is one by one.
+PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts test check demo up wheel clean
+.PHONY: help setup parts test test-unit test-long check demo up wheel clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready  ## install the locked dependencies into .venv
 
@@ -32,7 +34,13 @@ parts:  ## have a container engine that answers and a base image in it, where IN
 	@docker/install-parts.sh engine base-image || echo "set-up: going on without; what needs it is skipped" >&2
 
 test: setup parts  ## run every test; what a part of the machine is missing for is skipped with the reason
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+test-unit: setup  ## run what needs no engine, cluster or browser, while working
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
+
+test-long: setup parts  ## run what only repeats for certainty: more seeds, greater sizes
+	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)
 
 check: setup  ## lint, types, and the direction of imports
 	@$(BIN)/ruff check .

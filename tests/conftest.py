@@ -6,26 +6,41 @@ Checkov and small commands are real there too.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from resources.git.mirror import Mirror
+from tests import distribution
 
 # A shell's `&` starts us with interrupts ignored. After a run of its own in this process, Dagster gives SIGTERM the
 # same handler, and whatever the tests start from then on would outlive its terminate().
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_given: set[int] = set()
+_chance = random.SystemRandom()
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of an address of this machine that nobody has now."""
-    with socket.create_server((host, 0)) as server:
-        return int(server.getsockname()[1])
+    """A port of an address of this machine that nobody has now, and that no other test of this process was given.
+
+    Below the range that the kernel hands out for connections, and drawn at random: what other workers start in the
+    meantime does not get it.
+    """
+    while True:
+        port = _chance.randrange(20_000, 30_000)
+        with suppress(OSError), socket.create_server((host, port)):
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def _engine_answers() -> bool:
@@ -89,12 +104,27 @@ def needs() -> Callable[[str], None]:
     return require
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run what only repeats for certainty, too (make test-long)")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core, as much of a test is waiting for others; no more than eight share an engine and a cluster."""
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses the engine or the Prometheus server is e2e, wherever it stands."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What uses the engine or the Prometheus server is e2e, wherever it stands; what is long waits to be asked for."""
     for item in items:
         if {"engine", "scraped"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("e2e")
+    if not config.getoption("--long"):
+        left = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        distribution.prepare(items)
 
 
 class Repository:

@@ -132,7 +132,7 @@ def test_every_way_to_scan_finds_what_a_fresh_checkov_finds(installation: Instal
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [4])
+@pytest.mark.parametrize("seed", [4, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
 def test_killed_at_random_nothing_is_doubled_lost_or_closed(installation: Installation, seed: int) -> None:
     shas = write_past(installation.repository, 12)
     assert installation.scan("--all").wait() == 0

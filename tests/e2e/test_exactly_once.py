@@ -76,8 +76,9 @@ def kill_at_random(installation: Installation, chance: random.Random, until: thr
 
 
 @pytest.mark.timeout(500)
-def test_every_commit_runs_exactly_once_whatever_is_killed(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+@pytest.mark.parametrize("seed", [SEED, *(pytest.param(SEED + more, marks=pytest.mark.long) for more in (1, 2, 3))])
+def test_every_commit_runs_exactly_once_whatever_is_killed(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
     projects = [{"name": name, "url": str(tmp_path / f"{name}.git")} for name in PROJECTS]
     with Installation(tmp_path / "home", projects, instance=INSTANCE) as installation:
         forge = Forge(installation, tmp_path, chance)
@@ -88,7 +89,7 @@ def test_every_commit_runs_exactly_once_whatever_is_killed(tmp_path: Path) -> No
         pushed = threading.Event()
         pushing = threading.Thread(target=_push_all, args=(forge, chance, pushed))
         pushing.start()
-        killed = kill_at_random(installation, random.Random(SEED + 1), pushed)
+        killed = kill_at_random(installation, random.Random(seed + 1), pushed)
         pushing.join()
         with installation.instance() as instance:
             wanted = forge.commits()
@@ -98,7 +99,7 @@ def test_every_commit_runs_exactly_once_whatever_is_killed(tmp_path: Path) -> No
             # Whatever still would start a second run gets its time: a delivery, a tick, the queue.
             time.sleep(6)
             runs = _runs(instance)
-            print(f"seed {SEED}: {len(wanted)} commits, {len(runs)} runs, killed {dict(killed)}")
+            print(f"seed {seed}: {len(wanted)} commits, {len(runs)} runs, killed {dict(killed)}")
             counts = Counter(run.tags["dagster/run_key"] for run in runs)
             assert {key: n for key, n in counts.items() if n != 1} == {}
             expected = {f"{name}:{sha}" for name, sha in wanted}

@@ -159,8 +159,11 @@ def test_an_upgrade_replaces_the_roles_and_lets_a_run_end_with_its_image(
     assert installation.images(of_run(started(installation, installation.push()))) == {next_image}
 
 
-def test_twenty_commits_at_once_are_worked_off_with_the_configured_concurrency(installation: Installation) -> None:
-    shas, at_work = installation.audit(20)
+@pytest.mark.parametrize("commits", [6, pytest.param(20, marks=pytest.mark.long)])
+def test_many_commits_at_once_are_processed_with_the_configured_concurrency(
+    installation: Installation, commits: int
+) -> None:
+    shas, at_work = installation.audit(commits)
     assert at_work == AT_ONCE
     scanned = installation.postgres.query("infraaudit", "SELECT DISTINCT sha FROM scans WHERE status = 'complete'")
     assert set(shas) <= set(scanned.split())

@@ -1,0 +1,38 @@
+"""Which tests one xdist worker runs together, and which start first (`--dist loadgroup --no-loadscope-reorder`).
+
+Together: what shares a fixture of a module or the warm state folder, so that each is made once; and the unit tests of
+a file. Every other e2e test makes what it needs under names of its own, and goes to whichever worker is free.
+Deliberately absent: marks by hand. The fixtures say what is shared.
+"""
+
+import pytest
+
+DEFAULT_LIMIT = 300.0
+
+
+def prepare(items: list[pytest.Item]) -> None:
+    """Name each test's group, and put those with the longest time limits first: the run ends with the short ones."""
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, -_limit(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    scopes = _scopes(item)
+    if "warm_home" in scopes:
+        return "warm_home"
+    if item.get_closest_marker("e2e") is None or "module" in scopes.values():
+        return item.nodeid.partition("::")[0]
+    return ""
+
+
+def _scopes(item: pytest.Item) -> dict[str, str]:
+    """The scope of every fixture that a test uses, directly or through another."""
+    definitions: dict[str, tuple[pytest.FixtureDef, ...]] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009
+    return {name: found[-1].scope for name, found in definitions.items()}
+
+
+def _limit(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker and marker.args else DEFAULT_LIMIT
