@@ -1,7 +1,6 @@
 """What sensors and the command line start: the whole pipeline of a commit, or its audit half."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from infraaudit_assets.assets.checks import NO_DRIFT
 from infraaudit_domain.dagster_names import (
@@ -15,6 +14,7 @@ from infraaudit_domain.dagster_names import (
 )
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.forkserver import PRELOAD
+from resources.dagster.jobs import AssetJob
 
 # A forked step costs about 0.5 CPU seconds, one in a fresh interpreter 3: every step imports the definitions.
 STEP_EXECUTOR = dg.multiprocess_executor.configured(
@@ -33,7 +33,7 @@ def drift_check_of(project: Project, environment: Environment) -> dg.AssetCheckK
     return dg.AssetCheckKey(asset_of(project, environment), NO_DRIFT)
 
 
-def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
+def build_jobs(project: Project) -> list[AssetJob]:
     """The jobs of one project."""
     group = group_of(project)
     later = dg.AssetSelection.assets(*(asset_of(project, place) for place in project.environments[1:]))

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from infraaudit_assets.dagster_home import ROOM_TO_WRITE, prepare_dagster_home, require_room
 from infraaudit_assets.settings import Settings
@@ -25,6 +24,7 @@ from infraaudit_domain.dagster_names import (
     sensor_name,
 )
 from infraaudit_domain.projects import Project
+from resources.dagster.jobs import reconstructable_job
 from resources.dagster.partitions import commits_of
 
 _SECONDS_TO_STOP = 15
@@ -54,11 +54,11 @@ def run_commit(instance: dg.DagsterInstance, project: Project, sha: str) -> Fini
     The run carries the Git sensor's key, so that the sensor does not start one more for this commit.
     """
     instance.add_dynamic_partitions(commits_of(project).name or "", [sha])
-    repository = ReconstructableRepository.for_module("infraaudit_assets.definitions", "defs")
+    job = reconstructable_job("infraaudit_assets.definitions", "defs", pipeline_name(project))
     with (
         ended_by_interrupts(),
         dg.execute_job(
-            repository.get_reconstructable_job(pipeline_name(project)),
+            job,
             instance=instance,
             tags={
                 PARTITION: sha,

@@ -7,7 +7,6 @@ fail, and the cursor stays. Whatever is asked for twice, here or by the webhook,
 from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 from infraaudit.intake.new_commits import Cursor, look, reasons_to_skip
 from infraaudit_domain.dagster_names import (
@@ -24,6 +23,7 @@ from infraaudit_domain.dagster_names import (
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
+from resources.dagster.jobs import AssetJob
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
@@ -31,7 +31,7 @@ from resources.git.mirror import Mirror
 from resources.history.git_events import record_git_events, recorded_commits
 
 
-def build_commit_sensor(project: Project, jobs: Sequence[Job], seconds: int) -> dg.SensorDefinition:
+def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int) -> dg.SensorDefinition:
     """The Git sensor of a project; ``jobs`` are those of the project, ``seconds`` the shortest time between looks."""
 
     @dg.sensor(

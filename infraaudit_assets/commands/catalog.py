@@ -109,5 +109,5 @@ COMMANDS: Mapping[str, Entry] = {
         "Operate",
     ),
     "history": Entry("history:app", "Move the history between databases.", "Operate"),
-    "webhook": Entry("service:webhook", "Try the webhook, and see what came.", "Operate"),
+    "webhook": Entry("webhook:app", "Try the webhook, and see what came.", "Operate"),
 }

@@ -1,22 +1,18 @@
-"""`infraaudit serve` and `infraaudit webhook test`: the service, and a push to try it with."""
+"""`infraaudit serve` and `infraaudit page`: the service, and the audit page as one file."""
 
 import gc
-import json
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.errors import ConfigurationError, DagsterUnavailableError, HistoryError
+from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
     from service.push_worker import Launch
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-webhook = typer.Typer(help="Try the webhook, and see what came.", no_args_is_help=True)
 
 
 def serve(
@@ -161,94 +156,3 @@ def _launch(project: Project) -> "Launch":
     return Launch(
         project, pipeline_name(project), partitions, sensor_name(project), lambda sha: run_key(project, sha), run_tags
     )
-
-
-@webhook.command("test")
-def send_test_push(
-    project: ProjectName,
-    wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
-) -> None:
-    """Send a signed push of the newest commit to the running service, and tell how long it took until its run started."""
-    from infraaudit_domain.dagster_names import run_key
-    from resources.dagster.api import DagsterApi
-
-    current, found = settings(), find_project(project)
-    secrets = current.webhook_secrets.get(found.name)
-    if not secrets:
-        raise ConfigurationError(
-            f'No webhook secret for {found.name}; set INFRAAUDIT_WEBHOOK_SECRETS=\'{{"{found.name}": ["…"]}}\'.'
-        )
-    mirror = mirror_of(found)
-    mirror.fetch()
-    branch = found.deploy_branch
-    sha = mirror.resolve(branch)
-    dagster, key = DagsterApi(current.dagster_url), run_key(found, sha)
-    earlier = dagster.runs(key)
-    began, clock = time.time(), time.monotonic()
-    _post(f"http://{current.service_host}:{current.service_port}", found, branch, sha, secrets[0].get_secret_value())
-    if earlier:
-        print(
-            f"{sha[:12]} has its run since before: {earlier[-1].run_id}, {earlier[-1].status}. Push a commit to see more."
-        )
-        return
-    while time.monotonic() - clock < wait:
-        runs = dagster.runs(key)
-        if runs and runs[-1].started_at:
-            print(f"run {runs[-1].run_id} of {sha[:12]} started after {runs[-1].started_at - began:.1f} s")
-            return
-        time.sleep(0.2)
-    state = (
-        f"run {runs[-1].run_id} is {runs[-1].status}"
-        if runs
-        else "there is no run; `infraaudit webhook list` tells why"
-    )
-    print(f"not started within {wait:.0f} s: {state}")
-    raise typer.Exit(1)
-
-
-def _post(service: str, project: Project, branch: str, sha: str, secret: str) -> None:
-    import httpx
-
-    from infraaudit_domain.pushes import sign
-
-    body = json.dumps({"ref": f"refs/heads/{branch}", "after": sha}).encode()
-    url = f"{service}/webhooks/{project.name}"
-    began = time.monotonic()
-    try:
-        answer = httpx.post(url, content=body, headers={"X-InfraAudit-Signature": sign(body, secret)}, timeout=10)
-    except httpx.HTTPError as error:
-        raise DagsterUnavailableError(
-            f"The service at {service} does not answer; start it: infraaudit serve"
-        ) from error
-    print(f"{url}: {answer.status_code} {answer.text.strip()} after {(time.monotonic() - began) * 1000:.0f} ms")
-    if answer.status_code != 202:
-        raise typer.Exit(1)
-
-
-@webhook.command("list")
-def list_deliveries(
-    project: ProjectName,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    form: Form = Format.TABLE,
-    as_json: AsJson = False,
-) -> None:
-    """Show what the forges sent, and what became of it."""
-    from rich.table import Table
-
-    from resources.history import open_history
-    from resources.history.pushes import Delivery, newest_deliveries
-
-    found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
-    rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
-    if (how := chosen(form, as_json)) is Format.JSON:
-        print(json.dumps(rows, indent=2))
-        return
-    if how is Format.CSV:
-        print_csv([*(each.name for each in fields(Delivery)), "state", "reason"], rows)
-        return
-    table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
-    for delivery, state, reason in found:
-        when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        words = (delivery.branch, delivery.after[:12], state, str(delivery.attempts), reason)
-        table.add_row(when, delivery.forge, *words)
-    print_table(table)
