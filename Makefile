@@ -5,7 +5,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
-# Tests that share something run in one worker, the longest first (tests/distribution.py); PYTEST_ARGS=-n0 is one by one.
+# What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
@@ -34,7 +34,8 @@ parts:  ## have a container engine that answers and a base image in it, where IN
 	@docker/install-parts.sh engine base-image || echo "set-up: going on without; what needs it is skipped" >&2
 
 test: setup parts  ## run every test; what a part of the machine is missing for is skipped with the reason
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
 test-unit: setup  ## run what needs no engine, cluster or browser, while working
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)

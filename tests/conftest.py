@@ -109,8 +109,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers a core, as much of a test is waiting for others; no more than eight share an engine and a cluster."""
-    return min(2 * (os.cpu_count() or 1), 8)
+    """One worker a core."""
+    return os.cpu_count() or 1
 
 
 @pytest.hookimpl(tryfirst=True)

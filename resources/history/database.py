@@ -3,6 +3,7 @@
 SQLite in WAL mode, or PostgreSQL by ``postgresql+psycopg2://``. Deliberately absent: what is stored (schema, store).
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from infraaudit_domain.errors import HistoryError, excerpt
 from resources.machine.locks import locked
 
 _BUSY_SECONDS = 30
+_ALEMBIC = threading.Lock()
+"""Alembic's environment is one for the whole process: two threads that migrate at once break each other's."""
 _MIGRATING = 7_310_642_001  # a number of ours among PostgreSQL's advisory locks
 
 
@@ -69,7 +72,7 @@ def migrate(engine: sa.Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with translated(engine), _one_at_a_time(engine), engine.begin() as connection:
+    with _ALEMBIC, translated(engine), _one_at_a_time(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             # Every role of an installation migrates when it starts, and they start together.
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))

@@ -1,0 +1,1 @@
+"""What holds the layout: folders, imports, and names that strings give."""
