@@ -17,6 +17,8 @@ def test_the_paths_are_those_of_an_installation_of_0_1() -> None:
         "inbox": str(state.inbox),
         "demo": str(state.demo),
         "run_log": str(state.run_log),
+        "example": str(state.example),
+        "mirrors": str(state.mirrors),
         "mirror": str(state.mirror("shop")),
         "logs": str(state.logs("shop")),
     } == {
@@ -28,6 +30,8 @@ def test_the_paths_are_those_of_an_installation_of_0_1() -> None:
         "inbox": "/state/inbox",
         "demo": "/state/demo",
         "run_log": "/state/run.log",
+        "example": "/state/example.git",
+        "mirrors": "/state/mirrors",
         "mirror": "/state/mirrors/shop",
         "logs": "/state/logs/shop",
     }
