@@ -7,6 +7,7 @@ what would need the host (hostPath, hostNetwork, privileged, added capabilities)
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from infraaudit_domain.errors import ManifestError, excerpt
@@ -19,13 +20,21 @@ _HARMLESS_CAPABILITIES = {"NET_BIND_SERVICE"}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
+class VolumeKind(StrEnum):
+    EMPTY = "empty"
+    MEMORY = "memory"
+    CLAIM = "claim"
+    """Kept beyond the pod."""
+    FILES = "files"
+    """Filled with a ConfigMap's or a Secret's entries."""
+
+
 @dataclass(frozen=True, slots=True)
 class Volume:
     """Where files of a pod live: empty at first, kept beyond the pod (``claim``), or filled with ``files``."""
 
     name: str
-    kind: str
-    """empty, memory, claim or files."""
+    kind: VolumeKind
     files: tuple[tuple[str, str], ...] = ()
     mebibytes: int | None = None
 
@@ -180,12 +189,13 @@ def _volume(workload: str, entry: Mapping[str, Any], values: Values) -> Volume:
     if "emptyDir" in entry:
         empty = entry["emptyDir"] or {}
         size = max(1, int(quantity(empty["sizeLimit"])) >> 20) if "sizeLimit" in empty else None
-        return Volume(name, "memory" if empty.get("medium") == "Memory" else "empty", mebibytes=size)
+        return Volume(name, VolumeKind.MEMORY if empty.get("medium") == "Memory" else VolumeKind.EMPTY, mebibytes=size)
     if "persistentVolumeClaim" in entry:
-        return Volume(text_of(entry["persistentVolumeClaim"]["claimName"]), "claim")
+        return Volume(text_of(entry["persistentVolumeClaim"]["claimName"]), VolumeKind.CLAIM)
     for kind, key in (("configMap", "name"), ("secret", "secretName")):
         if kind in entry:
-            return Volume(name, "files", values.files(workload, kind, text_of(entry[kind].get(key)), entry[kind]))
+            files = values.files(workload, kind, text_of(entry[kind].get(key)), entry[kind])
+            return Volume(name, VolumeKind.FILES, files)
     kinds = ", ".join(sorted(set(entry) - {"name"}))
     raise ManifestError(f"Volume {name} of {workload} is a {kinds}, which containers without a cluster do not get.")
 

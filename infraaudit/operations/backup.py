@@ -22,10 +22,13 @@ from resources.checkov.secret_key import KEY_FILE
 from resources.git.tree_archive import extract
 from resources.history import History
 from resources.history.transfer import copy_history, expect_empty, open_file
+from resources.machine.state_folder import StateFolder
 
 FORMAT = 1
-_MADE_AGAIN = {"mirrors", "checkouts", "scans", "demo", "example.git"}
-_SECRET_KEY = Path("scans", KEY_FILE)
+_STATE = StateFolder(Path())
+"""Relative paths, as they are in any installation's state folder."""
+_MADE_AGAIN = {path.name for path in (_STATE.mirrors, _STATE.checkouts, _STATE.scans, _STATE.demo, _STATE.example)}
+_SECRET_KEY = _STATE.scans / KEY_FILE
 """Under another key every secret that was found in code would be a new finding."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")
 
@@ -82,7 +85,7 @@ def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         if Path(folder) == root:
             folders[:] = sorted(name for name in folders if name not in _MADE_AGAIN and not name.startswith("."))
-            names = [name for name in names if not name.startswith(("history.db", "."))]
+            names = [name for name in names if not name.startswith((_STATE.history.name, "."))]
         for name in sorted(names):
             path = Path(folder, name)
             if not name.endswith(_SIDE_FILES) and path.is_file() and not path.is_symlink():

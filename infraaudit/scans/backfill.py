@@ -24,10 +24,10 @@ from resources.history import History, schema
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How the scan of one commit ended: complete, partial or failed."""
+    """How the scan of one commit ended."""
 
     sha: str
-    status: str
+    status: ScanStatus
     open: int = 0
     seconds: float = 0.0
     reason: str = ""
@@ -126,10 +126,10 @@ class Backfill(AbstractContextManager["Backfill"]):
             result = runner.scan(self._mirror, sha, self._project.paths.checkov_config)
             self._history.record_scan(self._project.name, result)
         except InfraAuditError as error:
-            return Done(sha, ScanStatus.FAILED.value, reason=str(error))
+            return Done(sha, ScanStatus.FAILED, reason=str(error))
         reason = next((part.reason for part in result.frameworks if part.reason), "")
         count = sum(finding.status == "open" for finding in result.findings)
-        return Done(sha, result.status.value, count, result.seconds, reason)
+        return Done(sha, result.status, count, result.seconds, reason)
 
 
 def _blocks(shas: Sequence[str], workers: int) -> list[Sequence[str]]:

@@ -48,8 +48,17 @@ class StateFolder:
     def run_log(self) -> Path:
         return self.path / "run.log"
 
+    @property
+    def example(self) -> Path:
+        """The sample repository of an installation by Compose."""
+        return self.path / "example.git"
+
+    @property
+    def mirrors(self) -> Path:
+        return self.path / "mirrors"
+
     def mirror(self, project: str) -> Path:
-        return self.path / "mirrors" / project
+        return self.mirrors / project
 
     def logs(self, project: str) -> Path:
         return self.path / "logs" / project

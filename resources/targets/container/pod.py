@@ -14,7 +14,7 @@ from typing import Any
 
 from infraaudit_domain.deployments import Release
 from infraaudit_domain.errors import EngineError, ManifestError, excerpt
-from infraaudit_domain.pod_spec import ContainerPlan, Mount, PodPlan, Volume
+from infraaudit_domain.pod_spec import ContainerPlan, Mount, PodPlan, Volume, VolumeKind
 from resources.engine import Engine
 from resources.engine.client import label_words
 from resources.targets.container.probing import HOST
@@ -130,7 +130,7 @@ class Pod:
         if plan.non_root and (not plan.user or plan.user.split(":")[0] == "0"):
             self._refuse_root(plan)
         for mount in plan.mounts:
-            if mount.volume.kind != "memory":
+            if mount.volume.kind is not VolumeKind.MEMORY:
                 self._make_volume(mount.volume, plan.image)
         words = [*label_words(self.labels | {"infraaudit.container": plan.name}), *network, *_limits(plan)]
         words += [_mount_word(mount, self._volume_name(mount.volume)) for mount in plan.mounts]
@@ -146,9 +146,9 @@ class Pod:
 
     def _make_volume(self, volume: Volume, image: str) -> None:
         name = self._volume_name(volume)
-        labels = self.labels if volume.kind != "claim" else {"infraaudit.project": self.release.project}
+        labels = self.labels if volume.kind is not VolumeKind.CLAIM else {"infraaudit.project": self.release.project}
         self.engine.run("volume", "create", *label_words(labels), name)
-        if volume.kind != "files":
+        if volume.kind is not VolumeKind.FILES:
             return
         # Nothing can be copied into a mount that is read-only: a container that never starts carries the files in.
         carrier = f"{name}-carrier"
@@ -161,7 +161,7 @@ class Pod:
             self.engine.remove_container(carrier)
 
     def _volume_name(self, volume: Volume) -> str:
-        if volume.kind == "claim":
+        if volume.kind is VolumeKind.CLAIM:
             return f"infraaudit-{self.release.project}-{self.release.environment}-claim-{volume.name}"
         return self.name(f"volume-{volume.name}")
 
@@ -215,9 +215,9 @@ def _limits(plan: ContainerPlan) -> list[str]:
 
 
 def _mount_word(mount: Mount, volume_name: str) -> str:
-    if mount.volume.kind == "memory":
+    if mount.volume.kind is VolumeKind.MEMORY:
         return f"--tmpfs={mount.path}:rw,nosuid,nodev,mode=1777,size={mount.volume.mebibytes or 64}m"
-    read_only = mount.read_only or mount.volume.kind == "files"
+    read_only = mount.read_only or mount.volume.kind is VolumeKind.FILES
     return f"--volume={volume_name}:{mount.path}:{'ro' if read_only else 'rw'}"
 
 
