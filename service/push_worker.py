@@ -78,7 +78,7 @@ class DeliveryWorker:
         loop = asyncio.get_running_loop()
         while True:
             wake.clear()
-            with faults_told(_LOG, "Deliveries could not be worked off"):
+            with faults_told(_LOG, "Pushes could not be processed"):
                 if await loop.run_in_executor(self._threads, work) and wake is self._arrived:
                     for of_project in self._wakes.values():
                         of_project.set()

@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "backup": Entry(
         "history:backup",
-        "Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.",
+        "Write history, reports, logs and Dagster's SQLite files into one archive; the installation may keep running.",
         "Operate",
     ),
     "restore": Entry(

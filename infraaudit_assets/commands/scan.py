@@ -78,7 +78,7 @@ def scan(
     follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
-        print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command goes on.", file=sys.stderr)
+        print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
     raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
 
