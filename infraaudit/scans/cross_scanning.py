@@ -1,4 +1,6 @@
-"""Tell apart what code and what scanner or configuration changed: scan the earlier files under the later circumstances.
+"""Attribute changes of findings to code, configuration or scanner.
+
+The earlier commit is scanned again, with the later one's scanner and configuration.
 
 Deliberately absent: what the result means (domain/causes.py). Nothing is scanned where nothing differs.
 """

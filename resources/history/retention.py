@@ -48,7 +48,7 @@ def in_use(history: History, project: str) -> set[str]:
 
 
 def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
-    """Prune the details of commits; a stored scan that a commit shares which stays, stays too.
+    """Prune the details of commits; a stored scan that a kept commit references is kept.
 
     A pruned framework scan is stored as partial, with the reason: it closes nothing, is not reused, and a gate that
     would need it fails closed. Scanning the commit again brings it back.
