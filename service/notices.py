@@ -1,6 +1,6 @@
-"""Announce what happened and send what is due, from the service too: it goes on where Dagster's daemon is dead.
+"""Announce what happened and send what is due, from the service too: that works while Dagster's daemon is dead.
 
-Deliberately absent: what is told (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
+Deliberately absent: what is announced (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
 """
 
 import asyncio

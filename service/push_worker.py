@@ -1,6 +1,6 @@
-"""Work off stored deliveries: fetch, find the commits of the push, start their runs.
+"""Process stored deliveries: fetch, find the commits of the push, start their runs.
 
-Each project's deliveries are worked off in turn, beside those of the others: a repository that hangs holds up its
+Each project's deliveries are processed in turn, beside those of the others: a repository that hangs holds up its
 own project alone. A delivery whose repository or Dagster does not answer waits, and is tried again. Deliberately
 absent: what became of branches, and pushes beyond 100 commits; the Git sensor finds whatever a delivery leaves out.
 """

@@ -2,7 +2,7 @@
 
 The earlier commit is scanned again, with the later one's scanner and configuration.
 
-Deliberately absent: what the result means (domain/causes.py). Nothing is scanned where nothing differs.
+Deliberately absent: what the result means (infraaudit_domain/causes.py). Nothing is scanned where nothing differs.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def tell_causes_apart(
     project: Project,
     runner: "Callable[[], AbstractContextManager[CheckovRunner]]",
 ) -> int:
-    """Make the cross scans that the deploy branch's lives want, and how many that were; the lives are not followed yet.
+    """Make the cross scans that the deploy branch's lifecycles need; returns how many. Following them is left to others.
 
     ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
     """

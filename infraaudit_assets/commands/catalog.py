@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "blame": Entry(
         "audit:blame",
-        "The lives of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
+        "Lifecycles of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
         "Ask the history",
     ),
     "compare": Entry(

@@ -46,7 +46,7 @@ def scan(
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
 
-    Each scan is stored as it ends: after Ctrl-C, or a crash, the same command goes on where it stopped. With
+    Each scan is stored as it ends: after Ctrl-C, or a crash, the same command resumes where it stopped. With
     --dagster the daemon of a running `infraaudit up` does the scans, one run each, and the UI shows them; it is the
     same as choosing scan_report there, Materialize, and the partitions. That is for dozens of commits, not for
     thousands: a run costs seconds, a scan here a fraction of one.

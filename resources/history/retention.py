@@ -1,7 +1,7 @@
 """Prune the details of old commits: findings as listed, test cases, output. What was derived from them stays.
 
-Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, the lives of findings.
-Deliberately absent: which commits are old (domain/retention.py), and files.
+Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, lifecycles of findings.
+Deliberately absent: which commits are old (infraaudit_domain/retention.py), and files.
 """
 
 from collections.abc import Iterator, Sequence

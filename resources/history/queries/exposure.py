@@ -44,7 +44,7 @@ class Spell:
 
 
 def spells(line: StoredLine, environment: str) -> list[Spell]:
-    """What was live in an environment from when to when, oldest first; a commit deployed again goes on with its spell."""
+    """What was live in an environment from when to when, oldest first; a commit deployed again continues its spell."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
