@@ -8,7 +8,7 @@ from infraaudit_domain.errors import HistoryError
 
 
 @contextmanager
-def faults_told(log: logging.Logger, failed: str) -> Iterator[None]:
+def errors_logged(log: logging.Logger, failed: str) -> Iterator[None]:
     """End a round at its error. An unreachable database is logged in a line, a defect of ours with its traceback."""
     try:
         yield

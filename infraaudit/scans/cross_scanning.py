@@ -17,7 +17,7 @@ from resources.git.mirror import Mirror
 from resources.history import History
 
 
-def tell_causes_apart(
+def attribute_causes(
     history: History,
     mirror: Mirror,
     project: Project,

@@ -54,7 +54,7 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from infraaudit.scans.backfill import unscanned
-    from infraaudit.scans.cross_scanning import tell_causes_apart
+    from infraaudit.scans.cross_scanning import attribute_causes
     from infraaudit.scans.lifecycles import follow_deploy_branch
     from resources.history import open_history
 
@@ -74,7 +74,7 @@ def scan(
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
     if not is_interrupted:
-        tell_causes_apart(past, mirror, found, lambda: _runner(past))
+        attribute_causes(past, mirror, found, lambda: _runner(past))
     follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
