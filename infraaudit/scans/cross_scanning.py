@@ -23,7 +23,7 @@ def attribute_causes(
     project: Project,
     runner: "Callable[[], AbstractContextManager[CheckovRunner]]",
 ) -> int:
-    """Make the cross scans that the deploy branch's lifecycles need; returns how many. Following them is left to others.
+    """Make the cross scans that the deploy branch's lifecycles need; returns how many. They are not followed here.
 
     ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
     """

@@ -1,4 +1,4 @@
-"""Scans of one commit's files under the scanner and configuration of a later one, by which changes are attributed to causes."""
+"""Scans of one commit's files under the scanner and configuration of a later one, to attribute changes to causes."""
 
 from collections.abc import Sequence
 from itertools import pairwise
