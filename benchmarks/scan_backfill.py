@@ -9,7 +9,7 @@ them, taken in between, by a fresh ``checkov -d`` each, by the warm fork with no
 patches. Prints CPU and wall seconds a commit and whether every finding of every way is equal, by framework, check,
 file, resource, lines, ordinal and status. The fresh process gets the same frameworks, an empty home and its own
 defaults otherwise. With ``--keep``, what the fresh processes found and cost stays in that folder and is not measured
-again, so that a comparison of hours may be stopped and go on. Exits with 1 where a finding differs.
+again, so that a comparison of hours may be stopped and resumed. Exits with 1 where a finding differs.
 """
 
 import argparse

@@ -70,7 +70,7 @@ class EngineUnavailableError(EngineError):
 
 
 class BuildFailedError(InfraAuditError):
-    """The Dockerfile of the commit does not build; only another commit can mend that."""
+    """The Dockerfile of the commit does not build; only another commit can fix that."""
 
 
 class TestRunError(InfraAuditError):
@@ -90,7 +90,7 @@ class ManifestError(InfraAuditError):
 
 
 class ClusterError(InfraAuditError):
-    """The Kubernetes API failed in a way that running the step again may mend."""
+    """The Kubernetes API failed in a way that a retry of the step may resolve."""
 
     retryable = True
 

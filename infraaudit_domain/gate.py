@@ -1,4 +1,4 @@
-"""The gate: may this commit go on to an environment? A pure judgement with its reasons.
+"""The gate: may this commit be deployed to an environment? A pure judgement with its reasons.
 
 It fails closed: a fact that is missing is a reason. Deliberately absent: reading the policy file or the history.
 """

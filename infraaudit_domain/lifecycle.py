@@ -1,4 +1,4 @@
-"""The lives of findings along one line of commits: introduced, outstanding, moved, suppressed, fixed, reopened.
+"""Lifecycles of findings along one line of commits: introduced, outstanding, moved, suppressed, fixed, reopened.
 
 A life is a chain of spans; over a span a finding keeps its name and status. The function of the scans is pure, so
 the order in which commits were scanned does not matter. A commit without a scan (or whose scan failed) says
@@ -16,7 +16,7 @@ from infraaudit_domain.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a scan says of one commit, as far as lives of findings depend on it."""
+    """What a scan says of one commit, as far as lifecycles of findings depend on it."""
 
     sha: str
     findings: Mapping[str, Finding]

@@ -75,7 +75,7 @@ DELIVERIES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries, by how they ended.", ("project", "outcome")
 )
 DELIVERIES_WAITING = Metric(
-    "infraaudit_webhook_deliveries_waiting", "gauge", "Webhook deliveries stored and not worked off.", ("project",)
+    "infraaudit_webhook_deliveries_waiting", "gauge", "Webhook deliveries stored and not yet processed.", ("project",)
 )
 REJECTED = Metric(
     "infraaudit_webhook_rejected_total", "counter", "Webhook requests refused since the service started.", ("reason",)

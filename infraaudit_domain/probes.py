@@ -9,7 +9,7 @@ from infraaudit_domain.pod_values import list_of, number, text_of
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One question that is asked again and again."""
+    """One check of a container, repeated periodically."""
 
     kind: str
     """http, tcp or exec."""

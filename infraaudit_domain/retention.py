@@ -1,4 +1,4 @@
-"""Which commits' details may go. Lineage, lives of findings, deployments and counts are kept for ever; see prune."""
+"""Which commits' details may go. Lineage, lifecycles of findings, deployments and counts are kept; see prune."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

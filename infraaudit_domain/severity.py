@@ -29,7 +29,7 @@ def parse_severities(text: str, overrides: Mapping[str, str] | None = None) -> d
     for check_id, name in (overrides or {}).items():
         _rate(overriding, check_id, name, f"the override of {check_id}", faults)
     if faults:
-        raise ConfigurationError("The severities are wrong; mend:\n" + "\n".join(f"  {fault}" for fault in faults))
+        raise ConfigurationError("Invalid severities:\n" + "\n".join(f"  {fault}" for fault in faults))
     return table | overriding
 
 

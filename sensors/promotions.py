@@ -2,7 +2,7 @@
 
 The cursor holds the commit that is watched and since when every look found it healthy; a look that does not begins
 that time anew. What a person took back stays away: its run key was used, and the deployment asset keeps the order
-(domain/deployments.py).
+(infraaudit_domain/deployments.py).
 """
 
 import json

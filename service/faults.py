@@ -1,4 +1,4 @@
-"""What a worker does with an error of one round: tell it, and go on; what the round was for is still there."""
+"""Error policy of the background workers: log it and continue with the next round; unfinished work stays queued."""
 
 import logging
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from infraaudit_domain.errors import HistoryError
 
 
 @contextmanager
-def faults_told(log: logging.Logger, failed: str) -> Iterator[None]:
-    """End a round at its error. A database that is away is told in a line, a defect of ours with its traceback."""
+def errors_logged(log: logging.Logger, failed: str) -> Iterator[None]:
+    """End a round at its error. An unreachable database is logged in a line, a defect of ours with its traceback."""
     try:
         yield
     except HistoryError as error:

@@ -1,6 +1,6 @@
-"""Announce what happened and send what is due, from the service too: it goes on where Dagster's daemon is dead.
+"""Announce what happened and send what is due, from the service too: that works while Dagster's daemon is dead.
 
-Deliberately absent: what is told (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
+Deliberately absent: what is announced (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from infraaudit.notices.outgoing import deliver_notices
 from infraaudit.notices.sensor_watch import SensorWatch
 from resources.history import History
 from resources.notifier import Notifier
-from service.faults import faults_told
+from service.faults import errors_logged
 
 ROUND_SECONDS = 3.0
 _LOG = logging.getLogger("infraaudit.notices")
@@ -34,7 +34,7 @@ class NoticeWorker:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            with faults_told(_LOG, "Notices could not be announced or sent"):
+            with errors_logged(_LOG, "Notices could not be announced or sent"):
                 await asyncio.to_thread(self.work)
             await asyncio.sleep(ROUND_SECONDS)
 

@@ -1,6 +1,6 @@
-"""Work off stored deliveries: fetch, find the commits of the push, start their runs.
+"""Process stored deliveries: fetch, find the commits of the push, start their runs.
 
-Each project's deliveries are worked off in turn, beside those of the others: a repository that hangs holds up its
+Each project's deliveries are processed in turn, beside those of the others: a repository that hangs holds up its
 own project alone. A delivery whose repository or Dagster does not answer waits, and is tried again. Deliberately
 absent: what became of branches, and pushes beyond 100 commits; the Git sensor finds whatever a delivery leaves out.
 """
@@ -24,7 +24,7 @@ from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.git_events import recorded_commits
 from resources.history.pushes import Delivery, abandon_deliveries, finish_deliveries, waiting_deliveries
-from service.faults import faults_told
+from service.faults import errors_logged
 from service.received import Received
 
 IDLE_SECONDS = 5.0
@@ -72,13 +72,13 @@ class DeliveryWorker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again_and_again(self._arrived, self.take_in))
             for name, wake in self._wakes.items():
-                tasks.create_task(self._again_and_again(wake, partial(self.work_off, name)))
+                tasks.create_task(self._again_and_again(wake, partial(self.process, name)))
 
     async def _again_and_again(self, wake: asyncio.Event, work: Callable[[], object]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             wake.clear()
-            with faults_told(_LOG, "Deliveries could not be worked off"):
+            with errors_logged(_LOG, "Pushes could not be processed"):
                 if await loop.run_in_executor(self._threads, work) and wake is self._arrived:
                     for of_project in self._wakes.values():
                         of_project.set()
@@ -92,7 +92,7 @@ class DeliveryWorker:
         abandon_deliveries(self._history, list(self._launches))
         return self._received.move_to(self._history)
 
-    def work_off(self, project: str) -> int:
+    def process(self, project: str) -> int:
         """Take every waiting delivery of a project whose turn it is, after one fetch; returns how many are done."""
         now = time.monotonic()
         waiting = waiting_deliveries(self._history, project)

@@ -44,7 +44,7 @@ class Backup:
 
 
 def write_backup(archive: Path, history: History, state: Path, reports: Path, now: datetime) -> Backup:
-    """Write the archive beside its name and then rename it. The installation may go on working.
+    """Write the archive beside its name and then rename it. The installation may keep running.
 
     Every database is copied as of one moment; files that come later than their database are harmless.
     """

@@ -69,7 +69,7 @@ def examine(
     """Every outside part, in the order of the pipeline; takes seconds at most, and raises nothing."""
     questions = [
         _Question("git", "everything: commits are read with it", _git, needed=True),
-        _Question("engine", "build, tests and container deployment; scan, history and trends go on", _engine(engine)),
+        _Question("engine", "build, tests and container deployment; scan, history and trends work", _engine(engine)),
         _Question("builder", "RUN --mount and parallel stages in Dockerfiles, without BuildKit", _builder(engine)),
         _Question("cluster", "Kubernetes; containers of the engine instead", _cluster(target, kubeconfig)),
         *(

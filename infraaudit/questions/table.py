@@ -107,7 +107,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         f"{_OF}/blame",
-        "Every event in the lives of the findings asked for (of all, where none is), oldest first",
+        "Every event in the lifecycles of the findings asked for (of all, where none is), oldest first",
         typed(BLAME_COLUMNS),
         {
             "finding": {"type": "string", "pattern": "^[0-9a-f]{0,32}$", "description": "beginning of an id"},

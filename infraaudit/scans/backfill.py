@@ -50,7 +50,7 @@ def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
 class Backfill(AbstractContextManager["Backfill"]):
     """Scans of commits as an iterator of how each ended, in the order in which they end.
 
-    A commit that cannot be scanned at all is one that failed, and the others go on. What was yielded is stored, and
+    A commit that cannot be scanned at all is one that failed, and the others continue. What was yielded is stored, and
     what was stored is yielded, also after ``stop``.
     """
 

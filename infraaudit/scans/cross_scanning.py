@@ -1,6 +1,8 @@
-"""Tell apart what code and what scanner or configuration changed: scan the earlier files under the later circumstances.
+"""Attribute changes of findings to code, configuration or scanner.
 
-Deliberately absent: what the result means (domain/causes.py). Nothing is scanned where nothing differs.
+The earlier commit is scanned again, with the later one's scanner and configuration.
+
+Deliberately absent: what the result means (infraaudit_domain/causes.py). Nothing is scanned where nothing differs.
 """
 
 from collections.abc import Callable
@@ -15,13 +17,13 @@ from resources.git.mirror import Mirror
 from resources.history import History
 
 
-def tell_causes_apart(
+def attribute_causes(
     history: History,
     mirror: Mirror,
     project: Project,
     runner: "Callable[[], AbstractContextManager[CheckovRunner]]",
 ) -> int:
-    """Make the cross scans that the deploy branch's lives want, and how many that were; the lives are not followed yet.
+    """Make the cross scans that the deploy branch's lifecycles need; returns how many. They are not followed here.
 
     ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
     """

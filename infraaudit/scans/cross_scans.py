@@ -1,4 +1,4 @@
-"""Scans of one commit's files under the scanner and configuration of a later one, which tell causes apart."""
+"""Scans of one commit's files under the scanner and configuration of a later one, to attribute changes to causes."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +14,7 @@ from resources.history.store import History
 
 
 def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> None:
-    """Store the scan of ``scan.sha``'s files under the circumstances of ``sha``, whose lives are followed anew."""
+    """Store the scan of ``scan.sha``'s files under the circumstances of ``sha``, whose lifecycles are followed anew."""
     table = schema.cross_scan_parts
     key = {"project": project, "sha": sha, "tree_of": scan.sha}
     rows = [key | {"framework": part.framework, "scan_key": part.scan_key} for part in scan.frameworks]

@@ -1,8 +1,8 @@
-"""Keep the lives of findings along a branch in step with the scans that are stored.
+"""Keep the lifecycles of findings along a branch in step with the scans that are stored.
 
 What is kept is a function of the branch's first-parent history and its scans: recording a scan marks its commit as
 not followed, and following starts again at the first such commit, so that any order of recording gives the same
-result. Deliberately absent: the rules of a finding's life (domain/lifecycle.py).
+result. Deliberately absent: the rules of a finding's life (infraaudit_domain/lifecycle.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,14 +29,14 @@ _QUERY = 400
 
 
 class Line(StoredLine):
-    """The first-parent history of one branch, with the lives of the findings along it."""
+    """The first-parent history of one branch, with the lifecycles of the findings along it."""
 
     def __init__(self, history: History, mirror: Mirror, project: str, branch: str) -> None:
         super().__init__(history, project, branch, [])
         self.mirror = mirror
 
     def follow(self) -> "Line":
-        """Bring the line and the lives to what Git and the stored scans say. Raises HistoryError."""
+        """Bring the line and the lifecycles to what Git and the stored scans say. Raises HistoryError."""
         head = self.mirror.branches().get(self.branch)
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
@@ -99,7 +99,7 @@ class Line(StoredLine):
     def _newest_pruned(self, connection: sa.Connection, start: int) -> int | None:
         """The last commit from ``start`` on whose findings were followed and have been pruned since.
 
-        Following it again would lose the lives that they left, and those are never lost: what is recorded anew of
+        Following it again would lose the lifecycles that they left, and those are never lost: what is recorded anew of
         older commits can be listed, and changes no life.
         """
         lines, parts, stored = schema.line_commits, schema.scan_parts, schema.framework_scans
@@ -193,7 +193,7 @@ class Line(StoredLine):
 
 
 def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> None:
-    """Keep the lives along the deploy branch in step: what the audit page and the trend API read, which have no Git.
+    """Keep the deploy branch's lifecycles in step: what the audit page and the trend API read, which have no Git.
 
     Does nothing where the repository has no such branch (yet).
     """

@@ -1,4 +1,4 @@
-"""The gates as asset checks: what Dagster shows of a verdict of domain/gate.py, and what stops a run."""
+"""The gates as asset checks: what Dagster shows of a verdict of infraaudit_domain/gate.py, and what stops a run."""
 
 import warnings
 

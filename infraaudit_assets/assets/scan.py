@@ -12,7 +12,7 @@ from infraaudit.gate import judge_commit
 from infraaudit.intake.take_in import take_in
 from infraaudit.notices.code_owners import culprit_of
 from infraaudit.scans.against_parent import counted_scan
-from infraaudit.scans.cross_scanning import tell_causes_apart
+from infraaudit.scans.cross_scanning import attribute_causes
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit.scans.report_files import write_report
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
@@ -59,7 +59,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             with checkov.runner(past) as runner:
                 scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
             past.record_scan(project.name, scan)
-            tell_causes_apart(past, mirror, project, lambda: checkov.runner(past))
+            attribute_causes(past, mirror, project, lambda: checkov.runner(past))
             follow_deploy_branch(past, mirror, project)
             now, rules = datetime.now(UTC), Path(history.gate_file)
             suppressions = read_suppressions(rules.parent, project.name)

@@ -40,7 +40,7 @@ class Stage:
 def stage(context: dg.AssetExecutionContext, project: Project, history: History) -> Iterator[Stage]:
     """Run one stage: its outcome, times and reason become a row of the history, whatever happens.
 
-    An InfraAuditError that a retry cannot mend becomes a Failure that Dagster does not retry.
+    An InfraAuditError that a retry cannot resolve becomes a Failure that Dagster does not retry.
     """
     current = Stage(context.partition_key, history, context.log)
     name = context.asset_key.path[-1]

@@ -96,7 +96,7 @@ def blame(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """The lives of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when."""
+    """Lifecycles of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when."""
     from resources.history.queries.lives import blame as blame_of
 
     if not (finding or check or path):
@@ -137,7 +137,7 @@ def _severity(name: str) -> str:
 
 
 def line_of(project: Project, branch: str | None = None) -> "Line":
-    """A branch of a project, the one that is deployed by default, with the lives of its findings."""
+    """A branch of a project, the one that is deployed by default, with the lifecycles of its findings."""
     from infraaudit.scans.lifecycles import Line
     from resources.history import open_history
 

@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "blame": Entry(
         "audit:blame",
-        "The lives of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
+        "Lifecycles of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
         "Ask the history",
     ),
     "compare": Entry(
@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "backup": Entry(
         "history:backup",
-        "Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.",
+        "Write history, reports, logs and Dagster's SQLite files into one archive; the installation may keep running.",
         "Operate",
     ),
     "restore": Entry(

@@ -70,7 +70,7 @@ def backup(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may go on working.
+    """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may keep running.
 
     Dagster's tables in PostgreSQL are not in it (back those up with pg_dump), nor are Git's credentials.
     """

@@ -1,4 +1,4 @@
-"""`infraaudit prune`: retention. Details of old commits go; lineage, lives of findings and counts stay."""
+"""`infraaudit prune`: retention. Details of old commits go; lineage, lifecycles of findings and counts stay."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def prune(
 ) -> None:
     """Delete the details of old commits: listed findings, test cases, kept reports, and Dagster's finished runs.
 
-    What is live, and what a rollback would return to, never goes. Commits, lives of findings (who introduced and
+    What is live, and what a rollback would return to, never goes. Commits, lifecycles of findings (who introduced and
     fixed them), deployments and every count stay for ever, so that trends and metrics do not change.
     """
     from infraaudit_domain.retention import outdated

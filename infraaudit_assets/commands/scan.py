@@ -46,7 +46,7 @@ def scan(
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
 
-    Each scan is stored as it ends: after Ctrl-C, or a crash, the same command goes on where it stopped. With
+    Each scan is stored as it ends: after Ctrl-C, or a crash, the same command resumes where it stopped. With
     --dagster the daemon of a running `infraaudit up` does the scans, one run each, and the UI shows them; it is the
     same as choosing scan_report there, Materialize, and the partitions. That is for dozens of commits, not for
     thousands: a run costs seconds, a scan here a fraction of one.
@@ -54,7 +54,7 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from infraaudit.scans.backfill import unscanned
-    from infraaudit.scans.cross_scanning import tell_causes_apart
+    from infraaudit.scans.cross_scanning import attribute_causes
     from infraaudit.scans.lifecycles import follow_deploy_branch
     from resources.history import open_history
 
@@ -74,11 +74,11 @@ def scan(
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
     if not is_interrupted:
-        tell_causes_apart(past, mirror, found, lambda: _runner(past))
+        attribute_causes(past, mirror, found, lambda: _runner(past))
     follow_deploy_branch(past, mirror, found)
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
-        print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command goes on.", file=sys.stderr)
+        print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
     raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
 

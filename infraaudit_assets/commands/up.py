@@ -24,7 +24,7 @@ def up(
 ) -> None:
     """Start the Dagster UI, the daemon with its sensors, and the service, until Ctrl-C.
 
-    Runs in progress then go on to their end, and queued ones wait for the next start; a second Ctrl-C kills all of it.
+    Runs in progress then run to their end, and queued ones wait for the next start; a second Ctrl-C kills all of it.
     """
     from infraaudit_assets.commands.example import write_missing_example
     from infraaudit_assets.runs import dagster_instance
@@ -60,7 +60,7 @@ def up(
 
 
 def _require_free(port: int) -> None:
-    """Refuse a taken port at once: Dagster only logs it, and goes on without its UI."""
+    """Refuse a taken port at once: Dagster only logs it, and starts without its UI."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -54,6 +54,6 @@ def _read(path: Path) -> _Gate:
         return _Gate.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
-        raise ConfigurationError(f"The gate's policy {path} is wrong; mend:\n" + "\n".join(faults)) from error
+        raise ConfigurationError(f"Invalid gate policy {path}:\n" + "\n".join(faults)) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The gate's policy {path} cannot be read: {excerpt(str(error), 300)}") from error

@@ -192,7 +192,7 @@ def _validate(path: Path, raw: Any) -> _File:
 
 def _faults(path: Path, error: ValidationError, within: str = "") -> str:
     faults = [f"  {within}{_key(fault['loc'])}: {excerpt(fault['msg'], 300)}" for fault in error.errors()]
-    return f"The projects file {path} is wrong; mend:\n" + "\n".join(faults)
+    return f"Invalid projects file {path}:\n" + "\n".join(faults)
 
 
 def _key(location: tuple[int | str, ...]) -> str:

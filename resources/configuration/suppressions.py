@@ -50,7 +50,7 @@ def read_suppressions(configs: Path, project: str) -> tuple[Suppression, ...]:
         return ()
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
-        raise ConfigurationError(f"The suppressions {path} are wrong; mend:\n" + "\n".join(faults)) from error
+        raise ConfigurationError(f"Invalid suppressions {path}:\n" + "\n".join(faults)) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The suppressions {path} cannot be read: {excerpt(str(error), 300)}") from error
     return tuple(Suppression(**one.model_dump()) for one in read.suppressions)

@@ -14,7 +14,7 @@ _GONE = "could not be found"
 
 
 class RunJobs(K8sRunLauncher):
-    """A K8sRunLauncher to which a run goes on while nobody can say how it is; its longest run time still ends it."""
+    """A K8sRunLauncher that treats a worker in unknown state as running; max_runtime_seconds still bounds it."""
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         found: CheckRunHealthResult = super().check_run_worker_health(run)

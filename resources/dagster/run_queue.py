@@ -1,4 +1,4 @@
-"""Dagster's run queue, which of the runs that were asked for with one run key takes one.
+"""A run coordinator that enqueues at most one run per run key.
 
 Two processes start runs: the daemon for the Git sensor, the webserver for the webhook. Each looks for a run of the
 key, creates one, then submits it, and none sees what the other is about to do; any of them may be killed in between.
@@ -66,7 +66,7 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
 
     A daemon or code server that dies while a run is launched leaves it to be failed by its start time limit. Dagster
     retries such a run, unless its own daemon or the code server is away at that moment too: it has a minute for it.
-    It is the same run that goes on; should its first worker turn up after all, Dagster lets only one of the two in.
+    It is the same run that continues; should its first worker turn up after all, Dagster lets only one of the two in.
     """
     now = datetime.now(UTC)
     day, minute = now - timedelta(days=1), (now - timedelta(minutes=1)).timestamp()

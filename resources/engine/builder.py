@@ -2,8 +2,8 @@
 
 The checkout is hostile input: the Dockerfile and the context stay inside it, the program gets a list of words, and a
 time limit ends the build. Deliberately absent: secrets and SSH agents (nothing of ours is mounted into a build), and
-pushing. A build that is stopped is stopped in Docker's engine too; with Podman a RUN that sleeps goes on sleeping (its CPU
-time is limited). A RUN has the engine's default network, because it must reach a package registry.
+pushing. A build that is stopped is stopped in Docker's engine too; with Podman a RUN that sleeps keeps sleeping (its
+CPU time is limited). A RUN has the engine's default network, because it must reach a package registry.
 """
 
 import os

@@ -73,6 +73,6 @@ def _failure(reference: str, done: process.Completed) -> ConfigurationError | En
     if _REFUSED.search(words):
         return ConfigurationError(
             f"{host} refuses {reference}: {words}. Log in with the engine's own program (login {host}), "
-            "or mend registry of the project."
+            "or correct the registry in the project's entry."
         )
     return EngineError(f"{reference} could not be pushed: {words or 'the engine said nothing'}. Is {host} up?")

@@ -57,8 +57,8 @@ def tried_deployments(history: History, since: datetime) -> list[Deployment]:
 
 
 def ends_an_incident(history: History, done: Deployment) -> bool:
-    """Whether something had failed that a healthy deployment mended: the attempt before it in its place, or a stage
-    of a commit that it brought."""
+    """Whether something had failed that a healthy deployment fixed: the attempt before it in its environment, or
+    a stage of a commit that it brought."""
     table, brought, stages = schema.deployments, schema.deployed_commits, schema.stages
     place = (table.c.project == done.project) & (table.c.environment == done.environment)
     tried = place & table.c.outcome.in_([outcome.value for outcome in TRIED]) & (table.c.started_at < done.started_at)

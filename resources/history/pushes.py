@@ -1,4 +1,4 @@
-"""Webhook deliveries in the history: stored before they are answered, worked off later, each once."""
+"""Webhook deliveries in the history: stored before they are answered, processed later, each once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _FIELDS = tuple(Delivery.__dataclass_fields__)
 
 
 def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
-    """Store deliveries to be worked off; returns how many were not there yet."""
+    """Store deliveries to be processed; returns how many were not there yet."""
     table = schema.deliveries
     with history.writing() as connection:
         known = set(
@@ -51,7 +51,7 @@ def is_stored(history: History, delivery_id: str) -> bool:
 
 
 def waiting_deliveries(history: History, project: str, limit: int = 100) -> list[Delivery]:
-    """A project's deliveries to be worked off, oldest first."""
+    """A project's deliveries to be processed, oldest first."""
     table = schema.deliveries
     query = sa.select(table).where(table.c.state == "waiting", table.c.project == project)
     rows = _read(history, query.order_by(table.c.received_at, table.c.id).limit(limit))

@@ -1,7 +1,7 @@
 """Prune the details of old commits: findings as listed, test cases, output. What was derived from them stays.
 
-Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, the lives of findings.
-Deliberately absent: which commits are old (domain/retention.py), and files.
+Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, lifecycles of findings.
+Deliberately absent: which commits are old (infraaudit_domain/retention.py), and files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def in_use(history: History, project: str) -> set[str]:
 
 
 def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
-    """Prune the details of commits; a stored scan that a commit shares which stays, stays too.
+    """Prune the details of commits; a stored scan that a kept commit references is kept.
 
     A pruned framework scan is stored as partial, with the reason: it closes nothing, is not reused, and a gate that
     would need it fails closed. Scanning the commit again brings it back.

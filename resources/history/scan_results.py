@@ -36,7 +36,7 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
 
 
 def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
-    """Mark a commit, and those that share results which changed, for the lives of findings to be followed anew."""
+    """Mark a commit, and those that share results which changed, for the lifecycles of findings to be followed anew."""
     lines, parts = schema.line_commits, schema.scan_parts
     connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
     if changed:

@@ -93,7 +93,7 @@ class History(Access):
 
     def record_scan(self, project: str, scan: Scan) -> None:
         """Store a commit's scan; what is stored for a scan key is shared, and a complete result is never replaced by
-        one that is not. The lives of findings are followed anew from this commit on."""
+        one that is not. The lifecycles of findings are followed anew from this commit on."""
         key = {"project": project, "sha": scan.sha}
         row = key | {
             "status": scan.status.value,

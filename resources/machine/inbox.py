@@ -1,4 +1,4 @@
-"""A folder of small files, each written durably before it counts: what was received and not yet worked off.
+"""A folder of small files, each written durably before it counts: what was received and not yet processed.
 
 A file and not a row of the history, because the answer to a webhook must not wait for whatever else is being
 written there, nor for a database on another machine. Deliberately absent: what the files mean.
@@ -41,11 +41,11 @@ class Inbox:
             yield entry.name, Path(entry.path).read_bytes()
 
     def remove(self, name: str) -> None:
-        """Forget a file that was worked off."""
+        """Remove a file that was processed."""
         (self._folder / name).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> None:
-        """Keep a file that cannot be worked off, out of the way."""
+        """Keep a file that cannot be processed, under a name that ``items`` skips."""
         os.replace(self._folder / name, self._folder / f".refused-{name}")
 
     def _sync(self) -> None:

@@ -1,7 +1,8 @@
 """Build a kustomization of a commit with kustomize, or with the one inside kubectl.
 
-Every kustomization that it reaches is judged before the program starts (domain/kustomization.py): all paths stay in
-the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an empty home.
+Every kustomization that it reaches is judged before the program starts (infraaudit_domain/kustomization.py): all paths
+stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an empty
+home.
 """
 
 import shutil

@@ -156,12 +156,12 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
     post(client, {"ref": "refs/heads/main", "before": shas[0], "after": shas[2]})
     dagster.answers = False
     worker.take_in()
-    assert worker.work_off("shop") == 0
+    assert worker.process("shop") == 0
     assert waiting(received, history)[0].attempts == 1
     dagster.answers = True
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
     worker.take_in()
-    assert worker.work_off("shop") == 1
+    assert worker.process("shop") == 1
     assert dagster.launched == [f"shop:{sha}" for sha in shas[1:]]
     assert not waiting(received, history)
 
@@ -176,7 +176,7 @@ def test_a_commit_that_the_repository_does_not_have_fails_for_good(
     worker = DeliveryWorker(history, received, {"shop": launch}, lambda _: mirror, RecordingDagster())
     post(client, PUSH)
     worker.take_in()
-    assert worker.work_off("shop") == 1
+    assert worker.process("shop") == 1
     assert not waiting(received, history)
     labels = 'infraaudit_webhook_deliveries_total{outcome="failed",project="shop"} 1.0'
     assert labels in client.get("/metrics").text

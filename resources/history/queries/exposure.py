@@ -44,7 +44,7 @@ class Spell:
 
 
 def spells(line: StoredLine, environment: str) -> list[Spell]:
-    """What was live in an environment from when to when, oldest first; a commit deployed again goes on with its spell."""
+    """What was live in an environment from when to when, oldest first; a commit deployed again continues its spell."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
@@ -182,7 +182,7 @@ def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.
 def _told(
     line: StoredLine, past: Sequence[Spell], spans: "dict[str, np.ndarray]", lives: "dict[str, np.ndarray]"
 ) -> "dict[str, np.ndarray]":
-    """The columns of the answer. The last of what a number stands for is None, so that -1 is nothing."""
+    """The columns of the answer. Each lookup array ends with None, so index -1 means no value."""
     import numpy as np
 
     times = line_times(line)

@@ -28,7 +28,7 @@ def blame(
     check: str | None = None,
     path: str | None = None,
 ) -> "pd.DataFrame":
-    """Every event in the lives of the findings asked for, one row each, oldest first; see :func:`life_events`."""
+    """Every event in the lifecycles of the findings asked for, one row each, oldest first; see :func:`life_events`."""
     return frame(BLAME_COLUMNS, life_events(line, environment, finding, check, path))
 
 
@@ -39,7 +39,7 @@ def life_events(
     check: str | None = None,
     path: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Every event in the lives of the findings asked for, oldest first.
+    """Every event in the lifecycles of the findings asked for, oldest first.
 
     ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is told.
     ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.

@@ -68,7 +68,7 @@ cross_scan_parts = sa.Table(
     sa.Column("framework", sa.String(64), primary_key=True),
     sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
 )
-"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see domain/causes.py."""
+"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see infraaudit_domain/causes.py."""
 
 line_commits = sa.Table(
     "line_commits",
@@ -103,4 +103,4 @@ spans = sa.Table(
     sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
     sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
 )
-"""The lives of findings along a branch; see domain/lifecycle.py. Derived: it can be made again from the scans."""
+"""Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans."""

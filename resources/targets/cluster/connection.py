@@ -119,7 +119,7 @@ def _unavailable(place: str, error: Exception) -> ClusterUnavailableError:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn the client's errors into ours: what a retry may mend, and what the API server refused."""
+    """Turn the client's errors into ours: what a retry may resolve, and what the API server refused."""
     from kubernetes.client.exceptions import ApiException
     from kubernetes.dynamic.exceptions import ResourceNotFoundError
     from urllib3.exceptions import HTTPError

@@ -88,7 +88,7 @@ def prune(cluster: Cluster, namespace: str, project: str, environment: str, docu
 def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> str | None:
     """Delete one pod of a StatefulSet that is of another commit and not ready; its name where there was one.
 
-    The controller waits for such a pod before it goes on, for ever where it crashes, so that not even the manifests
+    The controller waits for such a pod before it continues, for ever where it crashes, so that not even the manifests
     from before it would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay.
     """
     from kubernetes import client

@@ -153,7 +153,7 @@ class KubernetesTarget:
     ) -> tuple[Judgement, list[str]]:
         """Poll until judged. Polling survives what breaks a watch: a restarted API server, a lost resource version.
 
-        Raises RejectedByClusterError where the API server goes on refusing us.
+        Raises RejectedByClusterError where the API server keeps refusing us.
         """
         started, not_refused, seen = time.monotonic(), time.monotonic(), [""]
         while True:
@@ -205,7 +205,7 @@ class KubernetesTarget:
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:
-    """Whether an address takes connections; one that refuses is asked again, for a node needs a moment to route it."""
+    """Whether an address takes connections; one that refuses is tried again, for a node needs a moment to route it."""
     deadline = time.monotonic() + seconds
     while True:
         try:

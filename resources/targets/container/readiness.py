@@ -88,7 +88,7 @@ class _Watch:
             settled = max(_SETTLED_SECONDS, self.pod.plan.min_ready_seconds)
             return "" if self.once or age >= settled else f"container {self.plan.name} has to run {settled:g} s"
         if age < probe.delay_seconds and not self.once:
-            return f"container {self.plan.name} is asked after {probe.delay_seconds:g} s"
+            return f"container {self.plan.name} is first probed after {probe.delay_seconds:g} s"
         answer = ask(self.pod.engine, self.pod.name(self.plan.name), probe, published)
         if answer:
             self.successes = 0
