@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.structure import PACKAGES, modules
 from resources.dagster.forkserver import PRELOAD
 from tests import ROOT
+from tests.architecture.structure import PACKAGES, modules
 
 PRIVATE = re.compile(r"^dagster(_[a-z0-9]+)?(\.\w+)*\._")
 ALONE = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.structure import Imports, circle, folders, imports, lines, modules, upward
+from tests.architecture.structure import Imports, circle, folders, imports, lines, modules, upward
 
 FILES = modules()
 LONGEST = 250

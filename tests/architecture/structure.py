@@ -1,4 +1,4 @@
-"""What imports what between our folders and files: `python -m benchmarks.structure` prints it, a test holds it.
+"""What imports what between our folders and files: `python -m tests.architecture.structure` prints it, a test holds it.
 
 Every import statement counts, those inside functions too. A room is a module or folder directly inside a folder; a
 floor is a step of the longest way down through its rooms.
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests import ROOT
+
 FLOORS = (("infraaudit_assets",), ("sensors", "service"), ("infraaudit",), ("resources",), ("infraaudit_domain",))
 """From the roof down, as import-linter's first contract has them."""
 PACKAGES = tuple(package for floor in FLOORS for package in floor)
