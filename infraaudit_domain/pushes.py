@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from infraaudit_domain.errors import MalformedPushError
@@ -30,6 +31,15 @@ _SIGNATURE_HEADERS = {
     "bitbucket": ("x-hub-signature",),
     "plain": ("x-infraaudit-signature",),
 }
+
+
+class DeliveryState(StrEnum):
+    """How far a stored delivery is."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    IGNORED = "ignored"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

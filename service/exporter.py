@@ -22,6 +22,7 @@ from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
+from infraaudit_domain.pushes import DeliveryState
 from resources.history import History, schema
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
@@ -30,7 +31,7 @@ from resources.history.queries.measures import RunningTotals, added_up, counted,
 _CHANGES = ("introduced", "reopened", "fixed")
 _STATUSES = ("open", "suppressed")
 _TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
-_DELIVERY_OUTCOMES = ("done", "ignored", "failed")
+_DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
 
 
 class HistoryCollector(Collector):
@@ -167,8 +168,8 @@ class HistoryCollector(Collector):
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
         stored = counted(history, schema.deliveries, "project", "state")
-        ended = {(p, s): stored.get((p, s), 0) for p in projects for s in _DELIVERY_OUTCOMES}
-        undone = {(p,): stored.get((p, "waiting"), 0) for p in projects}
+        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _DELIVERY_OUTCOMES}
+        undone = {(p,): stored.get((p, DeliveryState.WAITING.value), 0) for p in projects}
         table = schema.notices
         per_project = history.rows(
             sa.select(

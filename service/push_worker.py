@@ -18,6 +18,7 @@ from infraaudit.intake.new_commits import BATCH, reasons_to_skip, unseen
 from infraaudit_domain.dagster_names import SENSOR_NAME
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.pushes import DeliveryState
 from infraaudit_domain.triggers import is_watched
 from resources.dagster.api import DagsterApi
 from resources.git.mirror import Mirror
@@ -105,16 +106,16 @@ class DeliveryWorker:
         for delivery in due:
             if not fault and delivery.after not in there:
                 continue
-            state, reason = ("waiting", fault) if fault else self._work(launch, delivery)
+            state, reason = (DeliveryState.WAITING, fault) if fault else self._work(launch, delivery)
             finish_deliveries(self._history, [delivery], state, reason)
-            done += state != "waiting"
-            if state == "waiting":
+            done += state is not DeliveryState.WAITING
+            if state is DeliveryState.WAITING:
                 self._not_before[delivery.id] = time.monotonic() + min(_LONGEST_WAIT, 2.0 ** min(delivery.attempts, 6))
                 _LOG.warning("Delivery %s waits: %s", delivery.id, reason)
             else:
                 self._not_before.pop(delivery.id, None)
         absent = [] if fault else [delivery for delivery in due if delivery.after not in there]
-        finish_deliveries(self._history, absent, "failed", "the repository has no such commit")
+        finish_deliveries(self._history, absent, DeliveryState.FAILED, "the repository has no such commit")
         return done + len(absent)
 
     def _fetch(self, project: Project, due: Sequence[Delivery]) -> tuple[str, set[str]]:
@@ -128,11 +129,11 @@ class DeliveryWorker:
         except InfraAuditError as error:
             return str(error), set()
 
-    def _work(self, launch: Launch, delivery: Delivery) -> tuple[str, str]:
+    def _work(self, launch: Launch, delivery: Delivery) -> tuple[DeliveryState, str]:
         """The state of a delivery after an attempt, and the reason for it."""
         project = launch.project
         if not is_watched(project, delivery.branch):
-            return "ignored", f"{delivery.branch} is no branch that is watched"
+            return DeliveryState.IGNORED, f"{delivery.branch} is no branch that is watched"
         try:
             mirror = self._mirror(project)
             commits = self._commits(mirror, project, delivery)
@@ -141,9 +142,9 @@ class DeliveryWorker:
             for sha in wanted:
                 self._start(launch, sha, delivery.branch)
         except InfraAuditError as error:
-            return "waiting", str(error)
+            return DeliveryState.WAITING, str(error)
         reasons = [f"{sha[:12]} has no run: {reason}" for sha, reason in skipped.items()]
-        return "done", "; ".join([f"{len(wanted)} commits", *reasons])
+        return DeliveryState.DONE, "; ".join([f"{len(wanted)} commits", *reasons])
 
     def _start(self, launch: Launch, sha: str, branch: str) -> None:
         tags = {SENSOR_NAME: launch.sensor, **launch.tags(sha, branch)}

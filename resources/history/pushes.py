@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.pushes import DeliveryState
 from resources.history import schema
 from resources.history.store import History
 
@@ -36,7 +37,7 @@ def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
             connection.execute(sa.select(table.c.id).where(table.c.id.in_([d.id for d in deliveries]))).scalars()
         )
         rows = [
-            {name: getattr(d, name) for name in _FIELDS} | {"state": "waiting", "reason": ""}
+            {name: getattr(d, name) for name in _FIELDS} | {"state": DeliveryState.WAITING.value, "reason": ""}
             for d in deliveries
             if d.id not in known
         ]
@@ -53,7 +54,7 @@ def is_stored(history: History, delivery_id: str) -> bool:
 def waiting_deliveries(history: History, project: str, limit: int = 100) -> list[Delivery]:
     """A project's deliveries to be processed, oldest first."""
     table = schema.deliveries
-    query = sa.select(table).where(table.c.state == "waiting", table.c.project == project)
+    query = sa.select(table).where(table.c.state == DeliveryState.WAITING.value, table.c.project == project)
     rows = _read(history, query.order_by(table.c.received_at, table.c.id).limit(limit))
     return [Delivery(**{name: row[name] for name in _FIELDS}) for row in rows]
 
@@ -66,13 +67,13 @@ def newest_deliveries(history: History, project: str, limit: int = 50) -> list[t
     return [(Delivery(**{name: row[name] for name in _FIELDS}), row["state"], row["reason"]) for row in rows]
 
 
-def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: str, reason: str = "") -> None:
+def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: DeliveryState, reason: str = "") -> None:
     """Say how deliveries ended: done, ignored, failed, or still waiting with what went wrong this time."""
     if not deliveries:
         return
     table = schema.deliveries
-    change: dict[str, Any] = {"state": state, "reason": reason, "attempts": table.c.attempts + 1}
-    change |= {} if state == "waiting" else {"done_at": datetime.now(UTC)}
+    change: dict[str, Any] = {"state": state.value, "reason": reason, "attempts": table.c.attempts + 1}
+    change |= {} if state is DeliveryState.WAITING else {"done_at": datetime.now(UTC)}
     these = table.c.id.in_([delivery.id for delivery in deliveries])
     with history.writing() as connection:
         connection.execute(table.update().where(these).values(change))
@@ -81,9 +82,9 @@ def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: s
 def abandon_deliveries(history: History, projects: Sequence[str]) -> None:
     """Let the waiting deliveries of all other projects fail: these are the ones there are."""
     table = schema.deliveries
-    orphans = (table.c.state == "waiting") & table.c.project.not_in(projects)
+    orphans = (table.c.state == DeliveryState.WAITING.value) & table.c.project.not_in(projects)
     if _read(history, sa.select(table.c.id).where(orphans).limit(1)):
-        change = {"state": "failed", "reason": "the project is no longer in the projects file"}
+        change = {"state": DeliveryState.FAILED.value, "reason": "the project is no longer in the projects file"}
         with history.writing() as connection:
             connection.execute(table.update().where(orphans).values(**change, done_at=datetime.now(UTC)))
 
