@@ -20,7 +20,7 @@ from tests.architecture.structure import PACKAGES, modules
 PRIVATE = re.compile(r"^dagster(_[a-z0-9]+)?(\.\w+)*\._")
 ALONE = """
 import importlib, os, sys
-import alembic.command, dagster, fastapi, prometheus_client, pydantic_settings, pytest, rich, sqlalchemy, starlette, typer
+import alembic.command, dagster, prometheus_client, pydantic_settings, pytest, rich, sqlalchemy, starlette, typer
 faults = []
 for name in sys.stdin.read().split():
     reader, writer = os.pipe()
