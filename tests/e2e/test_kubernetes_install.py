@@ -152,6 +152,8 @@ def test_an_upgrade_replaces_the_roles_and_lets_a_run_end_with_its_image(
     kustomization.write_text(kustomization.read_text().replace(old, new))
     kubectl("apply", "-k", str(cluster.overlay))
     cluster.rolled_out()
+    # The node's proxy learns a moment later than the API where the new webserver is.
+    until("the new webserver's answer", installation.answers, 60)
     until("the run's end", lambda: installation.run_of(sha, *ENDED), 120)
     assert [(one["runId"], one["status"]) for one in installation.pipeline_runs(sha)] == [(run["runId"], "SUCCESS")]
     assert installation.images(of_run(run)) == {image}
