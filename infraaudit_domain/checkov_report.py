@@ -98,6 +98,7 @@ def _read_record(framework: str, status: str, record: Any, root: str, secret_key
         line_end=end,
         status=status,
         suppression_reason=excerpt(str(reason or ""), _TEXT_LIMIT),
+        suppressed_by="inline" if status == "suppressed" else "",
         guideline=excerpt(str(record.get("guideline") or ""), _TEXT_LIMIT),
     )
 

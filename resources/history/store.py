@@ -102,6 +102,7 @@ class History(Access):
             "started_at": scan.started_at,
             "seconds": scan.seconds,
             "warnings": list(scan.warnings),
+            "rules": scan.rules,
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
@@ -128,6 +129,7 @@ class History(Access):
             started_at=row["started_at"],
             seconds=row["seconds"],
             warnings=tuple(row["warnings"]),
+            rules=row["rules"],
         )
 
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
@@ -144,6 +146,7 @@ class History(Access):
             status=ScanStatus(row["status"]),
             findings=tuple(finding_of(found) for found in rows),
             unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
+            evidence=row["evidence"],
             seconds=row["seconds"],
             reason=row["reason"],
         )
