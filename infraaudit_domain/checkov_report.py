@@ -125,8 +125,8 @@ def with_ordinals(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str, int, int, str]:
-    place = (finding.file_path, finding.check_id, finding.resource, finding.line_start, finding.line_end)
-    return (finding.framework, *place, finding.status)
+    location = (finding.file_path, finding.check_id, finding.resource, finding.line_start, finding.line_end)
+    return (finding.framework, *location, finding.status)
 
 
 def _merge(reports: Iterable[FrameworkReport]) -> list[FrameworkReport]:

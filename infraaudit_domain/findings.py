@@ -40,7 +40,7 @@ class Finding:
     line_start: int
     line_end: int
     ordinal: int = 0
-    """Its place among findings equal in framework, check, file and resource, in the order of lines."""
+    """Its position among findings equal in framework, check, file and resource, in the order of lines."""
     status: str = "open"
     """open, or suppressed by an inline comment of Checkov's."""
     suppression_reason: str = ""
