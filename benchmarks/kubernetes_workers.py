@@ -72,7 +72,7 @@ def measure(installation: Installation, at_once: Sequence[int], commits: int) ->
 
 
 def run_at_once(cluster: Cluster, number: int) -> None:
-    """Change the ConfigMap and restart every role, as docs/operations.md tells."""
+    """Change the ConfigMap and restart every role, as docs/operations.md says."""
     file = cluster.overlay / "dagster.yaml"
     instance = json.loads(file.read_text())
     instance["concurrency"]["runs"]["max_concurrent_runs"] = number

@@ -156,9 +156,9 @@ def _fresh(way: Way, mirror: Mirror, sha: str, work: Path) -> Findings:
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(_measure_fresh(mirror, sha, work)))
-    told = json.loads(kept.read_text())
-    way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + told["cpu"], way.wall + told["wall"]
-    return frozenset(map(tuple, told["findings"]))
+    stored = json.loads(kept.read_text())
+    way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + stored["cpu"], way.wall + stored["wall"]
+    return frozenset(map(tuple, stored["findings"]))
 
 
 def _measure_fresh(mirror: Mirror, sha: str, work: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def build_or_reuse(
 ) -> Image:
     """The image of a commit, under the commit's own reference.
 
-    ``find_image`` tells by project and inputs digest which commit first built these inputs, and the image.
+    ``find_image`` finds, by project and inputs digest, the commit that first built these inputs, and the image.
     Raises BuildFailedError or EngineError.
     """
     paths = project.paths

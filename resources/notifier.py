@@ -64,7 +64,7 @@ def _send(url: str, notice: Notice) -> str | None:
 def _post(url: str, notice: Notice) -> str | None:
     import httpx
 
-    # A receiver that answered too late is asked again: the key tells it that it has the notice.
+    # A receiver that answered too late is asked again: by the key it recognises a notice that it has.
     headers = {"Idempotency-Key": notice.key}
     try:
         _client().post(url, json=asdict(notice), headers=headers).raise_for_status()

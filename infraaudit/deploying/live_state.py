@@ -23,7 +23,7 @@ class LiveState:
     reason: str = ""
     url: str | None = None
     drift: tuple[Difference, ...] | None = None
-    """None where the target cannot tell."""
+    """None where the target cannot report it."""
 
 
 def look_at(

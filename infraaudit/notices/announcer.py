@@ -1,4 +1,4 @@
-"""Write a notice for whatever happened and was not told yet: read from the history, so that no process can lose it.
+"""Write a notice for every event that has none yet: read from the history, so that no process can lose it.
 
 A stage, a command or a person records a fact; this makes notices of the facts of the last day, each with the fact's
 own key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).

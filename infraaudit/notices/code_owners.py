@@ -1,6 +1,6 @@
 """Who answers for what a commit touches: by the CODEOWNERS file of the branch that is deployed.
 
-The commit's own file is not asked: it could name whom it likes. Deliberately absent: telling them.
+The commit's own file is not asked: it could name whom it likes. Deliberately absent: notifying them.
 """
 
 from collections.abc import Iterable
@@ -31,6 +31,6 @@ def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
     found = (mirror.read(tip, path, _FILE_BYTES) for path in OWNER_FILES) if tip else iter(())
     try:
         content = next((file for file in found if file is not None), b"")
-    except RepositoryError:  # Who may be told is no reason to fail what there is to tell.
+    except RepositoryError:  # A notice is sent even where its receivers cannot be found.
         return ()
     return parse_owners(content.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Watch the sensors that see new commits from outside Dagster's daemon: a dead daemon cannot tell that it is dead.
+"""Watch the sensors that see new commits from outside Dagster's daemon: a dead daemon cannot report its own death.
 
 Deliberately absent: switching a sensor on again; a person may have switched it off.
 """
@@ -18,7 +18,7 @@ PATIENCE = timedelta(seconds=60)
 
 
 class SensorWatch:
-    """Tells once when a sensor died, and once when it works again. ``sensors`` is (job, sensor) by project."""
+    """Reports once when a sensor died, and once when it works again. ``sensors`` is (job, sensor) by project."""
 
     def __init__(self, history: History, api: DagsterApi, sensors: Mapping[str, tuple[str, str]]) -> None:
         self._history, self._api, self._sensors = history, api, sensors

@@ -87,7 +87,7 @@ def examine(
 
 def _ask_all(questions: Sequence[_Question]) -> list[Part]:
     for client in _CLIENTS:
-        # What cannot be imported is told by the question that needs it.
+        # What cannot be imported is reported by the check that needs it.
         with suppress(ImportError):
             import_module(client)
     began = monotonic()

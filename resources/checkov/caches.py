@@ -34,13 +34,13 @@ def _made(folder: Path) -> Path:
 def is_private(folder: Path) -> bool:
     """Whether a folder, made where it is missing, is ours and nobody else may write to it; a link is not."""
     try:
-        told = _made(folder).lstat()
+        status = _made(folder).lstat()
     except OSError:
         return False
     others = stat.S_IWGRP | stat.S_IWOTH
     return (
-        stat.S_ISDIR(told.st_mode)
-        and told.st_uid == os.geteuid()
-        and not told.st_mode & others
+        stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.geteuid()
+        and not status.st_mode & others
         and os.access(folder, os.W_OK)
     )

@@ -1,7 +1,7 @@
 """What happens inside the processes that hold Checkov: priming the parent, and one scan in a forked child.
 
-Each framework's runner is wrapped, so that its crash, its time and the files it opened are told apart from those of
-the others. Deliberately absent: Checkov's own output; its records are written in the shape of its JSON report.
+Each framework's runner is wrapped, so that its crash, its time and the files it opened are recorded separately.
+Deliberately absent: Checkov's own output; its records are written in the shape of its JSON report.
 """
 
 import contextlib
@@ -77,9 +77,9 @@ def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) 
     argv = [f"--directory={root}", "-o", "json", "--compact", "--quiet", "--skip-download", *arguments]
     scan = checkov.Checkov([*argv, "--framework", *frameworks])
     scan.runners = [runner for runner in scan.runners if runner.check_type in frameworks]
-    told: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
+    records: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
     for runner in scan.runners:
-        _wrap(runner, told[runner.check_type])
+        _wrap(runner, records[runner.check_type])
     sections: list[dict[str, Any]] = []
 
     def keep_results(**_: Any) -> int:
@@ -90,12 +90,12 @@ def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) 
     if scan.runners:
         scan.run()
     for name, opened in _OPENED.items():
-        if name in told:
-            told[name]["opened"] = sorted(opened)
-    return {"report": sections, "frameworks": told}
+        if name in records:
+            records[name]["opened"] = sorted(opened)
+    return {"report": sections, "frameworks": records}
 
 
-def _wrap(runner: Any, told: dict[str, Any]) -> None:
+def _wrap(runner: Any, records: dict[str, Any]) -> None:
     """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason."""
     original = runner.run
 
@@ -110,10 +110,10 @@ def _wrap(runner: Any, told: dict[str, Any]) -> None:
             raise
         except BaseException as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            told["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
+            records["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
             return Report(runner.check_type)
         finally:
-            told["seconds"] = time.monotonic() - started
+            records["seconds"] = time.monotonic() - started
             _current = ""
 
     runner.run = run

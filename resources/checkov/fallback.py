@@ -20,7 +20,7 @@ class KilledError(Exception):
 
 
 Attempt = Callable[[Path, float], str]
-"""Scan a tree within so many seconds; tells what went wrong, or nothing. Raises KilledError."""
+"""Scan a tree within so many seconds; returns what went wrong, or an empty text. Raises KilledError."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Search:
     deadline: float = 0.0
 
     def culprits(self, paths: Sequence[str]) -> list[tuple[str, str]] | None:
-        """Files that fail alone, with the reason; None when they cannot be told, or not within the limits."""
+        """Files that fail alone, with the reason; None where they cannot be found within the limits."""
         self.deadline = time.monotonic() + self.limits.seconds
         try:
             return self._halve(list(paths), is_known_bad=True)

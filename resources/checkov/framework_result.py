@@ -1,4 +1,4 @@
-"""What a child told of one framework, as the result that is stored: complete, partial or failed, and under which key.
+"""What a child reported of one framework, as the result that is stored: complete, partial or failed, and under which key.
 
 Deliberately absent: running anything.
 """
@@ -35,8 +35,8 @@ class Job:
 
 
 @dataclass(slots=True)
-class Told:
-    """What a child told of one framework; ``error`` where it gave no result."""
+class ChildResult:
+    """What a child reported of one framework; ``error`` where it gave no result."""
 
     report: FrameworkReport
     error: str = ""
@@ -52,7 +52,7 @@ class Told:
 def framework_result(
     name: str,
     job: Job,
-    told: Told,
+    result: ChildResult,
     broken: Mapping[str, str],
     refused: Mapping[str, str],
     facts: Facts,
@@ -70,18 +70,20 @@ def framework_result(
         and name != "secrets"
         and is_expected_by(name, path, blobs[path])
     ]
-    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
-    gaps += told.culprits
+    gaps += [
+        file for file in result.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
+    ]
+    gaps += result.culprits
     unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
-    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+    status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
-        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
+        scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
         status=status,
-        findings=told.report.findings,
+        findings=result.report.findings,
         unreadable=_bounded(unreadable, limits.gaps),
-        seconds=told.seconds,
-        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+        seconds=result.seconds,
+        reason=result.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
     )
 
 
@@ -92,11 +94,11 @@ def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFi
     return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
 
 
-def _is_repeatable(name: str, told: Told) -> bool:
+def _is_repeatable(name: str, result: ChildResult) -> bool:
     """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
     reads_all = name == "serverless"
-    is_known = not told.error and not told.culprits and told.is_certain
-    return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
+    is_known = not result.error and not result.culprits and result.is_certain
+    return is_known and (reads_all or all(may_read(name, path) for path in result.opened))
 
 
 def _once(name: str, job: Job) -> str:

@@ -40,12 +40,12 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        told = {
+        reason = {
             "time": "Checkov ran longer than its limit and was killed",
             "cpu": "Checkov used more processor time than its limit and was killed",
             "memory": "Checkov needed more memory than its limit",
         }.get(self.outcome, f"Checkov ended early ({self.outcome})")
-        return f"{told}: {excerpt(self.words, 300)}" if self.words.strip() else told
+        return f"{reason}: {excerpt(self.words, 300)}" if self.words.strip() else reason
 
 
 class Parent:
@@ -84,17 +84,17 @@ class Parent:
         depth = {"yaml_depth": self._limits.yaml_depth, "yaml_nodes": self._limits.yaml_nodes}
         request = {"task": task, "root": str(root), "scratch": str(home), "answer": str(home / "answer.json")}
         try:
-            told = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
-            self.cpu += told.get("cpu", 0.0)
-            self.peak_memory = max(self.peak_memory, told.get("memory", 0))
-            return self._read(told, home / "answer.json")
+            report = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
+            self.cpu += report.get("cpu", 0.0)
+            self.peak_memory = max(self.peak_memory, report.get("memory", 0))
+            return self._read(report, home / "answer.json")
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
-    def _read(self, told: dict[str, Any], path: Path) -> Answer:
-        words, cpu, memory = told.get("words", ""), told.get("cpu", 0.0), told.get("memory", 0)
-        if told["outcome"] != "done":
-            return Answer(told["outcome"], None, words, cpu, memory)
+    def _read(self, report: dict[str, Any], path: Path) -> Answer:
+        words, cpu, memory = report.get("words", ""), report.get("cpu", 0.0), report.get("memory", 0)
+        if report["outcome"] != "done":
+            return Answer(report["outcome"], None, words, cpu, memory)
         try:
             return Answer("done", json.loads(path.read_text("utf-8")), words, cpu, memory)
         except (OSError, ValueError) as error:

@@ -92,8 +92,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
 
     def _slow(self) -> tuple[str, ...]:
         left_out = ", ".join(self.parent.left_out)
-        told = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
-        return (told,) if left_out else ()
+        warning = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
+        return (warning,) if left_out else ()
 
     def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
         document, faults = parse_config_file(mirror, sha, path, self._limits)

@@ -31,5 +31,5 @@ def secret_key(folder: Path) -> bytes:
 
 
 def key_digest(key: bytes) -> str:
-    """Tells keys apart without telling them."""
+    """Distinguishes keys without revealing them."""
     return hashlib.sha256(key).hexdigest()[:16]

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """Fork a child for a request, wait for its end, and tell how it ended."""
+    """Fork a child for a request, wait for its end, and report how it ended."""
     started = time.monotonic()
     with tempfile.TemporaryFile(dir=request["scratch"]) as errors:
         pid = os.fork()

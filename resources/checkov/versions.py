@@ -1,4 +1,4 @@
-"""The versions that a stored result depends on, told without importing Checkov."""
+"""The versions that a stored result depends on, read without importing Checkov."""
 
 import functools
 import hashlib

@@ -145,7 +145,7 @@ class GrafanaResource(dg.ConfigurableResource):
 
 
 class NotifierResource(dg.ConfigurableResource):
-    """Who is told; the log alone where no URL is configured. ``urls`` is a JSON list, as the setting is."""
+    """Who is notified; without a URL notices are only logged. ``urls`` is a JSON list, as the setting is."""
 
     urls: str = ""
     dagster_url: str = ""

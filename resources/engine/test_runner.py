@@ -221,6 +221,6 @@ class _Run:
             1: " Is pytest installed in the image?",
             _INTERRUPTED: " It was interrupted, or a test could not be imported.",
             _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
-            # Podman does not tell why.
+            # Podman does not say why.
             _KILLED: f" It was killed; the limit is {self.limits.memory_megabytes} MB of memory.",
         }.get(code, "")

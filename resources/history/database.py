@@ -96,7 +96,7 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         location = engine.url.render_as_string(hide_password=True)
         raise HistoryError(
             f"The history {location} failed: {excerpt(str(cause), 300)}. Check that it can be reached, has free space, "
-            "and was migrated (`infraaudit doctor` tells)."
+            "and was migrated (`infraaudit doctor` reports both)."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The outbox: what people are to be told is written here first and sent later, each notice once to each address.
+"""The outbox: notices are written here first and sent later, each notice once to each address.
 
 Whoever sends takes a notice for a minute; one that died with it gives it back that way. Deliberately absent: sending.
 """

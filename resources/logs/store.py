@@ -1,6 +1,6 @@
 """Keep log lines as JSON lines, each once: a file for every day of an environment, the past days' compressed.
 
-A line is told from another by time, pod, container and text, and equal ones are counted, because a program may print
+Lines are distinguished by time, pod, container and text, and equal ones are counted, because a program may print
 the same twice within a microsecond. Deliberately absent: reading them from a cluster or an engine.
 """
 

@@ -25,7 +25,7 @@ class LogLine:
     sha: str = ""
     """The commit that printed it; empty where that is not known."""
     stream: str = ""
-    """stdout or stderr; empty where the source does not tell (Kubernetes does not)."""
+    """stdout or stderr; empty where the source does not say (Kubernetes does not)."""
     previous: bool = False
     """Whether it is of the container instance before the last restart."""
 
@@ -72,7 +72,7 @@ class SharedTarget(Protocol):
 
 @runtime_checkable
 class DriftingTarget(Protocol):
-    """A target where others may change what was deployed, and that can tell what they did."""
+    """A target where others may change what was deployed, and which can report what they changed."""
 
     def drift(self, manifests: str) -> list[Difference]:
         """In what the objects that run differ from what was deployed."""

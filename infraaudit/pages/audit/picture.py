@@ -23,7 +23,7 @@ _GOOD = "deployed"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One commit, or (where there are too many) a row of them told by the last one."""
+    """One commit, or (where there are too many) a run of them, named after the last one."""
 
     posture: Posture
     subject: str
@@ -87,13 +87,13 @@ def _bar(bar: Bar, x: float, step: float, top: int) -> Markup:
             parts.insert(0, line.format(middle, _TOP, _FLOOR))
     reach = Markup('<rect class="reach" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>')
     parts.append(reach.format(x, _TOP, step, _FLOOR - _TOP + 22))
-    title = Markup("<title>{}</title>").format(_told(bar))
+    title = Markup("<title>{}</title>").format(_described(bar))
     if not bar.link:
         return Markup("<g>{}{}</g>").format(title, Markup("").join(parts))
     return Markup('<a href="{}" tabindex="-1">{}{}</a>').format(bar.link, title, Markup("").join(parts))
 
 
-def _told(bar: Bar) -> str:
+def _described(bar: Bar) -> str:
     open_now = ", ".join(f"{bar.posture.open[s]} {s.value}" for s in Severity if bar.posture.open[s]) or "none open"
     changes = ", ".join(f"{number} {name}" for name, number in bar.posture.changes.items() if number)
     several = f" and {bar.commits - 1} before it" if bar.commits > 1 else ""

@@ -10,7 +10,7 @@ _LEAVES = (str, int, float, bool, type(None))
 
 
 class PathLookup:
-    """What Checkov uses of the module ``dpath``; a search tells only whether there is anything."""
+    """What Checkov uses of the module ``dpath``; a search says only whether there is anything."""
 
     def __init__(self, usual: Any) -> None:
         self._usual = usual

@@ -77,7 +77,7 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     if not past or not len(spans["life"]):
         return frame(EXPOSURE_COLUMNS, [])
     spans |= _reach(past, spans["start"], spans["end"], now)
-    return pd.DataFrame(_told(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
+    return pd.DataFrame(_columns(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
 
 
 def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
@@ -179,7 +179,7 @@ def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.
     return brought
 
 
-def _told(
+def _columns(
     line: StoredLine, past: Sequence[Spell], spans: "dict[str, np.ndarray]", lives: "dict[str, np.ndarray]"
 ) -> "dict[str, np.ndarray]":
     """The columns of the answer. Each lookup array ends with None, so index -1 means no value."""

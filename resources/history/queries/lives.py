@@ -41,7 +41,7 @@ def life_events(
 ) -> list[dict[str, Any]]:
     """Every event in the lifecycles of the findings asked for, oldest first.
 
-    ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is told.
+    ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is listed.
     ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
     spans = spans_of_lives(line, finding, check, path)

@@ -101,12 +101,12 @@ def _rows(kept: "np.ndarray", before: "np.ndarray", changes: "np.ndarray") -> "t
     cell, opens = step * len(before) + group, count == _OPEN
     still_open = np.zeros((len(kept), len(before)), np.int32)
     np.add.at(still_open.reshape(-1), cell[opens], difference[opens])
-    told = still_open != 0
-    told.reshape(-1)[cell[~opens]] = True
+    shown = still_open != 0
+    shown.reshape(-1)[cell[~opens]] = True
     still_open = still_open.cumsum(axis=0, dtype=np.int32, out=still_open) + before
-    told |= still_open != 0
-    told[:, -1] = ~told.any(axis=1)
-    found = np.flatnonzero(told & kept[:, None])
+    shown |= still_open != 0
+    shown[:, -1] = ~shown.any(axis=1)
+    found = np.flatnonzero(shown & kept[:, None])
     # One table that stays as it is: at a million rows, making and copying another one is a third of the time.
     rows = np.zeros((7, len(found)), int)
     np.divmod(found, len(before), out=(rows[0], rows[1]))

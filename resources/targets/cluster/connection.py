@@ -62,7 +62,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
             raise _of_response(f"connecting to the cluster of {origin}", error) from error
         if error.status != 403:
             raise _unavailable(origin, error) from error
-        version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
+        version = "unknown"  # A hardened cluster hides its version; what matters shows at the first request.
     except ReadTimeoutError as error:  # Something answers there: not to be taken for a machine without a cluster.
         raise _of_silence(f"connecting to the cluster of {origin}", error) from error
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
@@ -72,7 +72,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
 
 
 def _silence_warnings(url: str) -> None:
-    """The kubeconfig asks for it, and the doctor tells; urllib3 would warn at every request."""
+    """The kubeconfig asks for it, and the doctor reports it; urllib3 would warn at every request."""
     from urllib3.exceptions import InsecureRequestWarning
 
     host = re.escape(repr(urlsplit(url).hostname))

@@ -138,7 +138,7 @@ def _workload(found: Any) -> WorkloadStatus:
 
 
 def _available(status: Any) -> int:
-    # A StatefulSet tells availability only since Kubernetes 1.22; before, readiness is the nearest there is.
+    # A StatefulSet reports availability only since Kubernetes 1.22; before, readiness is the nearest there is.
     # The other kinds leave the field out at 0, and readiness would then count pods that are ready for too short.
     if type(status).__name__ == "V1StatefulSetStatus" and status.available_replicas is None:
         return status.ready_replicas or 0

@@ -21,7 +21,7 @@ def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[s
         try:
             schemas.validate(document, version, strict=True)
         except schemas.ValidationError as error:
-            # Of alternatives the most specific one tells what is wrong.
+            # Of alternatives the most specific one says what is wrong.
             path = ".".join(str(part) for part in error.absolute_path)
             faults.append(f"{identity(document)}: {path or 'the object'}: {excerpt(error.message, 300)}")
         except schemas.SchemaNotFoundError:

@@ -38,7 +38,7 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """The containers of one release; ``key`` tells releases of a project and environment apart."""
+    """The containers of one release; ``key`` distinguishes releases of a project and environment."""
 
     engine: Engine
     plan: PodPlan

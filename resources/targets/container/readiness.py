@@ -69,7 +69,7 @@ class _Watch:
         if state is None:
             return f"Container {name} is gone: someone removed it."
         why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
-        # While it runs the engine does not tell how it ended before; an engine that restarts at once rarely shows it.
+        # While it runs the engine does not report how it ended before; an engine that restarts at once rarely shows it.
         loops = state.restarts >= _RESTARTS_THAT_ARE_A_LOOP
         if loops and state.status == "running" and not state.out_of_memory:
             why = "keeps ending"

@@ -2,7 +2,7 @@
 
 A new pod starts beside the live one, on spare ports of loopback, and becomes the live one only once its probes succeed;
 until then, and if it never does, the old one answers undisturbed. So every release has an address of its own, and
-``probe`` tells the live one's. The engine keeps the pods: they outlive us, and come back with it. Deliberately absent:
+``probe`` reports that of the live one. The engine keeps the pods: they outlive us, and come back with it. Deliberately absent:
 more than one replica, addresses beyond this machine, and any claim to be Kubernetes.
 """
 
