@@ -42,7 +42,7 @@ def prime() -> list[str]:
     checkov.DEFAULT_RUNNERS = shared
     if _evaluations is not None:
         _evaluations.forget()
-    # Checkov formats every debug message for a support bundle that nobody asked for: a tenth of its time.
+    # Checkov formats every debug message for a support bundle that is not wanted here: a tenth of its time.
     logging.disable(logging.CRITICAL)
     return left_out
 
@@ -52,7 +52,7 @@ _NEVER = {"helm", "kustomize", "sca_image", "sca_package", "sast", "cdk"}
 
 def run(request: dict[str, Any]) -> None:
     """Do what a request asks and write the answer to its ``answer`` file."""
-    # A child lives for seconds; collecting its garbage as often as usual costs more than the memory is worth.
+    # A child runs for seconds: collecting garbage as often as usual would cost more than it saves.
     gc.set_threshold(100_000, 20, 100)
     root = request["root"]
     if request["task"] == "inspect":
@@ -96,7 +96,8 @@ def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) 
 
 
 def _wrap(runner: Any, records: dict[str, Any]) -> None:
-    """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason."""
+    """Turn a runner's crash into an empty report with a reason: Checkov would lose the other findings, or the
+    reason."""
     original = runner.run
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -143,7 +144,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 
 def _restrict(framework: str, root: str, files: list[str]) -> None:
-    """Let the search for secrets look at these files of the tree only; the others are known."""
+    """Restrict the search for secrets to these files of the tree; the results of the others are known."""
     assert framework == "secrets"
     from checkov.secrets import runner
 
@@ -162,8 +163,7 @@ _REFUSED = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", 
 def _confine(root: str, *writable: str) -> None:
     """Note which files of the tree each framework opens; refuse files of the machine, the network and programs.
 
-    The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree, and
-    the network away also where the kernel lets no ordinary user have an empty one of his own.
+    Noting proves that a key covers what was read. Refusing keeps ``source = "../../etc"`` inside the tree and the network away, also where the kernel gives an ordinary user no empty network.
     """
     inside = f"{root}/"
     own = (*writable, sys.prefix, sys.base_prefix, "/usr", "/proc/self")

@@ -1,7 +1,7 @@
 """When a framework crashes: find the files that break it, and scan the rest.
 
-Halving finds a few bad files among thousands in a few dozen short processes. Deliberately absent: scanning file by
-file for good, which would lose every check that crosses files.
+Bisecting finds a few bad files among thousands in a few dozen short processes. Deliberately absent: always scanning
+file by file, which would lose every check that spans files.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from resources.checkov.tree import link_files
 
 
 class KilledError(Exception):
-    """Somebody else ended an attempt: whether its files are bad is not known."""
+    """An attempt was ended from outside: whether its files are bad is unknown."""
 
 
 Attempt = Callable[[Path, float], str]

@@ -1,4 +1,4 @@
-"""What a child reported of one framework, as the result that is stored: complete, partial or failed, and under which key.
+"""Turn a child's report on one framework into the result that is stored: complete, partial or failed, with its key.
 
 Deliberately absent: running anything.
 """
@@ -27,7 +27,7 @@ class Job:
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
     arguments: list[str]
     memo: FileMemo | None = None
-    """What is known of single files; None where nothing may be reused."""
+    """Known findings of single files; None where nothing may be reused."""
 
     @property
     def arguments_key(self) -> tuple[str, ...]:
@@ -36,16 +36,16 @@ class Job:
 
 @dataclass(slots=True)
 class ChildResult:
-    """What a child reported of one framework; ``error`` where it gave no result."""
+    """A child's report on one framework; ``error`` where it has no result."""
 
     report: FrameworkReport
     error: str = ""
     was_killed: bool = False
-    """Whether somebody else ended it, which says nothing about the files."""
+    """Whether it was ended from outside, which says nothing about the files."""
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
-    """Whether files were left out for what is in them only."""
+    """Whether every file that was left out was left out for its content."""
     culprits: tuple[UnreadableFile, ...] = field(default=())
 
 
@@ -88,14 +88,14 @@ def framework_result(
 
 
 def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
+    """A hostile commit may have 100,000 unreadable files; nobody reads that many names, and each would be stored."""
     if len(files) <= most:
         return files
     return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
 
 
 def _is_repeatable(name: str, result: ChildResult) -> bool:
-    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
+    """Whether an equal key gives an equal result: nothing failed, and the key covers every file that was read."""
     reads_all = name == "serverless"
     is_known = not result.error and not result.culprits and result.is_certain
     return is_known and (reads_all or all(may_read(name, path) for path in result.opened))

@@ -1,4 +1,4 @@
-"""Scan the frameworks of a commit whose results are not known: all in one child, and apart when that goes wrong."""
+"""Scan the frameworks of a commit whose results are unknown: all in one child, or one by one where that fails."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _INSPECTED = (".yaml", ".yml", ".json", ".template")
 def scan_frameworks(
     job: Job, mirror: Mirror, work: Path, parent: Parent, facts: Facts, limits: ScanLimits, secret_key: bytes
 ) -> dict[str, FrameworkScan]:
-    """The result of every framework of the job, by name; those with nothing to read need no Checkov."""
+    """The result of every framework of the job, by name; a framework without files to read needs no Checkov."""
     scanner = _Scanner(job, work, parent, limits, secret_key)
     asked = [name for name in job.frameworks if scanner.wanted(name)]
     broken: dict[str, str] = {}
@@ -48,7 +48,7 @@ class _Scanner:
         self._job, self._work, self._parent = job, work, parent
         self._limits, self._secret_key = limits, secret_key
         self._tree = work / "tree"
-        # A hostile commit may make every attempt run into its limit; all attempts together have one of their own.
+        # A hostile commit may drive every attempt to its limit; all attempts together have a limit too.
         self._deadline = time.monotonic() + 2 * limits.seconds
         self._is_certain = True
         self.refused: dict[str, str] = {}
@@ -68,7 +68,7 @@ class _Scanner:
         return ChildResult(FrameworkReport(framework, with_ordinals(known)))
 
     def remember(self, memo: FileMemo, result: ChildResult) -> None:
-        """Add what is known of the files that did not have to be read, and keep what was found in the others."""
+        """Add the known findings of the files that were not read, and remember those of the files that were."""
         if result.error or result.culprits or self._only is None:
             return
         read = [entry for entry in self._only if entry.path not in self.refused]
@@ -79,7 +79,7 @@ class _Scanner:
         result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *result.report.findings]))
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
-        """Take out what would be dangerous to parse; returns what is no YAML at all."""
+        """Remove files that would be dangerous to parse; returns those that are not YAML."""
         files = [path for path in paths if path.endswith(_INSPECTED)]
         if not files:
             return {}
@@ -104,7 +104,7 @@ class _Scanner:
         )
 
     def scan(self, frameworks: Sequence[str]) -> dict[str, ChildResult]:
-        """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
+        """Every framework's result: first all in one process, then one by one, at last without the bad files."""
         results = self._ask(frameworks, self._tree, None)
         if len(frameworks) > 1 and all(result.error for result in results.values()):
             results = {name: self._ask([name], self._tree, None)[name] for name in frameworks}

@@ -1,6 +1,6 @@
-"""One commit after the other: what is known is reused, the rest is scanned in one limited child.
+"""Scan commits one after the other: known results are reused, the rest is scanned in one limited child.
 
-A scan that went wrong is a value (``partial`` or ``failed``, with the reason). Deliberately absent: deciding what a
+A scan that fails is a value (``partial`` or ``failed``, with the reason). Deliberately absent: deciding what a
 scan means for findings of other commits, and storing it.
 """
 
@@ -69,7 +69,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self.parent.close()
 
     def scan(self, mirror: Mirror, sha: str, config_path: str, config_of: str | None = None) -> Scan:
-        """What Checkov says of a commit, under the commit's configuration (or another's) as far as it is honoured.
+        """Scan a commit under its own configuration (or another commit's), as far as that is honoured.
 
         Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
         """

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 
 RULES = "5"
-"""Raised by hand when we read reports, trees or configurations differently."""
+"""Increased by hand when we read reports, trees or configurations differently."""
 
 
 @functools.cache
