@@ -163,7 +163,8 @@ _REFUSED = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", 
 def _confine(root: str, *writable: str) -> None:
     """Note which files of the tree each framework opens; refuse files of the machine, the network and programs.
 
-    Noting proves that a key covers what was read. Refusing keeps ``source = "../../etc"`` inside the tree and the network away, also where the kernel gives an ordinary user no empty network.
+    The notes prove that a key covers what was read. The refusals keep ``source = "../../etc"`` inside the tree, and the
+    network away also where the kernel gives an ordinary user no empty one.
     """
     inside = f"{root}/"
     own = (*writable, sys.prefix, sys.base_prefix, "/usr", "/proc/self")

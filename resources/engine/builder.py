@@ -169,7 +169,7 @@ class _Build:
             )
         if fault := _NOT_THE_COMMITS_FAULT.search(words):
             return EngineError(
-                f"The build of {sha} stopped for lack of disk or network ({fault[0]}). Mend that, then run again.\n"
+                f"The build of {sha} stopped for lack of disk or network ({fault[0]}). Fix that, then run again.\n"
                 f"{self._log_end()}"
             )
         hint = ""

@@ -1,7 +1,7 @@
 """Read a commit's manifests from its checkout, and write rendered ones as YAML.
 
 The commit is untrusted: a safe loader, no aliases (an alias bomb takes gigabytes), limits on size and count.
-Deliberately absent: judging what is read (infraaudit_domain/manifests.py).
+Deliberately absent: judging the content (infraaudit_domain/manifests.py).
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stages as they ended: those that failed lately, and those of one run."""
+"""Outcomes of stages: those that failed recently, and those of one run."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from resources.history.store import History
 
 
 def failed_stages(history: History, since: datetime) -> Sequence[sa.RowMapping]:
-    """Stages that failed for good, oldest first; of a deployment that was tried, its own row says more."""
+    """Stages that failed for good, oldest first; without those of a tried deployment, whose own row says more."""
     stages, tried = schema.stages, schema.deployments
     has_deployment_row = sa.exists().where(
         tried.c.project == stages.c.project,
