@@ -21,7 +21,7 @@ _SCRAPES = 15
 
 
 def record_runs(history: History, mirror: Generated, runs: int) -> None:
-    """Runs again of commits that have one already."""
+    """Further runs of commits that have one already."""
     for start in range(len(mirror.line), runs, 1000):
         rows = []
         for number in range(start, min(start + 1000, runs)):

@@ -1,7 +1,7 @@
 """Open findings over commits as an SVG that a page can hold: stacked bars by severity, deployments marked below.
 
-Colours are classes, so that light and dark are the style sheet's. Deliberately absent from the keyboard's way: the
-bars lead where the table of commits leads too, and sixty stops before it would help nobody.
+Colours are classes, so that light and dark are the style sheet's. The bars are deliberately not in the tab order: the
+table of commits has the same links, and sixty tab stops before it would help nobody.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Bar:
     subject: str
     moment: datetime
     deployments: tuple[str, ...]
-    """Outcomes of what was tried to deploy, in order."""
+    """Outcomes of its deployments, in order."""
     link: str
     commits: int = 1
 
@@ -103,7 +103,7 @@ def _described(bar: Bar) -> str:
 
 
 def _dates(bars: Sequence[Bar], step: float) -> list[Markup]:
-    """The time of some bars, as many as can be read side by side."""
+    """The dates of some bars, as many as are readable side by side."""
     every = max(1, ceil(84 / step))
     label = Markup('<text class="middle" x="{:.1f}" y="{}">{:%d %b %y}</text>')
     if step > 28:
