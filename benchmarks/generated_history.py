@@ -96,7 +96,7 @@ def generate(history: History, mirror: Generated, each: int) -> None:
 
 
 def fill(history: History, mirror: Generated, rows: int) -> bool:
-    """Give an empty history its commits and its pipeline's records, and follow the line; returns whether it was empty."""
+    """Give an empty history commits and pipeline records, and follow the line; returns whether it was empty."""
     is_empty = not recorded_projects(history)
     if is_empty:
         generate(history, mirror, rows // len(mirror.line))

@@ -2,10 +2,10 @@
 
     python benchmarks/kubernetes_workers.py [--at-once 1 2 4] [--commits 20]
 
-InfraAudit is installed as tests/e2e/test_kubernetes_install.py installs it. Some commits go through the whole pipeline one
-by one; then for each number of runs at a time the roles are restarted, left at rest, and given all commits at once for
-their audit half. Memory is what the engine counts for a container, without page cache that it could drop, looked at
-twice a second. CPU is that of the whole machine, so nothing else should run on it.
+InfraAudit is installed as in tests/e2e/test_kubernetes_install.py. Some commits go through the whole pipeline one by
+one; then, for each number of concurrent runs, the roles are restarted, left at rest, and given all commits at once for
+the audit half. Memory is what the engine counts for a container, without reclaimable page cache, sampled twice a
+second. CPU is that of the whole machine, so nothing else should run on it.
 """
 
 import argparse
