@@ -9,7 +9,7 @@ Without one, all that differs is named as a possible cause. Deliberately absent:
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.findings import Finding, FindingStatus
 
 CODE, CONFIG, SCANNER = "code", "config", "scanner"
 
@@ -34,10 +34,10 @@ class Causes:
 
     other: str
     """What differs beside the code; code where nothing does."""
-    cross: Mapping[str, str] | None = None
+    cross: Mapping[str, FindingStatus] | None = None
     """Status by fingerprint in the cross scan, under the earlier and the later names of files; None for want of one."""
 
-    def of_presence(self, fingerprint: str, status: str) -> str:
+    def of_presence(self, fingerprint: str, status: FindingStatus) -> str:
         """Why a finding is there (in this status) now, and was not before."""
         return self.other if self.cross is None or self.cross.get(fingerprint) == status else CODE
 

@@ -49,7 +49,7 @@ def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str], cross: 
 
 
 def _open(scan: Scan) -> dict[str, Finding]:
-    return {finding.fingerprint: finding for finding in scan.findings if finding.status == "open"}
+    return {finding.fingerprint: finding for finding in scan.findings if finding.is_open}
 
 
 def _follow(finding: Finding, renames: Mapping[str, str]) -> Finding:

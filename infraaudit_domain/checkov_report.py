@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from infraaudit_domain.errors import ScanError, excerpt
-from infraaudit_domain.findings import Finding, UnreadableFile
+from infraaudit_domain.findings import Finding, FindingStatus, UnreadableFile
 
 SECRETS = "secrets"
 _TEXT_LIMIT = 1000
@@ -68,8 +68,8 @@ def _read_section(section: Mapping[str, Any], root: str, secret_key: bytes) -> F
     framework, results = section.get("check_type"), section.get("results")
     if not isinstance(framework, str) or not isinstance(results, dict):
         raise ScanError("A part of Checkov's report names no framework or holds no results; is its version supported?")
-    records = [("open", record) for record in results.get("failed_checks") or ()]
-    records += [("suppressed", record) for record in results.get("skipped_checks") or ()]
+    records = [(FindingStatus.OPEN, record) for record in results.get("failed_checks") or ()]
+    records += [(FindingStatus.SUPPRESSED, record) for record in results.get("skipped_checks") or ()]
     findings = [_read_record(framework, status, record, root, secret_key) for status, record in records]
     unreadable = {relative_path(str(path), root) for path in results.get("parsing_errors") or ()}
     return FrameworkReport(
@@ -79,15 +79,15 @@ def _read_section(section: Mapping[str, Any], root: str, secret_key: bytes) -> F
     )
 
 
-def _read_record(framework: str, status: str, record: Any, root: str, secret_key: bytes) -> Finding:
+def _read_record(framework: str, status: FindingStatus, record: Any, root: str, secret_key: bytes) -> Finding:
     try:
         start, end = (int(line) for line in record["file_line_range"][:2])
         resource, check_id = str(record["resource"]), str(record["check_id"])
         path = str(record["file_path"])
     except (KeyError, TypeError, ValueError) as error:
         raise ScanError(f"A finding of {framework} lacks check, resource, file or lines ({error!r}).") from error
-    outcome = record.get("check_result")
-    reason = outcome.get("suppress_comment") if isinstance(outcome, dict) and status == "suppressed" else None
+    result, is_suppressed = record.get("check_result"), status is FindingStatus.SUPPRESSED
+    reason = result.get("suppress_comment") if isinstance(result, dict) and is_suppressed else None
     return Finding(
         framework=framework,
         check_id=check_id,

@@ -86,7 +86,7 @@ def _result(finding: Finding, rule: int, kind: str) -> dict[str, Any]:
         ],
         "partialFingerprints": {"infraauditFinding/v1": finding.fingerprint},
     }
-    if finding.status == "suppressed":
+    if not finding.is_open:
         result["suppressions"] = [{"kind": kind, "justification": finding.suppression_reason}]
     return result
 
@@ -100,7 +100,7 @@ def _vulnerability(finding: Finding) -> dict[str, Any]:
         "ratings": [{"severity": finding.severity.value, "method": "other"}],
         "description": finding.check_name,
         "detail": f"{finding.resource}, lines {finding.line_start} to {finding.line_end}",
-        "analysis": suppressed if finding.status == "suppressed" else {"state": "in_triage"},
+        "analysis": {"state": "in_triage"} if finding.is_open else suppressed,
         "affects": [{"ref": _reference(finding.file_path)}],
     }
 

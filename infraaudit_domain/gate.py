@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from infraaudit_domain.findings import Finding, Scan, ScanStatus, Severity
 from infraaudit_domain.suppressions import Lapsed
-from infraaudit_domain.test_runs import TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestRun
 
 Limits = Mapping[Severity, int]
 """The most findings of a severity that are let through; a severity that is not named has no limit."""
@@ -63,11 +63,13 @@ def judge_tests(run: TestRun | None) -> Verdict:
         return Verdict(("its tests have not been run",))
     if run.reason:
         return Verdict((f"its tests gave no result: {run.reason}",))
-    bad = run.count("failed") + run.count("error")
-    if bad:
-        first = next(case.name for case in run.cases if case.outcome in ("failed", "error"))
-        return Verdict((f"{bad} of {len(run.cases)} tests failed, the first is {first}",))
-    return Verdict() if run.count("passed") else Verdict(("no test passed (all were skipped, or none was found)",))
+    if bad := run.bad_cases:
+        return Verdict((f"{len(bad)} of {len(run.cases)} tests failed, the first is {bad[0].name}",))
+    return (
+        Verdict()
+        if run.count(CaseOutcome.PASSED)
+        else Verdict(("no test passed (all were skipped, or none was found)",))
+    )
 
 
 def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
@@ -75,7 +77,7 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
     scan = evidence.scan
     if scan is None:
         return Verdict(("it has not been scanned",))
-    still_open = [finding for finding in scan.findings if finding.status == "open"]
+    still_open = [finding for finding in scan.findings if finding.is_open]
     verdicts = (
         _judge_status(policy, scan),
         _within(policy.open, still_open, "open"),

@@ -136,7 +136,7 @@ def _moves(
 
 def _continued(span: Span, finding: Finding, position: int, cause: str, word: str) -> tuple[str, Span]:
     if finding.status != span.finding.status:
-        word = "suppressed" if finding.status == "suppressed" else "unsuppressed"
+        word = "unsuppressed" if finding.is_open else "suppressed"
     return word, Span(span.life, finding, span.introduced, span.opened, position, word, cause)
 
 

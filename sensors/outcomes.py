@@ -14,6 +14,7 @@ from infraaudit.notices.outgoing import deliver_notices
 from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
 from infraaudit_domain.notices import Notice, run_failed
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
 from resources.history.outbox import write_notices
@@ -57,7 +58,7 @@ def _died(
     for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
         run = record.dagster_run
         project = by_job.get(run.job_name)
-        if project is None or "failed" in stages_of_run(past, run.run_id).values():
+        if project is None or StageOutcome.FAILED in stages_of_run(past, run.run_id).values():
             continue
         culprit = announcer.culprit(project.name, run.tags.get(PARTITION, ""))
         yield run_failed(culprit, run.run_id, "", announcer.run_link(run.run_id))

@@ -73,8 +73,8 @@ class Announcer:
 
     def _first_failure(self, project: str, sha: str) -> str:
         run = self._history.test_run(project, sha)
-        bad = (case for case in (run.cases if run else ()) if case.outcome in ("failed", "error"))
-        first = next(bad, None)
+        bad = run.bad_cases if run else ()
+        first = next(iter(bad), None)
         return f"{first.name}: {first.message}" if first else ""
 
     def _deployment(self, done: Deployment) -> Notice | None:

@@ -128,7 +128,7 @@ class Backfill(AbstractContextManager["Backfill"]):
         except InfraAuditError as error:
             return Done(sha, ScanStatus.FAILED, reason=str(error))
         reason = next((part.reason for part in result.frameworks if part.reason), "")
-        count = sum(finding.status == "open" for finding in result.findings)
+        count = sum(finding.is_open for finding in result.findings)
         return Done(sha, result.status, count, result.seconds, reason)
 
 

@@ -6,7 +6,6 @@ result. Deliberately absent: the rules of a finding's life (infraaudit_domain/li
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import islice
 
 import sqlalchemy as sa
@@ -18,7 +17,7 @@ from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED
-from resources.history.rows import finding_of
+from resources.history.rows import finding_of, row_of_finding
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -187,8 +186,7 @@ class Line(StoredLine):
             | {"life": span.life, "introduced_position": span.introduced, "opened_position": span.opened}
             | {"start_position": span.start, "started_as": span.started_as, "start_cause": span.start_cause}
             | {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
-            | asdict(span.finding)
-            | {"severity": span.finding.severity.value}
+            | row_of_finding(span.finding)
         )
 
 

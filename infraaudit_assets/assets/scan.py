@@ -87,13 +87,13 @@ def _digest(scan: Scan) -> str:
 
 
 def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
-    counts = Counter(finding.severity for finding in scan.findings if finding.status == "open")
+    counts = Counter(finding.severity for finding in scan.findings if finding.is_open)
     return {
         "status": scan.status.value,
         "open": counts.total(),
         "new": len(changes.new),
         "fixed": len(changes.fixed),
-        "suppressed": sum(finding.status == "suppressed" for finding in scan.findings),
+        "suppressed": sum(not finding.is_open for finding in scan.findings),
         **{f"open_{severity.value}": counts[severity] for severity in Severity},
         "compared_with": against[:12] if against else "nothing: no earlier commit has a complete scan",
         "compared_under": "the same scanner and configuration"

@@ -54,13 +54,10 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
 
 
 def _metadata(run: TestRun) -> dict[str, Any]:
-    failures = [case for case in run.cases if case.outcome in ("failed", "error")]
+    failures = run.bad_cases
     slowest = sorted(run.cases, key=lambda case: -case.seconds)[:5]
     return {
-        "passed": run.count("passed"),
-        "failed": run.count("failed"),
-        "errors": run.count("error"),
-        "skipped": run.count("skipped"),
+        **run.counts,
         "seconds": run.seconds,
         "slowest": table(["test", "seconds"], [(case.name, case.seconds) for case in slowest]),
         **({"failures": table(["test", "message"], [(c.name, c.message) for c in failures])} if failures else {}),

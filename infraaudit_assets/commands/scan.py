@@ -19,6 +19,7 @@ from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
 
@@ -80,7 +81,7 @@ def scan(
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
-    raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
+    raise typer.Exit(1 if any(one.status is ScanStatus.FAILED for one in done) else 0)
 
 
 def _scan_all(
@@ -189,7 +190,7 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
                 progress.advance(task)
                 count = progress.tasks[0].completed
                 progress.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
-                if one.status != "complete":
+                if one.status is not ScanStatus.COMPLETE:
                     progress.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
 
             yield tick

@@ -19,7 +19,8 @@ from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.notices import Address, Culprit, Notice
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
@@ -192,7 +193,7 @@ class Told:
         project = Project("shop", str(repository.path))
         self.announcer = Announcer(past, {"shop": project}, lambda _: self.mirror, "http://dagster/", "http://audit")
 
-    def stage(self, sha: str, stage: str, outcome: str, reason: str = "", run: str = "run-1") -> None:
+    def stage(self, sha: str, stage: str, outcome: StageOutcome, reason: str = "", run: str = "run-1") -> None:
         self.past.record_stage("shop", sha, stage, outcome, NOW, NOW + timedelta(seconds=9), run, reason)
 
     def deploy(self, sha: str, outcome: Outcome, minutes: int, brought: tuple[str, ...] = (), reason: str = "") -> None:
@@ -216,10 +217,12 @@ def told(past: History, repository: Repository) -> Told:
 def test_failing_tests_name_the_test_the_author_and_the_owners(told: Told) -> None:
     sha = told.shas[1]
     told.past.record_test_run(
-        "shop", sha, TestRun((TestCase("t::a", "passed", 1), TestCase("t::b", "failed", 1, "boom")), 1)
+        "shop",
+        sha,
+        TestRun((TestCase("t::a", CaseOutcome.PASSED, 1), TestCase("t::b", CaseOutcome.FAILED, 1, "boom")), 1),
     )
-    told.stage(sha, "test_results", "failed", "1 of 2 tests failed")
-    told.stage(sha, "docker_image", "retried", "the engine was away")
+    told.stage(sha, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
+    told.stage(sha, "docker_image", StageOutcome.RETRIED, "the engine was away")
     (notice,) = told.tell()
     assert (notice.urgency, notice.title) == ("failure", f"shop: the tests stop {sha[:12]}")
     assert notice.body.splitlines() == [
@@ -241,7 +244,7 @@ def test_a_deployment_that_failed_is_told_once_with_the_pods_words(
 ) -> None:
     told.deploy(told.shas[1], outcome, 0, reason="container app: OOMKilled")
     # The asset's own stage failed with it: that is the same event.
-    told.stage(told.shas[1], "deployment", "failed", f"{outcome.value}: container app: OOMKilled")
+    told.stage(told.shas[1], "deployment", StageOutcome.FAILED, f"{outcome.value}: container app: OOMKilled")
     (notice,) = told.tell()
     assert notice.urgency == urgency and words in notice.title
     assert "container app: OOMKilled" in notice.body and notice.body.endswith("http://audit/projects/shop")
@@ -252,7 +255,7 @@ def test_recovery_is_told_after_a_rollback_and_after_a_stage_that_failed(told: T
     first, second, third = told.shas
     told.deploy(first, Outcome.DEPLOYED, -5, (first,))
     assert told.tell() == [], "nothing had failed"
-    told.stage(second, "test_results", "failed", "1 of 2 tests failed")
+    told.stage(second, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
     told.deploy(third, Outcome.DEPLOYED, 5, (second, third))
     assert {one.title for one in told.tell()} == {
         f"shop: the tests stop {second[:12]}",
@@ -275,6 +278,6 @@ def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_told(
 
 def test_facts_of_a_commit_that_is_gone_are_told_bare(told: Told) -> None:
     told.past.record_commit("gone", Commit("e" * 40, "t", (), "A", "a@x", NOW, NOW, "s"))
-    told.stage("f" * 40, "docker_image", "failed", "no such file")
+    told.stage("f" * 40, "docker_image", StageOutcome.FAILED, "no such file")
     (notice,) = told.tell()
     assert notice.body.startswith("no such file")

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
@@ -21,7 +21,7 @@ class FindingFilter:
     """Which findings of a commit; an empty text is any."""
 
     severity: str = ""
-    status: str = "open"
+    status: str = FindingStatus.OPEN.value
     framework: str = ""
     text: str = ""
     """Part of the check, the file or the resource."""
@@ -127,7 +127,7 @@ def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> l
     stints: list[dict[str, Any]] = []
     for place, moment in healthy_deployments(line, environment):
         has_it = any(
-            span["status"] == "open"
+            span["status"] == FindingStatus.OPEN
             and span["start_position"] <= place
             and (span["end_position"] is None or place < span["end_position"])
             for span in spans
