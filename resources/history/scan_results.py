@@ -24,6 +24,7 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
         "seconds": part.seconds,
         "reason": part.reason,
         "unreadable": [asdict(file) for file in part.unreadable],
+        "evidence": part.evidence,
     }
     rows = [{"scan_key": part.scan_key, "fingerprint": f.fingerprint} | row_of_finding(f) for f in part.findings]
     # This row first: who else stores the same key waits here, and not in the middle of its findings.
