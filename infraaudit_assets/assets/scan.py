@@ -9,12 +9,8 @@ from typing import Any
 import dagster as dg
 
 from infraaudit.gate import judge_commit
-from infraaudit.intake.take_in import take_in
 from infraaudit.notices.code_owners import culprit_of
-from infraaudit.scans.against_parent import counted_scan
-from infraaudit.scans.cross_scanning import attribute_causes
-from infraaudit.scans.lifecycles import follow_deploy_branch
-from infraaudit.scans.report_files import write_report
+from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
@@ -22,7 +18,6 @@ from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Scan, Severity
 from infraaudit_domain.notices import severe_findings
 from infraaudit_domain.projects import Project
-from resources.configuration.suppressions import read_suppressions
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 from resources.history.outbox import write_notices
 
@@ -53,26 +48,18 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         past = history.open()
         with stage(context, project, past) as current:
-            mirror = git.mirror(project)
-            # A backfill of this asset alone reaches commits that no run has taken in.
-            take_in(past, mirror, project, current.sha)
-            with checkov.runner(past) as runner:
-                scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
-            past.record_scan(project.name, scan)
-            attribute_causes(past, mirror, project, lambda: checkov.runner(past))
-            follow_deploy_branch(past, mirror, project)
-            now, rules = datetime.now(UTC), Path(history.gate_file)
-            suppressions = read_suppressions(rules.parent, project.name)
-            counted = counted_scan(past, mirror, project.name, scan, suppressions, now.date())
-            path = write_report(artifacts.store(), mirror, project, counted)
+            mirror, rules = git.mirror(project), Path(history.gate_file)
+            reports = Reports(artifacts.store(), rules.parent)
+            done = scan_commit(past, mirror, project, current.sha, lambda: checkov.runner(past), reports)
+            counted, now = done.counted, datetime.now(UTC)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
             new = counted.changes.new if counted.against else ()
             if new and (told := severe_findings(culprit_of(project, mirror, current.sha), new)):
                 write_notices(past, [told])
             yield dg.MaterializeResult(
-                data_version=dg.DataVersion(_digest(scan)),
+                data_version=dg.DataVersion(_digest(done.scan)),
                 metadata=_metadata(counted.scan, counted.against, counted.changes)
-                | {"report": dg.MetadataValue.path(path)},
+                | {"report": dg.MetadataValue.path(done.report)},
                 check_results=[check_result(SCAN_GATE, key, verdict)],
             )
 

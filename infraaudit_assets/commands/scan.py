@@ -55,8 +55,8 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from infraaudit.scans.backfill import unscanned
-    from infraaudit.scans.cross_scanning import attribute_causes
     from infraaudit.scans.lifecycles import follow_deploy_branch
+    from infraaudit.scans.scan_commit import follow_up
     from resources.history import open_history
 
     if sum((commit is not None, span is not None, everything)) != 1:
@@ -74,9 +74,10 @@ def scan(
     done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
-    if not is_interrupted:
-        attribute_causes(past, mirror, found, lambda: _runner(past))
-    follow_deploy_branch(past, mirror, found)
+    if is_interrupted:
+        follow_deploy_branch(past, mirror, found)
+    else:
+        follow_up(past, mirror, found, lambda: _runner(past))
     _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
@@ -89,13 +90,11 @@ def _scan_all(
 ) -> tuple[list["Done"], bool]:
     """What was scanned and stored, and whether Ctrl-C ended it early."""
     from infraaudit.scans.backfill import Backfill
-    from resources.configuration.severities import read_severities
 
-    scratch, severities = settings().state.scans, read_severities(settings().severities)
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
-        Backfill(past, mirror, project, todo, scratch=scratch, severities=severities, workers=workers) as scans,
+        Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
         _told_to_stop(scans) as stopped,
     ):
         for one in scans:
@@ -166,14 +165,11 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
     scan_of_head = past.scan(project.name, head) if head in wanted and head else None
     if scan_of_head is None:
         return
-    from infraaudit.scans.against_parent import counted_scan
-    from infraaudit.scans.report_files import write_report
-    from resources.configuration.suppressions import read_suppressions
+    from infraaudit.scans.scan_commit import Reports, publish
     from resources.machine.artifact_store import ArtifactStore
 
-    suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
-    counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)
-    write_report(ArtifactStore(settings().state.path, settings().reports), mirror, project, counted)
+    store = ArtifactStore(settings().state.path, settings().reports)
+    publish(past, mirror, project, scan_of_head, Reports(store, settings().shipped))
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
