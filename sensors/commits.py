@@ -46,7 +46,7 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             raise ConfigurationError(project.fault)
         submit_forgotten(context.instance, sensor_name(project))
         requeue_unlaunched(context.instance, sensor_name(project))
-        past, mirror = history.open(), git.mirror(project)
+        past, mirror = history.connect(), git.connect(project)
         mirror.fetch()
         before = Cursor.parse(context.cursor)
         found = look(

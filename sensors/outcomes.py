@@ -38,8 +38,8 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
     def notices(
         context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource, notifier: NotifierResource
     ) -> dg.SkipReason:
-        past, now = history.open(), datetime.now(UTC)
-        announcer = Announcer(past, by_name, git.mirror, notifier.dagster_url, notifier.service_url)
+        past, now = history.connect(), datetime.now(UTC)
+        announcer = Announcer(past, by_name, git.connect, notifier.dagster_url, notifier.service_url)
         since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
         died = list(_died(context.instance, past, by_job, announcer, since))
         written = announcer.announce(now) + write_notices(past, died)

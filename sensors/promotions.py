@@ -38,7 +38,7 @@ def _build_sensor(
     def promotion(
         context: dg.SensorEvaluationContext, history: HistoryResource, kubernetes: KubernetesResource
     ) -> dg.RunRequest | dg.SkipReason:
-        past = history.open()
+        past = history.connect()
         live, there = past.live(project.name, before.name), past.live(project.name, environment.name)
         if live is None or (there is not None and there.sha == live.sha):
             return dg.SkipReason(f"Nothing in {before.name} is new to {environment.name}.")

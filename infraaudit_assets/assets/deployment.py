@@ -59,8 +59,8 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with stage(context, project, history.open()) as current:
-            turn = _Turn(project, environment, current, git.mirror(project), Path(history.gate_file))
+        with stage(context, project, history.connect()) as current:
+            turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
             verdict = turn.judge()
             yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
@@ -77,7 +77,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 return
             progress = _Progress(current)
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
-            artifacts.store().keep("deployments", project.name, current.sha, file, done.manifests.encode())
+            artifacts.connect().keep("deployments", project.name, current.sha, file, done.manifests.encode())
             if done.outcome is Outcome.SUPERSEDED:
                 current.skip(done.reason)
                 return

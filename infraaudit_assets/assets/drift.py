@@ -25,7 +25,7 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
     def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
-        past = history.open()
+        past = history.connect()
         try:
             found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live))
         except InfraAuditError as error:  # What cannot be compared is not taken for equal.

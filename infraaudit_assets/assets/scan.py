@@ -46,11 +46,11 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            mirror, rules = git.mirror(project), Path(history.gate_file)
-            reports = Reports(artifacts.store(), rules.parent)
-            done = scan_commit(past, mirror, project, current.sha, lambda: checkov.runner(past), reports)
+            mirror, rules = git.connect(project), Path(history.gate_file)
+            reports = Reports(artifacts.connect(), rules.parent)
+            done = scan_commit(past, mirror, project, current.sha, lambda: checkov.connect(past), reports)
             counted, now = done.counted, datetime.now(UTC)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
             new = counted.changes.new if counted.against else ()

@@ -38,7 +38,7 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     def test_results(
         context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
             image = past.image(project.name, current.sha)
             if image is None:

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery
 from infraaudit_assets.commands.projects import mirror_of
-from infraaudit_assets.definitions import build_definitions, build_resources
+from infraaudit_assets.connections import build_resources
+from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
 from infraaudit_domain.dagster_names import promotion_name, watch_name

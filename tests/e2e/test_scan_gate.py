@@ -6,7 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_assets.definitions import build_definitions, build_resources
+from infraaudit_assets.connections import build_resources
+from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project

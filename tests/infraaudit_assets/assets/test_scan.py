@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from infraaudit.scans.scan_commit import store_scan
 from infraaudit_assets.assets.scan import build_scan_report
 from infraaudit_assets.cli import app
-from infraaudit_assets.definitions import build_resources
+from infraaudit_assets.connections import build_resources
 from infraaudit_assets.settings import settings
 from infraaudit_domain.projects import Project
 from resources.history import open_history, schema
@@ -46,9 +46,9 @@ def project(tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPa
         {"b.tf": BUCKET.format("b"), CONFIG: "framework: [terraform]\nskip-check: [CKV_AWS_21]\n"}, "second"
     )
     past.record_project(found)
-    mirror = given["git"].mirror(found)  # type: ignore[attr-defined]
+    mirror = given["git"].connect(found)  # type: ignore[attr-defined]
     mirror.fetch()
-    with given["checkov"].runner(past) as scanner:  # type: ignore[attr-defined]
+    with given["checkov"].connect(past) as scanner:  # type: ignore[attr-defined]
         store_scan(past, mirror, found, first, scanner)
     past.close()
     yield found
