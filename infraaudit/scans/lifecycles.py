@@ -55,9 +55,14 @@ class Line(StoredLine):
             for position, commit in enumerate(path[shared:], shared):
                 if (now := readings.of(commit)) is not None:
                     step = advance(
-                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared),
+                        active,
+                        before,
+                        now,
+                        position,
+                        self._renames(before, now),
+                        self._fixed(connection, shared),
                         self._cross(readings, before, now),
-                    )  # fmt: skip
+                    )
                     active, before = after(active, step), now
         return path, sorted(active.values(), key=_order)
 
@@ -135,9 +140,14 @@ class Line(StoredLine):
                 before = now or before
                 continue
             step = advance(
-                active, before, now, position, self._renames(before, now), self._fixed(connection, position),
+                active,
+                before,
+                now,
+                position,
+                self._renames(before, now),
+                self._fixed(connection, position),
                 self._cross(readings, before, now),
-            )  # fmt: skip
+            )
             active, before = after(active, step), now
             for span in step.ended:
                 same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)

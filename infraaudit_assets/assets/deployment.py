@@ -37,9 +37,12 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
     key = dg.AssetKey([*common["key_prefix"], deployment_name(project, environment)])
     file = "manifests.yaml" if before is None else f"manifests-{environment.name}.yaml"
     gate = partitioned_check(
-        RELEASE_GATE, key, common["partitions_def"],
-        f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.", blocking=True,
-    )  # fmt: skip
+        RELEASE_GATE,
+        key,
+        common["partitions_def"],
+        f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.",
+        blocking=True,
+    )
 
     @dg.asset(
         **common,
@@ -133,9 +136,14 @@ class _Turn:
 
     def _judge_scan(self) -> Verdict:
         return judge_commit(
-            self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, self.gate_file,
+            self.stage.history,
+            self.mirror,
+            self.project,
+            self.environment.name,
+            self.stage.sha,
+            self.gate_file,
             datetime.now(UTC),
-        )  # fmt: skip
+        )
 
     def is_on_deploy_branch(self) -> bool:
         tip = self.mirror.branches().get(self.project.deploy_branch)
@@ -151,17 +159,28 @@ class _Turn:
             self.mirror, scratch, self.project, self.environment, sha, image.digest or image.reference, self.gate_file
         )
         return deploy(
-            history, self.mirror, target, release,
-            timeout=timeout, superseded=in_order(history, self.mirror, release), on_progress=note,
-        )  # fmt: skip
+            history,
+            self.mirror,
+            target,
+            release,
+            timeout=timeout,
+            superseded=in_order(history, self.mirror, release),
+            on_progress=note,
+        )
 
     def skip(self, reason: str) -> None:
         """Say and record that this commit is not deployed here, and why."""
         self.stage.skip(reason)
         skipped = Deployment(
-            self.project.name, self.environment.name, self.stage.sha, "none", Outcome.SKIPPED,
-            self.stage.started_at, datetime.now(UTC), reason=reason,
-        )  # fmt: skip
+            self.project.name,
+            self.environment.name,
+            self.stage.sha,
+            "none",
+            Outcome.SKIPPED,
+            self.stage.started_at,
+            datetime.now(UTC),
+            reason=reason,
+        )
         self.stage.history.record_deployment(skipped)
 
 

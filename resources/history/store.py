@@ -180,9 +180,16 @@ class History(Access):
         return None if row is None else deployment_of(row)
 
     def record_stage(
-        self, project: str, sha: str, stage: str, outcome: StageOutcome, started_at: datetime, finished_at: datetime,
-        run_id: str, reason: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        project: str,
+        sha: str,
+        stage: str,
+        outcome: StageOutcome,
+        started_at: datetime,
+        finished_at: datetime,
+        run_id: str,
+        reason: str = "",
+    ) -> None:
         row: dict[str, Any] = {
             "project": project,
             "sha": sha,
@@ -202,7 +209,7 @@ class History(Access):
 
     def record_log_counts(
         self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
 
         A day's lines only become more, so that whoever counted more counted later.

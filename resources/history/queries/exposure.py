@@ -89,12 +89,19 @@ def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataF
     for spell in past:
         hours = round(spell.seconds(now) / 3600, 2)
         scan, tested = scans.get(spell.sha, "none"), tests.get(spell.sha, "none")
-        rows.append({
-            "sha": spell.sha, "live_from": spell.start.isoformat(), "hours": hours, "scan": scan, "tests": tested,
-            "live_to": spell.end.isoformat() if spell.end else None, "rollback": 0 <= spell.position < before,
-            "unscanned_hours": 0.0 if scan == ScanStatus.COMPLETE else hours,
-            "untested_hours": 0.0 if tested == "passed" else hours,
-        })  # fmt: skip
+        rows.append(
+            {
+                "sha": spell.sha,
+                "live_from": spell.start.isoformat(),
+                "hours": hours,
+                "scan": scan,
+                "tests": tested,
+                "live_to": spell.end.isoformat() if spell.end else None,
+                "rollback": 0 <= spell.position < before,
+                "unscanned_hours": 0.0 if scan == ScanStatus.COMPLETE else hours,
+                "untested_hours": 0.0 if tested == "passed" else hours,
+            }
+        )
         before = spell.position
     return frame(LIVE_COLUMNS, rows)
 

@@ -43,15 +43,18 @@ def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> lis
     for span in hidden:
         sha = line.shas[span["start_position"]]
         end = span["end_position"]
-        rows.append(_row(finding_of(span), span, live) | {
-            "source": "code",
-            "state": "active" if end is None else "ended",
-            "reason": span["suppression_reason"],
-            "owner": commits[sha]["author_name"] if sha in commits else None,
-            "commit": sha,
-            "since": committed_at(commits, sha),
-            "until": None if end is None else committed_at(commits, line.shas[end]),
-        })  # fmt: skip
+        rows.append(
+            _row(finding_of(span), span, live)
+            | {
+                "source": "code",
+                "state": "active" if end is None else "ended",
+                "reason": span["suppression_reason"],
+                "owner": commits[sha]["author_name"] if sha in commits else None,
+                "commit": sha,
+                "since": committed_at(commits, sha),
+                "until": None if end is None else committed_at(commits, line.shas[end]),
+            }
+        )
     return rows
 
 
