@@ -20,11 +20,11 @@ class FindingChanges:
     moved: tuple[tuple[Finding, Finding], ...]
     """Before and after, where only the file's name changed."""
     causes: Causes
-    """Judges each of them: code, config or scanner."""
+    """Attributes each of them to code, config or scanner."""
 
     @property
     def other_cause(self) -> str:
-        """What else than code differs between the two: config, scanner, or just code."""
+        """What besides the code differs between the two: config or scanner; ``code`` where nothing does."""
         return self.causes.other
 
 

@@ -1,4 +1,4 @@
-"""Findings that a project's owners decided to live with, for a time and with a reason.
+"""Findings that a project's owners decided to accept, for a limited time and with a reason.
 
 Kept in InfraAudit's own configuration, so that a commit cannot hide its own findings there. A suppression counts
 through its last day and not a day longer. Deliberately absent: Checkov's inline comments, which a scan reports
@@ -48,7 +48,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A suppression past its last day that open findings still match: somebody has to decide again."""
+    """An expired suppression that open findings still match: it has to be decided anew."""
 
     suppression: Suppression
     findings: tuple[Finding, ...]
@@ -81,7 +81,7 @@ def hide_in(scan: Scan, suppressions: Sequence[Suppression], day: date) -> Scan:
 
 
 def lapsed(findings: Sequence[Finding], suppressions: Iterable[Suppression], day: date) -> list[Lapsed]:
-    """The suppressions that ran out, with the findings that are open again for want of another one."""
+    """The expired suppressions, with the findings that no other one hides, so that they are open again."""
     still_open = [finding for finding in findings if finding.is_open]
     ended = ((one, tuple(filter(one.matches, still_open))) for one in suppressions if one.expires < day)
     return [Lapsed(one, found) for one, found in ended if found]

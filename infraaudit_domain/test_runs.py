@@ -14,7 +14,7 @@ class CaseOutcome(StrEnum):
 
 
 COUNTS = {outcome: outcome.value for outcome in CaseOutcome} | {CaseOutcome.ERROR: "errors"}
-"""What the number of cases with an outcome is called."""
+"""What each outcome's number of cases is called in tables and JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class TestCase:
 
     __test__: ClassVar[bool] = False
     name: str
-    """``file::class::test`` as far as the report tells."""
+    """``file::class::test``, as far as the report has them."""
     outcome: CaseOutcome
     seconds: float
     message: str = ""
@@ -57,5 +57,5 @@ class TestRun:
 
     @property
     def succeeded(self) -> bool:
-        """Whether at least one test passed, none failed, and the run came to its end."""
+        """Whether at least one test passed, none failed, and the run completed."""
         return not self.reason and self.count(CaseOutcome.PASSED) > 0 and not self.bad_cases

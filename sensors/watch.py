@@ -1,4 +1,4 @@
-"""The schedule that keeps looking at what is live: new log lines, and drift."""
+"""The schedule that checks what is live: new log lines, and drift."""
 
 import dagster as dg
 

@@ -1,6 +1,6 @@
 """Scan many commits into the history: each worker holds a warm scanner, each scan is stored as soon as it ends.
 
-Deliberately absent: which commits (the caller says), progress, and anything but scanning.
+Deliberately absent: which commits (the caller decides), progress, and anything but scanning.
 """
 
 import queue
@@ -51,7 +51,7 @@ def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
 class Backfill(AbstractContextManager["Backfill"]):
     """Scans of commits as an iterator of how each ended, in the order in which they end.
 
-    A commit that cannot be scanned at all is one that failed, and the others continue. What was yielded is stored, and
+    A commit that cannot be scanned counts as failed, and the others continue. What was yielded is stored, and
     what was stored is yielded, also after ``stop``.
     """
 
@@ -98,7 +98,7 @@ class Backfill(AbstractContextManager["Backfill"]):
                 yield one
 
     def stop(self) -> None:
-        """Start no more scans; those under way are yielded yet."""
+        """Start no more scans; those under way are still yielded."""
         self._stop.set()
 
     def _work(self) -> None:
@@ -131,6 +131,7 @@ class Backfill(AbstractContextManager["Backfill"]):
 
 
 def _blocks(shas: Sequence[str], workers: int) -> list[Sequence[str]]:
-    """Neighbours stay together: the next commit reuses what the last one found, and another worker's is not there yet."""
+    """Neighbours stay together: a commit reuses what its predecessor found, which another worker might not have
+    stored yet."""
     length = max(1, min(50, len(shas) // (workers * 4)))
     return [shas[start : start + length] for start in range(0, len(shas), length)]

@@ -25,9 +25,10 @@ def attribute_causes(
     project: Project,
     runner: Runner,
 ) -> int:
-    """Make the cross scans that the deploy branch's lifecycles need; returns how many. They are not followed here.
+    """Make the cross scans that the deploy branch's lifecycles need; returns how many.
 
-    ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
+    The lifecycles are not updated here. ``runner`` is only called where there is something to scan. Raises what the
+    scanner raises.
     """
     branch = project.deploy_branch
     if branch not in mirror.branches():

@@ -22,7 +22,7 @@ from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
 _BATCH = 500
-"""Commits followed in one transaction: other writers wait that long."""
+"""Commits followed in one transaction, for which other writers wait."""
 _QUERY = 400
 """Values in one IN list."""
 
@@ -35,7 +35,7 @@ class Line(StoredLine):
         self.mirror = mirror
 
     def follow(self) -> "Line":
-        """Bring the line and the lifecycles to what Git and the stored scans say. Raises HistoryError."""
+        """Update the line and the lifecycles to match Git and the stored scans. Raises HistoryError."""
         head = self.mirror.branches().get(self.branch)
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
@@ -45,7 +45,8 @@ class Line(StoredLine):
         return self
 
     def standing(self, sha: str) -> tuple[list[str], list[Span]]:
-        """The line that ends in a commit, and the findings that stand there; also for one that is not on the branch."""
+        """The line that ends in a commit, and the findings present there; also for a commit that is not on the
+        branch."""
         path = self.mirror.first_parents(sha)
         shared = _common(self.shas, path)
         with self.history.reading() as connection:
@@ -85,7 +86,7 @@ class Line(StoredLine):
             return start + _BATCH < len(self.shas)
 
     def _match(self, connection: sa.Connection) -> None:
-        """Make the stored line the branch's: what a force-push replaced is dropped, what is new is added."""
+        """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added."""
         table = schema.line_commits
         order = sa.select(table.c.sha).where(self.is_in(table)).order_by(table.c.position)
         stored = list(connection.execute(order).scalars())
@@ -201,7 +202,7 @@ class Line(StoredLine):
 
 
 def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> None:
-    """Keep the deploy branch's lifecycles in step: what the audit page and the trend API read, which have no Git.
+    """Update the deploy branch's lifecycles, which the audit page and the trend API read without Git.
 
     Does nothing where the repository has no such branch (yet).
     """

@@ -1,4 +1,4 @@
-"""Scan a commit and bring up to date what follows from its scan; asset, command and backfill all do it here.
+"""Scan a commit and update what follows from its scan: for the asset, the command and the backfill.
 
 First what rests on the scan alone (its rows, its report), then what needs other commits: causes, for which earlier
 commits may be scanned again, and the lifecycles along the deploy branch. An error in the second part loses nothing of

@@ -1,7 +1,7 @@
 """The `deployment` assets: the commit's manifests with its image, one asset for each environment of the project.
 
-`deployment` is the first environment, which commits go to by themselves; `deployment_<name>` are those after it.
-Deliberately absent: when a commit is promoted (sensors/promotions.py, `infraaudit promote`).
+`deployment` is the first environment, which commits are deployed to automatically; `deployment_<name>` are those
+after it. Deliberately absent: when a commit is promoted (sensors/promotions.py, `infraaudit promote`).
 """
 
 import time
@@ -113,7 +113,7 @@ def deployment_metadata(done: Deployment) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One commit's turn in one environment."""
+    """The deployment of one commit to one environment."""
 
     project: Project
     environment: Environment
@@ -122,7 +122,7 @@ class _Turn:
     gate_file: Path
 
     def judge(self) -> Verdict:
-        """Judge from the history again, so that launching this asset alone cannot go past the tests or the scan."""
+        """Judge from the history again, so that launching this asset alone cannot bypass the tests or the scan."""
         return all_of((self._judge_before(), self._judge_scan()))
 
     def _judge_before(self) -> Verdict:
@@ -186,7 +186,7 @@ class _Turn:
 
 @dataclass
 class _Progress:
-    """What a rollout says, as it says it, with the seconds since its start."""
+    """Log a rollout's messages as they come, with the seconds since its start."""
 
     stage: Stage
     lines: list[str] = field(default_factory=list)

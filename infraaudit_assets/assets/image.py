@@ -38,7 +38,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                 image = _build(project, current, git, docker, engine)
             except EngineUnavailableError as error:
                 if context.retry_number:
-                    # It died while it built; a machine that never had one is another thing.
+                    # The engine died during the build; a machine without one is skipped above.
                     raise
                 current.skip(str(error))
                 return

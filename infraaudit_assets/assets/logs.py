@@ -63,7 +63,7 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
-    """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
+    """Loki gets the lines too; lines that it refuses are kept all the same, and sent again next time."""
     loki, store = logs.loki(), logs.connect(project)
     if loki is None:
         return {}

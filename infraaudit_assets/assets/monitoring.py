@@ -1,4 +1,4 @@
-"""The `monitoring` asset: Prometheus configured for what was just deployed, which is really up."""
+"""The `monitoring` asset: Prometheus configured for what was just deployed, and its target checked to be up."""
 
 from collections.abc import Iterator
 

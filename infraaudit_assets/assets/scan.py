@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from infraaudit.gate import judge_commit
-from infraaudit.notices.code_owners import culprit_of
+from infraaudit.notices.code_owners import named_commit
 from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
@@ -54,8 +54,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             counted, now = done.counted, datetime.now(UTC)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
             new = counted.changes.new if counted.against else ()
-            if new and (told := severe_findings(culprit_of(project, mirror, current.sha), new)):
-                write_notices(past, [told])
+            if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
+                write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),
                 metadata=_metadata(counted.scan, counted.against, counted.changes)

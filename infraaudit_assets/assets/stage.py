@@ -18,7 +18,7 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
 @dataclass
 class Stage:
-    """What a stage says of itself while it runs; written to the history when it ends."""
+    """The outcome of a stage while it runs; written to the history when it ends."""
 
     sha: str
     history: History
@@ -55,7 +55,7 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
             current.outcome = StageOutcome.RETRIED
         raise dg.Failure(str(error), allow_retries=error.retryable) from error
     except dg.Failure as failure:
-        # What the stage said of itself tells more than the headline of the failure.
+        # The stage's own reason is more specific than the failure's description.
         current.fail(current.reason or str(failure.description))
         raise
     except OSError as error:

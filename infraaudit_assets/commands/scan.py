@@ -78,7 +78,7 @@ def scan(
         follow_deploy_branch(past, mirror, found)
     else:
         follow_up(past, mirror, found, lambda: _runner(past))
-    _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
+    _report(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
@@ -95,7 +95,7 @@ def _scan_all(
     with (
         _progress(len(todo), quiet) as tick,
         Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
-        _told_to_stop(scans) as stopped,
+        _stopped_by_ctrl_c(scans) as stopped,
     ):
         for one in scans:
             done.append(one)
@@ -104,8 +104,8 @@ def _scan_all(
 
 
 @contextmanager
-def _told_to_stop(scans: "Backfill") -> Iterator[threading.Event]:
-    """Ctrl-C brings what is under way to its end, to be stored and told of; a second one does not wait for it."""
+def _stopped_by_ctrl_c(scans: "Backfill") -> Iterator[threading.Event]:
+    """After Ctrl-C, scans under way are finished, stored and reported; a second Ctrl-C does not wait for them."""
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -194,7 +194,7 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
     return bar()
 
 
-def _tell(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
+def _report(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
     if as_json:
         rows = [
             {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}

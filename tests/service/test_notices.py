@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from infraaudit.notices.announcer import Announcer
-from infraaudit.notices.code_owners import culprit_of
+from infraaudit.notices.code_owners import named_commit
 from infraaudit.notices.outgoing import deliver_notices
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.notices import Address, Culprit, Notice
+from infraaudit_domain.notices import Address, NamedCommit, Notice
 from infraaudit_domain.projects import Project
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
@@ -272,8 +272,8 @@ def test_a_recovery_follows_a_rollback(told: Told) -> None:
 
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_told(repository: Repository) -> None:
     sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
-    culprit = culprit_of(Project("shop", str(repository.path)), repository.mirror(), sha)
-    assert culprit == Culprit("shop", sha, "Start", "Ada <ada@example.org>")
+    commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)
+    assert commit == NamedCommit("shop", sha, "Start", "Ada <ada@example.org>")
 
 
 def test_facts_of_a_commit_that_is_gone_are_told_bare(told: Told) -> None:
