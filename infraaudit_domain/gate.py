@@ -65,11 +65,9 @@ def judge_tests(run: TestRun | None) -> Verdict:
         return Verdict((f"its tests gave no result: {run.reason}",))
     if bad := run.bad_cases:
         return Verdict((f"{len(bad)} of {len(run.cases)} tests failed, the first is {bad[0].name}",))
-    return (
-        Verdict()
-        if run.count(CaseOutcome.PASSED)
-        else Verdict(("no test passed (all were skipped, or none was found)",))
-    )
+    if not run.count(CaseOutcome.PASSED):
+        return Verdict(("no test passed (all were skipped, or none was found)",))
+    return Verdict()
 
 
 def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:

@@ -55,8 +55,8 @@ findings = st.lists(
     st.builds(
         Finding, st.sampled_from(["terraform", "secrets"]), st.sampled_from(["CKV_1", "CKV_2"]), text,
         names, text, st.integers(-1, 9), st.integers(-1, 9), st.integers(0, 2),
-        st.sampled_from(FindingStatus), text, st.sampled_from(["", "https://x/y", "javascript:x"]),
-        st.sampled_from(list(Severity)),
+        st.sampled_from(FindingStatus), text, guideline=st.sampled_from(["", "https://x/y", "javascript:x"]),
+        severity=st.sampled_from(list(Severity)),
     ),
     max_size=5, unique_by=lambda finding: finding.fingerprint,
 )  # fmt: skip

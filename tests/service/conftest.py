@@ -36,7 +36,7 @@ def finding(
 ) -> Finding:
     name = f"name of {check} {HOSTILE}"
     return Finding(
-        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, "", "", severity
+        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, severity=severity
     )
 
 
