@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery
 from infraaudit_assets.commands.projects import mirror_of
-from infraaudit_assets.definitions import build_definitions, build_resources
+from infraaudit_assets.connections import build_resources
+from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
 from infraaudit_domain.dagster_names import promotion_name, watch_name
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.configuration.projects import read_projects
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource
@@ -61,7 +62,7 @@ class Installation:
         sha = self.shop.repository.write(files, "a commit")
         mirror_of(self.project).fetch()
         self.instance.add_dynamic_partitions(commits_of(self.project).name or "", [sha])
-        self.past.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        self.past.record_test_run("shop", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
         part = FrameworkScan("dockerfile", sha, ScanStatus.COMPLETE, ())
         self.past.record_scan("shop", Scan(sha, (part,), "3", "x", NOW, 0.1))
         return sha

@@ -21,7 +21,7 @@ from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus,
 from infraaudit_domain.images import Image
 from infraaudit_domain.manifest_policy import ManifestPolicy
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History, open_history
 from resources.manifests.files import render_release
 from tests.conftest import Repository
@@ -63,7 +63,7 @@ class Shop:
     def record_facts(self, sha: str, severity: Severity) -> None:
         """An image, green tests and one finding of a commit."""
         self.history.record_image("shop", sha, Image(IMAGE, "sha256:1", 1, 0.1, sha))
-        self.history.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        self.history.record_test_run("shop", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
         finding = Finding("dockerfile", "CKV_1", "a check", "a", "b", 1, 1, severity=severity)
         part = FrameworkScan("dockerfile", f"{sha}{severity}", ScanStatus.COMPLETE, (finding,))
         self.history.record_scan("shop", Scan(sha, (part,), "3", "x", datetime.now(UTC), 0.1))

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.gate import judge_tests
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def test_a_scan_that_is_not_complete_closes_nothing(status: ScanStatus) -> None:
 
 
 def test_a_suppressed_finding_is_no_open_one() -> None:
-    changes = compare_scans(scan(finding("a")), scan(finding("a", status="suppressed")), {})
+    changes = compare_scans(scan(finding("a")), scan(finding("a", status=FindingStatus.SUPPRESSED)), {})
     assert [f.resource for f in changes.fixed] == ["a"]
 
 
@@ -89,7 +89,9 @@ def test_a_scan_of_the_earlier_files_under_the_later_scanner_distinguishes_the_c
 
 
 def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:
-    passed, failed, skipped = (TestCase(o, o, 0.0) for o in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (
+        TestCase(o, o, 0.0) for o in (CaseOutcome.PASSED, CaseOutcome.FAILED, CaseOutcome.SKIPPED)
+    )
     assert judge_tests(TestRun((passed, skipped), 1)).passed
     closed = [
         None,

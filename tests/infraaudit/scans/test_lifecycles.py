@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from infraaudit.scans.cross_scans import cross_scan, record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 from resources.history import History, schema
 from resources.history.retention import prune
 from tests.resources.databases import fresh_history, migrated_history
@@ -46,11 +46,13 @@ class PretendMirror:
 
 
 def finding(resource: str, path: str = "main.tf", status: str = "open") -> Finding:
-    return Finding("terraform", "CKV_1", "n", path, resource, 1, 4, status=status, severity=Severity.HIGH)
+    return Finding(
+        "terraform", "CKV_1", "n", path, resource, 1, 4, status=FindingStatus(status), severity=Severity.HIGH
+    )
 
 
 def scan(sha: str, findings: list[Finding], status: ScanStatus = ScanStatus.COMPLETE, version: str = "3") -> Scan:
-    key = f"{status} {sorted((f.fingerprint, f.status) for f in findings)} {version}"
+    key = f"{status} {sorted((f.fingerprint, f.status.value) for f in findings)} {version}"
     import hashlib
 
     part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings))
@@ -251,7 +253,7 @@ def reference(line: list[str], scans: dict[str, Scan], mirror: PretendMirror) ->
     for sha in line:
         one = scans[sha]
         if one.status is not ScanStatus.FAILED:
-            now = {f"{f.file_path} {f.resource}": f.status for f in one.findings}
+            now = {f"{f.file_path} {f.resource}": f.status.value for f in one.findings}
             paths: Mapping[str, str] = mirror.renames(last, sha) if last is not None else {}
             if one.status is ScanStatus.COMPLETE:
                 stands = now
