@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import ROOT
 from tests.conftest import require
+from tests.e2e.checkout import fresh_checkout
 from tests.e2e.documented import run_documented
 from tests.e2e.own_image import NAME, Dagster, docker, open_folder, until
 
@@ -87,11 +87,7 @@ class Installation(Dagster):
 def installation() -> Iterator[Installation]:
     for part in ("engine", "compose"):
         require(part)
-    checkout = open_folder("compose") / "infraaudit"
-    shutil.copytree(
-        ROOT, checkout, ignore=shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".infraaudit", "reports")
-    )
-    shutil.rmtree(checkout / "docker" / "secrets", ignore_errors=True)
+    checkout = fresh_checkout(open_folder("compose"))
     # Only the newest of the sample's commits, so that the tests need not wait for ten.
     projects = yaml.safe_load((checkout / "docker" / "projects.yaml").read_text())
     projects["projects"][0]["first_commits"] = 1
