@@ -127,6 +127,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"engine", "scraped"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("e2e")
+        if item.get_closest_marker("e2e"):
+            patient = pytest.mark.timeout(distribution.PATIENCE * distribution.limit_of(item))
+            item.add_marker(patient, append=False)
     if not config.getoption("--long"):
         left = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left)

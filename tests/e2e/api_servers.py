@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import free_port
-from tests.e2e.clusters import eventually
+from tests.e2e.waiting import eventually
 
 
 class OwnApiServer:

@@ -39,8 +39,8 @@ from tests.e2e.own_image import (
     head,
     open_folder,
     running_postgres,
-    until,
 )
+from tests.e2e.waiting import until
 
 ROLES = ("code", "webserver", "daemon", "service")
 PROJECT = "infraauditai"

@@ -21,9 +21,10 @@ import yaml
 from tests.conftest import require
 from tests.e2e.checkout import fresh_checkout
 from tests.e2e.documented import run_documented
-from tests.e2e.own_image import NAME, Dagster, docker, open_folder, until
+from tests.e2e.own_image import NAME, Dagster, docker, open_folder
+from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("sample")]
 ROLES = {"code", "webserver", "daemon", "service", "postgres", "prometheus", "alertmanager"}
 EXAMPLE = "/var/lib/infraaudit/example.git"
 
