@@ -228,5 +228,5 @@ def _status(port: int, backfill: str) -> str:
 
     query = "query($b:String!){partitionBackfillOrError(backfillId:$b){... on PartitionBackfill{status}}}"
     body = {"query": query, "variables": {"b": backfill}}
-    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=body, timeout=20).json()
+    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=body, timeout=60).json()
     return str(answer["data"]["partitionBackfillOrError"].get("status"))

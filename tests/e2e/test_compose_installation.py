@@ -53,7 +53,7 @@ class Installation(Dagster):
         return {role["Service"]: role["Health"] for role in shown}
 
     def get(self, role: str, port: int, path: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address(role, port)}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{self.address(role, port)}{path}", timeout=60) as answer:
             return str(answer.read().decode())
 
     def query(self, query: str) -> str:

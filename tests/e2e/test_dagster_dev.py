@@ -58,7 +58,7 @@ def test_it_starts_and_shows_the_asset_graph(
 def _wait_until_it_answers(program: subprocess.Popen[bytes], port: int, log: Path) -> None:
     while program.poll() is None:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=5).raise_for_status()
+            httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=30).raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.3)

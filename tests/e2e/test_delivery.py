@@ -39,7 +39,7 @@ __all__ = ["namespace"]
 def test_first_deployment_then_nothing_to_do_then_upgrade(namespace: Namespace) -> None:
     first = namespace.deliver(1, manifests(HEALTHY))
     assert (first.outcome, first.replaced_sha) == (Outcome.DEPLOYED, None), first.reason
-    assert first.url and urllib.request.urlopen(first.url, timeout=5).read() == b"VERSION"
+    assert first.url and urllib.request.urlopen(first.url, timeout=30).read() == b"VERSION"
     generation = namespace.get("deployment/web")["metadata"]["generation"]
     assert namespace.deliver(1, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
     assert namespace.get("deployment/web")["metadata"]["generation"] == generation
@@ -81,7 +81,7 @@ def test_a_rollback_that_fails_too_is_degraded(namespace: Namespace) -> None:
     namespace.get("deployment/web")
     kubectl("--namespace", namespace.name, "apply", "-f", "-", stdin=str(quota).replace("'", '"'))
     eventually(lambda: _no_pod_is_left(namespace))
-    bad = namespace.deliver(2, manifests(HEALTHY), timeout=20)
+    bad = namespace.deliver(2, manifests(HEALTHY), timeout=10)
     assert bad.outcome is Outcome.DEGRADED
     assert "exceeded quota" in bad.reason and f"rollback to {SHAS[1][:12]} failed too" in bad.reason
 
@@ -158,7 +158,7 @@ def test_no_request_fails_while_an_upgrade_and_a_failed_one_roll(namespace: Name
     def client() -> None:
         while not stop.is_set():
             try:
-                answers.append(urllib.request.urlopen(first.url or "", timeout=5).status)
+                answers.append(urllib.request.urlopen(first.url or "", timeout=30).status)
             except OSError as error:
                 answers.append(repr(error))
             time.sleep(0.02)

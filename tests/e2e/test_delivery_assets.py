@@ -138,7 +138,7 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     assert _events(watched, "application_logs")["lines"] >= 2
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=2")
     # While the second pod starts, what runs is called unhealthy and not drifted.
-    kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=180s")
     watched = installed.run(watch_name(installed.project), first)
     assert [(check.asset_key.path[-1], check.passed) for check in watched.get_asset_check_evaluations()
             if not check.passed] == [("deployment_production", False)]  # fmt: skip

@@ -56,7 +56,7 @@ class Shop:
             text = render_release(folder, self.project, environment, sha, IMAGE, ManifestPolicy())
         release = Release("shop", environment.name, sha, IMAGE, text)
         return deploy(
-            self.history, mirror, self.namespace.target(), release, timeout=60,
+            self.history, mirror, self.namespace.target(), release, timeout=180,
             superseded=in_order(self.history, mirror, release), on_progress=lambda _: None,
         ).outcome  # fmt: skip
 
@@ -90,7 +90,7 @@ def shop(namespace: Namespace, repository: Repository, monkeypatch: pytest.Monke
     (home / "projects.yaml").write_text(json.dumps({"projects": [entry | {"environments": environments}]}))
     for name, value in {
         "HOME": home, "PROJECTS": home / "projects.yaml", "KUBECONFIG": namespace.kubeconfig, "TARGET": "kubernetes",
-        "ROLLOUT_SECONDS": "60",
+        "ROLLOUT_SECONDS": "180",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
     settings.cache_clear()
