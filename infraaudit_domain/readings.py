@@ -67,6 +67,11 @@ def reading_of(scan: Scan, position: int = 0) -> Reading | None:
         position=position,
         findings={finding.fingerprint: finding for finding in scan.findings},
         parts=parts,
-        circumstances=Circumstances(scan.scanner_version, scan.config_digest, scan.rules),
+        circumstances=circumstances_of(scan),
         gaps=any(part.gaps for part in parts.values()) or len(parts) < len(scan.frameworks),
     )
+
+
+def circumstances_of(scan: Scan) -> Circumstances:
+    """Under which scanner, configuration and rules of ours a commit was scanned."""
+    return Circumstances(scan.scanner_version, scan.config_digest, scan.rules)
