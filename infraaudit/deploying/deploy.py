@@ -113,7 +113,7 @@ def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[
     The first deployment to an environment brings itself alone: how long older commits waited, nobody can say.
     """
     try:
-        return mirror.commit_times([done.sha], [live.sha] if live else mirror.commit(done.sha).parents)
+        return mirror.commit_times([done.sha], [live.sha] if live else mirror.existing(mirror.commit(done.sha).parents))
     except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
         return []
 
