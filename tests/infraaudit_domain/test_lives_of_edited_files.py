@@ -35,6 +35,7 @@ class Asked:
     renamed: dict[str, str]
     ended: list[Span]
     before: Reading | None
+    position: int
 
     def renames(self) -> dict[str, str]:
         return self.renamed
@@ -51,6 +52,12 @@ class Asked:
     def added_files(self) -> frozenset[str]:
         return frozenset()
 
+    def parents(self) -> list[str]:
+        return ["before"] if self.position else []
+
+    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
+        raise AssertionError("a line without merges")
+
 
 @dataclass
 class Lives:
@@ -65,8 +72,8 @@ class Lives:
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         found = {finding.fingerprint: finding for finding in findings}
         parts = {"terraform": PartReading()}
-        now = Reading(str(position), position, found, parts, Circumstances("3", "c"), is_root=position == 0)
-        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before))
+        now = Reading(str(position), position, found, parts, Circumstances("3", "c"))
+        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before, position))
         self.ended += step.ended
         words = {"found": "introduced"}  # where the first scans failed, nobody knows better
         self.events += [

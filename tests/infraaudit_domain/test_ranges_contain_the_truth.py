@@ -87,7 +87,6 @@ class Truth:
             findings={finding.fingerprint: finding for finding in found},
             parts={"terraform": PartReading(gaps, Evidence(2, passed))},
             circumstances=Circumstances("3", "c"),
-            is_root=position == 0,
             gaps=bool(gaps),
         )
 
@@ -115,6 +114,12 @@ class Asked:
 
     def added_files(self) -> frozenset[str]:
         return frozenset()
+
+    def parents(self) -> list[str]:
+        return ["before"] if self.position else []
+
+    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
+        raise AssertionError("a line without merges")
 
 
 def followed(truth: Truth) -> tuple[list[Step], dict[str, Span], list[Reading]]:
