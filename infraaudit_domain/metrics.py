@@ -71,10 +71,10 @@ LOG_LINES = Metric(
 LOG_ERRORS = Metric(
     "infraaudit_log_error_ratio", "gauge", "Error lines of the live commit, of all lines it printed there.", _PLACE
 )
-DELIVERIES = Metric(
+PUSHES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries, by how they ended.", ("project", "outcome")
 )
-DELIVERIES_WAITING = Metric(
+PUSHES_WAITING = Metric(
     "infraaudit_webhook_deliveries_waiting", "gauge", "Webhook deliveries stored and not yet processed.", ("project",)
 )
 REJECTED = Metric(

@@ -29,7 +29,7 @@ from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
-from service.push_worker import DeliveryWorker
+from service.push_worker import PushWorker
 from service.received import Received
 from service.webhook import REASONS, Webhook
 
@@ -52,11 +52,11 @@ class ServiceOptions:
 def build_app(
     history: History,
     options: ServiceOptions,
-    worker: DeliveryWorker | None = None,
+    worker: PushWorker | None = None,
     notices: NoticeWorker | None = None,
     received: Received | None = None,
 ) -> Starlette:
-    """The service over a history; without workers, deliveries and notices are stored and wait, and without a place
+    """The service over a history; without workers, pushes and notices are stored and wait, and without a place
     for what is received there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []

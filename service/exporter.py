@@ -22,7 +22,7 @@ from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
-from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.pushes import PushState
 from resources.history import History, schema
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
@@ -31,7 +31,7 @@ from resources.history.queries.measures import RunningTotals, added_up, counted,
 _CHANGES = ("introduced", "reopened", "fixed")
 _STATUSES = ("open", "suppressed")
 _TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
-_DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
+_PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 
 
 class HistoryCollector(Collector):
@@ -168,8 +168,8 @@ class HistoryCollector(Collector):
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
         stored = counted(history, schema.deliveries, "project", "state")
-        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _DELIVERY_OUTCOMES}
-        undone = {(p,): stored.get((p, DeliveryState.WAITING.value), 0) for p in projects}
+        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _PUSH_OUTCOMES}
+        undone = {(p,): stored.get((p, PushState.WAITING.value), 0) for p in projects}
         table = schema.notices
         per_project = history.rows(
             sa.select(
@@ -186,8 +186,8 @@ class HistoryCollector(Collector):
         sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
         waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
         return [
-            _family(m.DELIVERIES, ended.items()),
-            _family(m.DELIVERIES_WAITING, undone.items()),
+            _family(m.PUSHES, ended.items()),
+            _family(m.PUSHES_WAITING, undone.items()),
             _family(m.NOTICES_SENT, sent.items()),
             _family(m.NOTICES_WAITING, waiting.items()),
             _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infraaudit.notices.announcer import Announcer
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit.notices.sensor_watch import SensorWatch
 from resources.history import History
 from resources.notifier import Notifier
@@ -44,4 +44,4 @@ class NoticeWorker:
         self._announcer.announce(now)
         if self._sensors:
             self._sensors.look(now)
-        return deliver_notices(self._history, self._notifier_of)
+        return send_notices(self._history, self._notifier_of)

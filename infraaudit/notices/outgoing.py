@@ -19,7 +19,7 @@ _PAUSE = timedelta(seconds=5)
 _LOG = logging.getLogger("infraaudit.notices")
 
 
-def deliver_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
+def send_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
     """Send what is due, for about ``seconds``; returns how many notices everyone has now.
 
     ``notifier_of`` gives a project's notifier; it is asked for names that are no longer configured too.
