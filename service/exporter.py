@@ -1,7 +1,7 @@
 """Metrics of the history, read at scrape time.
 
-A counter pushed by a run would restart at 1 in each; the history does not. Every known label set is there from the
-start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
+A counter pushed by a run would restart at 1 in every run; one read from the history does not. Every known label set
+starts at 0, so that the first failure shows as an increase. An unreadable history is a sample, not an error page.
 """
 
 import threading
@@ -35,7 +35,7 @@ _PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 
 
 class HistoryCollector(Collector):
-    """Reads the history each time it is asked."""
+    """Reads the history at each scrape."""
 
     def __init__(self, history: History, rejected: Counter[str] | None = None) -> None:
         self._history = history
@@ -51,7 +51,7 @@ class HistoryCollector(Collector):
         began = time.perf_counter()
         families: list[Family] = []
         try:
-            # Two scrapes at once would both take in the same new stages.
+            # Two scrapes at once would both count the same new stages.
             with self._lock:
                 for read in (self._scans, self._artifacts, self._stages, self._deployments, self._logs, self._messages):
                     families += read()
@@ -150,12 +150,12 @@ class HistoryCollector(Collector):
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _digest(self, deployed: Deployment) -> str:
-        """The registry's digest of what is deployed, or the engine's id of an image that no registry has."""
+        """The registry's digest of what is deployed, or the engine's id where the image is in no registry."""
         image = self._history.image(deployed.project, deployed.sha)
         return (image.digest or image.image_id) if image else ""
 
     def _dora(self, key: tuple[str, str], now: datetime) -> Dora:
-        """The measures of a (project, environment), worked out again for each deployment and each quarter of an hour."""
+        """The measures of a (project, environment), recomputed after each deployment and every 15 minutes."""
         table = schema.deployments
         wanted = (table.c.project == key[0]) & (table.c.environment == key[1])
         newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]

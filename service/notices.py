@@ -1,4 +1,4 @@
-"""Announce what happened and send what is due, from the service too: that works while Dagster's daemon is dead.
+"""Announce events and send due notices from the service too, so that notices arrive while Dagster's daemon is down.
 
 Deliberately absent: what is announced (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
 """
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("infraaudit.notices")
 
 
 class NoticeWorker:
-    """Announces and sends, one round after the other."""
+    """Announces and sends in rounds."""
 
     def __init__(
         self,
