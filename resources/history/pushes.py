@@ -14,7 +14,7 @@ from resources.history.store import History
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One branch that a forge reported as moved. Its table is named deliveries, as pushes once were."""
+    """One branch whose move a forge reported. Stored in the table deliveries, as pushes were once named."""
 
     id: str
     project: str
@@ -30,7 +30,7 @@ _FIELDS = tuple(Push.__dataclass_fields__)
 
 
 def store_pushes(history: History, pushes: Sequence[Push]) -> int:
-    """Store pushes that wait to be processed; returns how many of them were new."""
+    """Store pushes to be processed; returns the number of new ones."""
     table = schema.deliveries
     with history.writing() as connection:
         known = set(
@@ -68,7 +68,7 @@ def newest_pushes(history: History, project: str, limit: int = 50) -> list[tuple
 
 
 def finish_pushes(history: History, pushes: Sequence[Push], state: PushState, reason: str = "") -> None:
-    """Record the outcome of an attempt: done, ignored, failed, or still waiting, with the reason."""
+    """Record how pushes ended: done, ignored, failed, or still waiting, with the error of this attempt."""
     if not pushes:
         return
     table = schema.deliveries
@@ -80,7 +80,7 @@ def finish_pushes(history: History, pushes: Sequence[Push], state: PushState, re
 
 
 def abandon_pushes(history: History, projects: Sequence[str]) -> None:
-    """Mark the waiting pushes of every project but these as failed."""
+    """Fail the waiting pushes of all projects but the given ones, which are those of the projects file."""
     table = schema.deliveries
     orphans = (table.c.state == PushState.WAITING.value) & table.c.project.not_in(projects)
     if _read(history, sa.select(table.c.id).where(orphans).limit(1)):
