@@ -27,9 +27,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def refuse_unknown(request: Request, known: Collection[str]) -> None:
-    """Raises HTTPException 400 that lists the parameters there are, where the request has another one."""
-    if unknown := sorted(set(request.query_params) - set(known)):
+    """Raises HTTPException 400 for a repeated parameter, and for an unknown one with the list of those that exist."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if unknown := sorted(set(names) - set(known)):
         raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+    # Only one of the values would count, and the others would be ignored silently.
+    if repeated := next((name for name in known if names.count(name) > 1), ""):
+        raise HTTPException(400, f"{repeated} is given more than once")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
