@@ -6,7 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
 # What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
-PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+DISTRIBUTED := --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n auto $(DISTRIBUTED)
+# Workers of the e2e part, which mostly waits for others; more than two of them overload two cores. 0 runs one by one.
+E2E_WORKERS ?= 2
+# What runs in the engine and the cluster has the cores before the tests that wait for it.
+E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -35,7 +40,7 @@ parts:  ## install a container engine and its base image where missing, unless I
 
 test: setup parts  ## run every test; those with missing prerequisites are skipped, with the reason
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+	@$(E2E) $(PYTEST_ARGS)
 
 test-unit: setup  ## run the tests that need no engine, cluster or browser
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)

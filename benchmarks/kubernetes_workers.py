@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.e2e.cluster_installation import ROLES, Cluster, Installation, installed, new_cluster, pushed
 from tests.e2e.clusters import kubectl
-from tests.e2e.own_image import build_image, head, until
+from tests.e2e.own_image import build_image, head
+from tests.e2e.waiting import until
 
 REST_SECONDS = 30
 PIPELINE_COMMITS = 5

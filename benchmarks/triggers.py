@@ -137,7 +137,7 @@ def measure_ticks(commits: int) -> None:
     import dagster as dg
 
     from infraaudit_assets.assets import build_project_assets
-    from infraaudit_assets.definitions import build_resources
+    from infraaudit_assets.connections import build_resources
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.settings import Settings
     from infraaudit_domain.projects import Project

@@ -20,17 +20,17 @@ from infraaudit_domain import metrics as m
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
 from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
 _CHANGES = ("introduced", "reopened", "fixed")
-_STATUSES = ("open", "suppressed")
-_TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
 _DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
 
 
@@ -74,7 +74,9 @@ class HistoryCollector(Collector):
             times.append(((project,), scan["started_at"].timestamp()))
             counts = findings_of(history, project, scan["sha"])
             frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
-            findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
+            findings |= {
+                (project, f, s.value, st.value): 0 for f in frameworks for s in Severity for st in FindingStatus
+            }
             findings |= {(project, *key): number for key, number in counts.items()}
         scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
             history, schema.scans, "project", "status"
@@ -96,7 +98,7 @@ class HistoryCollector(Collector):
             _family(m.IMAGE_SIZE, [((p,), row["size_bytes"]) for p, row in images.items() if row]),
             _family(
                 m.TESTS,
-                [((p, o), row[column]) for p, row in tests.items() if row for o, column in _TEST_OUTCOMES.items()],
+                [((p, o.value), row[column]) for p, row in tests.items() if row for o, column in COUNTS.items()],
             ),
         ]
 
@@ -108,7 +110,7 @@ class HistoryCollector(Collector):
             buckets = list(zip(bounds, accumulate(total.buckets), strict=True))
             durations.add_metric(key, buckets, total.seconds)
         projects = project_names(self._history)
-        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(
+        runs = {(p, o): 0 for p in projects for o in (StageOutcome.SUCCEEDED.value, StageOutcome.FAILED.value)} | dict(
             self._totals.runs(datetime.now(UTC))
         )
         return [durations, _family(m.RUNS, runs.items())]
@@ -122,7 +124,7 @@ class HistoryCollector(Collector):
         for key, deployed in live.items():
             findings |= {(*key, severity.value): 0 for severity in Severity}
             for (_, severity, status), number in findings_of(history, key[0], deployed.sha).items():
-                if status == "open":
+                if status == FindingStatus.OPEN:
                     findings[(*key, severity)] += number
         now = datetime.now(UTC)
         measured = {key: self._dora(key, now) for key in keys}

@@ -6,7 +6,7 @@ The commit's own file is not used: it could name anybody. Deliberately absent: n
 from collections.abc import Iterable
 
 from infraaudit_domain.errors import RepositoryError
-from infraaudit_domain.notices import Culprit
+from infraaudit_domain.notices import NamedCommit
 from infraaudit_domain.owners import OWNER_FILES, Rule, owners_of, parse_owners
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
@@ -14,8 +14,8 @@ from resources.git.mirror import Mirror
 _FILE_BYTES = 64 * 1024
 
 
-def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> Culprit:
-    """A commit with its author, and the owners of the given files or else of all that it changed.
+def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> NamedCommit:
+    """A commit with its author, and the owners of some files or else of all it changed.
 
     A CODEOWNERS file that cannot be read, or is too long, names nobody. Raises RepositoryError for the commit.
     """
@@ -23,7 +23,7 @@ def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] 
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
     owners = owners_of(_rules(mirror, project.deploy_branch), touched)
-    return Culprit(project.name, sha, commit.subject, author, owners)
+    return NamedCommit(project.name, sha, commit.subject, author, owners)
 
 
 def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:

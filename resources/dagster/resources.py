@@ -1,4 +1,4 @@
-"""Dagster's view of the outside systems: configuration in, plain client out.
+"""Dagster's view of the outside systems: configuration in, a plain client out of ``connect``.
 
 Deliberately absent: behaviour. Each client imports its library when it is created.
 """
@@ -36,7 +36,7 @@ class GitResource(dg.ConfigurableResource):
 
     state: str
 
-    def mirror(self, project: Project) -> Mirror:
+    def connect(self, project: Project) -> Mirror:
         return Mirror(project.url, StateFolder(Path(self.state)).mirror(project.name))
 
     @property
@@ -50,7 +50,7 @@ class ArtifactsResource(dg.ConfigurableResource):
     state: str
     reports: str
 
-    def store(self) -> ArtifactStore:
+    def connect(self) -> ArtifactStore:
         return ArtifactStore(Path(self.state), Path(self.reports))
 
 
@@ -63,7 +63,7 @@ class LogsResource(dg.ConfigurableResource):
     loki_url: str = ""
     loki_tenant: str = ""
 
-    def store(self, project: Project) -> LogStore:
+    def connect(self, project: Project) -> LogStore:
         folder = StateFolder(Path(self.state)).logs(project.name)
         return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
 
@@ -111,7 +111,7 @@ class CheckovResource(dg.ConfigurableResource):
     state: str
     severities: str
 
-    def runner(self, history: History) -> CheckovRunner:
+    def connect(self, history: History) -> CheckovRunner:
         return CheckovRunner(
             StateFolder(Path(self.state)).scans, read_severities(Path(self.severities)), reuse=history.framework_scan
         )
@@ -123,7 +123,7 @@ class HistoryResource(dg.ConfigurableResource):
     url: str
     gate_file: str
 
-    def open(self) -> History:
+    def connect(self) -> History:
         return open_history(self.url)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infraaudit_domain.errors import TestRunError, excerpt
-from infraaudit_domain.test_runs import TestCase
+from infraaudit_domain.test_runs import CaseOutcome, TestCase
 
 REPORT_LIMIT = 32 * 1024 * 1024
 _CASES_LIMIT = 100_000
@@ -52,11 +52,12 @@ def _cases(content: bytes) -> Iterator[TestCase]:
 def _case(case: Any) -> TestCase:
     from junitparser import Error, Failure, Skipped
 
-    outcome, message = "passed", ""
+    kinds = {Failure: CaseOutcome.FAILED, Error: CaseOutcome.ERROR, Skipped: CaseOutcome.SKIPPED}
+    outcome, message = CaseOutcome.PASSED, ""
     for result in case.result:
-        kind = {Failure: "failed", Error: "error", Skipped: "skipped"}.get(type(result))
-        # A test that fails and then errors in its teardown is reported with both.
-        if kind is not None and (outcome in ("passed", "skipped") or kind == "failed"):
+        kind = kinds.get(type(result))
+        # A test that failed and then broke in its teardown is reported with both.
+        if kind is not None and (outcome in (CaseOutcome.PASSED, CaseOutcome.SKIPPED) or kind is CaseOutcome.FAILED):
             outcome, message = kind, f"{result.message or ''}\n{result.text or ''}"
     return TestCase(_name(case), outcome, _seconds(case._elem.get("time")), excerpt(message, _MESSAGE_LENGTH))
 

@@ -194,7 +194,7 @@ class _Run:
 
     def _judge(self, state: dict[str, Any], cases: tuple[TestCase, ...], broken: str) -> tuple[TestCase, ...]:
         code = int(state.get("ExitCode", -1))
-        bad = any(case.outcome in ("failed", "error") for case in cases)
+        bad = any(case.is_bad for case in cases)
         if state.get("OOMKilled"):
             raise TestRunError(
                 f"The tests used more than {self.limits.memory_megabytes} MB of memory and were stopped."

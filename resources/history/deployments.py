@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
@@ -69,7 +70,7 @@ def ends_an_incident(history: History, done: Deployment) -> bool:
     failed = (
         sa.select(stages.c.sha)
         .join(brought, (brought.c.project == stages.c.project) & (brought.c.sha == stages.c.sha))
-        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == "failed")
+        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == StageOutcome.FAILED.value)
         .where(stages.c.finished_at < done.started_at)
     )
     return bool(history.rows(failed.limit(1)))

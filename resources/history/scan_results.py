@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from infraaudit_domain.findings import FrameworkScan, ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
+from resources.history.rows import row_of_finding
 
 
 def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
@@ -23,12 +24,10 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
         "seconds": part.seconds,
         "reason": part.reason,
         "unreadable": [asdict(file) for file in part.unreadable],
+        "evidence": part.evidence,
     }
-    rows = [
-        {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
-        for f in part.findings
-    ]
-    # This row first: another process that stores the same key then waits here, and not between its findings.
+    rows = [{"scan_key": part.scan_key, "fingerprint": f.fingerprint} | row_of_finding(f) for f in part.findings]
+    # This row first: who else stores the same key waits here, and not in the middle of its findings.
     upsert(connection, schema.framework_scans, [row])
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.findings, rows)

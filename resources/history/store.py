@@ -16,7 +16,8 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.database import upsert
@@ -66,10 +67,12 @@ class History(Access):
 
     def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
         key = {"project": project, "sha": sha}
-        counts = {name: run.count(outcome) for name, outcome in _OUTCOMES.items()}
-        row = key | counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
+        row = key | run.counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
         cases = [
-            key | {"position": position} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
+            key
+            | {"position": position}
+            | asdict(case)
+            | {"outcome": case.outcome.value, "message": case.message[:_MESSAGE_LENGTH]}
             for position, case in enumerate(run.cases)
         ]
         with self.writing() as connection:
@@ -86,7 +89,7 @@ class History(Access):
             return None
         cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
         return TestRun(
-            cases=tuple(TestCase(c["name"], c["outcome"], c["seconds"], c["message"]) for c in cases),
+            cases=tuple(TestCase(c["name"], CaseOutcome(c["outcome"]), c["seconds"], c["message"]) for c in cases),
             seconds=row["seconds"],
             output_tail=row["output_tail"],
             reason=row["reason"],
@@ -103,6 +106,7 @@ class History(Access):
             "started_at": scan.started_at,
             "seconds": scan.seconds,
             "warnings": list(scan.warnings),
+            "rules": scan.rules,
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
@@ -129,6 +133,7 @@ class History(Access):
             started_at=row["started_at"],
             seconds=row["seconds"],
             warnings=tuple(row["warnings"]),
+            rules=row["rules"],
         )
 
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
@@ -145,6 +150,7 @@ class History(Access):
             status=ScanStatus(row["status"]),
             findings=tuple(finding_of(found) for found in rows),
             unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
+            evidence=row["evidence"],
             seconds=row["seconds"],
             reason=row["reason"],
         )
@@ -175,10 +181,23 @@ class History(Access):
         return None if row is None else deployment_of(row)
 
     def record_stage(
-        self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
-        run_id: str, reason: str = "",
-    ) -> None:  # fmt: skip
-        row: dict[str, Any] = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        self,
+        project: str,
+        sha: str,
+        stage: str,
+        outcome: StageOutcome,
+        started_at: datetime,
+        finished_at: datetime,
+        run_id: str,
+        reason: str = "",
+    ) -> None:
+        row: dict[str, Any] = {
+            "project": project,
+            "sha": sha,
+            "stage": stage,
+            "run_id": run_id,
+            "outcome": outcome.value,
+        }
         row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
         self._write((schema.stages, [row]))
 
@@ -191,8 +210,8 @@ class History(Access):
 
     def record_log_counts(
         self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
-    ) -> None:  # fmt: skip
-        """Record how many lines of a day are kept by commit and level; of two counts of one key the higher one counts.
+    ) -> None:
+        """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
 
         A day's lines only increase, so the higher count is the later one.
         """
@@ -205,9 +224,6 @@ class History(Access):
         with self.writing() as connection:
             for table, rows in facts:
                 upsert(connection, table, rows)
-
-
-_OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped": "skipped"}
 
 
 def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:

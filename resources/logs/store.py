@@ -55,8 +55,11 @@ class LogStore:
         """
         with self._alone(environment):
             rows = [_row(line) for line in sorted(lines, key=lambda line: line.time)]
-            known = Counter(_key(row) for day in sorted({row["time"][:10] for row in rows})
-                            for row in _rows(self._day(environment, day)))  # fmt: skip
+            known = Counter(
+                _key(row)
+                for day in sorted({row["time"][:10] for row in rows})
+                for row in _rows(self._day(environment, day))
+            )
             fresh = []
             for row in rows:
                 if known[_key(row)]:
@@ -77,9 +80,14 @@ class LogStore:
                 yield path.name[:10], Counter((row["commit"], row["level"]) for row in _rows(path))
 
     def read(
-        self, environment: str, *, since: datetime | None = None, level: str | None = None, sha: str = "",
+        self,
+        environment: str,
+        *,
+        since: datetime | None = None,
+        level: str | None = None,
+        sha: str = "",
         matching: Callable[[str], object] = lambda _: True,
-    ) -> Iterator[Row]:  # fmt: skip
+    ) -> Iterator[Row]:
         """The kept lines, oldest first; ``sha`` may be the beginning of a commit's."""
         start = since.astimezone(UTC).isoformat(timespec="microseconds") if since else ""
         for path in self._files(environment):

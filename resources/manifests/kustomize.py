@@ -73,8 +73,11 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
         if not faults and isinstance(document, dict):
             found = [(path, (current / path).resolve()) for path in (*sources(document), *files(document))]
             root = checkout.resolve()
-            faults = [f"refers to {path}, which is not in the commit" for path, target in found
-                      if not target.is_relative_to(root) or not target.exists()]  # fmt: skip
+            faults = [
+                f"refers to {path}, which is not in the commit"
+                for path, target in found
+                if not target.is_relative_to(root) or not target.exists()
+            ]
             made_of = [(current / path).resolve() for path in sources(document)]
             waiting += [target for target in made_of if target.is_dir()]
             for target in made_of:

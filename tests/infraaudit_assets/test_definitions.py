@@ -10,7 +10,7 @@ from dagster._serdes import serialize_value
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.projects import Project
-from resources.dagster import resources as shells
+from resources.dagster.resources import GrafanaResource, HistoryResource, LogsResource, NotifierResource
 
 SECRETS = {
     "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-7f3"]',
@@ -40,10 +40,10 @@ def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> No
 
     @dg.asset
     def look(
-        notifier: shells.NotifierResource,
-        grafana: shells.GrafanaResource,
-        logs: shells.LogsResource,
-        history: shells.HistoryResource,
+        notifier: NotifierResource,
+        grafana: GrafanaResource,
+        logs: LogsResource,
+        history: HistoryResource,
     ) -> None:
         found.update(notify=json.loads(notifier.urls), token=grafana.token, loki=logs.loki_url, url=history.url)
 

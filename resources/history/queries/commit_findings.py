@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 
@@ -31,20 +31,20 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
     table = schema.spans
     standing: Counter[Severity] = Counter()
     begun = (table.c.start_position < first) & sa.or_(table.c.end_position.is_(None), table.c.end_position >= first)
-    for row in _counted(line, begun & (table.c.status == "open"), table.c.severity):
+    for row in _counted(line, begun & (table.c.status == FindingStatus.OPEN.value), table.c.severity):
         standing[Severity(row["severity"])] += row["number"]
     found = [Posture(sha, Counter()) for sha in line.shas[first : last + 1]]
     differences: list[Counter[Severity]] = [Counter() for _ in found]
     start = (table.c.start_position, table.c.severity, table.c.started_as, table.c.status)
     for row in _counted(line, table.c.start_position.between(first, last), *start):
         index, number = row["start_position"] - first, row["number"]
-        if row["status"] == "open":
+        if row["status"] == FindingStatus.OPEN:
             differences[index][Severity(row["severity"])] += number
             found[index].changes[_BORN.get(row["started_as"], row["started_as"])] += number
         elif row["started_as"] in ("suppressed", "introduced"):
             found[index].changes["suppressed"] += number
     end = (table.c.end_position, table.c.severity, table.c.ended_as)
-    ended = table.c.end_position.between(first, last) & (table.c.status == "open")
+    ended = table.c.end_position.between(first, last) & (table.c.status == FindingStatus.OPEN.value)
     for row in _counted(line, ended, *end):
         index, number = row["end_position"] - first, row["number"]
         differences[index][Severity(row["severity"])] -= number
@@ -61,8 +61,9 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
 def newest_scanned(line: StoredLine) -> Posture | None:
     """The newest commit of the line whose scan did not fail, with its open findings."""
     scans, lines = schema.scans, schema.line_commits
-    same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
-    query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(line.is_in(lines))
+    same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha)
+    usable = line.is_in(lines) & (scans.c.status != ScanStatus.FAILED.value)
+    query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(usable)
     newest = line.history.rows(query)[0]["position"]
     return None if newest is None else postures(line, newest, newest)[0]
 

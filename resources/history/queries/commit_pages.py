@@ -8,10 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
+
+_CASE_ORDER = {CaseOutcome.FAILED.value: 0, CaseOutcome.ERROR.value: 1, CaseOutcome.SKIPPED.value: 2}
+"""Of test cases in a list; what passed comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def _add_findings(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     first = min(positions, default=0)
     found = postures(line, first, max(positions)) if positions else []
     for row in rows:
-        scanned = row["scan"] in ("complete", "partial") and row["position"] is not None
+        scanned = row["scan"] in (ScanStatus.COMPLETE, ScanStatus.PARTIAL) and row["position"] is not None
         posture = found[row["position"] - first] if scanned else None
         row["open"] = posture.open.total() if posture else None
         for name in ("introduced", "fixed", "reopened", "suppressed"):
@@ -109,7 +115,7 @@ def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     failed = {
         stage["sha"]: stage["stage"]
         for stage in reversed(stages)
-        if stage["outcome"] == "failed" and stage["run_id"] == newest[stage["sha"]]
+        if stage["outcome"] == StageOutcome.FAILED and stage["run_id"] == newest[stage["sha"]]
     }
     for row in rows:
         row["run_id"], row["stopped_by"] = newest.get(row["sha"]), failed.get(row["sha"])
@@ -182,7 +188,7 @@ def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str
 def test_case_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]:
     """Every test case of a commit, those that did not pass first."""
     table = schema.test_cases
-    first = sa.case({"failed": 0, "error": 1, "skipped": 2}, value=table.c.outcome, else_=3)
+    first = sa.case(_CASE_ORDER, value=table.c.outcome, else_=len(_CASE_ORDER))
     query = sa.select(table.c.name, table.c.outcome, table.c.seconds, table.c.message).where(
         table.c.project == project, table.c.sha == sha
     )

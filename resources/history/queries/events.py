@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History
 
@@ -19,12 +20,12 @@ def failed_stages(history: History, since: datetime) -> Sequence[sa.RowMapping]:
         tried.c.outcome.in_([outcome.value for outcome in TRIED]),
         tried.c.finished_at.between(stages.c.started_at, stages.c.finished_at),
     )
-    query = sa.select(stages).where(stages.c.finished_at >= since, stages.c.outcome == "failed")
+    query = sa.select(stages).where(stages.c.finished_at >= since, stages.c.outcome == StageOutcome.FAILED.value)
     return history.rows(query.where(~has_deployment_row).order_by(stages.c.finished_at))
 
 
-def stages_of_run(history: History, run_id: str) -> dict[str, str]:
+def stages_of_run(history: History, run_id: str) -> dict[str, StageOutcome]:
     """The outcome of each stage that a run recorded."""
     table = schema.stages
     rows = history.rows(sa.select(table.c.stage, table.c.outcome).where(table.c.run_id == run_id))
-    return {row["stage"]: row["outcome"] for row in rows}
+    return {row["stage"]: StageOutcome(row["outcome"]) for row in rows}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.findings import FindingStatus, ScanStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of, frame, line_times
 from resources.history.stored_line import StoredLine
@@ -90,12 +91,19 @@ def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataF
     for spell in past:
         hours = round(spell.seconds(now) / 3600, 2)
         scan, tested = scans.get(spell.sha, "none"), tests.get(spell.sha, "none")
-        rows.append({
-            "sha": spell.sha, "live_from": spell.start.isoformat(), "hours": hours, "scan": scan, "tests": tested,
-            "live_to": spell.end.isoformat() if spell.end else None, "rollback": 0 <= spell.position < before,
-            "unscanned_hours": 0.0 if scan == "complete" else hours,
-            "untested_hours": 0.0 if tested == "passed" else hours,
-        })  # fmt: skip
+        rows.append(
+            {
+                "sha": spell.sha,
+                "live_from": spell.start.isoformat(),
+                "hours": hours,
+                "scan": scan,
+                "tests": tested,
+                "live_to": spell.end.isoformat() if spell.end else None,
+                "rollback": 0 <= spell.position < before,
+                "unscanned_hours": 0.0 if scan == ScanStatus.COMPLETE else hours,
+                "untested_hours": 0.0 if tested == "passed" else hours,
+            }
+        )
         before = spell.position
     return frame(LIVE_COLUMNS, rows)
 
@@ -111,7 +119,7 @@ def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
         table.introduced_position.label("introduced"), table.start_position.label("start"),
         sa.func.coalesce(table.end_position, len(line.shas)).label("end"),
         sa.func.coalesce(table.ended_as, "").label("fixed"),
-    ).where(line.is_in(schema.spans), table.status == "open")  # fmt: skip
+    ).where(line.is_in(schema.spans), table.status == FindingStatus.OPEN.value)  # fmt: skip
     found = zip(
         query.selected_columns.keys(), columns_of(line.history, query.order_by(table.start_position)), strict=True
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
@@ -22,7 +22,7 @@ class FindingFilter:
     """Which findings of a commit; an empty text matches any."""
 
     severity: str = ""
-    status: str = "open"
+    status: str = FindingStatus.OPEN.value
     framework: str = ""
     text: str = ""
     """Part of the check, the file or the resource."""
@@ -128,7 +128,7 @@ def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> l
     stints: list[dict[str, Any]] = []
     for position, moment in healthy_deployments(line, environment):
         has_it = any(
-            span["status"] == "open"
+            span["status"] == FindingStatus.OPEN
             and span["start_position"] <= position
             and (span["end_position"] is None or position < span["end_position"])
             for span in spans

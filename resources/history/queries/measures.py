@@ -11,7 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.findings import FindingStatus
 from infraaudit_domain.metrics import STAGE_BUCKETS
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History
 
@@ -42,7 +44,7 @@ class RunningTotals:
         self._seen_at_end: set[tuple[str, ...]] = set()
         self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
         self._going: dict[tuple[str, str], datetime] = {}
-        self._over: dict[tuple[str, str], str] = {}
+        self._over: dict[tuple[str, str], StageOutcome] = {}
         self._changes: dict[tuple[str, ...], int] = {}
         self._lives_version: tuple[int, int] | None = None
 
@@ -60,8 +62,8 @@ class RunningTotals:
             seconds = (row["finished_at"] - row["started_at"]).total_seconds()
             self.stages[row["project"], row["stage"], row["outcome"]].add(max(0.0, seconds))
             run = (row["project"], row["run_id"])
-            if run not in self._over and row["outcome"] == "failed":
-                self._over[run] = "failed"
+            if run not in self._over and row["outcome"] == StageOutcome.FAILED:
+                self._over[run] = StageOutcome.FAILED
                 self._going.pop(run, None)
             elif run not in self._over:
                 self._going[run] = row["finished_at"]
@@ -70,7 +72,7 @@ class RunningTotals:
         """Runs by project and outcome; a run counts as succeeded once no stage of it has failed or ended for a
         while."""
         for run in [run for run, last in self._going.items() if now - last > _SETTLED]:
-            self._over[run] = "succeeded"
+            self._over[run] = StageOutcome.SUCCEEDED
             del self._going[run]
         counts: dict[tuple[str, str], int] = defaultdict(int)
         for (project, _), outcome in self._over.items():
@@ -103,7 +105,9 @@ def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     for column, changes in ((table.c.started_as, ("introduced", "reopened")), (table.c.ended_as, ("fixed",))):
         query = sa.select(table.c.project, column.label("change"), sa.func.count().label("number")).join(projects, line)
-        counted_ones = query.where(table.c.status == "open", column.in_(changes)).group_by(table.c.project, column)
+        counted_ones = query.where(table.c.status == FindingStatus.OPEN.value, column.in_(changes)).group_by(
+            table.c.project, column
+        )
         found |= {(row["project"], row["change"]): row["number"] for row in history.rows(counted_ones)}
     return found
 

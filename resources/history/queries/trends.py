@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of
 from resources.history.stored_line import StoredLine
@@ -144,7 +145,7 @@ def _changes(
     group = np.array([number_of[value] for value in values])
     first, last = (step_of[np.searchsorted(positions, column)] for column in (starts, np.maximum(ends, 0)))
     born, died, status = (np.array(column, object) for column in words)
-    is_open, has_ended = status == "open", np.array(ends) >= 0
+    is_open, has_ended = status == FindingStatus.OPEN.value, np.array(ends) >= 0
     kinds = [
         (is_open, first, _OPEN, 1),
         (is_open & has_ended, last, _OPEN, -1),

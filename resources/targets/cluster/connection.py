@@ -87,9 +87,14 @@ def _patience() -> Any:
     from urllib3.util.retry import Retry
 
     return Retry(
-        total=3, connect=3, read=1, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504),
-        allowed_methods=None, raise_on_status=False,
-    )  # fmt: skip
+        total=3,
+        connect=3,
+        read=1,
+        backoff_factor=0.3,
+        status_forcelist=(429, 502, 503, 504),
+        allowed_methods=None,
+        raise_on_status=False,
+    )
 
 
 def _path(kubeconfig: Path | None) -> str:

@@ -23,9 +23,15 @@ def container_lines(
     """The (time, text) of a container's lines after ``since``, or of its instance before the last restart."""
     while True:
         text = raw_log(
-            core, namespace, pod, container, previous,
-            timestamps=True, limit_bytes=PIECE_BYTES, **_back_to(since),
-        )  # fmt: skip
+            core,
+            namespace,
+            pod,
+            container,
+            previous,
+            timestamps=True,
+            limit_bytes=PIECE_BYTES,
+            **_back_to(since),
+        )
         lines = [parsed for line in text.split("\n") if (parsed := _parsed(line))]
         cut = len(text.encode()) >= PIECE_BYTES - 4
         if cut and len({moment for moment, _ in lines}) > 1:
@@ -44,9 +50,14 @@ def raw_log(core: Any, namespace: str, pod: str, container: str, previous: bool,
 
     try:
         response = core.read_namespaced_pod_log(
-            pod, namespace, container=container, previous=previous,
-            _preload_content=False, _request_timeout=REQUEST_SECONDS, **options,
-        )  # fmt: skip
+            pod,
+            namespace,
+            container=container,
+            previous=previous,
+            _preload_content=False,
+            _request_timeout=REQUEST_SECONDS,
+            **options,
+        )
     except ApiException as error:
         if error.status in (400, 404):  # The container has not started, or its last instance is gone.
             return ""

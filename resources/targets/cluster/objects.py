@@ -37,10 +37,15 @@ def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], ma
             wanted = retried(
                 f"comparing {identity(document)}",
                 lambda: resource.server_side_apply(  # noqa: B023 - called at once
-                    body=document, name=name, namespace=namespace, field_manager=manager,  # noqa: B023
-                    force_conflicts=True, dry_run="All", _request_timeout=REQUEST_SECONDS,
+                    body=document,  # noqa: B023
+                    name=name,  # noqa: B023
+                    namespace=namespace,
+                    field_manager=manager,
+                    force_conflicts=True,
+                    dry_run="All",
+                    _request_timeout=REQUEST_SECONDS,
                 ).to_dict(),
-            )  # fmt: skip
+            )
         found += differences(identity(document), wanted, running)
     return found
 
@@ -151,9 +156,11 @@ def _delete(resource: Any, name: str, namespace: str, doing: str) -> None:
     def delete() -> None:
         try:
             resource.delete(
-                name=name, namespace=namespace, body={"propagationPolicy": "Background"},
+                name=name,
+                namespace=namespace,
+                body={"propagationPolicy": "Background"},
                 _request_timeout=REQUEST_SECONDS,
-            )  # fmt: skip
+            )
         except ApiException as error:
             if error.status != 404:
                 raise

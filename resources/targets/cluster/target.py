@@ -36,10 +36,15 @@ class KubernetesTarget:
     """One namespace of one cluster."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, *, force: bool = False, prune: bool = False,
+        self,
+        cluster: Cluster,
+        namespace: str,
+        *,
+        force: bool = False,
+        prune: bool = False,
         unschedulable_seconds: float = 60.0,
-    ) -> None:  # fmt: skip
-        """``force`` takes fields over from other managers; otherwise such a conflict fails the release.
+    ) -> None:
+        """``force`` takes fields over from other managers; else such a conflict refuses the release.
 
         ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
         """
@@ -142,11 +147,15 @@ class KubernetesTarget:
                 lambda document=document: api.resources.get(  # type: ignore[misc]
                     api_version=document["apiVersion"], kind=document["kind"]
                 ).server_side_apply(
-                    body=document, name=document["metadata"]["name"], namespace=self.namespace,
-                    field_manager=FIELD_MANAGER, force_conflicts=self.force, _request_timeout=REQUEST_SECONDS,
+                    body=document,
+                    name=document["metadata"]["name"],
+                    namespace=self.namespace,
+                    field_manager=FIELD_MANAGER,
+                    force_conflicts=self.force,
+                    _request_timeout=REQUEST_SECONDS,
                     **options,
                 ),
-            )  # fmt: skip
+            )
 
     def _wait(
         self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]

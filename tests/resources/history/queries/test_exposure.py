@@ -10,7 +10,7 @@ from infraaudit.questions.findings import findings_at
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from resources.history.queries.exposure import EXPOSURE_COLUMNS, LIVE_COLUMNS, exposure, live_commits
 from resources.history.queries.sla import SLA_COLUMNS, sla
@@ -66,8 +66,8 @@ def test_a_rollback_brings_back_what_the_commit_before_had_fixed(audit: Audit) -
 def test_what_was_live_without_scan_or_tests_is_counted(audit: Audit) -> None:
     unscanned = audit.repository.write({"z": "1"}, "unscanned")
     audit.mirror.fetch()
-    audit.history.record_test_run("p", audit.first, TestRun((TestCase("t", "passed", 1.0),), 1.0))
-    audit.history.record_test_run("p", unscanned, TestRun((TestCase("t", "failed", 1.0),), 1.0))
+    audit.history.record_test_run("p", audit.first, TestRun((TestCase("t", CaseOutcome.PASSED, 1.0),), 1.0))
+    audit.history.record_test_run("p", unscanned, TestRun((TestCase("t", CaseOutcome.FAILED, 1.0),), 1.0))
     deploy(audit, (0, audit.first), (3, unscanned), (7, audit.first))
     rows = live_commits(audit.line, "production", NOW + timedelta(hours=9))
     assert tuple(rows.columns) == LIVE_COLUMNS
