@@ -1,4 +1,4 @@
-"""What the forges really send, over real HTTP: what is read from it, and that nothing else gets in."""
+"""Real payloads of the forges over real HTTP: what is read from them, and that nothing else is accepted."""
 
 import asyncio
 import hashlib

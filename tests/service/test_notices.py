@@ -146,7 +146,7 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     assert send_notices(past, lambda _: notifier) == 0
     bad.refuses = False
     assert take_notices(past, tried + timedelta(seconds=2), 8) == []
-    with past.writing() as connection:  # As if it had waited.
+    with past.writing() as connection:  # As if it had waited already.
         connection.execute(schema.notices.update().values(due_at=tried))
     assert send_notices(past, lambda _: notifier) == 1
     assert (len(good.taken), len(bad.taken)) == (1, 1)
@@ -187,7 +187,7 @@ class Announced:
         self.shas = [
             repository.write({"CODEOWNERS": owners, "src/a.py": "1"}, "Start"),
             repository.write({"src/a.py": "2"}, "Change \x1b[31ma"),
-            repository.write({"src/a.py": "3"}, "Mend a"),
+            repository.write({"src/a.py": "3"}, "Fix a"),
         ]
         self.past, self.mirror = past, repository.mirror()
         project = Project("shop", str(repository.path))

@@ -1,4 +1,4 @@
-"""The webhook over real HTTP requests: who is believed, what is stored, what is refused."""
+"""The webhook over real HTTP requests: whose pushes are accepted, what is stored, what is refused."""
 
 import asyncio
 import hashlib
@@ -123,7 +123,7 @@ def test_no_payload_breaks_the_parser(payload: Any) -> None:
 
 
 class RecordingDagster(DagsterApi):
-    """Stands in for a webserver: notes what would be launched, or does not answer."""
+    """Stands in for a webserver: records what would be launched, or does not answer."""
 
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9")

@@ -1,4 +1,4 @@
-"""The two faces of the table of questions: what the program asks, the service answers, with the same parameters."""
+"""The two sides of the table of questions: the service answers what the program asks, with the same parameters."""
 
 from infraaudit.questions.table import EXPORT, QUESTIONS
 from infraaudit_assets.commands.catalog import COMMANDS
