@@ -33,8 +33,8 @@ def suppression_rows(
     ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
     """
     spans = _spans(line)
-    place = line.positions().get(live or "", -1)
-    return [*_in_code(line, spans, place), *_in_file(spans, declared, place, day)]
+    position = line.positions().get(live or "", -1)
+    return [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
 
 
 def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> list[dict[str, Any]]:
