@@ -30,7 +30,9 @@ def show(question: Question, rows: Sequence[Mapping[str, Any]], how: Format, not
         print_rows(rows, question.names, how)
 
 
-def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], how: Format, table: Table | None = None) -> None:
+def print_rows(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], how: Format, table: Table | None = None
+) -> None:
     """Print rows with exactly these columns, or the table that a command has made of them."""
     if how is Format.JSON:
         print(json.dumps([_named(row, columns) for row in rows], indent=2, ensure_ascii=False))
@@ -89,7 +91,9 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], note: 
                   caption="\n".join(filter(None, (caption, note))), caption_justify="left")  # fmt: skip
     for name in shown:
         longest = max(map(len, (columns[name], *cells[name])))
-        table.add_column(columns[name], overflow="fold", no_wrap=longest <= _SHORTEST, min_width=min(longest, _SHORTEST))
+        table.add_column(
+            columns[name], overflow="fold", no_wrap=longest <= _SHORTEST, min_width=min(longest, _SHORTEST)
+        )
     for row in zip(*(cells[name] for name in shown), strict=True):
         table.add_row(*row)
     return table

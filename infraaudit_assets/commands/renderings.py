@@ -26,9 +26,7 @@ def _of_exposure(asked: Asked, _: Rows) -> str:
 
 def _of_live_commits(asked: Asked, rows: Rows) -> str:
     unscanned, untested = (sum(row[name] for row in rows) for name in ("unscanned_hours", "untested_hours"))
-    return (
-        f"{asked.environment()}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests"
-    )
+    return f"{asked.environment()}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests"
 
 
 def _of_sla(asked: Asked, _: Rows) -> str:

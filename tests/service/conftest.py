@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
@@ -19,7 +20,6 @@ from resources.history import History
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
-from service.audit import ProjectRules
 from service.received import Received
 from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import history_like
@@ -33,7 +33,7 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m"
 def finding(check: str, line: int = 1, status: str = "open", severity: Severity = Severity.HIGH) -> Finding:
     name = f"name of {check} {HOSTILE}"
     return Finding(
-        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, "", "", severity
+        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, severity=severity
     )
 
 
