@@ -10,6 +10,7 @@ from typing import Any
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
+from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.columns import ORDERS
@@ -188,8 +189,9 @@ def export(asked: Asked) -> str:
 
 
 def _filter(asked: Asked) -> FindingFilter:
-    exact = {name: asked.text(name) for name in ("severity", "status", "framework", "check", "path")}
-    return FindingFilter(**exact, text=asked.text("q"), order=asked.text("order") or ORDERS[0])
+    exact = {name: asked.text(name) for name in ("severity", "framework", "check", "path")}
+    status = asked.text("status").replace(ANY, "")
+    return FindingFilter(**exact, status=status, text=asked.text("q"), order=asked.text("order") or ORDERS[0])
 
 
 def _matching(rows: list[Row], wanted: FindingFilter) -> list[Row]:

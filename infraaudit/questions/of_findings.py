@@ -1,6 +1,16 @@
 """Questions to the findings: which stand where, since when and through whom, and how they change."""
 
-from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, ENVIRONMENT, FILTER, SINCE, TREND, revision, text
+from infraaudit.questions.parameters import (
+    ANY,
+    ANY_ENVIRONMENT,
+    COMMIT,
+    ENVIRONMENT,
+    FILTER,
+    SINCE,
+    TREND,
+    revision,
+    text,
+)
 from infraaudit.questions.question import Column, Question, typed
 from infraaudit_domain.columns import (
     BLAME_COLUMNS,
@@ -43,7 +53,7 @@ QUESTIONS: tuple[Question, ...] = (
         } | FILTER,
         command="findings",
         shown=_FINDING_SHOWN,
-        command_defaults={"status": "", "order": "file"},
+        command_defaults={"status": ANY, "order": "file"},
     ),
     Question(
         "finding",
@@ -56,7 +66,7 @@ QUESTIONS: tuple[Question, ...] = (
             ),
             integer="line_start",
         ),
-        command="finding",
+        command="life",
         of="events",
         shown="event at commit author cause check_id file_path line_start resource subject",
     ),
@@ -65,7 +75,7 @@ QUESTIONS: tuple[Question, ...] = (
         f"{_OF}/findings/{{fingerprint}}/live",
         "From when to when one finding was live.",
         typed(("environment", "live_from", "live_to")),
-        command="finding",
+        command="life",
         of="live",
     ),
     Question(

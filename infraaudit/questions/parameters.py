@@ -13,6 +13,7 @@ MAX_TEXT = 200
 OUTCOMES = [outcome.value for outcome in Outcome]
 SEVERITIES = [severity.value for severity in Severity]
 STATUSES = ["open", "suppressed"]
+ANY = "any"
 _TEXT: Schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[^\\x00-\\x1f\\x7f]*$"}
 REVISION = "revision"
 """The ``format`` of a commit: the service takes digits, ``live`` and ``head``; the program any branch or tag, too."""
@@ -45,7 +46,7 @@ OUTCOME = one_of(OUTCOMES, "Only deployments with this outcome.")
 SINCE = day("From this day on, in UTC.")
 FILTER: dict[str, Schema] = {
     "severity": one_of(SEVERITIES, "Only this severity."),
-    "status": one_of(STATUSES, "Only this status.", "open"),
+    "status": one_of((*STATUSES, ANY), "Only this status.", "open"),
     "framework": name("Only this framework of Checkov, for example terraform."),
     "check": text("Only this check, for example CKV_AWS_18."),
     "path": text("Only this file or folder."),

@@ -65,6 +65,7 @@ def _four_commits(past: History) -> None:
     for index, sha in enumerate(SHAS):
         _record(past, index, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
+    past.record_log_counts("shop", "production", START.date().isoformat(), {(SHAS[0], "info"): 3})
     write_notices(past, [Notice("key", "shop", "title", "body")])
 
 
