@@ -1,7 +1,7 @@
 """Metrics of the history, read at scrape time.
 
-A counter pushed by a run would restart at 1 in each; the history does not. Every known label set is there from the
-start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
+A counter pushed by runs would restart with each run; totals of the history do not. Every known label set starts at 0,
+so that the first failure is an increase. An unreadable history is reported as a sample, not as an error page.
 """
 
 import threading
@@ -51,7 +51,7 @@ class HistoryCollector(Collector):
         began = time.perf_counter()
         families: list[Family] = []
         try:
-            # Two scrapes at once would both take in the same new stages.
+            # Two concurrent scrapes would both add the same new stages.
             with self._lock:
                 for read in (self._scans, self._artifacts, self._stages, self._deployments, self._logs, self._messages):
                     families += read()
@@ -155,7 +155,8 @@ class HistoryCollector(Collector):
         return (image.digest or image.image_id) if image else ""
 
     def _dora(self, key: tuple[str, str], now: datetime) -> Dora:
-        """The measures of a (project, environment), worked out again for each deployment and each quarter of an hour."""
+        """The measures of a (project, environment), computed again after each deployment and every quarter of an
+        hour."""
         table = schema.deployments
         wanted = (table.c.project == key[0]) & (table.c.environment == key[1])
         newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]

@@ -1,7 +1,7 @@
-"""Write a notice for whatever happened and was not told yet: read from the history, so that no process can lose it.
+"""Write a notice for every event that has none yet: read from the history, so that no process can lose it.
 
-A stage, a command or a person records a fact; this makes notices of the facts of the last day, each with the fact's
-own key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).
+A stage, a command or a person records a fact; this writes a notice for each fact of the last day, under the fact's own
+key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ from resources.history.outbox import known_keys, write_notices
 from resources.history.queries.events import failed_stages
 
 LOOK_BACK = timedelta(days=1)
-"""How long everything that announces may be down without an event being missed."""
+"""How long all announcers may be down without missing an event."""
 
 
 class Announcer:
-    """Announces events of some projects; links lead to the Dagster UI and, for a deployment, the audit page."""
+    """Announces events of some projects, with links to the Dagster UI and, for a deployment, to the audit page."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Announcer:
         self._dagster_url, self._service_url = dagster_url.rstrip("/"), service_url.rstrip("/")
 
     def announce(self, now: datetime) -> int:
-        """Write what is new since the last day; returns how many notices were new."""
+        """Write notices for the events of the last day; returns the number of new ones."""
         since = now - LOOK_BACK
         events: dict[str, Callable[[], Notice | None]] = {}
         for row in failed_stages(self._history, since):
@@ -55,7 +55,7 @@ class Announcer:
         return write_notices(self._history, (notice for notice in found if notice))
 
     def culprit(self, project: str, sha: str) -> Culprit:
-        """A commit with its author and owners; bare where the project or the commit is no longer to be had."""
+        """A commit with its author and owners; without them where the project or the commit is gone."""
         known = self._projects.get(project)
         try:
             return culprit_of(known, self._mirror_of(known), sha) if known and sha else Culprit(project, sha)

@@ -1,6 +1,6 @@
-"""Who answers for what a commit touches: by the CODEOWNERS file of the branch that is deployed.
+"""The owners of the files that a commit changes, by the CODEOWNERS file of the deployed branch.
 
-The commit's own file is not asked: it could name whom it likes. Deliberately absent: telling them.
+The commit's own file is not used: it could name anybody. Deliberately absent: notifying them.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _FILE_BYTES = 64 * 1024
 
 
 def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> Culprit:
-    """A commit with its author, and the owners of some files or else of all it changed.
+    """A commit with its author, and the owners of the given files or else of all that it changed.
 
     A CODEOWNERS file that cannot be read, or is too long, names nobody. Raises RepositoryError for the commit.
     """
@@ -31,6 +31,6 @@ def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
     found = (mirror.read(tip, path, _FILE_BYTES) for path in OWNER_FILES) if tip else iter(())
     try:
         content = next((file for file in found if file is not None), b"")
-    except RepositoryError:  # Who may be told is no reason to fail what there is to tell.
+    except RepositoryError:  # A notice is sent even where no owners can be found.
         return ()
     return parse_owners(content.decode("utf-8", "replace"))

@@ -1,6 +1,6 @@
 """Dagster's view of the outside systems: configuration in, plain client out.
 
-Deliberately absent: behaviour. Each client imports its library where it is made.
+Deliberately absent: behaviour. Each client imports its library when it is created.
 """
 
 import json
@@ -27,7 +27,7 @@ from resources.targets.target import Target
 
 
 def from_environment(variable: str, value: object) -> str:
-    """A secret, read from its variable where it is used: the configuration of resources is in its UI and its database."""
+    """A secret, read from its variable when it is used: Dagster shows and stores the configuration of resources."""
     return dg.EnvVar(variable) if value else ""
 
 
@@ -55,7 +55,7 @@ class ArtifactsResource(dg.ConfigurableResource):
 
 
 class LogsResource(dg.ConfigurableResource):
-    """Where the lines of deployed containers are kept, and the Loki that gets them too where there is one."""
+    """Where the log lines of deployed containers are kept, and the Loki that they are sent to, where there is one."""
 
     state: str
     days: int = 30
@@ -128,13 +128,13 @@ class HistoryResource(dg.ConfigurableResource):
 
 
 class PrometheusResource(dg.ConfigurableResource):
-    """A Prometheus that is reloaded and asked; empty where there is none."""
+    """The Prometheus that is reloaded and queried; empty where there is none."""
 
     url: str = ""
 
 
 class GrafanaResource(dg.ConfigurableResource):
-    """A Grafana that dashboards are provisioned to; empty where there is none."""
+    """The Grafana that dashboards are provisioned to; empty where there is none."""
 
     url: str = ""
     token: str = ""
@@ -145,7 +145,7 @@ class GrafanaResource(dg.ConfigurableResource):
 
 
 class NotifierResource(dg.ConfigurableResource):
-    """Who is told; the log alone where no URL is configured. ``urls`` is a JSON list, as the setting is."""
+    """Who is notified; without a URL notices are only logged. ``urls`` is a JSON list, as the setting is."""
 
     urls: str = ""
     dagster_url: str = ""

@@ -1,4 +1,5 @@
-"""Write facts to the history and read them back: one transaction a fact, replaced by its natural key.
+"""Write facts to the history and read them back: one transaction for each fact, which replaces the row of its natural
+key.
 
 Deliberately absent: questions over many commits (queries), and deciding anything.
 """
@@ -33,7 +34,7 @@ class History(Access):
         self._write((schema.projects, [row]))
 
     def record_commit(self, project: str, commit: Commit) -> None:
-        """A commit that says it is from later than it was first seen is from then: ages and orders count on it."""
+        """A commit dated after it was first seen gets that time: ages and orders depend on it."""
         key, now = {"project": project, "sha": commit.sha}, datetime.now(UTC)
         known = self.row(_of_commit(schema.commits, project, commit.sha))
         row = key | {
@@ -92,8 +93,8 @@ class History(Access):
         )
 
     def record_scan(self, project: str, scan: Scan) -> None:
-        """Store a commit's scan; what is stored for a scan key is shared, and a complete result is never replaced by
-        one that is not. The lifecycles of findings are followed anew from this commit on."""
+        """Store a commit's scan. The result of a scan key is shared, and a complete result is never replaced by an
+        incomplete one. Lifecycles of findings are computed again from this commit on."""
         key = {"project": project, "sha": scan.sha}
         row = key | {
             "status": scan.status.value,
@@ -106,7 +107,7 @@ class History(Access):
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
-            # In one order, so that two commits that share results cannot wait for each other.
+            # In a fixed order, so that two commits that share results cannot deadlock.
             new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
             changed = [part.scan_key for part in new if store_result(connection, part)]
             table = schema.scan_parts
@@ -133,7 +134,7 @@ class History(Access):
         )
 
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
-        """The stored result of a scan key; one that is not complete is no answer to reuse."""
+        """The stored result of a scan key; an incomplete one is not reused."""
         table = schema.framework_scans
         row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
         if row is None or (complete_only and row["status"] != ScanStatus.COMPLETE):
@@ -162,7 +163,7 @@ class History(Access):
             _record_brought(connection, deployment, brought)
 
     def live(self, project: str, environment: str) -> Deployment | None:
-        """What is in place: the last deployment that became healthy (one that was rolled back left it there)."""
+        """What is live: the last deployment that became healthy (a rolled-back one leaves it live)."""
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment)
         healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
@@ -194,9 +195,9 @@ class History(Access):
     def record_log_counts(
         self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
     ) -> None:  # fmt: skip
-        """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
+        """Record how many lines of a day are kept by commit and level; of two counts of one key the higher one counts.
 
-        A day's lines only become more, so that whoever counted more counted later.
+        A day's lines only increase, so the higher count is the later one.
         """
         key = {"project": project, "environment": environment, "day": day}
         rows = [key | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
@@ -217,7 +218,8 @@ def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
 
 
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
-    """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
+    """A commit is brought once: where a rollback removes it and a later deployment brings it again, the first time
+    stays."""
     table = schema.deployed_commits
     key = {"project": done.project, "environment": done.environment}
     known = sa.select(table.c.sha).where(

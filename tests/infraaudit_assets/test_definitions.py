@@ -1,4 +1,4 @@
-"""What Dagster is told of an installation: its UI shows it, and its database keeps it."""
+"""What Dagster learns of an installation: its UI shows it, and its database keeps it."""
 
 import json
 
@@ -29,10 +29,10 @@ def definitions(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def test_no_secret_is_in_what_dagster_stores_and_shows(definitions: dg.Definitions) -> None:
     snapshot = RepositorySnap.from_def(definitions.get_repository_def())
-    told = serialize_value(snapshot) + "".join(
+    known = serialize_value(snapshot) + "".join(
         serialize_value(job.get_job_snapshot()) for job in definitions.get_repository_def().get_all_jobs()
     )
-    assert "INFRAAUDIT_NOTIFY" in told and "7f3" not in told
+    assert "INFRAAUDIT_NOTIFY" in known and "7f3" not in known
 
 
 def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> None:

@@ -64,21 +64,21 @@ def test_a_suppressed_finding_is_no_open_one() -> None:
 @pytest.mark.parametrize(
     ("version", "config", "cause"), [("3", "c", "code"), ("4", "c", "scanner"), ("3", "d", "config")]
 )
-def test_the_scanner_is_told_from_the_code(version: str, config: str, cause: str) -> None:
+def test_the_scanner_is_distinguished_from_the_code(version: str, config: str, cause: str) -> None:
     assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).other_cause == cause
 
 
-def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_apart() -> None:
+def test_a_scan_of_the_earlier_files_under_the_later_scanner_distinguishes_the_causes() -> None:
     before = scan(finding("kept"), finding("deleted"), finding("dropped rule"))
     after = scan(finding("kept"), finding("written"), finding("new rule", "new.tf"), version="4")
     cross = scan(finding("kept"), finding("deleted"), finding("new rule", "old.tf"), version="4")
     renames = {"old.tf": "new.tf"}
-    told = compare_scans(before, after, renames, cross)
-    assert {f.resource: told.causes.of_presence(f.fingerprint, f.status) for f in told.new} == {
+    compared = compare_scans(before, after, renames, cross)
+    assert {f.resource: compared.causes.of_presence(f.fingerprint, f.status) for f in compared.new} == {
         "written": "code",
         "new rule": "scanner",
     }
-    assert {f.resource: told.causes.of_absence(f.fingerprint) for f in told.fixed} == {
+    assert {f.resource: compared.causes.of_absence(f.fingerprint) for f in compared.fixed} == {
         "deleted": "code",
         "dropped rule": "scanner",
     }

@@ -82,7 +82,7 @@ def test_any_findings_make_a_cyclonedx_document(found: list[Finding]) -> None:
     assert fault is None, fault
 
 
-def test_what_the_configuration_suppresses_is_told_apart_from_a_comment() -> None:
+def test_what_the_configuration_suppresses_is_distinguished_from_a_comment() -> None:
     runs = sarif([HIDDEN], "https://h/x", "f" * 40, "3", outside=[HIDDEN.fingerprint])["runs"]
     assert runs[0]["results"][0]["suppressions"][0]["kind"] == "external"
 

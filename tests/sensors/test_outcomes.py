@@ -1,4 +1,4 @@
-"""The sensor that tells: runs that died without a word, once, however many there are; and sensors that are dead."""
+"""The sensor that reports outcomes: runs that died silently, once, however many there are; and sensors that are dead."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def past(tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRe
     yield from fresh_history("sqlite", tmp_path, needs, request)
 
 
-def test_sixty_dead_runs_are_told_in_one_tick_and_once(
+def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
     past: History, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sha = repository.write({"a": "1"}, "Start")
@@ -62,7 +62,7 @@ def _dead_run(instance: dg.DagsterInstance, job: str, sha: str) -> str:
 
 
 class Api(DagsterApi):
-    """Answers as told: the state of a sensor, or that Dagster is away."""
+    """Answers as the test sets it: the state of a sensor, or that Dagster is away."""
 
     answer: SensorState | None = None
 

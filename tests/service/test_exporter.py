@@ -103,7 +103,7 @@ def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: 
     assert samples(client) == {("infraaudit_history_up", ()): 0}
 
 
-def test_a_scrape_is_told_to_come_back_while_the_history_is_read_for_the_first_time(
+def test_a_scrape_is_asked_to_come_back_while_the_history_is_read_for_the_first_time(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, read_stages = Event(), RunningTotals.read_stages

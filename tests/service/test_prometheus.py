@@ -158,7 +158,7 @@ def test_every_panel_has_data_from_a_real_prometheus(scraped: tuple[str, History
     assert firing
 
 
-def test_a_target_that_prometheus_has_not_up_is_told_with_its_words(scraped: tuple[str, History]) -> None:
+def test_a_target_that_prometheus_has_not_up_is_reported_with_its_words(scraped: tuple[str, History]) -> None:
     prometheus, history = scraped
     live = history.live("shop", "production")
     assert live
@@ -203,11 +203,11 @@ def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
     thread.join()
     assert reloaded_at(prometheus) > before
     (made,) = done.asset_materializations_for_node("books__monitoring")
-    told = {name: value.value for name, value in made.metadata.items()}
-    assert told["scraped"] == f"{deployed}/metrics"
-    assert (told["target_up"], told["checked_by"]) == ("yes", "promtool check config")
-    assert told["ignored_keys"] == "remote_write"
-    kept = yaml.safe_load(Path(str(told["config"])).read_text())["scrape_configs"]
+    reported = {name: value.value for name, value in made.metadata.items()}
+    assert reported["scraped"] == f"{deployed}/metrics"
+    assert (reported["target_up"], reported["checked_by"]) == ("yes", "promtool check config")
+    assert reported["ignored_keys"] == "remote_write"
+    kept = yaml.safe_load(Path(str(reported["config"])).read_text())["scrape_configs"]
     assert [(job["job_name"], job["static_configs"][0]["targets"]) for job in kept] == [
         ("books", [deployed.removeprefix("http://")])
     ]

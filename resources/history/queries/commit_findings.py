@@ -1,6 +1,6 @@
-"""What stood after each of some commits of a line, and what each changed: the trend as an audit page shows it.
+"""Open findings after each commit of a line, and what each commit changed: the trend of the audit page.
 
-Read from the spans, so that a scan that crashed or read only some files closes nothing here either.
+Read from the spans, so that a scan that crashed or read only some files closes no finding here either.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ class Posture:
 
 
 def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
-    """The commits from one position to another, both counted in."""
+    """The commits from one position to another, both included."""
     table = schema.spans
     standing: Counter[Severity] = Counter()
     begun = (table.c.start_position < first) & sa.or_(table.c.end_position.is_(None), table.c.end_position >= first)
@@ -59,7 +59,7 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
 
 
 def newest_scanned(line: StoredLine) -> Posture | None:
-    """The newest commit of the line whose scan said something, with what stands there."""
+    """The newest commit of the line whose scan did not fail, with its open findings."""
     scans, lines = schema.scans, schema.line_commits
     same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
     query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(line.is_in(lines))

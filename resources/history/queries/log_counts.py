@@ -1,4 +1,4 @@
-"""How many lines deployed commits printed, by level and day."""
+"""Numbers of lines that deployed commits printed, by level and day."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def count_rows(history: History, project: str, environment: str = "", sha: str =
 
 
 def counted_days(history: History, project: str, environment: str) -> set[str]:
-    """The days of which it is recorded how many lines were printed."""
+    """The days with recorded numbers of lines."""
     table = schema.log_counts
     query = sa.select(table.c.day).distinct()
     rows = history.rows(query.where(table.c.project == project, table.c.environment == environment))

@@ -1,4 +1,4 @@
-"""How fast findings are fixed, how old the open ones are, and which stand longer than the SLA allows."""
+"""How fast findings are fixed, how old the open ones are, and which are older than the SLA allows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -98,7 +98,7 @@ def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | No
     for severity, opened, ended in zip(*columns_of(line.history, query), strict=True):
         start, end = times.get(opened), times.get(ended)
         if start is not None and end is not None and (since is None or end >= since):
-            # Clocks of committers differ: a fix may seem to come before what it fixes.
+            # Committers' clocks differ: a fix may appear older than the finding that it fixes.
             fixes.setdefault(severity, []).append(max(0.0, (end - start).total_seconds() / 86400))
     return fixes
 

@@ -29,7 +29,7 @@ def suppression_rows(
     """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
 
     ``source`` is code or file. ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
-    begun yet); unused (an entry that matches nothing at the head). ``live`` tells whether the finding is in the commit
+    begun yet); unused (an entry that matches nothing at the head). ``live`` says whether the finding is in the commit
     ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
     """
     spans = _spans(line)

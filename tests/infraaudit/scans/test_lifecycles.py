@@ -145,14 +145,14 @@ def test_a_finding_in_a_renamed_file_that_could_not_be_read_is_carried_to_the_ne
     ]
 
 
-def test_a_new_scanner_is_told_apart_from_new_code(history: History) -> None:
+def test_a_new_scanner_is_distinguished_from_new_code(history: History) -> None:
     history.record_scan("p", scan("a", [finding("x")]))
     history.record_scan("p", scan("b", [finding("y")], version="4"))
     follow(history, PretendMirror(list("ab")))
     assert {(row[2], row[5], row[8]) for row in lives(history)} == {("x", "code", "scanner"), ("y", "scanner", "")}
 
 
-def test_a_cross_scan_that_comes_later_tells_which_findings_the_code_changed(history: History) -> None:
+def test_a_cross_scan_that_comes_later_shows_which_findings_the_code_changed(history: History) -> None:
     mirror = PretendMirror(list("ab"))
     history.record_scan("p", scan("a", [finding("gone"), finding("unruled")]))
     history.record_scan("p", scan("b", [finding("written"), finding("ruled")], version="4"))
@@ -166,8 +166,8 @@ def test_a_cross_scan_that_comes_later_tells_which_findings_the_code_changed(his
         "written": "code",
         "ruled": "scanner",
     }
-    told = cross_scan(history, "p", "a", "b")
-    assert told is not None and (told.sha, told.scanner_version, len(told.findings)) == ("a", "4", 2)
+    stored = cross_scan(history, "p", "a", "b")
+    assert stored is not None and (stored.sha, stored.scanner_version, len(stored.findings)) == ("a", "4", 2)
 
 
 def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) -> None:

@@ -72,8 +72,8 @@ def test_what_was_live_without_scan_or_tests_is_counted(audit: Audit) -> None:
     deploy(audit, (0, audit.first), (3, unscanned), (7, audit.first))
     rows = live_commits(audit.line, "production", NOW + timedelta(hours=9))
     assert tuple(rows.columns) == LIVE_COLUMNS
-    told = rows[["sha", "hours", "scan", "tests", "rollback"]].to_numpy().tolist()
-    assert told == [
+    listed = rows[["sha", "hours", "scan", "tests", "rollback"]].to_numpy().tolist()
+    assert listed == [
         [audit.first, 3, "complete", "passed", False],
         [unscanned, 4, "none", "failed", False],
         [audit.first, 2, "complete", "passed", True],
@@ -81,7 +81,7 @@ def test_what_was_live_without_scan_or_tests_is_counted(audit: Audit) -> None:
     assert (rows["unscanned_hours"].sum(), rows["untested_hours"].sum()) == (4, 4)
 
 
-def test_sla_tells_ages_breaches_and_times_to_fix(audit: Audit) -> None:
+def test_sla_reports_ages_breaches_and_times_to_fix(audit: Audit) -> None:
     back = audit.mirror.commit(audit.back).committed_at
     rows = sla(audit.line, {Severity.HIGH: 1}, back + timedelta(days=2)).set_index("severity")
     assert ("severity", *rows.columns) == SLA_COLUMNS
@@ -108,8 +108,8 @@ def test_suppressions_name_who_hid_what_and_whether_it_is_live(audit: Audit) -> 
     ]
     rows = suppressions_of(audit.line, declared, audit.renamed, day)
     assert tuple(rows.columns) == SUPPRESSION_COLUMNS
-    told = rows[["source", "state", "resource", "reason", "owner", "commit", "live"]].astype(object)
-    assert told.where(told.notna(), None).to_numpy().tolist() == [
+    listed = rows[["source", "state", "resource", "reason", "owner", "commit", "live"]].astype(object)
+    assert listed.where(listed.notna(), None).to_numpy().tolist() == [
         ["code", "active", "y", "", "Ada", audit.back, False],
         ["file", "active", "x", "later", "ops", None, False],
         ["file", "expired", "x", "old", "ops", None, False],
@@ -121,7 +121,7 @@ def test_suppressions_name_who_hid_what_and_whether_it_is_live(audit: Audit) -> 
     assert list(live["live"]) == [True, True, True, False, True]
 
 
-def test_a_comment_that_was_taken_out_is_told_as_ended(audit: Audit) -> None:
+def test_a_comment_that_was_taken_out_is_listed_as_ended(audit: Audit) -> None:
     last = audit.repository.write({"other.txt": "9"}, "taken out")
     audit.mirror.fetch()
     audit.scan(last, finding("x", "infra/new.tf"), finding("y", "infra/new.tf"))
