@@ -53,7 +53,7 @@ def _environment() -> "jinja2.Environment":
     environment.globals |= {
         "severities": [severity.value for severity in Severity],
         "style": _STYLE,
-        "title": _title,
+        "heading": _heading,
         "style_hash": STYLE_HASH,
         "now": lambda: datetime.now(UTC),
     }
@@ -77,10 +77,10 @@ def span(seconds: float | None) -> str:
     return f"{minutes} min" if minutes else f"{rest} s"
 
 
-def _title(question: str, column: str) -> str:
+def _heading(question: str, column: str) -> str:
     """The title of a question's column, as the table of questions has it."""
-    heading = asked_as(question).headings[column]
-    return heading[:1].upper() + heading[1:]
+    title = asked_as(question).headings[column]
+    return title[:1].upper() + title[1:]
 
 
 def _clean(value: Any, limit: int = 400) -> str:

@@ -18,8 +18,8 @@ _DERIVED = {"Tests", "Took", "For", '{{ "Live for" if live else "Age" }}'}
 
 @pytest.mark.parametrize("head", _HEADS)
 def test_a_table_has_the_titles_and_the_order_of_its_question(head: str) -> None:
-    texts = re.findall(r"<th[^>]*>(.*?)</th>", head)
-    named = [found.groups() for text in texts if (found := re.fullmatch(r'{{ title\("(\w+)", "(\w+)"\) }}', text))]
+    texts = re.findall(r"<th [^>]*>(.*?)</th>", head)
+    named = [found.groups() for text in texts if (found := re.fullmatch(r'{{ heading\("(\w+)", "(\w+)"\) }}', text))]
     assert len(named) + len(_DERIVED & set(texts)) == len(texts), texts
     assert len({question for question, _ in named}) == 1
     order = list(asked_as(named[0][0]).headings)
