@@ -4,13 +4,13 @@ The one module where the gate's policy, the suppressions and the history meet: t
 and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), and tests.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.ages import Age, age_of, is_exact
+from infraaudit_domain.ages import Age
 from infraaudit_domain.changes import compare_scans
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.gate import Evidence, Verdict, judge_scan
@@ -80,17 +80,7 @@ def _not_live(
 
 def _ages(line: Line, sha: str, now: datetime) -> dict[str, Age]:
     path, spans = line.standing(sha)
-    bounds = {bound for span in spans for bound in (span.opened, span.opened_after) if bound is not None and bound >= 0}
-    commits = commits_named(line.history, line.project, {path[position] for position in bounds})
-    times = {position: commits[path[position]]["committed_at"] for position in bounds if path[position] in commits}
-    return {
-        span.finding.fingerprint: age_of(
-            times[span.opened], is_exact(span.opened_after, span.opened), _time(times, span.opened_after), now
-        )
-        for span in spans
-        if span.opened in times
-    }
-
-
-def _time(times: Mapping[int, datetime], position: int | None) -> datetime | None:
-    return None if position is None else times.get(position)
+    commits = commits_named(line.history, line.project, opening_commits(path, spans))
+    times = {sha: commit["committed_at"] for sha, commit in commits.items()}
+    ages = ((span.finding.fingerprint, age_of_span(path, span, times, now)) for span in spans)
+    return {mark: age for mark, age in ages if age is not None}

@@ -86,6 +86,9 @@ line_commits = sa.Table(
 )
 """The first-parent history of a branch; ``followed`` where the spans include the commit's scan."""
 
+_OUT_OF_SIGHT = "end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)"
+"""Spans that stood at commits whose scans did not read where they are: few of many."""
+
 spans = sa.Table(
     "spans",
     metadata,
@@ -113,6 +116,13 @@ spans = sa.Table(
     sa.Index("ix_spans_project_branch_end_position", "project", "branch", "end_position", "start_position"),
     sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
     sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
+    sa.Index(
+        "ix_spans_project_branch_end_after",
+        "project",
+        "branch",
+        "end_after",
+        **{f"{dialect}_where": sa.text(_OUT_OF_SIGHT) for dialect in ("sqlite", "postgresql")},
+    ),
 )
 """Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
 

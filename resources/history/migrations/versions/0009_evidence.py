@@ -32,11 +32,20 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project", "branch", "sha", name=op.f("pk_merged_commits")),
     )
+    out_of_sight = sa.text("end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)")
+    op.create_index(
+        op.f("ix_spans_project_branch_end_after"),
+        "spans",
+        ["project", "branch", "end_after"],
+        sqlite_where=out_of_sight,
+        postgresql_where=out_of_sight,
+    )
     op.execute(sa.text("UPDATE line_commits SET followed = :no").bindparams(no=False))
 
 
 def downgrade() -> None:
     op.drop_table("merged_commits")
+    op.drop_index(op.f("ix_spans_project_branch_end_after"), "spans")
     for name in (*_RANGES, *_COMMITS):
         op.drop_column("spans", name)
     for table in ("findings", "spans"):
