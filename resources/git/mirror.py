@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry, tree_fault
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources.git.fetching import fetch_into
 from resources.git.files import export_blobs, lacks_blob, unpacked
@@ -145,9 +145,12 @@ class Mirror:
         return {change.old_path: change.path for change in parse_name_status(raw) if change.old_path}
 
     def tree(self, sha: str) -> list[TreeEntry]:
-        """Every file, link and submodule of a commit."""
+        """Every file, link and submodule of a commit. Raises RepositoryError for a tree that is none to check out."""
         listing = self._read("ls-tree", "-r", "-l", "-z", "--full-tree", sha)
-        return [parse_entry(line) for line in listing.split("\0") if line]
+        entries = [parse_entry(line) for line in listing.split("\0") if line]
+        if fault := tree_fault(entries):
+            raise RepositoryError(f"Commit {sha[:12]} cannot be read: {excerpt(fault, 300)}.")
+        return entries
 
     def read(self, sha: str, path: str, limit: int = 1024 * 1024) -> bytes | None:
         """One regular file of a commit; None where it is absent, a link or a folder.
@@ -185,7 +188,7 @@ class Mirror:
             raise RepositoryError(
                 f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
             )
-        with unpacked(self.path, sha, scratch) as folder:
+        with unpacked(self.path, sha, entries, scratch) as folder:
             yield folder
 
     def _as_written(self, parents: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

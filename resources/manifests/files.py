@@ -13,7 +13,7 @@ from infraaudit_domain.errors import ManifestError, excerpt
 from infraaudit_domain.manifest_policy import ManifestPolicy
 from infraaudit_domain.manifests import Document, render_manifests
 from infraaudit_domain.projects import Environment, Project
-from resources.manifests.kustomize import build_kustomization, kustomization_of
+from resources.manifests.kustomize import build_kustomization, is_reached_by_link, kustomization_of
 
 MANIFEST_BYTES = 2 * 1024 * 1024
 DOCUMENTS = 500
@@ -45,9 +45,11 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
 
     Raises ManifestError.
     """
-    place = folder / path
+    place = folder.resolve() / path
     if not place.resolve().is_relative_to(folder.resolve()):
         raise ManifestError(f"{path} leads out of the checkout.")
+    if is_reached_by_link(place):
+        raise ManifestError(f"{path} is a link, or behind one: name the file itself, as the scan reads it.")
     if place.is_dir() and kustomization_of(place):
         text = build_kustomization(folder, place, lambda found: [document for _, document in _read_file(found, path)])
         return _parsed(text, path)
@@ -55,7 +57,7 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
         files = sorted(
             found for found in place.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
         )
-        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder)))]
+        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder.resolve())))]
     if not place.is_file():
         raise ManifestError(f"The commit has no {path}; add it, or set paths.manifests of the project.")
     return _read_file(place, path)
