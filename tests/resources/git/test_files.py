@@ -35,7 +35,12 @@ FILES = {
 def hostile(repository: Repository) -> str:
     """A commit whose attributes make of every file something else wherever Git heeds them."""
     repository.write(FILES, "files")
-    return repository.write({".gitattributes": ATTRIBUTES, "docker/.gitattributes": "* export-ignore\n"}, "attributes")
+    for path, text in ((".gitattributes", ATTRIBUTES), ("docker/.gitattributes", "* export-ignore\n")):
+        # Not written to the working tree, where they would count for `git add`.
+        made = repository.write_object("blob", text.encode())
+        repository.git("update-index", "--add", "--cacheinfo", f"100644,{made},{path}")
+    repository.git("commit", "--quiet", "--message", "attributes")
+    return repository.git("rev-parse", "HEAD")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
