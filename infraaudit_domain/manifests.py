@@ -1,4 +1,4 @@
-"""Manifests of a commit, made into those of a release: checked, ordered, labelled, with the image just built.
+"""Turn a commit's manifests into a release's: checked, ordered, labelled, with the image just built.
 
 Everything the pipeline does not own stays as its author wrote it. Works on parsed documents (dicts as YAML gives
 them); deliberately absent: reading and writing YAML (resources/manifests/files.py), talking to a cluster.
@@ -53,7 +53,7 @@ def render_manifests(
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
             _replace_image(pod_spec(document) or {}, image, names)
-    return sorted(rendered, key=lambda document: _place(document["kind"]))
+    return sorted(rendered, key=lambda document: _rank(document["kind"]))
 
 
 def identity(document: Mapping[str, object]) -> str:
@@ -62,7 +62,7 @@ def identity(document: Mapping[str, object]) -> str:
     return f"{document.get('kind')}/{metadata.get('name') if isinstance(metadata, dict) else None}"
 
 
-def _place(kind: str) -> int:
+def _rank(kind: str) -> int:
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 

@@ -1,7 +1,7 @@
 """Metrics of the history, read at scrape time.
 
-A counter pushed by a run would restart at 1 in each; the history does not. Every known label set is there from the
-start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
+A counter pushed by runs would restart with each run; totals of the history do not. Every known label set starts at 0,
+so that the first failure is an increase. An unreadable history is reported as a sample, not as an error page.
 """
 
 import threading
@@ -20,17 +20,17 @@ from infraaudit_domain import metrics as m
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
 from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
 _CHANGES = ("introduced", "reopened", "fixed")
-_STATUSES = ("open", "suppressed")
-_TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
 _DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
 
 
@@ -51,7 +51,7 @@ class HistoryCollector(Collector):
         began = time.perf_counter()
         families: list[Family] = []
         try:
-            # Two scrapes at once would both take in the same new stages.
+            # Two concurrent scrapes would both add the same new stages.
             with self._lock:
                 for read in (self._scans, self._artifacts, self._stages, self._deployments, self._logs, self._messages):
                     families += read()
@@ -74,7 +74,9 @@ class HistoryCollector(Collector):
             times.append(((project,), scan["started_at"].timestamp()))
             counts = findings_of(history, project, scan["sha"])
             frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
-            findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
+            findings |= {
+                (project, f, s.value, st.value): 0 for f in frameworks for s in Severity for st in FindingStatus
+            }
             findings |= {(project, *key): number for key, number in counts.items()}
         scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
             history, schema.scans, "project", "status"
@@ -96,7 +98,7 @@ class HistoryCollector(Collector):
             _family(m.IMAGE_SIZE, [((p,), row["size_bytes"]) for p, row in images.items() if row]),
             _family(
                 m.TESTS,
-                [((p, o), row[column]) for p, row in tests.items() if row for o, column in _TEST_OUTCOMES.items()],
+                [((p, o.value), row[column]) for p, row in tests.items() if row for o, column in COUNTS.items()],
             ),
         ]
 
@@ -108,45 +110,45 @@ class HistoryCollector(Collector):
             buckets = list(zip(bounds, accumulate(total.buckets), strict=True))
             durations.add_metric(key, buckets, total.seconds)
         projects = project_names(self._history)
-        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(
+        runs = {(p, o): 0 for p in projects for o in (StageOutcome.SUCCEEDED.value, StageOutcome.FAILED.value)} | dict(
             self._totals.runs(datetime.now(UTC))
         )
         return [durations, _family(m.RUNS, runs.items())]
 
     def _deployments(self) -> list[Family]:
-        history, places = self._history, environments(self._history)
-        outcomes: dict[tuple[str, ...], int] = {(*place, o.value): 0 for place in places for o in Outcome}
+        history, keys = self._history, environments(self._history)
+        outcomes: dict[tuple[str, ...], int] = {(*key, o.value): 0 for key in keys for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
-        live = {place: found for place in places if (found := history.live(*place))}
+        live = {key: found for key in keys if (found := history.live(*key))}
         findings: dict[tuple[str, ...], float] = {}
-        for place, deployed in live.items():
-            findings |= {(*place, severity.value): 0 for severity in Severity}
-            for (_, severity, status), number in findings_of(history, place[0], deployed.sha).items():
-                if status == "open":
-                    findings[(*place, severity)] += number
+        for key, deployed in live.items():
+            findings |= {(*key, severity.value): 0 for severity in Severity}
+            for (_, severity, status), number in findings_of(history, key[0], deployed.sha).items():
+                if status == FindingStatus.OPEN:
+                    findings[(*key, severity)] += number
         now = datetime.now(UTC)
-        measured = {place: self._dora(place, now) for place in places}
+        measured = {key: self._dora(key, now) for key in keys}
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
-            _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image, self._digest(d)), 1) for place, d in live.items()]),
-            _family(m.DEPLOYMENT_TIME, [(place, d.finished_at.timestamp()) for place, d in live.items()]),
+            _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
+            _family(m.DEPLOYMENT_TIME, [(key, d.finished_at.timestamp()) for key, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
-            _known(m.LEAD_TIME, {place: d.lead_seconds for place, d in measured.items()}),
-            _known(m.CHANGE_FAILURE, {place: d.failure_ratio for place, d in measured.items()}),
-            _known(m.RESTORE_TIME, {place: d.restore_seconds for place, d in measured.items()}),
-            _known(m.DEPLOYS_PER_DAY, {place: d.per_day for place, d in measured.items()}),
-            _known(m.INCIDENT_OPEN, {place: float(d.incident_open) for place, d in measured.items()}),
+            _known(m.LEAD_TIME, {key: d.lead_seconds for key, d in measured.items()}),
+            _known(m.CHANGE_FAILURE, {key: d.failure_ratio for key, d in measured.items()}),
+            _known(m.RESTORE_TIME, {key: d.restore_seconds for key, d in measured.items()}),
+            _known(m.DEPLOYS_PER_DAY, {key: d.per_day for key, d in measured.items()}),
+            _known(m.INCIDENT_OPEN, {key: float(d.incident_open) for key, d in measured.items()}),
         ]
 
     def _logs(self) -> list[Family]:
-        history, places = self._history, environments(self._history)
-        lines: dict[tuple[str, ...], int] = {(*place, level): 0 for place in places for level in LEVELS}
+        history, keys = self._history, environments(self._history)
+        lines: dict[tuple[str, ...], int] = {(*key, level): 0 for key in keys for level in LEVELS}
         lines |= added_up(history, schema.log_counts.c.lines, "project", "environment", "level")
         ratios: dict[tuple[str, str], float | None] = {}
-        for place in places:
-            if live := history.live(*place):
-                printed = lines_printed(history, place[0], live.sha, place[1])
-                ratios[place] = printed.get("error", 0) / max(sum(printed.values()), 1)
+        for key in keys:
+            if live := history.live(*key):
+                printed = lines_printed(history, key[0], live.sha, key[1])
+                ratios[key] = printed.get("error", 0) / max(sum(printed.values()), 1)
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _digest(self, deployed: Deployment) -> str:
@@ -154,15 +156,16 @@ class HistoryCollector(Collector):
         image = self._history.image(deployed.project, deployed.sha)
         return (image.digest or image.image_id) if image else ""
 
-    def _dora(self, place: tuple[str, str], now: datetime) -> Dora:
-        """The measures of a place, worked out again for each deployment and each quarter of an hour."""
+    def _dora(self, key: tuple[str, str], now: datetime) -> Dora:
+        """The measures of a (project, environment), computed again after each deployment and every quarter of an
+        hour."""
         table = schema.deployments
-        wanted = (table.c.project == place[0]) & (table.c.environment == place[1])
+        wanted = (table.c.project == key[0]) & (table.c.environment == key[1])
         newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
         version = (newest_id, int(now.timestamp()) // 900)
-        known = self._measured.get(place)
+        known = self._measured.get(key)
         if known is None or known[0] != version:
-            known = self._measured[place] = (version, dora(self._history, *place, now))
+            known = self._measured[key] = (version, dora(self._history, *key, now))
         return known[1]
 
     def _messages(self) -> list[Family]:

@@ -34,22 +34,22 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
         artifacts: ArtifactsResource,
         grafana: GrafanaResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
             generated = build_dashboard()
-            own = git.mirror(project).read(current.sha, project.paths.dashboard)
+            own = git.connect(project).read(current.sha, project.paths.dashboard)
             text = own.decode("utf-8", "replace") if own else generated
             found = check_dashboard(text)
-            store = artifacts.store()
+            store = artifacts.connect()
             path = store.keep("dashboards", project.name, current.sha, "grafana_dashboard.json", text.encode())
             store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
             page = audit_file(past, project.name, current.sha, datetime.now(UTC))
             addresses = []
-            if place := grafana.connect():
+            if server := grafana.connect():
                 lately = tried_deployments(past, datetime.now(UTC) - _MARKED)
                 tried = [done for done in lately if done.project == project.name][-_MARKS:]
                 own_text = text if own else None
-                addresses = provision(place, project.name, generated, own_text, Path(grafana.rules), tried)
+                addresses = provision(server, project.name, generated, own_text, Path(grafana.rules), tried)
             yield dg.MaterializeResult(
                 metadata={
                     "audit_page": dg.MetadataValue.path(

@@ -37,13 +37,13 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         history: HistoryResource,
         logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            store, fresh = logs.store(project), list[Row]()
-            for place in project.environments:
-                live = past.live(project.name, place.name)
+            store, fresh = logs.connect(project), list[Row]()
+            for environment in project.environments:
+                live = past.live(project.name, environment.name)
                 if live is not None:
-                    fresh += collect_logs(past, store, kubernetes.connect(place, live), project, place)
+                    fresh += collect_logs(past, store, kubernetes.connect(environment, live), project, environment)
             levels = Counter(row["level"] for row in fresh)
             printed = lines_printed(past, project.name, current.sha)
             yield dg.MaterializeResult(
@@ -63,14 +63,14 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
-    """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
-    loki, store = logs.loki(), logs.store(project)
+    """Loki gets the lines too; lines that it refuses are kept all the same, and sent again next time."""
+    loki, store = logs.loki(), logs.connect(project)
     if loki is None:
         return {}
     sent, refused = 0, ""
     try:
-        for place in project.environments:
-            count, fault = ship(store, project.name, place.name, loki)
+        for environment in project.environments:
+            count, fault = ship(store, project.name, environment.name, loki)
             sent, refused = sent + count, fault or refused
     except InfraAuditError as error:
         current.log.warning("The lines wait: %s", error)

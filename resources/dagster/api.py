@@ -34,7 +34,7 @@ _SENSOR = """query($s:SensorSelector!){
 
 @dataclass(frozen=True, slots=True)
 class SensorState:
-    """Whether a sensor is looked after, and how its newest ticks ended."""
+    """Whether a sensor works, and how its newest ticks ended."""
 
     fault: str
     """Why it does not work; empty where it does."""
@@ -57,10 +57,10 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._places: dict[str, dict[str, str]] = {}
+        self._selectors: dict[str, dict[str, str]] = {}
 
     def runs(self, run_key: str) -> list[Started]:
-        """The runs of a run key, by whomever they were started; newest first."""
+        """The runs of a run key, whoever started them; newest first."""
         tags = [{"key": RUN_KEY, "value": run_key}]
         found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
         return [Started(run["runId"], run["status"], run["startTime"]) for run in found]
@@ -68,13 +68,13 @@ class DagsterApi:
     def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Mapping[str, str]) -> Started:
         """Add a partition and start the job for it, unless a run of this run key is there.
 
-        A run that is there and was never submitted, because its creator died, is started by asking once more: the
-        run queue takes one run of a key, and gives back which.
+        A run that exists but was never submitted, because its creator died, is started by a second request: the run
+        queue accepts one run per key and returns it.
         """
         known = self.runs(run_key)
         if known and all(run.status != "NOT_STARTED" for run in known):
             return known[-1]
-        selector = self._place_of(job)
+        selector = self._selector_of(job)
         self._add(selector, partitions, partition)
         all_tags = {PARTITION: partition, RUN_KEY: run_key} | dict(tags)
         execution = {
@@ -91,7 +91,7 @@ class DagsterApi:
 
         Which of them were materialized before does not matter. The daemon starts a run for each.
         """
-        selector = self._place_of(job)
+        selector = self._selector_of(job)
         for key in keys:
             self._add(selector, partitions, key)
         wanted = {"assetSelection": [{"path": list(asset)}], "partitionNames": list(keys)}
@@ -100,8 +100,8 @@ class DagsterApi:
         return str(launched["backfillId"])
 
     def sensor(self, job: str, name: str) -> SensorState:
-        """The state of a sensor that stands beside a job. Raises DagsterUnavailableError."""
-        found = self._ask(_SENSOR, {"s": self._place_of(job) | {"sensorName": name}})
+        """The state of a sensor in the code location of a job. Raises DagsterUnavailableError."""
+        found = self._ask(_SENSOR, {"s": self._selector_of(job) | {"sensorName": name}})
         self._expect(found["sensorOrError"], "Sensor")
         state = found["sensorOrError"]["sensorState"]
         ticks = state["ticks"]
@@ -119,21 +119,21 @@ class DagsterApi:
         added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
         self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
 
-    def _place_of(self, job: str) -> dict[str, str]:
-        if job not in self._places:
+    def _selector_of(self, job: str) -> dict[str, str]:
+        if job not in self._selectors:
             nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
-            self._places = {
+            self._selectors = {
                 found["name"]: {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
                 for node in nodes
                 for found in node["jobs"]
             }
-        if job in self._places:
-            return self._places[job]
+        if job in self._selectors:
+            return self._selectors[job]
         raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
 
     def _expect(self, answer: Mapping[str, Any], *names: str) -> None:
         if answer["__typename"] not in names:
-            self._places.clear()
+            self._selectors.clear()
             said = answer.get("message") or answer.get("errors") or ""
             raise DagsterUnavailableError(
                 f"Dagster at {self.url} refused: {answer['__typename']} {excerpt(str(said), 300)}"

@@ -2,7 +2,7 @@
 
 What is scanned, built, tested and deployed comes from here. ``git archive`` and ``git checkout`` would apply the commit's
 own attributes (export-subst, export-ignore, eol, ident, working-tree-encoding, filters), and so make of it something else
-than what was judged. Deliberately absent: which files and how many (mirror.py, and whoever asks it).
+than what was judged. Deliberately absent: which files and how many (mirror.py and its callers).
 """
 
 import os

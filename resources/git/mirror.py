@@ -1,7 +1,7 @@
 """A project's repository as a bare mirror, read with the git program.
 
-The git program, and not a library, because it has everyone's credential helpers. It runs without prompts, hooks
-and the user's own configuration of them, with time limits. Deliberately absent: writing to a repository.
+The git program, and not a library, because it has the user's credential helpers. It runs without prompts and hooks,
+with time limits. Deliberately absent: writing to a repository.
 """
 
 import logging
@@ -74,7 +74,7 @@ class Mirror:
         shas = list(self.lineage(new, known))
         if since is None:
             return shas
-        # A filter: Git's plain --since stops at the first older commit, though younger ones may be behind it.
+        # A filter, because Git's plain --since stops at the first older commit, though newer ones may follow.
         words = ("rev-list", f"--since-as-filter={int(since.timestamp())}", "--stdin")
         young = set(self._read(*words, stdin=new).split())
         return [sha for sha in shas if sha in young]
@@ -95,14 +95,14 @@ class Mirror:
         return self._as_written({sha: tuple(found) for sha, *found in (line.split() for line in lines)})
 
     def existing(self, shas: Sequence[str]) -> list[str]:
-        """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
+        """Those SHAs whose commits the mirror has; a newly cloned mirror lacks commits that are on no branch."""
         if not shas:
             return []
         found = self._read("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=shas).splitlines()
         return [sha for sha, _, kind in (line.partition(" ") for line in found) if kind == "commit"]
 
     def messages(self, shas: Sequence[str]) -> dict[str, str]:
-        """The whole messages of commits."""
+        """The full messages of commits."""
         if not shas:
             return {}
         words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
@@ -110,7 +110,7 @@ class Mirror:
         return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
 
     def heads(self, shas: Sequence[str]) -> list[str]:
-        """Those of some commits that none of the others has in its history."""
+        """Those commits that are not in the history of any other one."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
@@ -141,7 +141,7 @@ class Mirror:
         return self._changes(*(parent or ["--root"]), sha).files
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
-        """Files that Git takes for renamed between two commits: new path by old path."""
+        """Files that Git considers renamed between two commits: new path by old path."""
         found = self._changes(parent, sha)
         if found.given_up:
             _LOG.warning("%s, %s to %s: %s", without_password(self.url), parent[:12], sha[:12], found.given_up)

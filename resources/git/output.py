@@ -1,4 +1,4 @@
-"""What git prints, read into what it means. Deliberately absent: running it."""
+"""Parse the output of git. Deliberately absent: running it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -50,6 +50,6 @@ def parse_entry(line: str) -> TreeEntry:
     """One line of ``git ls-tree -r -l``."""
     description, _, path = line.partition("\t")
     mode, _kind, blob, size = description.split()
-    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    # Git prints "-" for a submodule, and "BAD" for a file whose content a partial clone lacks.
     known = {"-": 0, "BAD": None}
     return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)

@@ -1,4 +1,4 @@
-"""How the git program is called: no prompts, no hooks, no foreign transports, and an end to waiting.
+"""How the git program is called: no prompts, no hooks, no foreign transports, and time limits.
 
 Objects are read as they are: what a repository or a user's configuration says beside them (replacements, grafts, commit
 graphs, attributes, encodings) changes no answer. Deliberately absent: what is asked of a repository (mirror.py).
@@ -32,7 +32,7 @@ def git_argv(*words: str) -> list[str]:
 
 
 def git_environment() -> dict[str, str]:
-    """Our environment without Git's own variables, and such that nothing ever waits for a prompt."""
+    """Our environment without Git's own variables, with every prompt disabled."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -55,7 +55,7 @@ def run_git(
 ) -> process.Completed:
     """Run git to its end, with so many bytes of memory at most; the options are those of process.run. Raises ToolError.
 
-    A ``folder`` that is not there is git's own error, as a repository without the commit is, and not a failed start.
+    A missing ``folder`` is reported as git's own error, like a missing commit, and not as a failed start.
     """
     argv = git_argv(*(("-C", str(folder)) if folder else ()), *words)
     if memory is not None:
@@ -65,5 +65,5 @@ def run_git(
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown."""
+    """A URL without its password."""
     return re.sub(r"(://)[^/@]*@", r"\1", url)

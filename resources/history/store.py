@@ -1,4 +1,5 @@
-"""Write facts to the history and read them back: one transaction a fact, replaced by its natural key.
+"""Write facts to the history and read them back: one transaction for each fact, which replaces the row of its natural
+key.
 
 Deliberately absent: questions over many commits (queries), and deciding anything.
 """
@@ -15,7 +16,8 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.database import upsert
@@ -33,7 +35,7 @@ class History(Access):
         self._write((schema.projects, [row]))
 
     def record_commit(self, project: str, commit: Commit) -> None:
-        """A commit that says it is from later than it was first seen is from then: ages and orders count on it."""
+        """A commit dated after it was first seen gets that time: ages and orders depend on it."""
         key, now = {"project": project, "sha": commit.sha}, datetime.now(UTC)
         known = self.row(_of_commit(schema.commits, project, commit.sha))
         row = key | {
@@ -46,7 +48,7 @@ class History(Access):
             "subject": commit.subject,
             "recorded_at": now,
         }
-        parents = [key | {"position": place, "parent": parent} for place, parent in enumerate(commit.parents)]
+        parents = [key | {"position": position, "parent": parent} for position, parent in enumerate(commit.parents)]
         self._write((schema.commits, [row]), (schema.parents, parents))
 
     def record_image(self, project: str, sha: str, image: Image) -> None:
@@ -65,11 +67,13 @@ class History(Access):
 
     def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
         key = {"project": project, "sha": sha}
-        counts = {name: run.count(outcome) for name, outcome in _OUTCOMES.items()}
-        row = key | counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
+        row = key | run.counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
         cases = [
-            key | {"position": place} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
-            for place, case in enumerate(run.cases)
+            key
+            | {"position": position}
+            | asdict(case)
+            | {"outcome": case.outcome.value, "message": case.message[:_MESSAGE_LENGTH]}
+            for position, case in enumerate(run.cases)
         ]
         with self.writing() as connection:
             cases_of_commit = schema.test_cases.delete().where(
@@ -85,15 +89,15 @@ class History(Access):
             return None
         cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
         return TestRun(
-            cases=tuple(TestCase(c["name"], c["outcome"], c["seconds"], c["message"]) for c in cases),
+            cases=tuple(TestCase(c["name"], CaseOutcome(c["outcome"]), c["seconds"], c["message"]) for c in cases),
             seconds=row["seconds"],
             output_tail=row["output_tail"],
             reason=row["reason"],
         )
 
     def record_scan(self, project: str, scan: Scan) -> None:
-        """Store a commit's scan; what is stored for a scan key is shared, and a complete result is never replaced by
-        one that is not. The lifecycles of findings are followed anew from this commit on."""
+        """Store a commit's scan. The result of a scan key is shared, and a complete result is never replaced by an
+        incomplete one. Lifecycles of findings are computed again from this commit on."""
         key = {"project": project, "sha": scan.sha}
         row = key | {
             "status": scan.status.value,
@@ -102,10 +106,11 @@ class History(Access):
             "started_at": scan.started_at,
             "seconds": scan.seconds,
             "warnings": list(scan.warnings),
+            "rules": scan.rules,
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
-            # In one order, so that two commits that share results cannot wait for each other.
+            # In a fixed order, so that two commits that share results cannot deadlock.
             new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
             changed = [part.scan_key for part in new if store_result(connection, part)]
             table = schema.scan_parts
@@ -128,10 +133,11 @@ class History(Access):
             started_at=row["started_at"],
             seconds=row["seconds"],
             warnings=tuple(row["warnings"]),
+            rules=row["rules"],
         )
 
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
-        """The stored result of a scan key; one that is not complete is no answer to reuse."""
+        """The stored result of a scan key; an incomplete one is not reused."""
         table = schema.framework_scans
         row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
         if row is None or (complete_only and row["status"] != ScanStatus.COMPLETE):
@@ -144,6 +150,7 @@ class History(Access):
             status=ScanStatus(row["status"]),
             findings=tuple(finding_of(found) for found in rows),
             unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
+            evidence=row["evidence"],
             seconds=row["seconds"],
             reason=row["reason"],
         )
@@ -159,7 +166,7 @@ class History(Access):
             _record_brought(connection, deployment, brought)
 
     def live(self, project: str, environment: str) -> Deployment | None:
-        """What is in place: the last deployment that became healthy (one that was rolled back left it there)."""
+        """What is live: the last deployment that became healthy (a rolled-back one leaves it live)."""
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment)
         healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
@@ -174,10 +181,23 @@ class History(Access):
         return None if row is None else deployment_of(row)
 
     def record_stage(
-        self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
-        run_id: str, reason: str = "",
-    ) -> None:  # fmt: skip
-        row: dict[str, Any] = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        self,
+        project: str,
+        sha: str,
+        stage: str,
+        outcome: StageOutcome,
+        started_at: datetime,
+        finished_at: datetime,
+        run_id: str,
+        reason: str = "",
+    ) -> None:
+        row: dict[str, Any] = {
+            "project": project,
+            "sha": sha,
+            "stage": stage,
+            "run_id": run_id,
+            "outcome": outcome.value,
+        }
         row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
         self._write((schema.stages, [row]))
 
@@ -190,13 +210,13 @@ class History(Access):
 
     def record_log_counts(
         self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
 
-        A day's lines only become more, so that whoever counted more counted later.
+        A day's lines only increase, so the higher count is the later one.
         """
-        place = {"project": project, "environment": environment, "day": day}
-        rows = [place | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
+        key = {"project": project, "environment": environment, "day": day}
+        rows = [key | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
         with self.writing() as connection:
             upsert(connection, schema.log_counts, rows, highest="lines")
 
@@ -206,24 +226,22 @@ class History(Access):
                 upsert(connection, table, rows)
 
 
-_OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped": "skipped"}
-
-
 def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
 
 
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
-    """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
+    """A commit is brought once: where a rollback removes it and a later deployment brings it again, the first time
+    stays."""
     table = schema.deployed_commits
-    place = {"project": done.project, "environment": done.environment}
+    key = {"project": done.project, "environment": done.environment}
     known = sa.select(table.c.sha).where(
-        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in place.items())
+        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in key.items())
     )
     there = set(connection.execute(known).scalars()) if brought else set()
     new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
     rows = [
-        place | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
+        key | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
         for sha, moment in brought
         if sha not in there
     ]

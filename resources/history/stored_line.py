@@ -1,6 +1,6 @@
-"""A branch's first-parent line as it was last followed: all that a question without Git needs.
+"""A branch's first-parent line as it was last followed: enough for every question that does not need Git.
 
-Deliberately absent: following it (lifecycles.py), which every run does.
+Deliberately absent: following it (infraaudit/scans/lifecycles.py), which every run does.
 """
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ class StoredLine:
 
     def positions(self) -> dict[str, int]:
         """The position of every commit, by SHA."""
-        return {sha: place for place, sha in enumerate(self.shas)}
+        return {sha: position for position, sha in enumerate(self.shas)}
 
     def is_in(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The rows of a table that belong to this line."""

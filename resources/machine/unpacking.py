@@ -14,7 +14,7 @@ from typing import IO
 def extract(archive: IO[bytes], folder: Path) -> None:
     """Write the files and folders of a tar archive, then the links that stay inside; everything else is left out.
 
-    Links come last, so that no file is ever written through one, even where a hostile tree names a path twice.
+    Links are written last, so that no file is written through one, even where a hostile tree names a path twice.
     """
     links: list[tuple[Path, str]] = []
     with tarfile.open(fileobj=archive) as tar:

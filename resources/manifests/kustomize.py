@@ -1,8 +1,8 @@
 """Build a kustomization of a commit with kustomize, or with the one inside kubectl.
 
-Every kustomization that it reaches is judged before the program starts (infraaudit_domain/kustomization.py): all paths
-stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an empty
-home.
+Every kustomization that it refers to is checked before the program starts (infraaudit_domain/kustomization.py): all
+paths stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an
+empty home.
 """
 
 import os
@@ -25,15 +25,15 @@ def kustomization_of(folder: Path) -> Path | None:
     return next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
 
 
-def is_reached_by_link(place: Path) -> bool:
+def is_reached_by_link(file: Path) -> bool:
     """Whether a path without links above it is one, or leads through one: the scan reads files where they are."""
-    return place.resolve() != Path(os.path.normpath(place))
+    return file.resolve() != Path(os.path.normpath(file))
 
 
 def build_kustomization(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -> str:
     """The manifests that a kustomization makes, as YAML; ``read`` gives the documents of a YAML file.
 
-    Raises ManifestError where it asks for what a commit may not, or does not build.
+    Raises ManifestError where it uses a forbidden feature or does not build.
     """
     _judge(checkout, folder, read)
     program, *words = _program()
@@ -61,29 +61,29 @@ def _program() -> list[str]:
 
 
 def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -> None:
-    """Walk every kustomization that is reached. Raises ManifestError with every fault of the first one that has any."""
+    """Check every kustomization that is referred to. Raises ManifestError with all faults of the first faulty one."""
     waiting, seen = [folder], set[Path]()
     while waiting:
-        place = waiting.pop()
-        if place in seen:
+        current = waiting.pop()
+        if current in seen:
             continue
-        seen.add(place)
+        seen.add(current)
         if len(seen) > FOLDERS:
             raise ManifestError(f"{_shown(checkout, folder)} is made of more than {FOLDERS} kustomizations.")
-        own = kustomization_of(place)
+        own = kustomization_of(current)
         if own is None:
-            raise ManifestError(f"{_shown(checkout, place)} has no {FILE_NAMES[0]}.")
+            raise ManifestError(f"{_shown(checkout, current)} has no {FILE_NAMES[0]}.")
         documents = read(own)
         document = documents[0] if len(documents) == 1 else None
         faults = list(kustomization_faults(document)) + (["is a link"] if is_reached_by_link(own) else [])
         if not faults and isinstance(document, dict):
-            found = [(path, (place / path).resolve()) for path in (*sources(document), *files(document))]
+            found = [(path, (current / path).resolve()) for path in (*sources(document), *files(document))]
             root = checkout.resolve()
             faults = [f"refers to {path}, which is not in the commit" for path, target in found
                       if not target.is_relative_to(root) or not target.exists()]  # fmt: skip
             faults = faults or [f"refers to {path}, which is a link or behind one" for path, _ in found
-                                if is_reached_by_link(place / path)]  # fmt: skip
-            made_of = [(place / path).resolve() for path in sources(document)]
+                                if is_reached_by_link(current / path)]  # fmt: skip
+            made_of = [(current / path).resolve() for path in sources(document)]
             waiting += [target for target in made_of if target.is_dir()]
             for target in made_of:
                 if target.is_file():
@@ -92,5 +92,5 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
             raise ManifestError(f"{_shown(checkout, own)} is refused:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def _shown(checkout: Path, place: Path) -> str:
-    return str(place.resolve().relative_to(checkout.resolve()))
+def _shown(checkout: Path, current: Path) -> str:
+    return str(current.resolve().relative_to(checkout.resolve()))

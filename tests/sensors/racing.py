@@ -1,6 +1,6 @@
 """A process that does what the daemon and the webserver do: look for a run of a key, create one, submit it.
 
-It may be told to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
+It may be made to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
 """
 
 import os
@@ -21,11 +21,11 @@ def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: s
     def empty() -> None:
         pass
 
-    place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
     return instance.create_run_for_job(
         empty,
         tags={"dagster/run_key": key, "dagster/sensor_name": "commits"} | tags,
-        remote_job_origin=place.get_job_origin(job),
+        remote_job_origin=origin.get_job_origin(job),
     )
 
 

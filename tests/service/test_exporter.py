@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from infraaudit_domain.metrics import METRICS
+from infraaudit_domain.stage import StageOutcome
 from resources.history import History
 from resources.history.queries.measures import RunningTotals
 from service.app import ServiceOptions, build_app
@@ -28,18 +29,18 @@ def value(client: TestClient, name: str, **labels: str) -> float:
 
 
 def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
-    place = {"project": "shop", "environment": "production"}
+    labels = {"project": "shop", "environment": "production"}
     newest = {"project": "shop", "framework": "terraform"}
     assert value(client, "infraaudit_findings", **newest, severity="critical", status="open") == 1
     assert value(client, "infraaudit_findings", **newest, severity="high", status="suppressed") == 1
     assert value(client, "infraaudit_findings", **newest, severity="low", status="open") == 0
-    assert value(client, "infraaudit_findings_live", **place, severity="critical") == 1
-    assert value(client, "infraaudit_deployments_total", **place, outcome="rolled_back") == 1
-    assert value(client, "infraaudit_deployments_total", **place, outcome="degraded") == 0
-    assert value(client, "infraaudit_change_failure_ratio", **place) == 1 / 3
-    assert value(client, "infraaudit_restore_time_seconds", **place) == 2 * 3600
+    assert value(client, "infraaudit_findings_live", **labels, severity="critical") == 1
+    assert value(client, "infraaudit_deployments_total", **labels, outcome="rolled_back") == 1
+    assert value(client, "infraaudit_deployments_total", **labels, outcome="degraded") == 0
+    assert value(client, "infraaudit_change_failure_ratio", **labels) == 1 / 3
+    assert value(client, "infraaudit_restore_time_seconds", **labels) == 2 * 3600
     assert (
-        value(client, "infraaudit_deployment_info", **place, sha=SHAS[3], image="image", digest=f"sha256:{SHAS[3]}")
+        value(client, "infraaudit_deployment_info", **labels, sha=SHAS[3], image="image", digest=f"sha256:{SHAS[3]}")
         == 1
     )
     assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
@@ -52,12 +53,12 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
 
 
 def test_printed_lines_and_the_error_ratio_of_what_is_live(client: TestClient, history: History) -> None:
-    place = {"project": "shop", "environment": "production"}
-    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 0
+    labels = {"project": "shop", "environment": "production"}
+    assert value(client, "infraaudit_log_lines_total", **labels, level="error") == 0
     counts = {(SHAS[3], "info"): 3, (SHAS[3], "error"): 1, (SHAS[0], "error"): 5}
     history.record_log_counts("shop", "production", "2026-01-01", counts)
-    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 6
-    assert value(client, "infraaudit_log_error_ratio", **place) == 0.25
+    assert value(client, "infraaudit_log_lines_total", **labels, level="error") == 6
+    assert value(client, "infraaudit_log_error_ratio", **labels) == 0.25
 
 
 def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: History) -> None:
@@ -67,7 +68,9 @@ def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: 
     assert value(client, f"{name}_bucket", **labels, le="10.0") == 0
     assert value(client, f"{name}_bucket", **labels, le="30.0") == 4
     later = START + timedelta(hours=9)
-    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", later, later + timedelta(seconds=1), "again")
+    history.record_stage(
+        "shop", SHAS[0], "docker_image", StageOutcome.SUCCEEDED, later, later + timedelta(seconds=1), "again"
+    )
     assert value(client, f"{name}_count", **labels) == 5
     assert value(client, f"{name}_sum", **labels) == 81
 
@@ -79,9 +82,9 @@ def test_a_run_is_counted_when_it_is_over_and_never_taken_back(client: TestClien
 
     assert runs() == (3, 1)
     now = datetime.now(UTC)
-    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", now, now, "going")
+    history.record_stage("shop", SHAS[0], "docker_image", StageOutcome.SUCCEEDED, now, now, "going")
     assert runs() == (3, 1), "its next stage may fail"
-    history.record_stage("shop", SHAS[0], "test_results", "failed", now, now, "going")
+    history.record_stage("shop", SHAS[0], "test_results", StageOutcome.FAILED, now, now, "going")
     assert runs() == (3, 2)
 
 
@@ -103,7 +106,7 @@ def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: 
     assert samples(client) == {("infraaudit_history_up", ()): 0}
 
 
-def test_a_scrape_is_told_to_come_back_while_the_history_is_read_for_the_first_time(
+def test_a_scrape_is_asked_to_come_back_while_the_history_is_read_for_the_first_time(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, read_stages = Event(), RunningTotals.read_stages

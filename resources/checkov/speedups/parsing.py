@@ -1,4 +1,4 @@
-"""Texts and grammars that are parsed once instead of in every scan."""
+"""Parse texts and grammars once instead of in every scan."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def cache_jsonpath_tables(_kept: Path) -> None:
 
 @made_for("checkov.terraform.parser_utils", "hcl2.api")
 def keep_parsed_terraform(folder: Path) -> None:
-    """Parse a text of HCL once for all children of this parent; what JSON cannot hold exactly is parsed anew."""
+    """Parse a text of HCL once for all children of this parent; what JSON cannot represent exactly is parsed again."""
     from checkov.terraform import parser_utils
 
     hcl2: Any = import_module("hcl2")
@@ -47,16 +47,16 @@ def keep_parsed_terraform(folder: Path) -> None:
 
     def load(stream: Any) -> Any:
         text = stream.read()
-        place = folder / hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        path = folder / hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         try:
-            return json.loads(place.read_bytes())
+            return json.loads(path.read_bytes())
         except (OSError, ValueError):
             stream.seek(0)
             parsed = original(stream)
             if is_plain(parsed) and len(os.listdir(folder)) < _MOST_PARSED:
-                fresh = place.with_name(f"{place.name}.{os.getpid()}")
+                fresh = path.with_name(f"{path.name}.{os.getpid()}")
                 fresh.write_text(json.dumps(parsed))
-                fresh.rename(place)
+                fresh.rename(path)
             return parsed
 
     replacement = type("hcl2", (), {"load": staticmethod(load), "loads": staticmethod(hcl2.loads)})

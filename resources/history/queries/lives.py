@@ -1,4 +1,4 @@
-"""The life of findings: who introduced, moved, hid, fixed and reopened them, and when they were in production."""
+"""Lifecycles of findings: who introduced, moved, hid, fixed and reopened them, and when they were in production."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,17 @@ def life_events(
 ) -> list[dict[str, Any]]:
     """Every event in the lifecycles of the findings asked for, oldest first.
 
-    ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is told.
-    ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
+    ``finding`` is (the beginning of) the id of a finding or lifecycle; where any span matches, its whole lifecycle is
+    listed. ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
     spans = spans_of_lives(line, finding, check, path)
-    places = {place for span in spans for place in (span["start_position"], span["end_position"]) if place is not None}
-    commits = commits_named(line.history, line.project, (line.shas[place] for place in places))
+    positions = {
+        position
+        for span in spans
+        for position in (span["start_position"], span["end_position"])
+        if position is not None
+    }
+    commits = commits_named(line.history, line.project, (line.shas[position] for position in positions))
     deployed = healthy_deployments(line, environment)
     rows = []
     for span in spans:
@@ -60,7 +65,7 @@ def life_events(
 def spans_of_lives(
     line: StoredLine, finding: str | None = None, check: str | None = None, path: str | None = None
 ) -> list[sa.RowMapping]:
-    """Every span of every life that matches anywhere, in the order of commits."""
+    """All spans of every lifecycle with a matching span, in the order of commits."""
     table = schema.spans
     wanted = of_line = line.is_in(table)
     if finding is not None and len(finding) == _WHOLE_ID:
@@ -99,7 +104,7 @@ def _event(
 
 
 def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:
-    """Positions of the commits that were put in place, with the time, oldest first."""
+    """Positions of the commits that were deployed and healthy, with the time, oldest first."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
@@ -107,15 +112,17 @@ def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, A
         .where(table.c.outcome == Outcome.DEPLOYED.value)
         .order_by(table.c.id)
     )
-    places = line.positions()
+    positions = line.positions()
     with line.history.reading() as connection:
-        return [(places[sha], at) for sha, at in connection.execute(query) if sha in places]
+        return [(positions[sha], at) for sha, at in connection.execute(query) if sha in positions]
 
 
 def _live(span: sa.RowMapping, deployed: list[tuple[int, Any]]) -> dict[str, str | None]:
     start, end = None, None
-    for place, at in deployed:
-        within = span["start_position"] <= place and (span["end_position"] is None or place < span["end_position"])
+    for position, at in deployed:
+        within = span["start_position"] <= position and (
+            span["end_position"] is None or position < span["end_position"]
+        )
         if within:
             start, end = start or at, None
         elif start is not None and end is None:
