@@ -24,6 +24,7 @@ from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
 from infraaudit_domain.pushes import DeliveryState
 from resources.history import History, schema
+from resources.history.deployments import live_since
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
@@ -129,7 +130,7 @@ class HistoryCollector(Collector):
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
             _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image, self._digest(d)), 1) for place, d in live.items()]),
-            _family(m.DEPLOYMENT_TIME, [(place, d.finished_at.timestamp()) for place, d in live.items()]),
+            _family(m.DEPLOYMENT_TIME, [(place, live_since(history, d).timestamp()) for place, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
             _known(m.LEAD_TIME, {place: d.lead_seconds for place, d in measured.items()}),
             _known(m.CHANGE_FAILURE, {place: d.failure_ratio for place, d in measured.items()}),

@@ -163,7 +163,7 @@ def _finish(project: Project, place: Environment, done: Deployment, as_json: boo
         print(f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip())
         if done.reason:
             print(done.reason)
-    raise typer.Exit(0 if done.outcome is Outcome.DEPLOYED else 1)
+    raise typer.Exit(0 if done.is_live else 1)
 
 
 def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> None:

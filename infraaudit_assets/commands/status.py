@@ -52,13 +52,14 @@ def status(
 
 def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
     from infraaudit.deploying.live_state import look_at
+    from resources.history.deployments import live_since
 
     live = past.live(project.name, place.name)
     row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
     if live is None:
         return row
-    row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
+    row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}
     try:
         now = look_at(past, project, place, lambda live: target_of(place, live))
     except InfraAuditError as error:

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit_domain.deployments import Deployment
 from resources.history import History
+from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -134,10 +136,16 @@ def project_cards(history: History, lines: Sequence[StoredLine]) -> list[dict[st
         {
             "name": line.project,
             "head": newest_scanned(line),
-            "live": [history.live(line.project, place) for place in _environments(line)],
+            "live": [_live(history, line.project, place) for place in _environments(line)],
         }
         for line in lines
     ]
+
+
+def _live(history: History, project: str, environment: str) -> Deployment | None:
+    """What is live, as having ended when that commit went live: deployed again, it has been live all along."""
+    live = history.live(project, environment)
+    return replace(live, finished_at=live_since(history, live)) if live else None
 
 
 def _environments(line: StoredLine) -> list[str]:
@@ -180,7 +188,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
 
 def _place(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
     """An environment: what is live in it, the worst that is live with it, and the four measures."""
-    live = line.history.live(line.project, environment)
+    live = _live(line.history, line.project, environment)
     total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)
     here = line.positions().get(live.sha) if live else None
     return {
