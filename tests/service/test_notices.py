@@ -267,6 +267,19 @@ def test_a_recovery_follows_a_rollback(told: Told) -> None:
     assert sorted(one.urgency for one in told.tell()) == ["failure", "info"]
 
 
+def test_what_becomes_healthy_first_in_an_environment_has_not_recovered(told: Told) -> None:
+    first, second, third = told.shas
+    told.stage(first, "deployment", "failed", "the registry was away")
+    told.deploy(first, Outcome.FAILED, -3)
+    told.deploy(first, Outcome.DEPLOYED, -2, (first,))
+    told.deploy(first, Outcome.UNCHANGED, 0)
+    told.deploy(second, Outcome.DEPLOYED, 1, (second,))
+    assert not [one.title for one in told.tell() if "recovered" in one.title]
+    # What went wrong before a commit came first has been over since: putting it back ends nothing again.
+    told.deploy(first, Outcome.DEPLOYED, 3)
+    assert told.announcer.announce(NOW) == 0
+
+
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_told(repository: Repository) -> None:
     sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
     culprit = culprit_of(Project("shop", str(repository.path)), repository.mirror(), sha)
