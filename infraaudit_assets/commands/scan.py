@@ -44,7 +44,7 @@ def scan(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
+    """Scan commits into the history: nothing is built or deployed, and latest_scan.json shows the newest.
 
     Each scan is stored as it ends: after Ctrl-C, or a crash, the same command resumes where it stopped. With
     --dagster the daemon of a running `infraaudit up` does the scans, one run each, and the UI shows them; it is the
@@ -71,8 +71,8 @@ def scan(
         return
     started = time.monotonic()
     done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
-    # Also where an earlier call was killed between storing the head's scan and this line.
-    _publish_head(past, mirror, found, set(shas))
+    # Also where an earlier call was killed between storing a scan and this line.
+    _report_newest(past, mirror, found)
     if not is_interrupted:
         attribute_causes(past, mirror, found, lambda: _runner(past))
     follow_deploy_branch(past, mirror, found)
@@ -159,20 +159,14 @@ def _wanted(
     return mirror.commits(tips, since=since)
 
 
-def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: set[str]) -> None:
-    """Keep the head's report and show it as the latest; no other commit may be that."""
-    head = mirror.branches().get(project.deploy_branch)
-    scan_of_head = past.scan(project.name, head) if head in wanted and head else None
-    if scan_of_head is None:
-        return
-    from infraaudit.scans.against_parent import counted_scan
-    from infraaudit.scans.report_files import write_report
+def _report_newest(past: "History", mirror: "Mirror", project: Project) -> None:
+    from infraaudit.scans.report_files import report_newest_scan
     from resources.configuration.suppressions import read_suppressions
     from resources.machine.artifact_store import ArtifactStore
 
     suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
-    counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)
-    write_report(ArtifactStore(settings().state.path, settings().reports), mirror, project, counted)
+    store = ArtifactStore(settings().state.path, settings().reports)
+    report_newest_scan(past, store, mirror, project, suppressions, day)
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]

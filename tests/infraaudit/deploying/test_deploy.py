@@ -103,7 +103,9 @@ def test_the_same_release_again_is_applied_and_is_no_deployment(shop: Shop) -> N
 
 
 @pytest.mark.parametrize("other", [{"image": "i:2"}, {"manifests": "kind: Service"}])
-def test_another_image_or_other_manifests_of_the_live_commit_are_a_deployment(shop: Shop, other: dict[str, str]) -> None:
+def test_another_image_or_other_manifests_of_the_live_commit_are_a_deployment(
+    shop: Shop, other: dict[str, str]
+) -> None:
     first = shop.deliver(0)
     second = shop.deliver(0, **other)  # type: ignore[arg-type]
     assert second.outcome is Outcome.DEPLOYED
