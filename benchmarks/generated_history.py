@@ -58,7 +58,7 @@ class Generated:
     """Stands in for the mirror: one branch without renames."""
 
     def __init__(self, commits: int) -> None:
-        self.line = [hashlib.sha1(str(place).encode()).hexdigest() for place in range(commits)]
+        self.line = [hashlib.sha1(str(position).encode()).hexdigest() for position in range(commits)]
 
     def branches(self) -> dict[str, str]:
         return {"main": self.line[-1]}
@@ -74,8 +74,8 @@ def generate(history: History, mirror: Generated, each: int) -> None:
     with history.writing() as connection:
         for start in range(0, len(mirror.line), 500):
             some = list(enumerate(mirror.line[start : start + 500], start))
-            connection.execute(schema.commits.insert(), [_commit(place, sha) for place, sha in some])
-            connection.execute(schema.scans.insert(), [_scan(place, sha) for place, sha in some])
+            connection.execute(schema.commits.insert(), [_commit(position, sha) for position, sha in some])
+            connection.execute(schema.scans.insert(), [_scan(position, sha) for position, sha in some])
             keys = [
                 {"scan_key": f"k{p}", "framework": "terraform", "status": "complete"}
                 | {"seconds": 1.0, "reason": "", "unreadable": []}
@@ -87,7 +87,11 @@ def generate(history: History, mirror: Generated, each: int) -> None:
                 for p, s in some
             ]
             connection.execute(schema.scan_parts.insert(), parts)
-            rows = [_finding(place, number) for place, _ in some for number in range(place * 2, place * 2 + each)]
+            rows = [
+                _finding(position, number)
+                for position, _ in some
+                for number in range(position * 2, position * 2 + each)
+            ]
             connection.execute(schema.findings.insert(), rows)
 
 
@@ -111,12 +115,12 @@ def record_pipeline(history: History, mirror: Generated) -> None:
     with history.writing() as connection:
         for start in range(0, len(mirror.line), 500):
             some = list(enumerate(mirror.line[start : start + 500], start))
-            parents = [{"child": sha, "parent": mirror.line[place - 1]} for place, sha in some if place]
+            parents = [{"child": sha, "parent": mirror.line[position - 1]} for position, sha in some if position]
             changed = c.update().where(c.c.project == "p", c.c.sha == sa.bindparam("child"))
             connection.execute(changed.values(first_parent=sa.bindparam("parent")), parents)
             for table, row in ((schema.images, _image), (schema.test_runs, _tests)):
                 connection.execute(table.insert(), [{"project": "p", "sha": sha} | row(sha) for _, sha in some])
-            connection.execute(schema.stages.insert(), [s for place, sha in some for s in _stages(place, sha)])
+            connection.execute(schema.stages.insert(), [s for position, sha in some for s in _stages(position, sha)])
             connection.execute(schema.deployments.insert(), [_deployment(p, sha) for p, sha in some if p % 2 == 0])
 
 
@@ -155,26 +159,26 @@ def _wait(client: httpx.Client) -> None:
     raise SystemExit("the service did not start")
 
 
-def _commit(place: int, sha: str) -> dict[str, object]:
-    at = START + timedelta(hours=place)
+def _commit(position: int, sha: str) -> dict[str, object]:
+    at = START + timedelta(hours=position)
     return {
-        "project": "p", "sha": sha, "tree": sha, "first_parent": None, "author_name": f"author {place % 20}",
+        "project": "p", "sha": sha, "tree": sha, "first_parent": None, "author_name": f"author {position % 20}",
         "author_email": "a@example.org", "authored_at": at, "committed_at": at, "subject": "s", "recorded_at": at,
     }  # fmt: skip
 
 
-def _scan(place: int, sha: str) -> dict[str, object]:
+def _scan(position: int, sha: str) -> dict[str, object]:
     return {
         "project": "p", "sha": sha, "status": "complete", "scanner_version": "3", "config_digest": "c",
-        "started_at": START + timedelta(hours=place), "seconds": 1.0, "warnings": [],
+        "started_at": START + timedelta(hours=position), "seconds": 1.0, "warnings": [],
     }  # fmt: skip
 
 
-def _finding(place: int, number: int) -> dict[str, object]:
+def _finding(position: int, number: int) -> dict[str, object]:
     check, path = f"CKV_{number % 300}", f"infra/{number % 40}/main.tf"
     made = Finding("terraform", check, "name", path, f"aws_thing.r{number}", 1, 5)
     return {
-        "scan_key": f"k{place}", "fingerprint": made.fingerprint, "framework": "terraform", "check_id": check,
+        "scan_key": f"k{position}", "fingerprint": made.fingerprint, "framework": "terraform", "check_id": check,
         "check_name": "name", "file_path": path, "resource": made.resource, "line_start": 1, "line_end": 5,
         "ordinal": 0, "status": "open" if number % 10 else "suppressed", "suppression_reason": "", "guideline": "",
         "severity": SEVERITIES[number % 6],
@@ -190,19 +194,19 @@ def _tests(sha: str) -> dict[str, object]:
     return {"passed": 40, "failed": 0, "errors": 0, "skipped": 1, "seconds": 3.0, "reason": "", "output_tail": ""}
 
 
-def _stages(place: int, sha: str) -> list[dict[str, object]]:
-    at = START + timedelta(hours=place)
+def _stages(position: int, sha: str) -> list[dict[str, object]]:
+    at = START + timedelta(hours=position)
     return [
-        {"project": "p", "sha": sha, "stage": stage, "run_id": f"run-{place}", "outcome": "succeeded"}
+        {"project": "p", "sha": sha, "stage": stage, "run_id": f"run-{position}", "outcome": "succeeded"}
         | {"started_at": at, "finished_at": at + timedelta(seconds=20), "reason": ""}
         for stage in ("docker_image", "scan_report", "deployment")
     ]
 
 
-def _deployment(place: int, sha: str) -> dict[str, object]:
-    at = START + timedelta(hours=place, minutes=10)
+def _deployment(position: int, sha: str) -> dict[str, object]:
+    at = START + timedelta(hours=position, minutes=10)
     return {
         "project": "p", "environment": "production", "sha": sha, "started_at": at, "target": "kubernetes:c/n",
-        "finished_at": at + timedelta(seconds=30), "outcome": "rolled_back" if place % 20 == 0 else "deployed",
+        "finished_at": at + timedelta(seconds=30), "outcome": "rolled_back" if position % 20 == 0 else "deployed",
         "image": f"p:{sha[:12]}", "manifests": "kind: Deployment\n" * 100, "replaced_sha": None, "reason": "", "url": None,
     }  # fmt: skip

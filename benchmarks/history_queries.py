@@ -32,9 +32,9 @@ from resources.history.queries.trends import trends
 
 def deploy(history: History, mirror: Generated) -> None:
     rows = []
-    for turn, place in enumerate(range(0, len(mirror.line), 10)):
-        at = START + timedelta(hours=place, minutes=30)
-        sha = mirror.line[place - 200 if turn % 100 == 99 else place]
+    for turn, position in enumerate(range(0, len(mirror.line), 10)):
+        at = START + timedelta(hours=position, minutes=30)
+        sha = mirror.line[position - 200 if turn % 100 == 99 else position]
         rows.append(
             {"project": "p", "environment": "production", "sha": sha, "started_at": at, "finished_at": at}
             | {"target": "container", "outcome": Outcome.DEPLOYED.value, "image": "i", "manifests": "", "reason": ""}

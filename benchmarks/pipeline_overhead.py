@@ -102,8 +102,8 @@ def main() -> None:
     finally:
         for name in names.values():
             subprocess.run(["kubectl", "delete", "namespace", name, "--wait=false"], check=False, capture_output=True)
-    for place, what in enumerate(("wall", "CPU")):
-        sides = {side: [figures[place] for figures in found] for side, found in measured.items()}
+    for index, what in enumerate(("wall", "CPU")):
+        sides = {side: [figures[index] for figures in found] for side, found in measured.items()}
         ratios = [ours / theirs for ours, theirs in zip(sides["pipeline"], sides["script"], strict=True)]
         medians = ", ".join(f"{side} {statistics.median(found):.2f} s" for side, found in sides.items())
         print(f"{what:4} medians: {medians}; ratio pair by pair: median {statistics.median(ratios):.2f} "

@@ -131,10 +131,10 @@ def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
 
 def _several(way: Way, mirror: Mirror, history: list[str], workers: int, work: Path) -> dict[str, Findings]:
     project = Project(name="benchmark", url="benchmark")
-    places: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
+    options: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
     (work / "history.db").unlink(missing_ok=True)
     past = open_history(f"sqlite:///{work / 'history.db'}")
-    with way.timed(len(history)), Backfill(past, mirror, project, history, **places) as ended:
+    with way.timed(len(history)), Backfill(past, mirror, project, history, **options) as ended:
         assert len(list(ended)) == len(history)
     scans = {sha: past.scan("benchmark", sha) for sha in history}
     return {sha: _plain(scan.findings) for sha, scan in scans.items() if scan}

@@ -1,6 +1,6 @@
 """Judge a commit's scan for an environment, from what the history holds and what the configuration says today.
 
-The one place where the gate's policy, the suppressions and the history meet: the check of a report, a deployment
+The one module where the gate's policy, the suppressions and the history meet: the check of a report, a deployment
 and a promotion all ask here. Deliberately absent: the rules (infraaudit_domain/gate.py), and tests.
 """
 

@@ -1,4 +1,4 @@
-"""The composition root: the only place where settings meet resources."""
+"""The composition root: the only module where settings meet resources."""
 
 import dagster as dg
 

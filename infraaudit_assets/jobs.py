@@ -36,8 +36,8 @@ def drift_check_of(project: Project, environment: Environment) -> dg.AssetCheckK
 def build_jobs(project: Project) -> list[AssetJob]:
     """The jobs of one project."""
     group = group_of(project)
-    later = dg.AssetSelection.assets(*(asset_of(project, place) for place in project.environments[1:]))
-    watched = [drift_check_of(project, place) for place in project.environments]
+    later = dg.AssetSelection.assets(*(asset_of(project, environment) for environment in project.environments[1:]))
+    watched = [drift_check_of(project, environment) for environment in project.environments]
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
     delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
     return [
@@ -67,11 +67,11 @@ def build_jobs(project: Project) -> list[AssetJob]:
         ),
         *(
             dg.define_asset_job(
-                promotion_name(project, place),
-                selection=dg.AssetSelection.assets(asset_of(project, place)) - dg.AssetSelection.checks(*watched),
+                promotion_name(project, environment),
+                selection=dg.AssetSelection.assets(asset_of(project, environment)) - dg.AssetSelection.checks(*watched),
                 executor_def=dg.in_process_executor,
-                description=f"Bring one commit of {project.name} to {place.name}.",
+                description=f"Bring one commit of {project.name} to {environment.name}.",
             )
-            for place in project.environments[1:]
+            for environment in project.environments[1:]
         ),
     ]

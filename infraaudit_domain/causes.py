@@ -9,6 +9,7 @@ Without one, all that differs is named as a possible cause. Deliberately absent:
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from infraaudit_domain.evidence import RULES
 from infraaudit_domain.findings import Finding
 
 CODE, CONFIG, SCANNER = "code", "config", "scanner"
@@ -20,10 +21,12 @@ class Circumstances:
 
     scanner: str
     config: str
+    rules: int = RULES
+    """The version of our own rules for reading a scan; another one counts as another scanner."""
 
     def cause_against(self, before: "Circumstances") -> str:
         """What else than code may be why findings differ; a new scanner counts before a new configuration."""
-        if before.scanner != self.scanner:
+        if (before.scanner, before.rules) != (self.scanner, self.rules):
             return SCANNER
         return CONFIG if before.config != self.config else CODE
 

@@ -68,4 +68,4 @@ def _causes(before: Scan, after: Scan, cross: Scan | None, renames: Mapping[str,
 
 
 def _circumstances(scan: Scan) -> Circumstances:
-    return Circumstances(scan.scanner_version, scan.config_digest)
+    return Circumstances(scan.scanner_version, scan.config_digest, scan.rules)

@@ -98,6 +98,7 @@ def _read_record(framework: str, status: str, record: Any, root: str, secret_key
         line_end=end,
         status=status,
         suppression_reason=excerpt(str(reason or ""), _TEXT_LIMIT),
+        suppressed_by="inline" if status == "suppressed" else "",
         guideline=excerpt(str(record.get("guideline") or ""), _TEXT_LIMIT),
     )
 
@@ -124,8 +125,8 @@ def with_ordinals(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str, int, int, str]:
-    place = (finding.file_path, finding.check_id, finding.resource, finding.line_start, finding.line_end)
-    return (finding.framework, *place, finding.status)
+    location = (finding.file_path, finding.check_id, finding.resource, finding.line_start, finding.line_end)
+    return (finding.framework, *location, finding.status)
 
 
 def _merge(reports: Iterable[FrameworkReport]) -> list[FrameworkReport]:

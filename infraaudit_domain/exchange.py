@@ -26,7 +26,7 @@ def sarif(
 ) -> dict[str, Any]:
     """A SARIF log with one run; ``outside`` are the fingerprints that are not suppressed in the code itself."""
     checks = {finding.check_id: finding for finding in findings}
-    order = {check: place for place, check in enumerate(sorted(checks))}
+    order = {check: index for index, check in enumerate(sorted(checks))}
     driver = {
         "name": "Checkov via InfraAudit",
         "version": version,

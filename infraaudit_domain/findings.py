@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from infraaudit_domain.evidence import RULES, Evidence
+
 
 class Severity(StrEnum):
     CRITICAL = "critical"
@@ -38,10 +40,12 @@ class Finding:
     line_start: int
     line_end: int
     ordinal: int = 0
-    """Its place among findings equal in framework, check, file and resource, in the order of lines."""
+    """Its position among findings equal in framework, check, file and resource, in the order of lines."""
     status: str = "open"
     """open, or suppressed by an inline comment of Checkov's."""
     suppression_reason: str = ""
+    suppressed_by: str = ""
+    """What of the commit hides it: inline (a comment) or configuration (its Checkov file); empty where it is open."""
     guideline: str = ""
     severity: Severity = Severity.UNKNOWN
 
@@ -71,6 +75,8 @@ class FrameworkScan:
     seconds: float = 0.0
     reason: str = ""
     """Why it is partial or failed."""
+    evidence: Evidence | None = None
+    """What the run proves beside its findings; None for a result that was stored under version 1 of the rules."""
     reused: bool = False
     """Whether the stored result of an equal ``scan_key`` was taken instead of running Checkov."""
 
@@ -87,6 +93,8 @@ class Scan:
     seconds: float
     warnings: tuple[str, ...] = ()
     """Keys of the commit's Checkov configuration that were not honoured, and why."""
+    rules: int = RULES
+    """The version of our own rules under which it was read."""
 
     @property
     def status(self) -> ScanStatus:

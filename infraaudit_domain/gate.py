@@ -127,24 +127,27 @@ def _judge_age(
     age = age_days.get(oldest.fingerprint)
     since = f"{age:.0f} days" if age is not None else "an unknown time"
     words = f"{len(late)} open {severity} findings are older than the {days:g} days that are allowed"
-    return Verdict((f"{words}, the oldest for {since}: {_place(oldest)}",), tuple(late))
+    return Verdict((f"{words}, the oldest for {since}: {_location(oldest)}",), tuple(late))
 
 
 def _judge_lapsed(one: Lapsed) -> Verdict:
     hidden, decision = one.findings, one.suppression
     words = f"the suppression of {decision} by {decision.owner} ended on {decision.expires}"
     return Verdict(
-        (f"{words} and {len(hidden)} open findings match it: fix them, or decide again, {_place(hidden[0])}",), hidden
+        (f"{words} and {len(hidden)} open findings match it: fix them, or decide again, {_location(hidden[0])}",),
+        hidden,
     )
 
 
 def _within(limits: Limits, findings: Sequence[Finding], word: str) -> Verdict:
     return all_of(
-        Verdict((f"{len(found)} {word} {severity} findings, {limit} allowed, for example {_place(found[0])}",), found)
+        Verdict(
+            (f"{len(found)} {word} {severity} findings, {limit} allowed, for example {_location(found[0])}",), found
+        )
         for severity, limit in limits.items()
         if len(found := tuple(f for f in findings if f.severity is severity)) > limit
     )
 
 
-def _place(finding: Finding) -> str:
+def _location(finding: Finding) -> str:
     return f"{finding.check_id} at {finding.file_path}:{finding.line_start}"

@@ -53,7 +53,7 @@ def render_manifests(
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
             _replace_image(pod_spec(document) or {}, image, names)
-    return sorted(rendered, key=lambda document: _place(document["kind"]))
+    return sorted(rendered, key=lambda document: _rank(document["kind"]))
 
 
 def identity(document: Mapping[str, object]) -> str:
@@ -62,7 +62,7 @@ def identity(document: Mapping[str, object]) -> str:
     return f"{document.get('kind')}/{metadata.get('name') if isinstance(metadata, dict) else None}"
 
 
-def _place(kind: str) -> int:
+def _rank(kind: str) -> int:
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 

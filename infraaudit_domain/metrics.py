@@ -20,7 +20,7 @@ class Metric:
     labels: tuple[str, ...] = ()
 
 
-_PLACE = ("project", "environment")
+_ENVIRONMENT = ("project", "environment")
 
 FINDINGS = Metric(
     "infraaudit_findings",
@@ -29,7 +29,7 @@ FINDINGS = Metric(
     ("project", "framework", "severity", "status"),
 )
 FINDINGS_LIVE = Metric(
-    "infraaudit_findings_live", "gauge", "Open findings of the commit that is deployed.", (*_PLACE, "severity")
+    "infraaudit_findings_live", "gauge", "Open findings of the commit that is deployed.", (*_ENVIRONMENT, "severity")
 )
 FINDING_CHANGES = Metric(
     "infraaudit_finding_changes_total",
@@ -47,29 +47,44 @@ STAGE_DURATION = Metric(
     "infraaudit_stage_duration_seconds", "histogram", "How long stages took.", ("project", "stage", "outcome")
 )
 RUNS = Metric("infraaudit_runs_total", "counter", "Pipeline runs, by their worst stage.", ("project", "outcome"))
-DEPLOYMENTS = Metric("infraaudit_deployments_total", "counter", "Deployments, by how they ended.", (*_PLACE, "outcome"))
+DEPLOYMENTS = Metric(
+    "infraaudit_deployments_total", "counter", "Deployments, by how they ended.", (*_ENVIRONMENT, "outcome")
+)
 DEPLOYMENT_INFO = Metric(
-    "infraaudit_deployment_info", "gauge", "What is deployed; always 1.", (*_PLACE, "sha", "image", "digest")
+    "infraaudit_deployment_info", "gauge", "What is deployed; always 1.", (*_ENVIRONMENT, "sha", "image", "digest")
 )
 DEPLOYMENT_TIME = Metric(
-    "infraaudit_deployment_time_seconds", "gauge", "When the live commit became healthy, in Unix time.", _PLACE
+    "infraaudit_deployment_time_seconds", "gauge", "When the live commit became healthy, in Unix time.", _ENVIRONMENT
 )
 LEAD_TIME = Metric(
-    "infraaudit_lead_time_seconds", "gauge", "Median of commit to healthy deployment over 30 days.", _PLACE
+    "infraaudit_lead_time_seconds", "gauge", "Median of commit to healthy deployment over 30 days.", _ENVIRONMENT
 )
 CHANGE_FAILURE = Metric(
-    "infraaudit_change_failure_ratio", "gauge", "Deployments of 30 days that failed, of those tried.", _PLACE
+    "infraaudit_change_failure_ratio", "gauge", "Deployments of 30 days that failed, of those tried.", _ENVIRONMENT
 )
 RESTORE_TIME = Metric(
-    "infraaudit_restore_time_seconds", "gauge", "Median of failed to next healthy deployment over 30 days.", _PLACE
+    "infraaudit_restore_time_seconds",
+    "gauge",
+    "Median of failed to next healthy deployment over 30 days.",
+    _ENVIRONMENT,
 )
-DEPLOYS_PER_DAY = Metric("infraaudit_deployments_per_day", "gauge", "Healthy deployments a day over 30 days.", _PLACE)
-INCIDENT_OPEN = Metric("infraaudit_incident_open", "gauge", "1 while the last deployment tried is not healthy.", _PLACE)
+DEPLOYS_PER_DAY = Metric(
+    "infraaudit_deployments_per_day", "gauge", "Healthy deployments a day over 30 days.", _ENVIRONMENT
+)
+INCIDENT_OPEN = Metric(
+    "infraaudit_incident_open", "gauge", "1 while the last deployment tried is not healthy.", _ENVIRONMENT
+)
 LOG_LINES = Metric(
-    "infraaudit_log_lines_total", "counter", "Lines that deployed containers printed, by level.", (*_PLACE, "level")
+    "infraaudit_log_lines_total",
+    "counter",
+    "Lines that deployed containers printed, by level.",
+    (*_ENVIRONMENT, "level"),
 )
 LOG_ERRORS = Metric(
-    "infraaudit_log_error_ratio", "gauge", "Error lines of the live commit, of all lines it printed there.", _PLACE
+    "infraaudit_log_error_ratio",
+    "gauge",
+    "Error lines of the live commit, of all lines it printed there.",
+    _ENVIRONMENT,
 )
 DELIVERIES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries, by how they ended.", ("project", "outcome")

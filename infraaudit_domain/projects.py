@@ -28,7 +28,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A place that a project is deployed to, for example staging or production."""
+    """Where a project is deployed to, for example staging or production."""
 
     name: str = "production"
     namespace: str = "default"

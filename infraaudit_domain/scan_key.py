@@ -53,7 +53,7 @@ _PLAIN_WORDS = {
     "cloudformation": ((b"Resources", b"AWS::"),),
     "terraform_plan": ((b"terraform_version", b"planned_values"),),
 }
-_HIDING_PLACES = re.compile(rb"\\[xuU\r\n]|\x00|\xef\xbb\xbf")
+_DISGUISES = re.compile(rb"\\[xuU\r\n]|\x00|\xef\xbb\xbf")
 """Escapes and line folds that may spell a word, and signs of another encoding."""
 
 
@@ -73,7 +73,7 @@ EVERYONE = BlobFacts(frozenset(_WORDS), frozenset())
 def blob_facts(content: bytes) -> BlobFacts:
     """Which frameworks may recognise a text as theirs."""
     expected = _recognising(_PLAIN_WORDS, content)
-    if _HIDING_PLACES.search(content) or not _is_utf8(content):
+    if _DISGUISES.search(content) or not _is_utf8(content):
         return BlobFacts(EVERYONE.relevant_to, expected)
     return BlobFacts(_recognising(_WORDS, content), expected)
 

@@ -43,9 +43,9 @@ def render_prometheus(project: str, own: str | None, targets: list[str]) -> Rend
     rendered = {
         "global": _allowed(given.get("global") or {}, _GLOBAL_KEYS, "global", ignored) or {"scrape_interval": "15s"},
         "scrape_configs": [
-            _allowed(job, _JOB_KEYS, f"scrape_configs[{place}]", ignored)
+            _allowed(job, _JOB_KEYS, f"scrape_configs[{index}]", ignored)
             | {"static_configs": [{"targets": addresses, "labels": {"project": project}}]}
-            for place, job in enumerate(jobs)
+            for index, job in enumerate(jobs)
         ],
     }
     ignored += sorted(set(given) - {"global", "scrape_configs"})

@@ -20,28 +20,28 @@ from resources.dagster.resources import HistoryResource, KubernetesResource
 
 def build_promotion_sensors(project: Project, seconds: int) -> Iterator[dg.SensorDefinition]:
     """A sensor for each environment that commits come to by themselves after health in the one before."""
-    for before, place in zip(project.environments, project.environments[1:], strict=False):
-        if place.promote_after is not None:
-            yield _build_sensor(project, before, place, place.promote_after, seconds)
+    for before, environment in zip(project.environments, project.environments[1:], strict=False):
+        if environment.promote_after is not None:
+            yield _build_sensor(project, before, environment, environment.promote_after, seconds)
 
 
 def _build_sensor(
-    project: Project, before: Environment, place: Environment, after: float, seconds: int
+    project: Project, before: Environment, environment: Environment, after: float, seconds: int
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name=promotion_name(project, place),
-        job_name=promotion_name(project, place),
+        name=promotion_name(project, environment),
+        job_name=promotion_name(project, environment),
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Promotes {project.name} to {place.name} after {after:g} s of health in {before.name}.",
+        description=f"Promotes {project.name} to {environment.name} after {after:g} s of health in {before.name}.",
     )
     def promotion(
         context: dg.SensorEvaluationContext, history: HistoryResource, kubernetes: KubernetesResource
     ) -> dg.RunRequest | dg.SkipReason:
         past = history.open()
-        live, there = past.live(project.name, before.name), past.live(project.name, place.name)
+        live, there = past.live(project.name, before.name), past.live(project.name, environment.name)
         if live is None or (there is not None and there.sha == live.sha):
-            return dg.SkipReason(f"Nothing in {before.name} is new to {place.name}.")
+            return dg.SkipReason(f"Nothing in {before.name} is new to {environment.name}.")
         try:
             now = kubernetes.connect(before, live).probe(project.name, before.name)
         except InfraAuditError as error:
@@ -55,7 +55,7 @@ def _build_sensor(
         if not watched.is_due(after, datetime.now(UTC)):
             return dg.SkipReason(f"{live.sha[:12]} is healthy since {watched.healthy_since:%H:%M:%S} UTC.")
         return dg.RunRequest(
-            run_key=promotion_key(project, place, live.sha),
+            run_key=promotion_key(project, environment, live.sha),
             partition_key=live.sha,
             tags=run_tags(live.sha),
         )

@@ -17,7 +17,7 @@ def build_watch_schedule(project: Project, minutes: int) -> dg.ScheduleDefinitio
     )
     def watch(context: dg.ScheduleEvaluationContext, history: HistoryResource) -> dg.RunRequest | dg.SkipReason:
         past = history.open()
-        found = (past.live(project.name, place.name) for place in project.environments)
+        found = (past.live(project.name, environment.name) for environment in project.environments)
         live = next((deployment for deployment in found if deployment is not None), None)
         if live is None:
             return dg.SkipReason(f"Nothing of {project.name} is live.")

@@ -143,9 +143,9 @@ def _live(history: History, request: Request, limit: int, offset: int) -> Page:
     line, wanted, now = known_line(history, request), wanted_findings(request), datetime.now(UTC)
     rows: list[dict[str, Any]] = []
     total = 0
-    for place in _environments(line, word(request, "environment")):
+    for environment in _environments(line, word(request, "environment")):
         left, skipped = limit - len(rows), max(0, offset - total)
-        number_here, found = live_page(line, place, wanted, now, left, skipped)
+        number_here, found = live_page(line, environment, wanted, now, left, skipped)
         rows, total = rows + found, total + number_here
     return rows, total
 
@@ -157,21 +157,28 @@ def _trends(history: History, request: Request, limit: int, offset: int) -> Page
 
 
 def _deployments(history: History, request: Request, limit: int, offset: int) -> Page:
-    place, outcome = word(request, "environment"), choice(request, "outcome", "", OUTCOMES)
+    environment, outcome = word(request, "environment"), choice(request, "outcome", "", OUTCOMES)
     project = known_line(history, request).project
-    total, rows = deployment_page(history, project, place, outcome, limit=limit, offset=offset)
+    total, rows = deployment_page(history, project, environment, outcome, limit=limit, offset=offset)
     return rows, total
 
 
 def _dora(history: History, request: Request, limit: int, offset: int) -> Page:
     line, days, now = known_line(history, request), number(request, "days", 30, 1, 3650), datetime.now(UTC)
-    places = _environments(line, word(request, "environment"))
-    rows = [{"environment": place} | asdict(dora(history, line.project, place, now, days)) for place in places]
+    names = _environments(line, word(request, "environment"))
+    rows = [
+        {"environment": environment} | asdict(dora(history, line.project, environment, now, days))
+        for environment in names
+    ]
     return _cut(rows, limit, offset)
 
 
 def _environments(line: StoredLine, wanted: str) -> list[str]:
-    return [place for name, place in environments(line.history) if name == line.project and wanted in ("", place)]
+    return [
+        environment
+        for name, environment in environments(line.history)
+        if name == line.project and wanted in ("", environment)
+    ]
 
 
 def _cut(rows: Sequence[dict[str, Any]], limit: int, offset: int) -> Page:

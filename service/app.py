@@ -56,8 +56,8 @@ def build_app(
     notices: NoticeWorker | None = None,
     received: Received | None = None,
 ) -> Starlette:
-    """The service over a history; without workers, deliveries and notices are stored and wait, and without a place
-    for what is received there is no webhook."""
+    """The service over a history; without workers, deliveries and notices are stored and wait, and without
+    a folder for what is received there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:

@@ -115,39 +115,39 @@ class HistoryCollector(Collector):
         return [durations, _family(m.RUNS, runs.items())]
 
     def _deployments(self) -> list[Family]:
-        history, places = self._history, environments(self._history)
-        outcomes: dict[tuple[str, ...], int] = {(*place, o.value): 0 for place in places for o in Outcome}
+        history, keys = self._history, environments(self._history)
+        outcomes: dict[tuple[str, ...], int] = {(*key, o.value): 0 for key in keys for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
-        live = {place: found for place in places if (found := history.live(*place))}
+        live = {key: found for key in keys if (found := history.live(*key))}
         findings: dict[tuple[str, ...], float] = {}
-        for place, deployed in live.items():
-            findings |= {(*place, severity.value): 0 for severity in Severity}
-            for (_, severity, status), number in findings_of(history, place[0], deployed.sha).items():
+        for key, deployed in live.items():
+            findings |= {(*key, severity.value): 0 for severity in Severity}
+            for (_, severity, status), number in findings_of(history, key[0], deployed.sha).items():
                 if status == "open":
-                    findings[(*place, severity)] += number
+                    findings[(*key, severity)] += number
         now = datetime.now(UTC)
-        measured = {place: self._dora(place, now) for place in places}
+        measured = {key: self._dora(key, now) for key in keys}
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
-            _family(m.DEPLOYMENT_INFO, [((*place, d.sha, d.image, self._digest(d)), 1) for place, d in live.items()]),
-            _family(m.DEPLOYMENT_TIME, [(place, live_since(history, d).timestamp()) for place, d in live.items()]),
+            _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
+            _family(m.DEPLOYMENT_TIME, [(key, live_since(history, d).timestamp()) for key, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
-            _known(m.LEAD_TIME, {place: d.lead_seconds for place, d in measured.items()}),
-            _known(m.CHANGE_FAILURE, {place: d.failure_ratio for place, d in measured.items()}),
-            _known(m.RESTORE_TIME, {place: d.restore_seconds for place, d in measured.items()}),
-            _known(m.DEPLOYS_PER_DAY, {place: d.per_day for place, d in measured.items()}),
-            _known(m.INCIDENT_OPEN, {place: float(d.incident_open) for place, d in measured.items()}),
+            _known(m.LEAD_TIME, {key: d.lead_seconds for key, d in measured.items()}),
+            _known(m.CHANGE_FAILURE, {key: d.failure_ratio for key, d in measured.items()}),
+            _known(m.RESTORE_TIME, {key: d.restore_seconds for key, d in measured.items()}),
+            _known(m.DEPLOYS_PER_DAY, {key: d.per_day for key, d in measured.items()}),
+            _known(m.INCIDENT_OPEN, {key: float(d.incident_open) for key, d in measured.items()}),
         ]
 
     def _logs(self) -> list[Family]:
-        history, places = self._history, environments(self._history)
-        lines: dict[tuple[str, ...], int] = {(*place, level): 0 for place in places for level in LEVELS}
+        history, keys = self._history, environments(self._history)
+        lines: dict[tuple[str, ...], int] = {(*key, level): 0 for key in keys for level in LEVELS}
         lines |= added_up(history, schema.log_counts.c.lines, "project", "environment", "level")
         ratios: dict[tuple[str, str], float | None] = {}
-        for place in places:
-            if live := history.live(*place):
-                printed = lines_printed(history, place[0], live.sha, place[1])
-                ratios[place] = printed.get("error", 0) / max(sum(printed.values()), 1)
+        for key in keys:
+            if live := history.live(*key):
+                printed = lines_printed(history, key[0], live.sha, key[1])
+                ratios[key] = printed.get("error", 0) / max(sum(printed.values()), 1)
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _digest(self, deployed: Deployment) -> str:
@@ -155,15 +155,15 @@ class HistoryCollector(Collector):
         image = self._history.image(deployed.project, deployed.sha)
         return (image.digest or image.image_id) if image else ""
 
-    def _dora(self, place: tuple[str, str], now: datetime) -> Dora:
-        """The measures of a place, worked out again for each deployment and each quarter of an hour."""
+    def _dora(self, key: tuple[str, str], now: datetime) -> Dora:
+        """The measures of a (project, environment), worked out again for each deployment and each quarter of an hour."""
         table = schema.deployments
-        wanted = (table.c.project == place[0]) & (table.c.environment == place[1])
+        wanted = (table.c.project == key[0]) & (table.c.environment == key[1])
         newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
         version = (newest_id, int(now.timestamp()) // 900)
-        known = self._measured.get(place)
+        known = self._measured.get(key)
         if known is None or known[0] != version:
-            known = self._measured[place] = (version, dora(self._history, *place, now))
+            known = self._measured[key] = (version, dora(self._history, *key, now))
         return known[1]
 
     def _messages(self) -> list[Family]:

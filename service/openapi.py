@@ -81,5 +81,5 @@ def _rows(columns: tuple[Column, ...]) -> Schema:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _parameter(name: str, place: str, schema: Schema) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+def _parameter(name: str, location: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": location == "path", "schema": schema}

@@ -91,8 +91,8 @@ class Webhook:
 def _rows(given: str, project: str, forge: str, pushes: Sequence[Push]) -> list[Delivery]:
     now = datetime.now(UTC)
     return [
-        Delivery(f"{given}-{place}", project, forge, push.branch, push.before, push.after, now)
-        for place, push in enumerate(pushes)
+        Delivery(f"{given}-{index}", project, forge, push.branch, push.before, push.after, now)
+        for index, push in enumerate(pushes)
     ]
 
 

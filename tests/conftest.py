@@ -161,10 +161,10 @@ class Repository:
 
     def write_odd(self, date: str = "1700000000 +0000", author: bytes = b"Ada", message: bytes = b"odd") -> str:
         """Commit nothing, on top of what there is, in bytes that `git commit` would not take. Returns the SHA."""
-        place = f"tree {self.git('rev-parse', 'HEAD^{tree}')}\nparent {self.git('rev-parse', 'HEAD')}\n".encode()
+        header = f"tree {self.git('rev-parse', 'HEAD^{tree}')}\nparent {self.git('rev-parse', 'HEAD')}\n".encode()
         who = [role + author + b" <ada@example.org> " + date.encode() + b"\n" for role in (b"author ", b"committer ")]
         words = ["git", "-C", str(self.path), "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
-        content = b"".join((place, *who, b"\n", message, b"\n"))
+        content = b"".join((header, *who, b"\n", message, b"\n"))
         sha = subprocess.run(words, input=content, check=True, capture_output=True).stdout.decode().strip()
         self.git("reset", "--quiet", "--hard", sha)
         return sha

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.notices import Culprit
-from infraaudit_domain.owners import PLACES, Rule, owners_of, parse_owners
+from infraaudit_domain.owners import OWNER_FILES, Rule, owners_of, parse_owners
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 
@@ -28,7 +28,7 @@ def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] 
 
 def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
     tip = mirror.branches().get(branch)
-    found = (mirror.read(tip, place, _FILE_BYTES) for place in PLACES) if tip else iter(())
+    found = (mirror.read(tip, path, _FILE_BYTES) for path in OWNER_FILES) if tip else iter(())
     try:
         content = next((file for file in found if file is not None), b"")
     except RepositoryError:  # Who may be told is no reason to fail what there is to tell.

@@ -212,22 +212,22 @@ def _database(url: str) -> Callable[[], tuple[str, str]]:
     def ask() -> tuple[str, str]:
         import sqlalchemy as sa
 
-        place = sa.engine.make_url(url)
-        if place.get_backend_name() == "sqlite":
+        address = sa.engine.make_url(url)
+        if address.get_backend_name() == "sqlite":
             import sqlite3
 
-            file = Path(place.database or "")
+            file = Path(address.database or "")
             if file.is_file():
                 with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1) as connection:
                     connection.execute("select count(*) from sqlite_master")
             return f"SQLite {sqlite3.sqlite_version}", f"{file}{'' if file.exists() else ' (made at the first run)'}"
-        engine = sa.create_engine(place, connect_args={"connect_timeout": int(SECONDS)})
+        engine = sa.create_engine(address, connect_args={"connect_timeout": int(SECONDS)})
         try:
             with engine.connect() as connection:
                 version = ".".join(map(str, connection.dialect.server_version_info or ()))
         finally:
             engine.dispose()
-        return f"{place.get_backend_name()} {version}", place.render_as_string(hide_password=True)
+        return f"{address.get_backend_name()} {version}", address.render_as_string(hide_password=True)
 
     return ask
 

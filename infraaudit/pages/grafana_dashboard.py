@@ -11,7 +11,7 @@ from typing import Any, Literal
 from infraaudit_domain.errors import MonitoringError
 
 _MINE = 'project=~"$project"'
-_PLACE = f'{_MINE},environment=~"$environment"'
+_ENVIRONMENT = f'{_MINE},environment=~"$environment"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class PanelSpec:
 
 PANELS = (
     PanelSpec("Open findings", f'sum(infraaudit_findings{{{_MINE},status="open"}})', kind="number", width=4),
-    PanelSpec("Critical and high, live", f'sum(infraaudit_findings_live{{{_PLACE},severity=~"critical|high"}})', kind="number", width=4),
-    PanelSpec("Deployments a day", f"sum(infraaudit_deployments_per_day{{{_PLACE}}})", kind="number", width=4, description="Healthy ones, over 30 days."),
-    PanelSpec("Lead time", f"max(infraaudit_lead_time_seconds{{{_PLACE}}})", "s", kind="number", width=4, description="Median of commit to healthy, 30 days."),
-    PanelSpec("Change failure rate", f"max(infraaudit_change_failure_ratio{{{_PLACE}}})", "percentunit", kind="number", width=4),
-    PanelSpec("Time to restore", f"max(infraaudit_restore_time_seconds{{{_PLACE}}})", "s", kind="number", width=4),
+    PanelSpec("Critical and high, live", f'sum(infraaudit_findings_live{{{_ENVIRONMENT},severity=~"critical|high"}})', kind="number", width=4),
+    PanelSpec("Deployments a day", f"sum(infraaudit_deployments_per_day{{{_ENVIRONMENT}}})", kind="number", width=4, description="Healthy ones, over 30 days."),
+    PanelSpec("Lead time", f"max(infraaudit_lead_time_seconds{{{_ENVIRONMENT}}})", "s", kind="number", width=4, description="Median of commit to healthy, 30 days."),
+    PanelSpec("Change failure rate", f"max(infraaudit_change_failure_ratio{{{_ENVIRONMENT}}})", "percentunit", kind="number", width=4),
+    PanelSpec("Time to restore", f"max(infraaudit_restore_time_seconds{{{_ENVIRONMENT}}})", "s", kind="number", width=4),
     PanelSpec("Open findings by severity", f'sum by (severity) (infraaudit_findings{{{_MINE},status="open"}})', legend="{{severity}}"),
     PanelSpec("Findings introduced and fixed", f"sum by (change) (increase(infraaudit_finding_changes_total{{{_MINE}}}[$__range]))", legend="{{change}}", kind="bars"),
-    PanelSpec("Live findings by severity", f"sum by (severity) (infraaudit_findings_live{{{_PLACE}}})", legend="{{severity}}"),
-    PanelSpec("Age of what is live", f"time() - max by (project, environment) (infraaudit_deployment_time_seconds{{{_PLACE}}})", "s", "{{project}} {{environment}}"),
+    PanelSpec("Live findings by severity", f"sum by (severity) (infraaudit_findings_live{{{_ENVIRONMENT}}})", legend="{{severity}}"),
+    PanelSpec("Age of what is live", f"time() - max by (project, environment) (infraaudit_deployment_time_seconds{{{_ENVIRONMENT}}})", "s", "{{project}} {{environment}}"),
     PanelSpec("Tests of the newest commit", f"sum by (outcome) (infraaudit_tests{{{_MINE}}})", legend="{{outcome}}"),
-    PanelSpec("Deployments by outcome", f"sum by (outcome) (infraaudit_deployments_total{{{_PLACE}}})", legend="{{outcome}}"),
+    PanelSpec("Deployments by outcome", f"sum by (outcome) (infraaudit_deployments_total{{{_ENVIRONMENT}}})", legend="{{outcome}}"),
     PanelSpec(
         "Mean stage duration",
         f"sum by (stage) (infraaudit_stage_duration_seconds_sum{{{_MINE}}})"
@@ -48,8 +48,8 @@ PANELS = (
         "{{stage}}",
     ),
     PanelSpec("Runs by outcome", f"sum by (outcome) (infraaudit_runs_total{{{_MINE}}})", legend="{{outcome}}"),
-    PanelSpec("Lines printed, by level", f"sum by (level) (infraaudit_log_lines_total{{{_PLACE}}})", legend="{{level}}"),
-    PanelSpec("Error lines of what is live", f"max by (project, environment) (infraaudit_log_error_ratio{{{_PLACE}}})", "percentunit", "{{project}} {{environment}}"),
+    PanelSpec("Lines printed, by level", f"sum by (level) (infraaudit_log_lines_total{{{_ENVIRONMENT}}})", legend="{{level}}"),
+    PanelSpec("Error lines of what is live", f"max by (project, environment) (infraaudit_log_error_ratio{{{_ENVIRONMENT}}})", "percentunit", "{{project}} {{environment}}"),
     PanelSpec("Image size", f"infraaudit_image_size_bytes{{{_MINE}}}", "bytes", "{{project}}"),
     PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_waiting{{{_MINE}}})", kind="lines"),
 )  # fmt: skip
@@ -76,7 +76,7 @@ def build_dashboard() -> str:
     for number, spec in enumerate(PANELS, start=1):
         board = board.with_panel(_panel(number, spec, source))
     for name, color, outcomes in ANNOTATIONS:
-        tried = f'increase(infraaudit_deployments_total{{{_PLACE},outcome=~"{outcomes}"}}[$__interval])'
+        tried = f'increase(infraaudit_deployments_total{{{_ENVIRONMENT},outcome=~"{outcomes}"}}[$__interval])'
         mark = build.AnnotationQuery().name(name).datasource(source).enable(True).hide(False).icon_color(color)
         expression = f"sum by (project, environment, outcome) ({tried}) > 0"
         board = board.annotation(

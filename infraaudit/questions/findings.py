@@ -96,13 +96,13 @@ def _row(
     suppressions: Sequence[Suppression],
 ) -> dict[str, Any]:
     finding = hide(span.finding, suppressions, now.date())
-    place = lines.get(finding.fingerprint)
+    there = lines.get(finding.fingerprint)
     opened = commits.get(path[span.opened])
     introduced = commits.get(path[span.introduced])
     return _named(finding) | {
-        "line_start": place["line_start"] if place else finding.line_start,
-        "line_end": place["line_end"] if place else finding.line_end,
-        "severity": place["severity"] if place else finding.severity.value,
+        "line_start": there["line_start"] if there else finding.line_start,
+        "line_end": there["line_end"] if there else finding.line_end,
+        "severity": there["severity"] if there else finding.severity.value,
         "introduced_by": path[span.introduced],
         "introduced_at": committed_at(commits, path[span.introduced]),
         "author": introduced["author_name"] if introduced else None,

@@ -90,8 +90,8 @@ class Line(StoredLine):
             connection.execute(table.delete().where(self.is_in(table), table.c.position >= shared))
             self._rewind(connection, shared)
         rows = [
-            {"project": self.project, "branch": self.branch, "position": place, "sha": sha, "followed": False}
-            for place, sha in enumerate(self.shas[shared:], shared)
+            {"project": self.project, "branch": self.branch, "position": position, "sha": sha, "followed": False}
+            for position, sha in enumerate(self.shas[shared:], shared)
         ]
         if rows:
             connection.execute(table.insert(), rows)

@@ -34,7 +34,7 @@ class Readings:
             sha,
             findings,
             states == {ScanStatus.COMPLETE.value},
-            Circumstances(row["scanner_version"], row["config_digest"]),
+            Circumstances(row["scanner_version"], row["config_digest"], row["rules"]),
         )
 
     def cross(self, before: str, after: str) -> dict[str, Finding] | None:

@@ -32,7 +32,7 @@ _BUILDERS = (
 
 def build_project_checks(project: Project) -> Sequence[dg.AssetChecksDefinition]:
     """The checks of a project that belong to no commit."""
-    return [build_drift_check(project, [group_of(project)], place) for place in project.environments]
+    return [build_drift_check(project, [group_of(project)], environment) for environment in project.environments]
 
 
 def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
@@ -43,5 +43,5 @@ def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
         "partitions_def": commits_of(project),
         "owners": ["team:platform"],
     }
-    deployments = [build_deployment(project, common, place) for place in project.environments]
+    deployments = [build_deployment(project, common, environment) for environment in project.environments]
     return [*(build(project, common) for build in _BUILDERS), *deployments]

@@ -45,11 +45,11 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
             store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
             page = audit_file(past, project.name, current.sha, datetime.now(UTC))
             addresses = []
-            if place := grafana.connect():
+            if server := grafana.connect():
                 lately = tried_deployments(past, datetime.now(UTC) - _MARKED)
                 tried = [done for done in lately if done.project == project.name][-_MARKS:]
                 own_text = text if own else None
-                addresses = provision(place, project.name, generated, own_text, Path(grafana.rules), tried)
+                addresses = provision(server, project.name, generated, own_text, Path(grafana.rules), tried)
             yield dg.MaterializeResult(
                 metadata={
                     "audit_page": dg.MetadataValue.path(

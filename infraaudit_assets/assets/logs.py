@@ -40,10 +40,10 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         past = history.open()
         with stage(context, project, past) as current:
             store, fresh = logs.store(project), list[Row]()
-            for place in project.environments:
-                live = past.live(project.name, place.name)
+            for environment in project.environments:
+                live = past.live(project.name, environment.name)
                 if live is not None:
-                    fresh += collect_logs(past, store, kubernetes.connect(place, live), project, place)
+                    fresh += collect_logs(past, store, kubernetes.connect(environment, live), project, environment)
             levels = Counter(row["level"] for row in fresh)
             printed = lines_printed(past, project.name, current.sha)
             yield dg.MaterializeResult(
@@ -69,8 +69,8 @@ def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, 
         return {}
     sent, refused = 0, ""
     try:
-        for place in project.environments:
-            count, fault = ship(store, project.name, place.name, loki)
+        for environment in project.environments:
+            count, fault = ship(store, project.name, environment.name, loki)
             sent, refused = sent + count, fault or refused
     except InfraAuditError as error:
         current.log.warning("The lines wait: %s", error)

@@ -55,8 +55,8 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
             scraped = "not configured: set INFRAAUDIT_PROMETHEUS_URL"
             if prometheus.url:
                 reload_prometheus(prometheus.url)
-                place = (live.project, live.environment, live.sha)
-                scraped = wait_until_scraped(prometheus.url, *place, timeout=_SCRAPED_SECONDS)
+                labels = (live.project, live.environment, live.sha)
+                scraped = wait_until_scraped(prometheus.url, *labels, timeout=_SCRAPED_SECONDS)
             yield dg.MaterializeResult(
                 metadata={
                     "config": dg.MetadataValue.path(path),

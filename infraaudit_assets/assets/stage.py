@@ -1,4 +1,4 @@
-"""One stage of one commit: its place in the history, and what an error means to Dagster."""
+"""One stage of one commit: its record in the history, and what an error means to Dagster."""
 
 import errno
 from collections.abc import Iterator

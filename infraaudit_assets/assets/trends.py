@@ -34,8 +34,8 @@ def build_scan_trends(project: Project, common: dict) -> dg.AssetsDefinition:
             counts = open_by_severity(past, project.name, shas)
             scanned = [sha for sha in shas if sha in counts]
             points = [
-                TrendPoint(place, sha, severity, counts[sha].get(severity, 0))
-                for place, sha in enumerate(scanned)
+                TrendPoint(position, sha, severity, counts[sha].get(severity, 0))
+                for position, sha in enumerate(scanned)
                 for severity in Severity
             ]
             picture = draw_trend(points, f"{project.name}: open findings")

@@ -152,10 +152,10 @@ def _revision(line: "Line", project: Project, revision: str, environment: str | 
         return line.shas[-1]
     if revision != "live":
         return line.mirror.resolve(revision)
-    place = environment or project.environment.name
-    deployment = line.history.live(project.name, place)
+    environment = environment or project.environment.name
+    deployment = line.history.live(project.name, environment)
     if deployment is None:
-        raise ConfigurationError(f"Nothing of {project.name} is live in {place}; give a commit instead.")
+        raise ConfigurationError(f"Nothing of {project.name} is live in {environment}; give a commit instead.")
     return deployment.sha
 
 

@@ -26,7 +26,7 @@ def rollback(
     to: Annotated[
         str | None, typer.Option(help="Commit to go back to; the one that was live before by default.")
     ] = None,
-    environment: EnvironmentName = None,
+    environment_name: EnvironmentName = None,
     advise: Annotated[bool, typer.Option("--advise", help="Only name the commit that is best to go back to.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,15 +34,17 @@ def rollback(
     from resources.history import open_history
 
     found = find_project(project)
-    place, past = environment_of(found, environment), open_history(settings().history_url)
-    live = past.live(found.name, place.name)
+    environment, past = environment_of(found, environment_name), open_history(settings().history_url)
+    live = past.live(found.name, environment.name)
     if live is None:
-        raise InfraAuditError(f"Nothing of {found.name} was deployed to {place.name}; there is nothing to roll back.")
+        raise InfraAuditError(
+            f"Nothing of {found.name} was deployed to {environment.name}; there is nothing to roll back."
+        )
     if advise:
         _print_advice(found, past, live, as_json)
         return
-    release = _to_commit(found, place, past, to) if to else _to_before(past, live)
-    _finish(found, place, _deliver(found, place, past, release, superseded=lambda _: ""), as_json)
+    release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
+    _finish(found, environment, _deliver(found, environment, past, release, superseded=lambda _: ""), as_json)
 
 
 def promote(
@@ -59,8 +61,8 @@ def promote(
     from resources.history.deployments import deployed
 
     found = find_project(project)
-    place = environment_of(found, to)
-    previous = found.before(place)
+    environment = environment_of(found, to)
+    previous = found.before(environment)
     if previous is None:
         raise ConfigurationError(f"{to} is the first environment of {found.name}; commits go there by themselves.")
     past, mirror = open_history(settings().history_url), mirror_of(found)
@@ -68,16 +70,16 @@ def promote(
     source = deployed(past, found.name, previous.name, sha)
     if source is None:
         raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
-    _require_gate(past, mirror, found, place, source.sha)
+    _require_gate(past, mirror, found, environment, source.sha)
     release = build_release(
-        mirror, settings().state.checkouts, found, place, source.sha, source.image, settings().gate_file
+        mirror, settings().state.checkouts, found, environment, source.sha, source.image, settings().gate_file
     )
 
     def older(live: Deployment) -> str:
         newer = mirror.is_ancestor(source.sha, live.sha)
         return f"the newer commit {live.sha[:12]} is live; go back with `infraaudit rollback`" if newer else ""
 
-    _finish(found, place, _deliver(found, place, past, release, older), as_json)
+    _finish(found, environment, _deliver(found, environment, past, release, older), as_json)
 
 
 def _to_before(past: "History", live: Deployment) -> Release:
@@ -91,7 +93,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
     return Release(before.project, before.environment, before.sha, before.image, before.manifests)
 
 
-def _to_commit(project: Project, place: Environment, past: "History", to: str) -> Release:
+def _to_commit(project: Project, environment: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
     from infraaudit.deploying.release import build_release
     from infraaudit_domain.gate import judge_tests
@@ -99,28 +101,28 @@ def _to_commit(project: Project, place: Environment, past: "History", to: str) -
 
     mirror = mirror_of(project)
     sha = mirror.resolve(to)
-    before = deployed(past, project.name, place.name, sha)
+    before = deployed(past, project.name, environment.name, sha)
     if before is not None:
         return Release(before.project, before.environment, before.sha, before.image, before.manifests)
     image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha))
     if image is None or not tests.passed:
         raise InfraAuditError(
-            f"{to} was never healthy in {place.name}, and cannot be deployed now: "
+            f"{to} was never healthy in {environment.name}, and cannot be deployed now: "
             f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
         )
-    _require_gate(past, mirror, project, place, sha)
+    _require_gate(past, mirror, project, environment, sha)
     return build_release(
-        mirror, settings().state.checkouts, project, place, sha, image.digest or image.reference,
+        mirror, settings().state.checkouts, project, environment, sha, image.digest or image.reference,
         settings().gate_file,
     )  # fmt: skip
 
 
-def _require_gate(past: "History", mirror: "Mirror", project: Project, place: Environment, sha: str) -> None:
+def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
     from infraaudit.gate import judge_commit
 
-    verdict = judge_commit(past, mirror, project, place.name, sha, settings().gate_file, datetime.now(UTC))
+    verdict = judge_commit(past, mirror, project, environment.name, sha, settings().gate_file, datetime.now(UTC))
     if not verdict.passed:
-        raise InfraAuditError(f"{sha[:12]} is not let through to {place.name}: {verdict}")
+        raise InfraAuditError(f"{sha[:12]} is not let through to {environment.name}: {verdict}")
 
 
 def environment_of(project: Project, name: str | None) -> Environment:
@@ -142,20 +144,24 @@ def target_of(environment: Environment, live: Deployment | None) -> "Target":
 
 
 def _deliver(
-    project: Project, place: Environment, past: "History", release: Release, superseded: Callable[[Deployment], str]
+    project: Project,
+    environment: Environment,
+    past: "History",
+    release: Release,
+    superseded: Callable[[Deployment], str],
 ) -> Deployment:
     from infraaudit.deploying.deploy import deploy
 
     return deploy(
-        past, mirror_of(project), target_of(place, past.live(project.name, place.name)), release,
+        past, mirror_of(project), target_of(environment, past.live(project.name, environment.name)), release,
         timeout=settings().rollout_seconds, superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
 
 
-def _finish(project: Project, place: Environment, done: Deployment, as_json: bool) -> None:
+def _finish(project: Project, environment: Environment, done: Deployment, as_json: bool) -> None:
     if done.outcome is Outcome.DEPLOYED:
-        _show_in_dagster(project, place, done)
+        _show_in_dagster(project, environment, done)
     if as_json:
         fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")
         print(json.dumps({name: getattr(done, name) for name in fields}, indent=2))
@@ -166,7 +172,7 @@ def _finish(project: Project, place: Environment, done: Deployment, as_json: boo
     raise typer.Exit(0 if done.is_live else 1)
 
 
-def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> None:
+def _show_in_dagster(project: Project, environment: Environment, done: Deployment) -> None:
     """What a person did is in the lineage too: a materialization of the environment's asset without a run."""
     import dagster as dg
 
@@ -179,7 +185,7 @@ def _show_in_dagster(project: Project, place: Environment, done: Deployment) -> 
         instance.add_dynamic_partitions(commits_of(project).name or "", [done.sha])
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                asset_key=asset_of(project, place), partition=done.sha,
+                asset_key=asset_of(project, environment), partition=done.sha,
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
         )  # fmt: skip

@@ -35,26 +35,26 @@ def dora(
     from resources.history.queries.environments import environments
 
     found, history = find_project(project), open_history(settings().history_url)
-    places = [place for name, place in environments(history) if name == found.name and environment in (None, place)]
-    if environment and not places:
+    wanted = [one for name, one in environments(history) if name == found.name and environment in (None, one)]
+    if environment and not wanted:
         raise ConfigurationError(
             f"{found.name} was never deployed to {environment}; `infraaudit dora` lists where it was."
         )
-    measured = {place: measure(history, found.name, place, datetime.now(UTC), days) for place in places}
-    rows = {place: asdict(values) for place, values in measured.items()}
+    measured = {name: measure(history, found.name, name, datetime.now(UTC), days) for name in wanted}
+    rows = {name: asdict(values) for name, values in measured.items()}
     match chosen(form, as_json):
         case Format.JSON:
             print(json.dumps(rows, indent=2))
         case Format.CSV:
             names = ["environment", *(each.name for each in fields(Dora))]
-            print_csv(names, ({"environment": place} | row for place, row in rows.items()))
+            print_csv(names, ({"environment": name} | row for name, row in rows.items()))
         case Format.TABLE:
             print_table(_table(measured))
 
 
 def _table(measured: Mapping[str, Dora]) -> Table:
     table = Table("environment", "deployments", "a day", "lead time", "change failure rate", "time to restore")
-    for place, m in measured.items():
+    for name, m in measured.items():
         rate = "—" if m.failure_ratio is None else f"{m.failure_ratio:.0%}"
         row = (
             f"{m.deployed} of {m.attempts}",
@@ -63,7 +63,7 @@ def _table(measured: Mapping[str, Dora]) -> Table:
             rate,
             _hours(m.restore_seconds),
         )
-        table.add_row(place, *row)
+        table.add_row(name, *row)
     return table
 
 

@@ -13,16 +13,16 @@ _NAME = "example.git"
 
 def write_missing_example(project: Project) -> None:
     """Write the sample repository where a project points to one (``…/example.git``) that is not there yet."""
-    place = Path(project.url)
-    if place.is_absolute() and place.name == _NAME and not place.exists():
-        write_example(place)
+    folder = Path(project.url)
+    if folder.is_absolute() and folder.name == _NAME and not folder.exists():
+        write_example(folder)
 
 
-def write_example(place: Path) -> None:
+def write_example(folder: Path) -> None:
     """Write the sample repository with its whole history. Raises ConfigurationError where the examples are missing."""
     script = examples() / "make_history.py"
     if not script.exists():
         raise ConfigurationError("The examples folder is missing; run this from a clone of InfraAudit (make demo).")
-    done = subprocess.run([sys.executable, str(script), str(place)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(script), str(folder)], capture_output=True, text=True)
     if done.returncode:
-        raise ConfigurationError(f"The sample repository cannot be written to {place}: {done.stderr.strip()[-500:]}")
+        raise ConfigurationError(f"The sample repository cannot be written to {folder}: {done.stderr.strip()[-500:]}")

@@ -33,19 +33,19 @@ def exposure(
     from resources.history.queries.exposure import live_commits
 
     found, now = find_project(project), datetime.now(UTC)
-    line, place = line_of(found), environment or found.environment.name
+    line, environment = line_of(found), environment or found.environment.name
     if of is Of.COMMITS:
-        rows = live_commits(line, place, now)
+        rows = live_commits(line, environment, now)
         unscanned, untested = rows["unscanned_hours"].sum(), rows["untested_hours"].sum()
         show(rows, chosen(form, as_json), {"sha": "commit", "live_from": "live from", "live_to": "to", "hours": "hours", "scan": "scan",
                           "tests": "tests", "rollback": "rollback"},
-             note=f"{place}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests")  # fmt: skip
+             note=f"{environment}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests")  # fmt: skip
         return
-    show(exposure_of(line, place, now), chosen(form, as_json),
+    show(exposure_of(line, environment, now), chosen(form, as_json),
          {"severity": "severity", "id": "id", "check_id": "check", "hours_exposed": "hours", "live_now": "live",
           "file_path": "file", "introduced_at": "introduced", "live_from": "live from", "fixed_at": "fixed",
           "live_to": "fix live", "brought_back_by": "brought back", "resource": "resource"},
-         note=f"in {place}; hours are those on which a commit with the finding was live")  # fmt: skip
+         note=f"in {environment}; hours are those on which a commit with the finding was live")  # fmt: skip
 
 
 def sla(
@@ -78,10 +78,10 @@ def suppressions(
     from resources.history.queries.suppressions import suppressions_of
 
     found = find_project(project)
-    line, place = line_of(found), environment or found.environment.name
-    live = line.history.live(found.name, place)
+    line, environment = line_of(found), environment or found.environment.name
+    live = line.history.live(found.name, environment)
     rows = suppressions_of(line, suppressions_for(found), live.sha if live else None, datetime.now(UTC).date())
     show(rows, chosen(form, as_json), {"source": "source", "state": "state", "id": "id", "check_id": "check", "owner": "who",
                       "until": "until", "reason": "why", "live": "live", "file_path": "file", "since": "since",
                       "severity": "severity", "resource": "resource", "commit": "commit"},
-         note=f"live is {place}; the file is {suppressions_path(settings().shipped, found.name)}")  # fmt: skip
+         note=f"live is {environment}; the file is {suppressions_path(settings().shipped, found.name)}")  # fmt: skip

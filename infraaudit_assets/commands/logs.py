@@ -24,7 +24,7 @@ _FOLLOW_SECONDS = 2
 
 def logs(
     project: ProjectName,
-    environment: EnvironmentName = None,
+    environment_name: EnvironmentName = None,
     commit: Annotated[str, typer.Option(help="Only lines of this commit (or its first digits).")] = "",
     since: Annotated[str | None, typer.Option(help="30s, 10m, 2h, 7d, or an ISO time.")] = None,
     level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
@@ -39,18 +39,20 @@ def logs(
     from resources.logs.store import LogStore
 
     found = find_project(project)
-    place, start = environment_of(found, environment), _start(since)
+    environment, start = environment_of(found, environment_name), _start(since)
     pattern = _pattern(grep)
     now = settings()
     store = LogStore(now.state.logs(found.name), days=now.log_days, max_bytes=now.log_megabytes * 1024 * 1024)
 
     def collected() -> list[dict[str, Any]]:
         past = open_history(now.history_url)
-        return collect_logs(past, store, target_of(place, past.live(found.name, place.name)), found, place)
+        return collect_logs(
+            past, store, target_of(environment, past.live(found.name, environment.name)), found, environment
+        )
 
     if collect or follow:
         collected()
-    _show(store.read(place.name, since=start, level=level, sha=commit, matching=pattern.search), as_json)
+    _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), as_json)
     try:
         while follow:
             time.sleep(_FOLLOW_SECONDS)

@@ -51,8 +51,8 @@ def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
         return
     table = Table("name", "repository", "branches", "deployed from", "to")
     for project in projects:
-        places = ", ".join(environment.name for environment in project.environments)
-        table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, places)
+        environments = ", ".join(environment.name for environment in project.environments)
+        table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, environments)
     print_table(table)
 
 

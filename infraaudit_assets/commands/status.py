@@ -34,7 +34,7 @@ def status(
 
     past = open_history(settings().history_url)
     projects = [find_project(project)] if project else list(read_projects(settings().projects))
-    rows = [_status_row(found, place, past) for found in projects for place in found.environments]
+    rows = [_status_row(found, environment, past) for found in projects for environment in found.environments]
     if (how := chosen(form, as_json)) is Format.JSON:
         print(json.dumps(rows, indent=2))
     elif how is Format.CSV:
@@ -50,18 +50,18 @@ def status(
     raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
 
 
-def _status_row(project: Project, place: Environment, past: "History") -> dict[str, Any]:
+def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:
     from infraaudit.deploying.live_state import look_at
     from resources.history.deployments import live_since
 
-    live = past.live(project.name, place.name)
-    row: dict[str, Any] = {"project": project.name, "environment": place.name, "sha": None, "since": None,
+    live = past.live(project.name, environment.name)
+    row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
     if live is None:
         return row
     row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}
     try:
-        now = look_at(past, project, place, lambda live: target_of(place, live))
+        now = look_at(past, project, environment, lambda live: target_of(environment, live))
     except InfraAuditError as error:
         return row | {"state": "unknown", "reason": str(error)}
     bad = "degraded" if now.degraded else "not healthy"

@@ -1,4 +1,4 @@
-"""A commit's files as Checkov gets to see them: regular files only, within the limits, at a neutral place."""
+"""A commit's files as Checkov gets to see them: regular files only, within the limits, in a neutral folder."""
 
 import os
 import re
@@ -81,9 +81,9 @@ def neutral_folder(scratch: Path) -> Path:
     if not _TAINTED.search(str(scratch.resolve())):
         return scratch.resolve()
     for parent in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
-        place = Path(parent).resolve() / f"infraaudit-scans-{os.geteuid()}"
-        if not _TAINTED.search(str(place)) and is_private(place):
-            return place
+        private = Path(parent).resolve() / f"infraaudit-scans-{os.geteuid()}"
+        if not _TAINTED.search(str(private)) and is_private(private):
+            return private
     raise ScanError(
         f"Checkov leaves out files below {scratch}, and no other folder is private: set INFRAAUDIT_HOME or TMPDIR to a "
         "folder without hidden parts in its path."

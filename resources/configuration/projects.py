@@ -134,24 +134,24 @@ def load_projects(path: Path) -> tuple[Project, ...]:
     if not isinstance(entries, list) or set(raw) != {"projects"}:
         return read_projects(path)
     projects: list[Project] = []
-    for place, entry in enumerate(entries):
-        project = _load(path, place, entry)
+    for index, entry in enumerate(entries):
+        project = _load(path, index, entry)
         clash = _clash([*projects, project])
         if clash:
-            project = replace(project, name=f"project_{place + 1}", default=False, fault=project.fault or clash)
+            project = replace(project, name=f"project_{index + 1}", default=False, fault=project.fault or clash)
         projects.append(project)
     return tuple(projects)
 
 
-def _load(path: Path, place: int, entry: Any) -> Project:
+def _load(path: Path, index: int, entry: Any) -> Project:
     folder = path.resolve().parent
     try:
         return _Project.model_validate(entry).project(folder)
     except ValidationError as error:
-        fault = _faults(path, error, f"projects[{place}].")
+        fault = _faults(path, error, f"projects[{index}].")
         wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
     right = {key: value for key, value in entry.items() if key not in wrong} if isinstance(entry, dict) else {}
-    unnamed = {"name": f"project_{place + 1}", "url": "unknown"}
+    unnamed = {"name": f"project_{index + 1}", "url": "unknown"}
     return replace(_Project.model_validate(unnamed | right).project(folder), fault=fault)
 
 

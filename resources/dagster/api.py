@@ -57,7 +57,7 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._places: dict[str, dict[str, str]] = {}
+        self._selectors: dict[str, dict[str, str]] = {}
 
     def runs(self, run_key: str) -> list[Started]:
         """The runs of a run key, by whomever they were started; newest first."""
@@ -74,7 +74,7 @@ class DagsterApi:
         known = self.runs(run_key)
         if known and all(run.status != "NOT_STARTED" for run in known):
             return known[-1]
-        selector = self._place_of(job)
+        selector = self._selector_of(job)
         self._add(selector, partitions, partition)
         all_tags = {PARTITION: partition, RUN_KEY: run_key} | dict(tags)
         execution = {
@@ -91,7 +91,7 @@ class DagsterApi:
 
         Which of them were materialized before does not matter. The daemon starts a run for each.
         """
-        selector = self._place_of(job)
+        selector = self._selector_of(job)
         for key in keys:
             self._add(selector, partitions, key)
         wanted = {"assetSelection": [{"path": list(asset)}], "partitionNames": list(keys)}
@@ -101,7 +101,7 @@ class DagsterApi:
 
     def sensor(self, job: str, name: str) -> SensorState:
         """The state of a sensor that stands beside a job. Raises DagsterUnavailableError."""
-        found = self._ask(_SENSOR, {"s": self._place_of(job) | {"sensorName": name}})
+        found = self._ask(_SENSOR, {"s": self._selector_of(job) | {"sensorName": name}})
         self._expect(found["sensorOrError"], "Sensor")
         state = found["sensorOrError"]["sensorState"]
         ticks = state["ticks"]
@@ -119,21 +119,21 @@ class DagsterApi:
         added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
         self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
 
-    def _place_of(self, job: str) -> dict[str, str]:
-        if job not in self._places:
+    def _selector_of(self, job: str) -> dict[str, str]:
+        if job not in self._selectors:
             nodes = self._ask(_REPOSITORIES, {})["repositoriesOrError"].get("nodes") or []
-            self._places = {
+            self._selectors = {
                 found["name"]: {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
                 for node in nodes
                 for found in node["jobs"]
             }
-        if job in self._places:
-            return self._places[job]
+        if job in self._selectors:
+            return self._selectors[job]
         raise DagsterUnavailableError(f"Dagster at {self.url} has no job {job}; check that its definitions load.")
 
     def _expect(self, answer: Mapping[str, Any], *names: str) -> None:
         if answer["__typename"] not in names:
-            self._places.clear()
+            self._selectors.clear()
             said = answer.get("message") or answer.get("errors") or ""
             raise DagsterUnavailableError(
                 f"Dagster at {self.url} refused: {answer['__typename']} {excerpt(str(said), 300)}"

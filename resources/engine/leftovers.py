@@ -16,7 +16,7 @@ OWNER_LABEL = "infraaudit.owner"
 
 def owner_label() -> dict[str, str]:
     """The label of what lives no longer than this process."""
-    return {OWNER_LABEL: f"{_place()}.{os.getpid()}.{_started(os.getpid())}"}
+    return {OWNER_LABEL: f"{_machine()}.{os.getpid()}.{_started(os.getpid())}"}
 
 
 def sweep(engine: Engine) -> list[str]:
@@ -44,14 +44,14 @@ def _owned(engine: Engine, *command: str) -> list[tuple[str, str]]:
 
 
 def _is_orphan(owner: str) -> bool:
-    place, _, rest = owner.partition(".")
+    machine, _, rest = owner.partition(".")
     pid, _, started = rest.partition(".")
-    if place != _place() or not pid.isdecimal():
+    if machine != _machine() or not pid.isdecimal():
         return False
     return _started(int(pid)) != started
 
 
-def _place() -> str:
+def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
     return f"{boot}{os.stat('/proc/self/ns/pid').st_ino}"
 

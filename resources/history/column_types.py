@@ -1,10 +1,14 @@
 """Column types that mean the same in SQLite and PostgreSQL."""
 
+import json
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+
+from infraaudit_domain.evidence import Evidence
 
 
 class UTCDateTime(sa.TypeDecorator[datetime]):
@@ -26,3 +30,32 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
 
 def _read_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(f"{value}+00:00")
+
+
+class PackedEvidence(sa.TypeDecorator[Evidence]):
+    """What a framework's run proves, as compressed JSON: a hundredth of what its findings take."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Evidence | None, dialect: sa.Dialect) -> bytes | None:
+        if value is None:
+            return None
+        passed = {
+            path: {resource: sorted(checks) for resource, checks in sorted(resources.items())}
+            for path, resources in sorted(value.passed.items())
+        }
+        undecided = {path: sorted(checks) for path, checks in sorted(value.undecided.items())}
+        document = {"expected": value.expected, "passed": passed, "undecided": undecided}
+        return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 6)
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> Evidence | None:
+        if value is None:
+            return None
+        document = json.loads(zlib.decompress(value))
+        passed = {
+            path: {resource: frozenset(checks) for resource, checks in resources.items()}
+            for path, resources in document["passed"].items()
+        }
+        undecided = {path: frozenset(checks) for path, checks in document["undecided"].items()}
+        return Evidence(document["expected"], passed, undecided)

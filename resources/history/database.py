@@ -93,9 +93,9 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        place = engine.url.render_as_string(hide_password=True)
+        location = engine.url.render_as_string(hide_password=True)
         raise HistoryError(
-            f"The history {place} failed: {excerpt(str(cause), 300)}. Check that it can be reached, has free space, "
+            f"The history {location} failed: {excerpt(str(cause), 300)}. Check that it can be reached, has free space, "
             "and was migrated (`infraaudit doctor` tells)."
         ) from error
 

@@ -77,8 +77,8 @@ def ends_an_incident(history: History, done: Deployment) -> bool:
     """Whether something had failed that a healthy deployment fixed: the attempt before it in its environment, or
     a stage of a commit that it brought. The first that becomes healthy in an environment ends none: nothing ran."""
     table, brought, stages = schema.deployments, schema.deployed_commits, schema.stages
-    place = (table.c.project == done.project) & (table.c.environment == done.environment)
-    tried = place & table.c.outcome.in_(TRIED) & (table.c.started_at < done.started_at)
+    here = (table.c.project == done.project) & (table.c.environment == done.environment)
+    tried = here & table.c.outcome.in_([outcome.value for outcome in TRIED]) & (table.c.started_at < done.started_at)
     before = [row["outcome"] for row in history.rows(sa.select(table.c.outcome).where(tried).order_by(table.c.id))]
     if Outcome.DEPLOYED not in before:
         return False

@@ -61,7 +61,7 @@ def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotic
     # Reading first keeps an idle sender from locking the database every few seconds.
     if not history.rows(sa.select(_TABLE.c.key).where(due).limit(1)):
         return []
-    rank = sa.case({urgency: place for place, urgency in enumerate(reversed(URGENCIES))}, value=_TABLE.c.urgency)
+    rank = sa.case({urgency: index for index, urgency in enumerate(reversed(URGENCIES))}, value=_TABLE.c.urgency)
     query = sa.select(_TABLE).where(due).order_by(rank, _TABLE.c.created_at, _TABLE.c.key).limit(limit)
     with history.writing() as connection:
         rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()

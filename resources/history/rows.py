@@ -1,4 +1,4 @@
-"""Facts as rows hold them: the one place where a row becomes an image, a finding or a deployment."""
+"""Facts as rows hold them: the one module where a row becomes an image, a finding or a deployment."""
 
 import sqlalchemy as sa
 

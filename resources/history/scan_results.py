@@ -23,6 +23,7 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
         "seconds": part.seconds,
         "reason": part.reason,
         "unreadable": [asdict(file) for file in part.unreadable],
+        "evidence": part.evidence,
     }
     rows = [
         {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}

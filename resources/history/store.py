@@ -46,7 +46,7 @@ class History(Access):
             "subject": commit.subject,
             "recorded_at": now,
         }
-        parents = [key | {"position": place, "parent": parent} for place, parent in enumerate(commit.parents)]
+        parents = [key | {"position": position, "parent": parent} for position, parent in enumerate(commit.parents)]
         self._write((schema.commits, [row]), (schema.parents, parents))
 
     def record_image(self, project: str, sha: str, image: Image) -> None:
@@ -68,8 +68,8 @@ class History(Access):
         counts = {name: run.count(outcome) for name, outcome in _OUTCOMES.items()}
         row = key | counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
         cases = [
-            key | {"position": place} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
-            for place, case in enumerate(run.cases)
+            key | {"position": position} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
+            for position, case in enumerate(run.cases)
         ]
         with self.writing() as connection:
             cases_of_commit = schema.test_cases.delete().where(
@@ -102,6 +102,7 @@ class History(Access):
             "started_at": scan.started_at,
             "seconds": scan.seconds,
             "warnings": list(scan.warnings),
+            "rules": scan.rules,
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
@@ -128,6 +129,7 @@ class History(Access):
             started_at=row["started_at"],
             seconds=row["seconds"],
             warnings=tuple(row["warnings"]),
+            rules=row["rules"],
         )
 
     def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
@@ -144,6 +146,7 @@ class History(Access):
             status=ScanStatus(row["status"]),
             findings=tuple(finding_of(found) for found in rows),
             unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
+            evidence=row["evidence"],
             seconds=row["seconds"],
             reason=row["reason"],
         )
@@ -196,8 +199,8 @@ class History(Access):
 
         A day's lines only become more, so that whoever counted more counted later.
         """
-        place = {"project": project, "environment": environment, "day": day}
-        rows = [place | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
+        key = {"project": project, "environment": environment, "day": day}
+        rows = [key | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
         with self.writing() as connection:
             upsert(connection, schema.log_counts, rows, highest="lines")
 
@@ -224,14 +227,14 @@ def _live(project: str, environment: str) -> sa.Select:
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
     """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
     table = schema.deployed_commits
-    place = {"project": done.project, "environment": done.environment}
+    key = {"project": done.project, "environment": done.environment}
     known = sa.select(table.c.sha).where(
-        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in place.items())
+        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in key.items())
     )
     there = set(connection.execute(known).scalars()) if brought else set()
     new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
     rows = [
-        place | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
+        key | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
         for sha, moment in brought
         if sha not in there
     ]

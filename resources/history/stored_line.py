@@ -18,7 +18,7 @@ class StoredLine:
 
     def positions(self) -> dict[str, int]:
         """The position of every commit, by SHA."""
-        return {sha: place for place, sha in enumerate(self.shas)}
+        return {sha: position for position, sha in enumerate(self.shas)}
 
     def is_in(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The rows of a table that belong to this line."""

@@ -59,8 +59,7 @@ def _snapshot(history: History) -> AbstractContextManager[sa.Connection]:
 def _expect_empty(connection: sa.Connection, history: History) -> None:
     for table in schema.metadata.sorted_tables:
         if table is not schema.projects and connection.execute(sa.select(table).limit(1)).first() is not None:
-            place = history.location
-            raise HistoryError(f"{place} already holds a history ({table.name}). Use a new, empty database.")
+            raise HistoryError(f"{history.location} already holds a history ({table.name}). Use a new, empty database.")
 
 
 def _copy_table(reading: sa.Connection, writing: sa.Connection, table: sa.Table) -> int:

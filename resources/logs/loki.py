@@ -81,10 +81,10 @@ def push_body(project: str, environment: str, rows: Sequence[Row]) -> dict[str, 
         moment = (datetime.fromisoformat(row["time"]) - _EPOCH) // timedelta(microseconds=1) * 1000
         value = [str(moment), row["text"], {"commit": row["commit"], "pod": row["pod"]}]
         streams.setdefault((row["container"], row["level"]), []).append(value)
-    place = {"project": project, "environment": environment}
+    labels = {"project": project, "environment": environment}
     return {
         "streams": [
-            {"stream": place | {"container": container, "level": level}, "values": values}
+            {"stream": labels | {"container": container, "level": level}, "values": values}
             for (container, level), values in streams.items()
         ]
     }

@@ -45,20 +45,22 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
 
     Raises ManifestError.
     """
-    place = folder / path
-    if not place.resolve().is_relative_to(folder.resolve()):
+    manifest = folder / path
+    if not manifest.resolve().is_relative_to(folder.resolve()):
         raise ManifestError(f"{path} leads out of the checkout.")
-    if place.is_dir() and kustomization_of(place):
-        text = build_kustomization(folder, place, lambda found: [document for _, document in _read_file(found, path)])
+    if manifest.is_dir() and kustomization_of(manifest):
+        text = build_kustomization(
+            folder, manifest, lambda found: [document for _, document in _read_file(found, path)]
+        )
         return _parsed(text, path)
-    if place.is_dir():
+    if manifest.is_dir():
         files = sorted(
-            found for found in place.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
+            found for found in manifest.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
         )
         return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder)))]
-    if not place.is_file():
+    if not manifest.is_file():
         raise ManifestError(f"The commit has no {path}; add it, or set paths.manifests of the project.")
-    return _read_file(place, path)
+    return _read_file(manifest, path)
 
 
 def parse_manifests(text: str) -> list[Document]:
@@ -66,11 +68,11 @@ def parse_manifests(text: str) -> list[Document]:
     return [document for document in yaml.load_all(text, _Loader) if document is not None]
 
 
-def _read_file(place: Path, path: str) -> list[tuple[str, Document]]:
-    if place.stat().st_size > MANIFEST_BYTES:
+def _read_file(file: Path, path: str) -> list[tuple[str, Document]]:
+    if file.stat().st_size > MANIFEST_BYTES:
         raise ManifestError(f"{path} is larger than {MANIFEST_BYTES} bytes.")
     try:
-        text = place.read_text("utf-8")
+        text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path} is no text: {excerpt(str(error), 200)}") from error
     return _parsed(text, path)

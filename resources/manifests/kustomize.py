@@ -58,24 +58,24 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
     """Walk every kustomization that is reached. Raises ManifestError with every fault of the first one that has any."""
     waiting, seen = [folder], set[Path]()
     while waiting:
-        place = waiting.pop()
-        if place in seen:
+        current = waiting.pop()
+        if current in seen:
             continue
-        seen.add(place)
+        seen.add(current)
         if len(seen) > FOLDERS:
             raise ManifestError(f"{_shown(checkout, folder)} is made of more than {FOLDERS} kustomizations.")
-        own = kustomization_of(place)
+        own = kustomization_of(current)
         if own is None:
-            raise ManifestError(f"{_shown(checkout, place)} has no {FILE_NAMES[0]}.")
+            raise ManifestError(f"{_shown(checkout, current)} has no {FILE_NAMES[0]}.")
         documents = read(own)
         document = documents[0] if len(documents) == 1 else None
         faults = list(kustomization_faults(document))
         if not faults and isinstance(document, dict):
-            found = [(path, (place / path).resolve()) for path in (*sources(document), *files(document))]
+            found = [(path, (current / path).resolve()) for path in (*sources(document), *files(document))]
             root = checkout.resolve()
             faults = [f"refers to {path}, which is not in the commit" for path, target in found
                       if not target.is_relative_to(root) or not target.exists()]  # fmt: skip
-            made_of = [(place / path).resolve() for path in sources(document)]
+            made_of = [(current / path).resolve() for path in sources(document)]
             waiting += [target for target in made_of if target.is_dir()]
             for target in made_of:
                 if target.is_file():
@@ -84,5 +84,5 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
             raise ManifestError(f"{_shown(checkout, own)} is refused:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def _shown(checkout: Path, place: Path) -> str:
-    return str(place.resolve().relative_to(checkout.resolve()))
+def _shown(checkout: Path, current: Path) -> str:
+    return str(current.resolve().relative_to(checkout.resolve()))

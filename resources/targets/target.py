@@ -31,7 +31,7 @@ class LogLine:
 
 
 class Target(Protocol):
-    """A place where releases run. Every method may raise an InfraAuditError."""
+    """Where releases run: a cluster or an engine. Every method may raise an InfraAuditError."""
 
     @property
     def name(self) -> str:

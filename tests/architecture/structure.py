@@ -67,7 +67,7 @@ def arrows(found: Imports, folder: str = "") -> Counter[tuple[str, str]]:
 
 def upward(found: Imports) -> list[tuple[str, str]]:
     """Top folders that import one that is not below them."""
-    height = {package: place for place, floor in enumerate(FLOORS) for package in floor}
+    height = {package: index for index, floor in enumerate(FLOORS) for package in floor}
     return sorted(ends for ends in arrows(found) if height[ends[0]] >= height[ends[1]])
 
 

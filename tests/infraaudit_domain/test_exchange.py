@@ -20,9 +20,9 @@ def test_sarif_points_every_result_at_its_rule_and_a_place_that_exists() -> None
     run = json.loads(json.dumps(sarif([OPEN, HIDDEN], "/srv/a b.git", "f" * 40, "3.3")))["runs"][0]
     rules = run["tool"]["driver"]["rules"]
     assert [rules[r["ruleIndex"]]["id"] for r in run["results"]] == ["CKV_2", "CKV_1"]
-    place = run["results"][0]["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "a%20b/%C3%BC.tf"
-    assert place["region"] == {"startLine": 1, "endLine": 1}
+    location = run["results"][0]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == "a%20b/%C3%BC.tf"
+    assert location["region"] == {"startLine": 1, "endLine": 1}
     assert run["results"][0]["level"] == "warning"
     assert "suppressions" not in run["results"][0]
     assert run["results"][1]["suppressions"] == [{"kind": "inSource", "justification": "known"}]
@@ -89,8 +89,8 @@ def test_what_the_configuration_suppresses_is_told_apart_from_a_comment() -> Non
 
 def _is_taken_by_github(result: dict[str, Any]) -> None:
     """What GitHub's documentation of SARIF support asks for beyond the schema."""
-    place = result["locations"][0]["physicalLocation"]
-    uri = place["artifactLocation"]["uri"]
+    location = result["locations"][0]["physicalLocation"]
+    uri = location["artifactLocation"]["uri"]
     assert result["message"]["text"].strip() and uri and not uri.startswith("/") and "://" not in uri
-    assert 1 <= place["region"]["startLine"] <= place["region"]["endLine"]
+    assert 1 <= location["region"]["startLine"] <= location["region"]["endLine"]
     assert result["partialFingerprints"]

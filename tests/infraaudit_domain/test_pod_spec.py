@@ -64,8 +64,8 @@ def _plan(**changes: object) -> PodPlan:
     documents = copy.deepcopy(DOCUMENTS)
     pod = documents[-1]["spec"]["template"]["spec"]
     for path, value in changes.items():
-        place = pod["containers"][0] if path.startswith("c_") else pod
-        place[path.removeprefix("c_")] = value
+        holder = pod["containers"][0] if path.startswith("c_") else pod
+        holder[path.removeprefix("c_")] = value
     return plan_pod(documents)
 
 

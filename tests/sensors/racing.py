@@ -21,11 +21,11 @@ def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: s
     def empty() -> None:
         pass
 
-    place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
     return instance.create_run_for_job(
         empty,
         tags={"dagster/run_key": key, "dagster/sensor_name": "commits"} | tags,
-        remote_job_origin=place.get_job_origin(job),
+        remote_job_origin=origin.get_job_origin(job),
     )
 
 

@@ -21,7 +21,7 @@ HEALTH: dict[str, bool] = {}
 
 
 class ToldCluster(KubernetesResource):
-    """A place that is as healthy as the test says."""
+    """A target that is as healthy as the test says."""
 
     def connect(self, environment: Environment, live: Deployment | None) -> "ToldCluster":  # type: ignore[override]
         return self
@@ -101,5 +101,5 @@ def test_a_newer_commit_begins_the_time_anew(sensor: Sensor) -> None:
 
 
 def test_without_a_time_there_is_no_sensor() -> None:
-    places = (Environment("staging"), Environment("production"))
-    assert list(build_promotion_sensors(Project("shop", "/nowhere", environments=places), 30)) == []
+    environments = (Environment("staging"), Environment("production"))
+    assert list(build_promotion_sensors(Project("shop", "/nowhere", environments=environments), 30)) == []

@@ -62,8 +62,8 @@ def _four_commits(past: History) -> None:
     past.migrate()
     shop = Project("shop", "https://example.org/shop.git")
     past.record_project(shop)
-    for place, sha in enumerate(SHAS):
-        _record(past, place, sha)
+    for index, sha in enumerate(SHAS):
+        _record(past, index, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
     write_notices(past, [Notice("key", "shop", "title", "body")])
 
@@ -79,23 +79,23 @@ def client(history: History, received: Received) -> TestClient:
     return TestClient(build_app(history, options, received=received))
 
 
-def _record(past: History, place: int, sha: str) -> None:
-    then = START + timedelta(hours=place)
-    parents = (SHAS[place - 1],) if place else ()
+def _record(past: History, index: int, sha: str) -> None:
+    then = START + timedelta(hours=index)
+    parents = (SHAS[index - 1],) if index else ()
     past.record_commit("shop", Commit(sha, sha, parents, "Ada", "ada@example.org", then, then, f"commit {HOSTILE}"))
-    past.record_image("shop", sha, Image(f"shop:{sha[:12]}", f"sha256:{sha}", 1_000_000 + place, 3.5, sha))
+    past.record_image("shop", sha, Image(f"shop:{sha[:12]}", f"sha256:{sha}", 1_000_000 + index, 3.5, sha))
     past.record_test_run(
         "shop",
         sha,
         TestRun((TestCase("a", "passed", 0.1), TestCase(f"b {HOSTILE}", "failed", 0.1, f"assert {HOSTILE}")), 1.0),
     )
-    found = SCANS[place]
+    found = SCANS[index]
     state = ScanStatus.FAILED if found is None else ScanStatus.COMPLETE
-    part = FrameworkScan("terraform", f"key-{place}", state, found or ())
+    part = FrameworkScan("terraform", f"key-{index}", state, found or ())
     past.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
-    for stage, outcome in (("docker_image", "succeeded"), ("deployment", "failed" if place == 1 else "succeeded")):
+    for stage, outcome in (("docker_image", "succeeded"), ("deployment", "failed" if index == 1 else "succeeded")):
         reason = f"it said {HOSTILE}" if outcome == "failed" else ""
-        past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{place}", reason)
+        past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{index}", reason)
     end = then + timedelta(minutes=10)
     past.record_deployment(
         Deployment(
@@ -103,12 +103,12 @@ def _record(past: History, place: int, sha: str) -> None:
             "production",
             sha,
             "container",
-            OUTCOMES[place],
+            OUTCOMES[index],
             then,
             end,
             "image",
             url="http://127.0.0.1:9",
-            reason=f"the pod said {HOSTILE}" if place == 1 else "",
+            reason=f"the pod said {HOSTILE}" if index == 1 else "",
         ),
-        [(sha, then)] if OUTCOMES[place] is Outcome.DEPLOYED else (),
+        [(sha, then)] if OUTCOMES[index] is Outcome.DEPLOYED else (),
     )

@@ -28,18 +28,18 @@ def value(client: TestClient, name: str, **labels: str) -> float:
 
 
 def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
-    place = {"project": "shop", "environment": "production"}
+    labels = {"project": "shop", "environment": "production"}
     newest = {"project": "shop", "framework": "terraform"}
     assert value(client, "infraaudit_findings", **newest, severity="critical", status="open") == 1
     assert value(client, "infraaudit_findings", **newest, severity="high", status="suppressed") == 1
     assert value(client, "infraaudit_findings", **newest, severity="low", status="open") == 0
-    assert value(client, "infraaudit_findings_live", **place, severity="critical") == 1
-    assert value(client, "infraaudit_deployments_total", **place, outcome="rolled_back") == 1
-    assert value(client, "infraaudit_deployments_total", **place, outcome="degraded") == 0
-    assert value(client, "infraaudit_change_failure_ratio", **place) == 1 / 3
-    assert value(client, "infraaudit_restore_time_seconds", **place) == 2 * 3600
+    assert value(client, "infraaudit_findings_live", **labels, severity="critical") == 1
+    assert value(client, "infraaudit_deployments_total", **labels, outcome="rolled_back") == 1
+    assert value(client, "infraaudit_deployments_total", **labels, outcome="degraded") == 0
+    assert value(client, "infraaudit_change_failure_ratio", **labels) == 1 / 3
+    assert value(client, "infraaudit_restore_time_seconds", **labels) == 2 * 3600
     assert (
-        value(client, "infraaudit_deployment_info", **place, sha=SHAS[3], image="image", digest=f"sha256:{SHAS[3]}")
+        value(client, "infraaudit_deployment_info", **labels, sha=SHAS[3], image="image", digest=f"sha256:{SHAS[3]}")
         == 1
     )
     assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
@@ -52,12 +52,12 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
 
 
 def test_printed_lines_and_the_error_ratio_of_what_is_live(client: TestClient, history: History) -> None:
-    place = {"project": "shop", "environment": "production"}
-    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 0
+    labels = {"project": "shop", "environment": "production"}
+    assert value(client, "infraaudit_log_lines_total", **labels, level="error") == 0
     counts = {(SHAS[3], "info"): 3, (SHAS[3], "error"): 1, (SHAS[0], "error"): 5}
     history.record_log_counts("shop", "production", "2026-01-01", counts)
-    assert value(client, "infraaudit_log_lines_total", **place, level="error") == 6
-    assert value(client, "infraaudit_log_error_ratio", **place) == 0.25
+    assert value(client, "infraaudit_log_lines_total", **labels, level="error") == 6
+    assert value(client, "infraaudit_log_error_ratio", **labels) == 0.25
 
 
 def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: History) -> None:

@@ -62,7 +62,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "trend": trend,
         "changes": _together(trend),
         "picture": draw(_bars(line, trend, links)) if trend else None,
-        "places": [_place(line, name, wanted.days, now) for name in _environments(line)],
+        "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],
     }
 
 
@@ -136,7 +136,7 @@ def project_cards(history: History, lines: Sequence[StoredLine]) -> list[dict[st
         {
             "name": line.project,
             "head": newest_scanned(line),
-            "live": [_live(history, line.project, place) for place in _environments(line)],
+            "live": [_live(history, line.project, environment) for environment in _environments(line)],
         }
         for line in lines
     ]
@@ -186,7 +186,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
     ]
 
 
-def _place(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
+def _environment(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
     """An environment: what is live in it, the worst that is live with it, and the four measures."""
     live = _live(line.history, line.project, environment)
     total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)

@@ -1,4 +1,4 @@
-"""Where the things on a page lead to: pages of the service, or places in the same file. An empty link is none."""
+"""Where the things on a page lead to: pages of the service, or anchors in the same file. An empty link is none."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def draw(bars: Sequence[Bar]) -> Markup:
     top = _nice(max(1, *(bar.posture.open.total() for bar in bars)))
     step = min(_WIDEST_BAR, (_WIDTH - _LEFT) / len(bars))
     shapes = [_grid(value, top) for value in sorted({0, top // 2, top})]
-    shapes += [_bar(bar, _LEFT + place * step, step, top) for place, bar in enumerate(bars)]
+    shapes += [_bar(bar, _LEFT + index * step, step, top) for index, bar in enumerate(bars)]
     shapes += _dates(bars, step)
     first, last = bars[0].posture.open.total(), bars[-1].posture.open.total()
     label = f"Open findings over {sum(bar.commits for bar in bars)} commits: from {first} to {last}"
@@ -109,11 +109,11 @@ def _dates(bars: Sequence[Bar], step: float) -> list[Markup]:
     if step > 28:
         label = Markup('<text class="middle mono" x="{:.1f}" y="{}">{}</text>')
         return [
-            label.format(_LEFT + (place + 0.5) * step, _FLOOR + 38, bar.posture.sha[:7])
-            for place, bar in enumerate(bars)
-            if step >= 50 or place % 2 == 0
+            label.format(_LEFT + (index + 0.5) * step, _FLOOR + 38, bar.posture.sha[:7])
+            for index, bar in enumerate(bars)
+            if step >= 50 or index % 2 == 0
         ]
     return [
-        label.format(max(_LEFT + 26, _LEFT + (place + 0.5) * step), _FLOOR + 38, bars[place].moment)
-        for place in range(0, len(bars) - every // 2, every)
+        label.format(max(_LEFT + 26, _LEFT + (index + 0.5) * step), _FLOOR + 38, bars[index].moment)
+        for index in range(0, len(bars) - every // 2, every)
     ]

@@ -68,8 +68,8 @@ def remember_evaluations(kept: Path) -> "Evaluations":
 class Evaluations:
     """Texts and their values, read from a file of JSON when first needed and left there for the next process."""
 
-    def __init__(self, place: Path, symbols: Symbols) -> None:
-        self._place, self._symbols = place, symbols
+    def __init__(self, path: Path, symbols: Symbols) -> None:
+        self._path, self._symbols = path, symbols
         self._known: dict[str, list[Any]] | None = None
         self._learned = False
         self._unique = 0
@@ -112,7 +112,7 @@ class Evaluations:
 
     def _load(self) -> dict[str, list[Any]]:
         try:
-            known = json.loads(self._place.read_bytes())
+            known = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}
@@ -125,9 +125,9 @@ class Evaluations:
         """Leave what this process knows to the next one; too much of it is forgotten altogether."""
         if self._learned:
             text = json.dumps(self._known)
-            fresh = self._place.with_name(f"{self._place.name}.{os.getpid()}")
+            fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
             fresh.write_text(text if len(text) < _MOST_TEXT else "{}")
-            fresh.rename(self._place)
+            fresh.rename(self._path)
 
 
 def _outcome(evaluate: Callable[[str], Any], text: str) -> list[Any]:

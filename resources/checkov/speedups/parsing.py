@@ -47,16 +47,16 @@ def keep_parsed_terraform(folder: Path) -> None:
 
     def load(stream: Any) -> Any:
         text = stream.read()
-        place = folder / hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        path = folder / hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         try:
-            return json.loads(place.read_bytes())
+            return json.loads(path.read_bytes())
         except (OSError, ValueError):
             stream.seek(0)
             parsed = original(stream)
             if is_plain(parsed) and len(os.listdir(folder)) < _MOST_PARSED:
-                fresh = place.with_name(f"{place.name}.{os.getpid()}")
+                fresh = path.with_name(f"{path.name}.{os.getpid()}")
                 fresh.write_text(json.dumps(parsed))
-                fresh.rename(place)
+                fresh.rename(path)
             return parsed
 
     replacement = type("hcl2", (), {"load": staticmethod(load), "loads": staticmethod(hcl2.loads)})

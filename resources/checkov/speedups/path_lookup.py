@@ -1,4 +1,4 @@
-"""``dpath`` for paths that name one place, which are looked up instead of found by a walk over everything.
+"""``dpath`` for paths that name exactly one value, which are looked up instead of found by a walk over everything.
 
 Deliberately absent: patterns, and whatever dpath might read in another way; those are left to it.
 """

@@ -66,7 +66,7 @@ class Memory:
 
 
 def _slots(vertices: Any) -> list[int]:
-    """Where to count the versions of each block: those that share a list or a map have one place together."""
+    """Where to count the versions of each block: those that share a list or a map share one slot."""
     owners: dict[int, int] = {}
     slots = list(range(len(vertices)))
     for index, vertex in enumerate(vertices):

@@ -25,7 +25,7 @@ _MOST_KEPT = 100_000
     "checkov.terraform.checks.resource.base_resource_negative_value_check",
 )
 def look_up_paths(_kept: Path) -> None:
-    """Look up a path where it names one place."""
+    """Look up a path where it names exactly one value."""
     from checkov.terraform.checks.resource import base_resource_negative_value_check, base_resource_value_check
     from checkov.terraform.graph_builder.graph_components import blocks
 

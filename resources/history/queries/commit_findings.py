@@ -37,19 +37,19 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
     differences: list[Counter[Severity]] = [Counter() for _ in found]
     start = (table.c.start_position, table.c.severity, table.c.started_as, table.c.status)
     for row in _counted(line, table.c.start_position.between(first, last), *start):
-        place, number = row["start_position"] - first, row["number"]
+        index, number = row["start_position"] - first, row["number"]
         if row["status"] == "open":
-            differences[place][Severity(row["severity"])] += number
-            found[place].changes[_BORN.get(row["started_as"], row["started_as"])] += number
+            differences[index][Severity(row["severity"])] += number
+            found[index].changes[_BORN.get(row["started_as"], row["started_as"])] += number
         elif row["started_as"] in ("suppressed", "introduced"):
-            found[place].changes["suppressed"] += number
+            found[index].changes["suppressed"] += number
     end = (table.c.end_position, table.c.severity, table.c.ended_as)
     ended = table.c.end_position.between(first, last) & (table.c.status == "open")
     for row in _counted(line, ended, *end):
-        place, number = row["end_position"] - first, row["number"]
-        differences[place][Severity(row["severity"])] -= number
+        index, number = row["end_position"] - first, row["number"]
+        differences[index][Severity(row["severity"])] -= number
         if row["ended_as"] == "fixed":
-            found[place].changes["fixed"] += number
+            found[index].changes["fixed"] += number
     for posture, difference in zip(found, differences, strict=True):
         if difference:
             standing.update(difference)
@@ -62,9 +62,9 @@ def newest_scanned(line: StoredLine) -> Posture | None:
     """The newest commit of the line whose scan said something, with what stands there."""
     scans, lines = schema.scans, schema.line_commits
     same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
-    query = sa.select(sa.func.max(lines.c.position).label("place")).join(scans, same).where(line.is_in(lines))
-    place = line.history.rows(query)[0]["place"]
-    return None if place is None else postures(line, place, place)[0]
+    query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(line.is_in(lines))
+    newest = line.history.rows(query)[0]["position"]
+    return None if newest is None else postures(line, newest, newest)[0]
 
 
 def _counted(line: StoredLine, wanted: sa.ColumnElement[bool], *keys: sa.Column[Any]) -> list[sa.RowMapping]:

@@ -48,7 +48,7 @@ def commit_row(line: StoredLine, sha: str) -> dict[str, Any] | None:
 
 
 def _rows(
-    line: StoredLine, placed: sa.Join, where: Sequence[sa.ColumnElement[bool]], limit: int, offset: int
+    line: StoredLine, source: sa.Join, where: Sequence[sa.ColumnElement[bool]], limit: int, offset: int
 ) -> list[dict[str, Any]]:
     c, i, t, s = schema.commits, schema.images, schema.test_runs, schema.scans
     lines = schema.line_commits
@@ -61,7 +61,7 @@ def _rows(
         i.c.reference.label("image"), i.c.size_bytes, i.c.build_seconds, i.c.reused_from, t.c.passed, t.c.failed,
         t.c.errors, t.c.skipped, s.c.status.label("scan"),
     )  # fmt: skip
-    joined = placed.outerjoin(i, of(i)).outerjoin(t, of(t)).outerjoin(s, of(s))
+    joined = source.outerjoin(i, of(i)).outerjoin(t, of(t)).outerjoin(s, of(s))
     query = sa.select(*columns).select_from(joined).where(*where)
     page = query.order_by(lines.c.position.desc()).limit(limit).offset(offset)
     rows = [dict(row) for row in line.history.rows(page)]
@@ -74,9 +74,9 @@ def _rows(
 
 
 def _add_findings(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
-    places = [row["position"] for row in rows if row["position"] is not None]
-    first = min(places, default=0)
-    found = postures(line, first, max(places)) if places else []
+    positions = [row["position"] for row in rows if row["position"] is not None]
+    first = min(positions, default=0)
+    found = postures(line, first, max(positions)) if positions else []
     for row in rows:
         scanned = row["scan"] in ("complete", "partial") and row["position"] is not None
         posture = found[row["position"] - first] if scanned else None
@@ -118,17 +118,17 @@ def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
 
 def changes_at(line: StoredLine, sha: str) -> list[dict[str, Any]]:
     """What a commit of the line changed: findings introduced, reopened, moved, suppressed, unsuppressed and fixed."""
-    place = line.positions().get(sha)
-    if place is None:
+    position = line.positions().get(sha)
+    if position is None:
         return []
     table = schema.spans
     names = ("severity", "check_id", "check_name", "framework", "file_path", "resource", "line_start")
     columns = [table.c[name] for name in names] + [table.c.fingerprint.label("id")]
     began = sa.select(table.c.started_as.label("change"), table.c.start_cause.label("cause"), *columns).where(
-        line.is_in(table), table.c.start_position == place
+        line.is_in(table), table.c.start_position == position
     )
     ended = sa.select(table.c.ended_as.label("change"), table.c.end_cause.label("cause"), *columns).where(
-        line.is_in(table), table.c.end_position == place, table.c.ended_as == "fixed"
+        line.is_in(table), table.c.end_position == position, table.c.ended_as == "fixed"
     )
     return [dict(row) for query in (began, ended) for row in line.history.rows(query)]
 

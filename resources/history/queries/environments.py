@@ -37,10 +37,10 @@ def dora(history: History, project: str, environment: str, now: datetime, days: 
     rows = history.rows(sa.select(table.c.committed_at, table.c.deployed_at).where(there & recent))
     leads = [(row["deployed_at"] - row["committed_at"]).total_seconds() for row in rows]
     past = deployments(history, project, environment)[::-1]
-    return measure(past, leads, now, days, places_on_line(history, project, {one.sha for one in past}))
+    return measure(past, leads, now, days, positions_on_line(history, project, {one.sha for one in past}))
 
 
-def places_on_line(history: History, project: str, shas: Collection[str]) -> dict[str, int]:
+def positions_on_line(history: History, project: str, shas: Collection[str]) -> dict[str, int]:
     """The positions of those of some commits that are on the project's deploy branch, from 0."""
     lines, projects = schema.line_commits, schema.projects
     query = sa.select(lines.c.sha, lines.c.position).join(

@@ -35,7 +35,7 @@ class Spell:
 
     sha: str
     position: int
-    """Its place on the line; -1 for a commit that is not on it."""
+    """Its position on the line; -1 for a commit that is not on it."""
     start: datetime
     end: datetime | None
 
@@ -56,7 +56,7 @@ def spells(line: StoredLine, environment: str) -> list[Spell]:
         rows = connection.execute(query).all()
     if not rows:
         return []
-    changes = [row for place, row in enumerate(rows) if place == 0 or rows[place - 1].sha != row.sha]
+    changes = [row for index, row in enumerate(rows) if index == 0 or rows[index - 1].sha != row.sha]
     positions = line.positions()
     ends = [*(row.finished_at for row in changes[1:]), None]
     return [
@@ -125,14 +125,14 @@ def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: d
 
     positions = np.array([spell.position for spell in past])
     order = np.argsort(positions, kind="stable")
-    seconds = np.cumsum([0.0, *(past[place].seconds(now) for place in order)])
+    seconds = np.cumsum([0.0, *(past[index].seconds(now) for index in order)])
     low, high = np.searchsorted(positions[order], start), np.searchsorted(positions[order], end)
-    # Pairs of places: what lies between the two of a pair is asked for, the last of all is never between.
-    pairs, places = np.column_stack([low, high]).ravel(), np.append(order, 0)
+    # Pairs of indices: what lies between the two of a pair is asked for, the last of all is never between.
+    pairs, indices = np.column_stack([low, high]).ravel(), np.append(order, 0)
     return {
         "live": low < high,
-        "first": np.minimum.reduceat(places, pairs)[::2],
-        "last": np.maximum.reduceat(places, pairs)[::2],
+        "first": np.minimum.reduceat(indices, pairs)[::2],
+        "last": np.maximum.reduceat(indices, pairs)[::2],
         "seconds": seconds[high] - seconds[low],
     }
 
@@ -172,10 +172,10 @@ def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.
 
     brought = np.full(spans["life"].max() + 1, -1)
     life, start, end = (spans[name][spans["live"]] for name in ("life", "start", "end"))
-    for place, (before, after) in enumerate(pairwise(past), 1):
+    for index, (before, after) in enumerate(pairwise(past), 1):
         if after.position < before.position:
             there, then = (life[(start <= spell.position) & (spell.position < end)] for spell in (after, before))
-            brought[np.setdiff1d(there, then)] = place
+            brought[np.setdiff1d(there, then)] = index
     return brought
 
 
@@ -187,7 +187,7 @@ def _told(
 
     times = line_times(line)
     shas = np.array([*line.shas, None], object)
-    moments = np.array([times[place].isoformat() if place in times else None for place in range(len(shas))], object)
+    moments = np.array([times[index].isoformat() if index in times else None for index in range(len(shas))], object)
     starts = np.array([spell.start.isoformat() for spell in past], object)
     ends = np.array([spell.end.isoformat() if spell.end else None for spell in past], object)
     brought = np.array([*(spell.sha for spell in past), None], object)

@@ -95,8 +95,8 @@ def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
         return _beside_the_line(line, fingerprint)
     newest = max((span for span in spans if span["fingerprint"] == fingerprint), key=lambda s: s["start_position"])
     last = len(line.shas) - 1 if newest["end_position"] is None else newest["end_position"] - 1
-    places = [place for project, place in environments(line.history) if project == line.project]
-    live = [stint for place in places for stint in _stints(line, place, spans)]
+    names = [name for project, name in environments(line.history) if project == line.project]
+    live = [stint for name in names for stint in _stints(line, name, spans)]
     return FindingLife(_seen(line, fingerprint, last) or dict(newest), life_events(line, "", fingerprint), live)
 
 
@@ -125,11 +125,11 @@ def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
     """From when to when a deployed commit had one of the spans, open."""
     stints: list[dict[str, Any]] = []
-    for place, moment in healthy_deployments(line, environment):
+    for position, moment in healthy_deployments(line, environment):
         has_it = any(
             span["status"] == "open"
-            and span["start_position"] <= place
-            and (span["end_position"] is None or place < span["end_position"])
+            and span["start_position"] <= position
+            and (span["end_position"] is None or position < span["end_position"])
             for span in spans
         )
         running = stints and stints[-1]["live_to"] is None
@@ -142,8 +142,8 @@ def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> l
 
 def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) -> datetime | None:
     since = None
-    for place, moment in reversed(deployed):
-        if opened is None or not opened <= place <= here:
+    for position, moment in reversed(deployed):
+        if opened is None or not opened <= position <= here:
             break
         since = moment
     return since
@@ -172,9 +172,9 @@ def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[A
 def _order(wanted: FindingFilter, span: Any) -> tuple[sa.ColumnElement[Any], ...]:
     f = schema.findings
     rank = sa.case(SEVERITY_RANK, value=f.c.severity, else_=len(SEVERITY_RANK))
-    place = (f.c.file_path, f.c.line_start, f.c.check_id, f.c.fingerprint)
+    location = (f.c.file_path, f.c.line_start, f.c.check_id, f.c.fingerprint)
     by_age = (span.c.opened_position.is_(None), span.c.opened_position)
-    return {"severity": (rank, *place), "age": (*by_age, rank, *place), "file": place}[wanted.order]
+    return {"severity": (rank, *location), "age": (*by_age, rank, *location), "file": location}[wanted.order]
 
 
 def _with_age(row: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -45,8 +45,13 @@ def life_events(
     ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
     spans = spans_of_lives(line, finding, check, path)
-    places = {place for span in spans for place in (span["start_position"], span["end_position"]) if place is not None}
-    commits = commits_named(line.history, line.project, (line.shas[place] for place in places))
+    positions = {
+        position
+        for span in spans
+        for position in (span["start_position"], span["end_position"])
+        if position is not None
+    }
+    commits = commits_named(line.history, line.project, (line.shas[position] for position in positions))
     deployed = healthy_deployments(line, environment)
     rows = []
     for span in spans:
@@ -107,15 +112,17 @@ def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, A
         .where(table.c.outcome == Outcome.DEPLOYED.value)
         .order_by(table.c.id)
     )
-    places = line.positions()
+    positions = line.positions()
     with line.history.reading() as connection:
-        return [(places[sha], at) for sha, at in connection.execute(query) if sha in places]
+        return [(positions[sha], at) for sha, at in connection.execute(query) if sha in positions]
 
 
 def _live(span: sa.RowMapping, deployed: list[tuple[int, Any]]) -> dict[str, str | None]:
     start, end = None, None
-    for place, at in deployed:
-        within = span["start_position"] <= place and (span["end_position"] is None or place < span["end_position"])
+    for position, at in deployed:
+        within = span["start_position"] <= position and (
+            span["end_position"] is None or position < span["end_position"]
+        )
         if within:
             start, end = start or at, None
         elif start is not None and end is None:

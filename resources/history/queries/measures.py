@@ -29,8 +29,8 @@ class StageTotal:
 
     def add(self, seconds: float) -> None:
         self.seconds += seconds
-        place = next((n for n, bound in enumerate(STAGE_BUCKETS) if seconds <= bound), len(STAGE_BUCKETS))
-        self.buckets[place] += 1
+        index = next((n for n, bound in enumerate(STAGE_BUCKETS) if seconds <= bound), len(STAGE_BUCKETS))
+        self.buckets[index] += 1
 
 
 class RunningTotals:

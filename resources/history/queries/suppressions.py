@@ -30,8 +30,8 @@ def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str
     ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
     """
     spans = _spans(line)
-    place = line.positions().get(live or "", -1)
-    rows = [*_in_code(line, spans, place), *_in_file(spans, declared, place, day)]
+    position = line.positions().get(live or "", -1)
+    rows = [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
     return frame(SUPPRESSION_COLUMNS, rows)
 
 

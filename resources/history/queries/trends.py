@@ -138,8 +138,8 @@ def _changes(
         return [], np.empty((4, 0), int)
     names = {value: name(value) for value in set(values)}
     groups = sorted(set(names.values()))
-    place = {group: number for number, group in enumerate(groups)}
-    number_of = {value: place[group] for value, group in names.items()}
+    index_of = {group: number for number, group in enumerate(groups)}
+    number_of = {value: index_of[group] for value, group in names.items()}
     group = np.array([number_of[value] for value in values])
     first, last = (step_of[np.searchsorted(positions, column)] for column in (starts, np.maximum(ends, 0)))
     born, died, status = (np.array(column, object) for column in words)

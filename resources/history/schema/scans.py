@@ -6,7 +6,7 @@ grows with what changed and not with commits times findings.
 
 import sqlalchemy as sa
 
-from resources.history.column_types import UTCDateTime
+from resources.history.column_types import PackedEvidence, UTCDateTime
 from resources.history.schema.metadata import commit_key, metadata
 
 framework_scans = sa.Table(
@@ -18,6 +18,7 @@ framework_scans = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("unreadable", sa.JSON, nullable=False),
+    sa.Column("evidence", PackedEvidence),
 )
 
 findings = sa.Table(
@@ -35,6 +36,7 @@ findings = sa.Table(
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("suppression_reason", sa.Text, nullable=False),
+    sa.Column("suppressed_by", sa.String(16), nullable=False, server_default=""),
     sa.Column("guideline", sa.Text, nullable=False),
     sa.Column("severity", sa.String(16), nullable=False),
 )
@@ -49,6 +51,7 @@ scans = sa.Table(
     sa.Column("started_at", UTCDateTime, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("warnings", sa.JSON, nullable=False),
+    sa.Column("rules", sa.Integer, nullable=False, server_default="1"),
 )
 
 scan_parts = sa.Table(
@@ -92,10 +95,16 @@ spans = sa.Table(
     sa.Column("fingerprint", sa.String(32), primary_key=True),
     sa.Column("life", sa.String(32), nullable=False),
     sa.Column("introduced_position", sa.Integer, nullable=False),
+    sa.Column("introduced_after", sa.Integer),
     sa.Column("opened_position", sa.Integer, nullable=False),
+    sa.Column("opened_after", sa.Integer),
+    sa.Column("start_after", sa.Integer),
+    sa.Column("start_sha", sa.String(64)),
     sa.Column("started_as", sa.String(16), nullable=False),
     sa.Column("start_cause", sa.String(16), nullable=False),
     sa.Column("end_position", sa.Integer),
+    sa.Column("end_after", sa.Integer),
+    sa.Column("end_sha", sa.String(64)),
     sa.Column("ended_as", sa.String(16)),
     sa.Column("end_cause", sa.String(16)),
     *(column._copy() for column in findings.columns if column.name not in ("scan_key", "fingerprint")),
@@ -103,4 +112,8 @@ spans = sa.Table(
     sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
     sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
 )
-"""Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans."""
+"""Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
+
+An event lies after ``…_after``, the last position that is known to be otherwise (-1: before the root; null: none is),
+and not later than its position. ``start_sha`` and ``end_sha`` name the commit of a merged branch whose doing it was.
+"""

@@ -49,7 +49,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import ReadTimeoutError
 
-    place = f"{_path(kubeconfig)}{f' (context {context})' if context else ''}"
+    origin = f"{_path(kubeconfig)}{f' (context {context})' if context else ''}"
     try:
         settings, name = _settings(kubeconfig, context)
         settings.retries = False
@@ -59,14 +59,14 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         version = client.VersionApi(api).get_code(_request_timeout=CONNECT_SECONDS).git_version
     except ApiException as error:
         if error.status == 401:
-            raise _of_response(f"connecting to the cluster of {place}", error) from error
+            raise _of_response(f"connecting to the cluster of {origin}", error) from error
         if error.status != 403:
-            raise _unavailable(place, error) from error
+            raise _unavailable(origin, error) from error
         version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
     except ReadTimeoutError as error:  # Something answers there: not to be taken for a machine without a cluster.
-        raise _of_silence(f"connecting to the cluster of {place}", error) from error
+        raise _of_silence(f"connecting to the cluster of {origin}", error) from error
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
-        raise _unavailable(place, error) from error
+        raise _unavailable(origin, error) from error
     settings.retries = _patience()
     return Cluster(client.ApiClient(settings), name, version, settings.verify_ssl)
 
@@ -110,9 +110,9 @@ def _settings(kubeconfig: Path | None, context: str | None) -> tuple[Any, str]:
     return settings, context or current["name"]
 
 
-def _unavailable(place: str, error: Exception) -> ClusterUnavailableError:
+def _unavailable(origin: str, error: Exception) -> ClusterUnavailableError:
     return ClusterUnavailableError(
-        f"No Kubernetes API answers for {place}: {excerpt(str(error), 200) or type(error).__name__}. "
+        f"No Kubernetes API answers for {origin}: {excerpt(str(error), 200) or type(error).__name__}. "
         "Set KUBECONFIG, or deploy to containers instead."
     )
 

@@ -22,8 +22,8 @@ def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[s
             schemas.validate(document, version, strict=True)
         except schemas.ValidationError as error:
             # Of alternatives the most specific one tells what is wrong.
-            place = ".".join(str(part) for part in error.absolute_path)
-            faults.append(f"{identity(document)}: {place or 'the object'}: {excerpt(error.message, 300)}")
+            path = ".".join(str(part) for part in error.absolute_path)
+            faults.append(f"{identity(document)}: {path or 'the object'}: {excerpt(error.message, 300)}")
         except schemas.SchemaNotFoundError:
             continue
     return faults

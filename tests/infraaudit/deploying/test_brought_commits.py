@@ -15,7 +15,7 @@ from tests.resources.databases import fresh_history
 
 
 class Target:
-    """A place where everything becomes healthy."""
+    """A target where everything becomes healthy."""
 
     name = "nowhere"
 

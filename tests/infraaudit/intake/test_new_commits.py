@@ -173,7 +173,7 @@ def test_long_pushes_are_taken_in_batches_and_nothing_is_lost(
             assert len(found) <= batch and len(looking.taken) <= len(everything)
     assert sorted(looking.taken) == sorted(everything)
     assert looking.cursor.tips == {"main": repository.git("rev-parse", "main")}
-    order = {sha: place for place, sha in enumerate(looking.taken)}
+    order = {sha: position for position, sha in enumerate(looking.taken)}
     for sha, parents in looking.mirror.lineage(["main"]).items():
         assert all(order[parent] < order[sha] for parent in parents)
 

@@ -217,7 +217,7 @@ commits = st.lists(
 def test_any_order_of_recording_gives_the_lives_of_the_reference(
     shared_history: History, history_of: list, shuffle: random.Random
 ) -> None:
-    line = [f"{place}" for place in range(len(history_of))]
+    line = [f"{position}" for position in range(len(history_of))]
     moved = {sha: {"m.tf": "n.tf"} for sha, (_, _, renamed) in zip(line, history_of, strict=True) if renamed}
     mirror = PretendMirror(line, moved)
     scans = {}
@@ -239,8 +239,8 @@ def test_any_order_of_recording_gives_the_lives_of_the_reference(
 def standing(history: History, project: str, length: int) -> list[dict[str, str]]:
     rows = lives(history, project)
     return [
-        {f"{row[1]} {row[2]}": row[3] for row in rows if row[0] <= place and (row[6] == "" or row[6] > place)}
-        for place in range(length)
+        {f"{row[1]} {row[2]}": row[3] for row in rows if row[0] <= position and (row[6] == "" or row[6] > position)}
+        for position in range(length)
     ]
 
 

@@ -14,8 +14,8 @@ STAGES = {"commit", "docker_image", "test_results", "scan_report", "deployment"}
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
-    places = (Environment("staging"), Environment("pre-live"), Environment("production", promote_after=60))
-    project = Project("shop-a", "/nowhere", environments=places)
+    environments = (Environment("staging"), Environment("pre-live"), Environment("production", promote_after=60))
+    project = Project("shop-a", "/nowhere", environments=environments)
     home: Path = tmp_path_factory.mktemp("home")
     return build_definitions((project,), Settings(home=home)).get_repository_def()
 
@@ -46,10 +46,10 @@ def test_a_commit_goes_to_the_first_environment_alone(repository: dg.RepositoryD
     assert not [name for _, name in checks(repository, "shop_a_pipeline") if name == "no_drift"]
 
 
-@pytest.mark.parametrize("place", ["pre_live", "production"])
-def test_a_promotion_is_a_job_of_its_own_with_its_gate(repository: dg.RepositoryDefinition, place: str) -> None:
-    assert names(repository, f"shop_a_to_{place}") == {f"deployment_{place}"}
-    assert checks(repository, f"shop_a_to_{place}") == {(f"deployment_{place}", "release_gate")}
+@pytest.mark.parametrize("environment", ["pre_live", "production"])
+def test_a_promotion_is_a_job_of_its_own_with_its_gate(repository: dg.RepositoryDefinition, environment: str) -> None:
+    assert names(repository, f"shop_a_to_{environment}") == {f"deployment_{environment}"}
+    assert checks(repository, f"shop_a_to_{environment}") == {(f"deployment_{environment}", "release_gate")}
 
 
 def test_what_is_live_is_looked_at_on_a_schedule_and_promoted_where_that_is_asked_for(

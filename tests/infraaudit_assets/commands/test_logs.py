@@ -45,7 +45,7 @@ def printing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterable[Printi
     monkeypatch.setenv("INFRAAUDIT_PROJECTS", str(tmp_path / "projects.yaml"))
     settings.cache_clear()
     target = Printing()
-    monkeypatch.setattr(logs, "target_of", lambda place, live: target)
+    monkeypatch.setattr(logs, "target_of", lambda environment, live: target)
     yield target
     settings.cache_clear()
 

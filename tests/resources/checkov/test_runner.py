@@ -218,9 +218,9 @@ def test_trees_lie_where_their_own_path_hides_nothing(tmp_path: Path, monkeypatc
     assert neutral_folder(tmp_path / "state") == tmp_path / "state"
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for tainted in (".infraaudit/scans", "venv/scans", "node_modules"):
-        place = neutral_folder(tmp_path / tainted)
-        assert place == tmp_path / f"infraaudit-scans-{os.geteuid()}" and place.stat().st_mode & 0o077 == 0
-    place.rmdir()
+        folder = neutral_folder(tmp_path / tainted)
+        assert folder == tmp_path / f"infraaudit-scans-{os.geteuid()}" and folder.stat().st_mode & 0o077 == 0
+    folder.rmdir()
     (tmp_path / "theirs").mkdir()
-    place.symlink_to(tmp_path / "theirs")
+    folder.symlink_to(tmp_path / "theirs")
     assert neutral_folder(tmp_path / ".infraaudit/scans").parent in (Path("/var/tmp"), Path("/tmp"))

@@ -47,9 +47,9 @@ def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.Dagst
     keys = [f"shop:{number}" for number in range(20)]
     start = FRESH.Barrier(4)
     racers = []
-    for place in range(4):
+    for index in range(4):
         # One of the four lives to the end; the others die at a random key, after a random step.
-        last = len(keys) if place == 0 else chance.randrange(len(keys))
+        last = len(keys) if index == 0 else chance.randrange(len(keys))
         starts = [(key, "never" if number != last else chance.choice(STEPS[:3])) for number, key in enumerate(keys)]
         racers.append(FRESH.Process(target=race, args=(home, start, starts)))
         racers[-1].start()

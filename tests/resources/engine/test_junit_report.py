@@ -48,6 +48,6 @@ def test_what_is_no_report_says_so(content: bytes, words: str) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, len(REPORT)))
-def test_a_damaged_report_is_read_or_refused_and_nothing_else(junk: bytes, place: int) -> None:
+def test_a_damaged_report_is_read_or_refused_and_nothing_else(junk: bytes, position: int) -> None:
     with contextlib.suppress(TestRunError):
-        read_report(REPORT[:place] + junk + REPORT[place:])
+        read_report(REPORT[:position] + junk + REPORT[position:])

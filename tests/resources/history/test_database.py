@@ -111,9 +111,9 @@ def test_many_commits_that_share_results_are_recorded_at_once(history: History) 
     parts = [framework_scan(f"k{number}") for number in range(6)]
 
     def record(number: int) -> None:
-        for place in range(5):
-            order = parts if (number + place) % 2 else parts[::-1]
-            history.record_scan("p", scan(f"{number}-{place}", *order))
+        for index in range(5):
+            order = parts if (number + index) % 2 else parts[::-1]
+            history.record_scan("p", scan(f"{number}-{index}", *order))
 
     at_once([partial(record, number) for number in range(4)])
     with history.reading() as connection:

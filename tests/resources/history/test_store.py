@@ -122,8 +122,8 @@ def test_a_fact_that_fails_half_way_leaves_nothing(history: History) -> None:
 
 def test_writers_wait_for_each_other(history: History) -> None:
     def write(number: int) -> None:
-        for place in range(10):
-            history.record_stage("p", f"{number}-{place}", "s", "succeeded", NOW, NOW, "r")
+        for index in range(10):
+            history.record_stage("p", f"{number}-{index}", "s", "succeeded", NOW, NOW, "r")
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -34,9 +34,9 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def render(folder: Path, policy: ManifestPolicy | None = None, **environment: object) -> list[dict]:
-    place = Environment(**environment)
-    project = Project("p", "/x", paths=Paths(manifests=("k8s",)), environments=(place,))
-    return parse_manifests(render_release(folder, project, place, "a" * 40, "i:1", policy or ManifestPolicy()))
+    target = Environment(**environment)
+    project = Project("p", "/x", paths=Paths(manifests=("k8s",)), environments=(target,))
+    return parse_manifests(render_release(folder, project, target, "a" * 40, "i:1", policy or ManifestPolicy()))
 
 
 OVERLAY = {

@@ -81,9 +81,9 @@ def _told(ask: Any, *words: Any) -> Any:
 class Process:
     """One process's evaluations, with asteval as Checkov uses it; counts what is really evaluated."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, path: Path) -> None:
         self.symbols = Symbols({"upper": lambda text: text.upper(), "timestamp": iter(range(9)).__next__})
-        self.kept = Evaluations(place, self.symbols)
+        self.kept = Evaluations(path, self.symbols)
         self.evaluated: list[str] = []
 
     def expression(self, text: str) -> Any:
@@ -154,9 +154,9 @@ def test_what_changes_with_time_is_evaluated_each_time(tmp_path: Path) -> None:
 class Graph:
     """Blocks of one number each; some keep it in the same list."""
 
-    def __init__(self, places: list[int]) -> None:
-        lists = {place: [place] for place in places}
-        self.vertices = [SimpleNamespace(attributes={"value": lists[place]}) for place in places]
+    def __init__(self, shared: list[int]) -> None:
+        lists = {number: [number] for number in shared}
+        self.vertices = [SimpleNamespace(attributes={"value": lists[number]}) for number in shared]
         self.rendered = 0
 
     def get_vertex_attributes_by_index(self, index: int, add_hash: bool) -> dict[str, int]:
@@ -182,16 +182,16 @@ class Graph:
         return [vertex.attributes["value"][0] for vertex in self.vertices]
 
 
-PLACES = st.lists(st.integers(0, 5), min_size=4, max_size=4)
+SHARED = st.lists(st.integers(0, 5), min_size=4, max_size=4)
 GROUP = st.tuples(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=2))
 
 
-@given(places=PLACES, groups=st.lists(GROUP, max_size=4))
+@given(shared=SHARED, groups=st.lists(GROUP, max_size=4))
 @example([0, 1, 2, 3], [(0, [1]), (1, [2]), (2, [3])])
 @example([0, 1, 1, 3], [(0, [1]), (2, [3])])
-def test_skipped_evaluations_would_have_changed_nothing(places: list[int], groups: list[Any]) -> None:
+def test_skipped_evaluations_would_have_changed_nothing(shared: list[int], groups: list[Any]) -> None:
     rounds = [[(origin, dest) for dest in dests] for origin, dests in groups] * 4
-    graph, plain = Graph(places), Graph(places)
+    graph, plain = Graph(shared), Graph(shared)
     assert graph.render(rounds, Memory(graph)) == plain.render(rounds, None)
     assert graph.rendered <= plain.rendered
 

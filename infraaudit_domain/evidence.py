@@ -1,0 +1,54 @@
+"""What a framework's run proves beside its findings, and when that closes a finding.
+
+A finding is closed by evidence, never by absence: its check passed on its resource, or its resource is gone from a
+file that is known to have been read. Deliberately absent: finding out what was read (resources/checkov).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+RULES = 2
+"""The version of our own rules for reading a scan. Version 1 took a complete scan's silence for proof."""
+EVERY_FILE = "…"
+"""The path of a gap that stands for more files than are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one framework's run proves, by file; paths as in findings."""
+
+    expected: int = 0
+    """How many files our own look at the text says that the framework has to read."""
+    passed: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """By file and resource: the checks that passed. A resource that was read and passed nothing has an empty set."""
+    undecided: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By file: checks that gave no verdict on something in it, as where a value is not known."""
+
+
+class _Located(Protocol):
+    @property
+    def check_id(self) -> str: ...
+    @property
+    def file_path(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+
+
+def is_unread(path: str, gaps: Iterable[str]) -> bool:
+    """Whether a file is among the gaps of a framework's scan."""
+    return any(gap in (path, EVERY_FILE) for gap in gaps)
+
+
+def proves_absence(evidence: Evidence | None, finding: _Located) -> bool:
+    """Whether a finding that is not reported is provably not there; its file is no gap, and its framework did not fail.
+
+    A result of version 1 (no evidence) proves what its silence says.
+    """
+    if evidence is None:
+        return True
+    resources = evidence.passed.get(finding.file_path, {})
+    if finding.check_id in resources.get(finding.resource, ()):
+        return True
+    is_undecided = finding.check_id in evidence.undecided.get(finding.file_path, ())
+    return finding.resource not in resources and not is_undecided
