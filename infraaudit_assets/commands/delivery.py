@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.advice import print_advice
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
@@ -27,7 +28,9 @@ def rollback(
         str | None, typer.Option(help="Commit to go back to; the one that was live before by default.")
     ] = None,
     environment_name: EnvironmentName = None,
-    advise: Annotated[bool, typer.Option("--advise", help="Only name the commit that is best to go back to.")] = False,
+    advise: Annotated[
+        bool, typer.Option("--advise", help="Only list the commits to go back to, and name the best.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
@@ -41,7 +44,7 @@ def rollback(
             f"Nothing of {found.name} was deployed to {environment.name}; there is nothing to roll back."
         )
     if advise:
-        _print_advice(found, past, live, as_json)
+        print_advice(found, past, live, as_json)
         return
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
     _finish(found, environment, _deliver(found, environment, past, release, superseded=lambda _: ""), as_json)
@@ -189,29 +192,3 @@ def _show_in_dagster(project: Project, environment: Environment, done: Deploymen
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
         )  # fmt: skip
-
-
-def _print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:
-    from infraaudit_domain.advice import Candidate, advise
-    from infraaudit_domain.gate import judge_tests
-    from resources.history.queries.open_counts import open_by_severity
-
-    *before, _ = mirror_of(project).first_parents(live.sha, limit=200)
-    counts = open_by_severity(past, project.name, [*before, live.sha])
-    candidates = (
-        Candidate(
-            sha,
-            judge_tests(past.test_run(project.name, sha)).passed,
-            past.image(project.name, sha) is not None,
-            counts.get(sha),
-        )
-        for sha in reversed(before)
-    )
-    best = advise(counts.get(live.sha), candidates)
-    if as_json:
-        print(json.dumps({"live": live.sha, "advice": best.sha if best else None}))
-    elif best:
-        print(f"{best.sha} is the newest before {live.sha[:12]} with green tests and no more findings of any severity.")
-    else:
-        print(f"No commit before {live.sha[:12]} has green tests and no more findings of any severity.")
-    raise typer.Exit(0 if best else 1)

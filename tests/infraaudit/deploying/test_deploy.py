@@ -107,7 +107,7 @@ def test_another_image_or_other_manifests_of_the_live_commit_are_a_deployment(
     shop: Shop, other: dict[str, str]
 ) -> None:
     first = shop.deliver(0)
-    second = shop.deliver(0, **other)  # type: ignore[arg-type]
+    second = shop.deliver(0, **other)
     assert second.outcome is Outcome.DEPLOYED
     live = shop.history.live("shop", "production")
     assert live == second and live_since(shop.history, second) == first.finished_at
