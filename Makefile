@@ -6,7 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
 # What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
-PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+DISTRIBUTED := --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n auto $(DISTRIBUTED)
+# Workers of the e2e part, which mostly waits for others; more than two of them overload two cores. 0 runs one by one.
+E2E_WORKERS ?= 2
+# What runs in the engine and the cluster has the cores before the tests that wait for it.
+E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -35,7 +40,7 @@ parts:  ## have a container engine that answers and a base image in it, where IN
 
 test: setup parts  ## run every test; what a part of the machine is missing for is skipped with the reason
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+	@$(E2E) $(PYTEST_ARGS)
 
 test-unit: setup  ## run what needs no engine, cluster or browser, while working
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)

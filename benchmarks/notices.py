@@ -1,9 +1,9 @@
-"""Time a backlog of notices to a real HTTP receiver: written first, then sent by as many senders as a site has.
+"""Time sending a backlog of notices to a real HTTP receiver, with as many senders as a site has.
 
     PYTHONPATH=. python benchmarks/notices.py [--notices 500] [--senders 2] [--answer 0.05] [--url …]
 
 ``--answer`` is how long the receiver takes for one, in seconds. A site has two senders: the service and Dagster's
-sensor; they are threads of this process here. Prints when the last one arrived, and how many came twice.
+sensor; here they are threads of this process. Prints when the last one arrived, and how many came twice.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Judge a commit's scan for an environment, from what the history holds and what the configuration says today.
 
-The one module where the gate's policy, the suppressions and the history meet: the check of a report, a deployment
-and a promotion all ask here. Deliberately absent: the rules (infraaudit_domain/gate.py), and tests.
+The one module where the gate's policy, the suppressions and the history meet: the checks of a report, a deployment
+and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), and tests.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from resources.history.store import History
 def judge_commit(
     history: History, mirror: Mirror, project: Project, environment: str, sha: str, gate_file: Path, now: datetime
 ) -> Verdict:
-    """Whether a commit's scan lets it into an environment. Raises ConfigurationError for a policy that is none.
+    """Whether a commit's scan lets it into an environment. Raises ConfigurationError for an invalid policy.
 
-    The project's suppressions lie in a folder beside the gate's file.
+    The project's suppressions are in a folder beside the gate's file.
     """
     policy = read_gate(gate_file)
     suppressions = read_suppressions(gate_file.parent, project.name)

@@ -20,11 +20,11 @@ class FindingChanges:
     moved: tuple[tuple[Finding, Finding], ...]
     """Before and after, where only the file's name changed."""
     causes: Causes
-    """Judges each of them: code, config or scanner."""
+    """Attributes each of them to code, config or scanner."""
 
     @property
     def other_cause(self) -> str:
-        """What else than code differs between the two: config, scanner, or just code."""
+        """What besides the code differs between the two: config or scanner; ``code`` where nothing does."""
         return self.causes.other
 
 
@@ -49,7 +49,7 @@ def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str], cross: 
 
 
 def _open(scan: Scan) -> dict[str, Finding]:
-    return {finding.fingerprint: finding for finding in scan.findings if finding.status == "open"}
+    return {finding.fingerprint: finding for finding in scan.findings if finding.is_open}
 
 
 def _follow(finding: Finding, renames: Mapping[str, str]) -> Finding:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from infraaudit_domain.findings import Finding, Scan, ScanStatus, Severity
 from infraaudit_domain.suppressions import Lapsed
-from infraaudit_domain.test_runs import TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestRun
 
 Limits = Mapping[Severity, int]
-"""The most findings of a severity that are let through; a severity that is not named has no limit."""
+"""The most findings allowed by severity; a severity that is not named has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """What is let through; only open findings count."""
+    """The limits; only open findings count."""
 
     open: Limits = field(default_factory=dict)
     new: Limits = field(default_factory=lambda: {Severity.CRITICAL: 0})
@@ -24,13 +24,13 @@ class GatePolicy:
     new_in_environment: Limits = field(default_factory=dict)
     """Against what is live in the environment."""
     max_age_days: Mapping[Severity, float] = field(default_factory=dict)
-    """How long a finding of a severity may stand (the SLA), in days."""
+    """How long a finding of a severity may stay open (the SLA), in days."""
     allow_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the history says of a commit, as far as the gate depends on it."""
+    """The facts about a commit that the gate depends on."""
 
     scan: Scan | None
     new: Sequence[Finding] = ()
@@ -38,7 +38,7 @@ class Evidence:
     not_live: Sequence[Finding] | None = ()
     """Open here and not in what is live; none where nothing is live, None where what is live has no complete scan."""
     age_days: Mapping[str, float] | None = field(default_factory=dict)
-    """How long each open finding has stood, by fingerprint; None where that is not known."""
+    """How long each open finding has been open, by fingerprint; None where that is not known."""
     lapsed: Sequence[Lapsed] = ()
 
 
@@ -63,11 +63,11 @@ def judge_tests(run: TestRun | None) -> Verdict:
         return Verdict(("its tests have not been run",))
     if run.reason:
         return Verdict((f"its tests gave no result: {run.reason}",))
-    bad = run.count("failed") + run.count("error")
-    if bad:
-        first = next(case.name for case in run.cases if case.outcome in ("failed", "error"))
-        return Verdict((f"{bad} of {len(run.cases)} tests failed, the first is {first}",))
-    return Verdict() if run.count("passed") else Verdict(("no test passed (all were skipped, or none was found)",))
+    if bad := run.bad_cases:
+        return Verdict((f"{len(bad)} of {len(run.cases)} tests failed, the first is {bad[0].name}",))
+    if not run.count(CaseOutcome.PASSED):
+        return Verdict(("no test passed (all were skipped, or none was found)",))
+    return Verdict()
 
 
 def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
@@ -75,7 +75,7 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
     scan = evidence.scan
     if scan is None:
         return Verdict(("it has not been scanned",))
-    still_open = [finding for finding in scan.findings if finding.status == "open"]
+    still_open = [finding for finding in scan.findings if finding.is_open]
     verdicts = (
         _judge_status(policy, scan),
         _within(policy.open, still_open, "open"),
@@ -119,7 +119,7 @@ def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], age_days: Map
 def _judge_age(
     severity: Severity, days: float, still_open: Sequence[Finding], age_days: Mapping[str, float]
 ) -> Verdict:
-    # A finding whose age nobody knows counts as too old.
+    # A finding of unknown age counts as too old.
     late = [f for f in still_open if f.severity is severity and age_days.get(f.fingerprint, days + 1) > days]
     if not late:
         return Verdict()

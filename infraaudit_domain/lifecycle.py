@@ -1,9 +1,9 @@
 """Lifecycles of findings along one line of commits: introduced, outstanding, moved, suppressed, fixed, reopened.
 
 A life is a chain of spans; over a span a finding keeps its name and status. The function of the scans is pure, so
-the order in which commits were scanned does not matter. A commit without a scan (or whose scan failed) says
-nothing: what changed there shows at the next one that was scanned. Only a complete scan closes anything.
-Deliberately absent: reading scans or Git, and a finding's line numbers, which are no part of its identity.
+the order in which commits were scanned does not matter. A commit without a scan (or whose scan failed) changes
+nothing: what changed in it appears at the next scanned commit. Only a complete scan closes anything. Deliberately
+absent: reading scans or Git, and a finding's line numbers, which are no part of its identity.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from infraaudit_domain.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a scan says of one commit, as far as lifecycles of findings depend on it."""
+    """What lifecycles need of one commit's scan."""
 
     sha: str
     findings: Mapping[str, Finding]
@@ -130,13 +130,13 @@ def _moves(
             yield mark, found
         elif not complete and followed.fingerprint not in active:
             # The renamed file was not read: the finding is carried along under its new name, neither closed nor lost.
-            # Where an equal finding stands under that name already, the name is taken: this one waits under its old.
+            # Where an equal finding already has that name, this one keeps its old name for now.
             yield mark, followed
 
 
 def _continued(span: Span, finding: Finding, position: int, cause: str, word: str) -> tuple[str, Span]:
     if finding.status != span.finding.status:
-        word = "suppressed" if finding.status == "suppressed" else "unsuppressed"
+        word = "unsuppressed" if finding.is_open else "suppressed"
     return word, Span(span.life, finding, span.introduced, span.opened, position, word, cause)
 
 

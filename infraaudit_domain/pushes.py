@@ -1,4 +1,4 @@
-"""What a forge says of a push, and whether the forge really said it.
+"""What a forge reports of a push, and whether the report is authentic.
 
 GitHub, Gitea and Forgejo, GitLab, Bitbucket, and a plain ``{"ref", "after"}`` for anything else. The payload is
 outside input: everything is checked for its type and shape, and nothing of it is a path, a URL or an option.
@@ -80,7 +80,7 @@ def is_authentic(forge: str, headers: Mapping[str, str], body: bytes, secrets: S
     given = _signature(forge, headers).encode("utf-8", "surrogateescape")
     real = [secret for secret in secrets if secret]
     expected = real if forge == "gitlab" else [sign(body, secret) for secret in real]
-    # Every secret is compared, so that the time does not tell which one matched.
+    # Every secret is compared, so that the time taken does not reveal which one matched.
     return sum(hmac.compare_digest(given, one.encode()) for one in expected) > 0
 
 

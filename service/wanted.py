@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from infraaudit.questions.table import SEVERITIES, STATUSES
+from infraaudit_domain.findings import FindingStatus
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
 from resources.history.queries.environments import recorded_projects
@@ -34,7 +35,7 @@ def known_fingerprint(request: Request) -> str:
 def wanted_findings(request: Request) -> FindingFilter:
     return FindingFilter(
         severity=choice(request, "severity", "", SEVERITIES),
-        status=choice(request, "status", "open", STATUSES),
+        status=choice(request, "status", FindingStatus.OPEN.value, STATUSES),
         framework=word(request, "framework"),
         text=text(request, "q"),
         order=choice(request, "order", "severity", ORDERS),

@@ -5,15 +5,17 @@ most of them spent waiting for others. The rest, `pytest -m "not e2e"`, is what 
 Checkov and small commands are real there too.
 """
 
+import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -24,23 +26,29 @@ from tests import distribution
 # same handler, and whatever the tests start from then on would outlive its terminate().
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
-_given: set[int] = set()
+_PORTS = Path(tempfile.gettempdir()) / f"infraaudit-test-ports-{os.getuid()}"
+_reserved: list[IO[str]] = []
 _chance = random.SystemRandom()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of an address of this machine that nobody has now, and that no other test of this process was given.
+    """A port of an address of this machine that nobody has now, reserved until this process ends.
 
-    Below the range that the kernel hands out for connections, and drawn at random: what other workers start in the
-    meantime does not get it.
+    Below the range that the kernel hands out for connections. The lock on the port's file keeps it from every other
+    test process of this machine, also while what shall listen on it has not started or is started anew.
     """
+    _PORTS.mkdir(exist_ok=True)
     while True:
         port = _chance.randrange(20_000, 30_000)
-        with suppress(OSError), socket.create_server((host, port)):
-            if port not in _given:
-                _given.add(port)
-                return port
+        lock = (_PORTS / str(port)).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            socket.create_server((host, port)).close()
+        except OSError:
+            lock.close()
+            continue
+        _reserved.append(lock)
+        return port
 
 
 def _engine_answers() -> bool:
@@ -119,6 +127,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"engine", "scraped"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("e2e")
+        if item.get_closest_marker("e2e"):
+            patient = pytest.mark.timeout(distribution.PATIENCE * distribution.limit_of(item))
+            item.add_marker(patient, append=False)
     if not config.getoption("--long"):
         left = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left)

@@ -38,8 +38,11 @@ def typed(names: Sequence[str], integer: str = "", number: str = "", boolean: st
 
     Raises ValueError where one of them is no column.
     """
-    types = {name: kind for kind, some in (("integer", integer), ("number", number), ("boolean", boolean))
-             for name in some.split()}  # fmt: skip
+    types = {
+        name: kind
+        for kind, some in (("integer", integer), ("number", number), ("boolean", boolean))
+        for name in some.split()
+    }
     if unknown := types.keys() - set(names):
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
     return tuple(Column(name, types.get(name, "string")) for name in names)

@@ -8,7 +8,7 @@ from infraaudit.questions.findings import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit.questions.question import Column, Question, Schema, typed
 from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.dora import Dora
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history.queries.exposure import EXPOSURE_COLUMNS, LIVE_COLUMNS
 from resources.history.queries.finding_pages import ORDERS
 from resources.history.queries.lives import BLAME_COLUMNS
@@ -19,7 +19,7 @@ from resources.history.queries.trends import GROUPS, STEPS, TREND_COLUMNS
 MAX_TEXT = 200
 OUTCOMES = [outcome.value for outcome in Outcome]
 SEVERITIES = [severity.value for severity in Severity]
-STATUSES = ["open", "suppressed"]
+STATUSES = [status.value for status in FindingStatus]
 
 _NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{0,64}$"}
 _ENVIRONMENT: Schema = _NAME | {"description": "by default the first one of the project"}
@@ -28,7 +28,7 @@ _DAY: Schema = {"type": "string", "format": "date"}
 _COMMIT: Schema = {"type": "string", "pattern": "^([0-9a-f]{7,64})?$", "description": "by default the newest scanned"}
 _FILTER: dict[str, Schema] = {
     "severity": {"type": "string", "enum": ["", *SEVERITIES]},
-    "status": {"type": "string", "enum": ["", *STATUSES], "default": "open"},
+    "status": {"type": "string", "enum": ["", *STATUSES], "default": FindingStatus.OPEN.value},
     "framework": _NAME,
     "q": _TEXT | {"description": "part of the check, the file or the resource"},
     "order": {"type": "string", "enum": ["", *ORDERS], "default": "severity"},

@@ -1,4 +1,4 @@
-"""Follow a commit's findings back to the commit it is compared with."""
+"""Compare a commit's findings with those of its nearest scanned first parent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def _nearest_complete(history: History, project: str, ancestors: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True)
 class CountedScan:
-    """A scan as it counts on a day, and what it changed against the commit that it is compared with."""
+    """A scan with a day's suppressions applied, and its changes against the commit that it is compared with."""
 
     scan: Scan
     against: str | None

@@ -6,7 +6,6 @@ result. Deliberately absent: the rules of a finding's life (infraaudit_domain/li
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import islice
 
 import sqlalchemy as sa
@@ -18,12 +17,12 @@ from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED
-from resources.history.rows import finding_of
+from resources.history.rows import finding_of, row_of_finding
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
 _BATCH = 500
-"""Commits followed in one transaction: other writers wait that long."""
+"""Commits followed in one transaction, for which other writers wait."""
 _QUERY = 400
 """Values in one IN list."""
 
@@ -36,7 +35,7 @@ class Line(StoredLine):
         self.mirror = mirror
 
     def follow(self) -> "Line":
-        """Bring the line and the lifecycles to what Git and the stored scans say. Raises HistoryError."""
+        """Update the line and the lifecycles to match Git and the stored scans. Raises HistoryError."""
         head = self.mirror.branches().get(self.branch)
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
@@ -46,7 +45,8 @@ class Line(StoredLine):
         return self
 
     def standing(self, sha: str) -> tuple[list[str], list[Span]]:
-        """The line that ends in a commit, and the findings that stand there; also for one that is not on the branch."""
+        """The line that ends in a commit, and the findings present there; also for a commit that is not on the
+        branch."""
         path = self.mirror.first_parents(sha)
         shared = _common(self.shas, path)
         with self.history.reading() as connection:
@@ -56,9 +56,14 @@ class Line(StoredLine):
             for position, commit in enumerate(path[shared:], shared):
                 if (now := readings.of(commit)) is not None:
                     step = advance(
-                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared),
+                        active,
+                        before,
+                        now,
+                        position,
+                        self._renames(before, now),
+                        self._fixed(connection, shared),
                         self._cross(readings, before, now),
-                    )  # fmt: skip
+                    )
                     active, before = after(active, step), now
         return path, sorted(active.values(), key=_order)
 
@@ -81,7 +86,7 @@ class Line(StoredLine):
             return start + _BATCH < len(self.shas)
 
     def _match(self, connection: sa.Connection) -> None:
-        """Make the stored line the branch's: what a force-push replaced is dropped, what is new is added."""
+        """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added."""
         table = schema.line_commits
         order = sa.select(table.c.sha).where(self.is_in(table)).order_by(table.c.position)
         stored = list(connection.execute(order).scalars())
@@ -136,9 +141,14 @@ class Line(StoredLine):
                 before = now or before
                 continue
             step = advance(
-                active, before, now, position, self._renames(before, now), self._fixed(connection, position),
+                active,
+                before,
+                now,
+                position,
+                self._renames(before, now),
+                self._fixed(connection, position),
                 self._cross(readings, before, now),
-            )  # fmt: skip
+            )
             active, before = after(active, step), now
             for span in step.ended:
                 same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
@@ -187,13 +197,12 @@ class Line(StoredLine):
             | {"life": span.life, "introduced_position": span.introduced, "opened_position": span.opened}
             | {"start_position": span.start, "started_as": span.started_as, "start_cause": span.start_cause}
             | {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
-            | asdict(span.finding)
-            | {"severity": span.finding.severity.value}
+            | row_of_finding(span.finding)
         )
 
 
 def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> None:
-    """Keep the deploy branch's lifecycles in step: what the audit page and the trend API read, which have no Git.
+    """Update the deploy branch's lifecycles, which the audit page and the trend API read without Git.
 
     Does nothing where the repository has no such branch (yet).
     """

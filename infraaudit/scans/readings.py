@@ -1,4 +1,4 @@
-"""What the stored scans say of commits, loaded once for each scan key."""
+"""The stored scans of commits as lifecycles read them, loaded once for each scan key."""
 
 from collections.abc import Iterable
 from functools import lru_cache

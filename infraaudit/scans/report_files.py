@@ -1,17 +1,15 @@
 """The report of a scan on disk: kept by commit; the newest of the deploy branch is shown as latest_scan.json."""
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from infraaudit.scans.against_parent import CountedScan, counted_scan
-from infraaudit_domain.findings import ScanStatus
+from infraaudit.scans.against_parent import CountedScan
+from infraaudit_domain.findings import Scan, ScanStatus
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reports import report_of
-from infraaudit_domain.suppressions import Suppression
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.machine.artifact_store import ArtifactStore
@@ -28,22 +26,13 @@ def write_report(store: ArtifactStore, mirror: Mirror, project: Project, counted
     return kept
 
 
-def report_newest_scan(
-    history: History,
-    store: ArtifactStore,
-    mirror: Mirror,
-    project: Project,
-    suppressions: Sequence[Suppression],
-    day: date,
-) -> None:
-    """Write the report of the deploy branch's newest scanned commit; for scans that were stored without one."""
+def newest_scan(history: History, mirror: Mirror, project: Project) -> Scan | None:
+    """The scan of the deploy branch's newest commit that has one which did not fail."""
     table = schema.scans
     usable = (table.c.project == project.name) & (table.c.status != ScanStatus.FAILED.value)
     scanned = {row["sha"] for row in history.rows(sa.select(table.c.sha).where(usable))}
     newest = next((sha for sha in _newest_first(mirror, project) if sha in scanned), None)
-    scan = history.scan(project.name, newest) if newest else None
-    if scan is not None:
-        write_report(store, mirror, project, counted_scan(history, mirror, project.name, scan, suppressions, day))
+    return history.scan(project.name, newest) if newest else None
 
 
 def _show_newest(store: ArtifactStore, mirror: Mirror, project: Project) -> None:

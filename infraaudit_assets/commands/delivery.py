@@ -115,9 +115,14 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
         )
     _require_gate(past, mirror, project, environment, sha)
     return build_release(
-        mirror, settings().state.checkouts, project, environment, sha, image.digest or image.reference,
+        mirror,
+        settings().state.checkouts,
+        project,
+        environment,
+        sha,
+        image.digest or image.reference,
         settings().gate_file,
-    )  # fmt: skip
+    )
 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
@@ -156,10 +161,14 @@ def _deliver(
     from infraaudit.deploying.deploy import deploy
 
     return deploy(
-        past, mirror_of(project), target_of(environment, past.live(project.name, environment.name)), release,
-        timeout=settings().rollout_seconds, superseded=superseded,
+        past,
+        mirror_of(project),
+        target_of(environment, past.live(project.name, environment.name)),
+        release,
+        timeout=settings().rollout_seconds,
+        superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
-    )  # fmt: skip
+    )
 
 
 def _finish(project: Project, environment: Environment, done: Deployment, as_json: bool) -> None:
@@ -188,7 +197,8 @@ def _show_in_dagster(project: Project, environment: Environment, done: Deploymen
         instance.add_dynamic_partitions(commits_of(project).name or "", [done.sha])
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                asset_key=asset_of(project, environment), partition=done.sha,
+                asset_key=asset_of(project, environment),
+                partition=done.sha,
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
-        )  # fmt: skip
+        )

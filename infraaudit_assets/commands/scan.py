@@ -19,6 +19,7 @@ from infraaudit_assets.commands.options import AsJson, ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
 
@@ -54,9 +55,10 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from infraaudit.scans.backfill import unscanned
-    from infraaudit.scans.cross_scanning import attribute_causes
     from infraaudit.scans.lifecycles import follow_deploy_branch
+    from infraaudit.scans.scan_commit import Reports, follow_up, publish_newest
     from resources.history import open_history
+    from resources.machine.artifact_store import ArtifactStore
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
@@ -72,15 +74,17 @@ def scan(
     started = time.monotonic()
     done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
     # Also where an earlier call was killed between storing a scan and this line.
-    _report_newest(past, mirror, found)
-    if not is_interrupted:
-        attribute_causes(past, mirror, found, lambda: _runner(past))
-    follow_deploy_branch(past, mirror, found)
-    _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
+    store = ArtifactStore(settings().state.path, settings().reports)
+    publish_newest(past, mirror, found, Reports(store, settings().shipped))
+    if is_interrupted:
+        follow_deploy_branch(past, mirror, found)
+    else:
+        follow_up(past, mirror, found, lambda: _runner(past))
+    _report(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
-    raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
+    raise typer.Exit(1 if any(one.status is ScanStatus.FAILED for one in done) else 0)
 
 
 def _scan_all(
@@ -88,14 +92,12 @@ def _scan_all(
 ) -> tuple[list["Done"], bool]:
     """What was scanned and stored, and whether Ctrl-C ended it early."""
     from infraaudit.scans.backfill import Backfill
-    from resources.configuration.severities import read_severities
 
-    scratch, severities = settings().state.scans, read_severities(settings().severities)
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
-        Backfill(past, mirror, project, todo, scratch=scratch, severities=severities, workers=workers) as scans,
-        _told_to_stop(scans) as stopped,
+        Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
+        _stopped_by_ctrl_c(scans) as stopped,
     ):
         for one in scans:
             done.append(one)
@@ -104,8 +106,8 @@ def _scan_all(
 
 
 @contextmanager
-def _told_to_stop(scans: "Backfill") -> Iterator[threading.Event]:
-    """Ctrl-C brings what is under way to its end, to be stored and told of; a second one does not wait for it."""
+def _stopped_by_ctrl_c(scans: "Backfill") -> Iterator[threading.Event]:
+    """After Ctrl-C, scans under way are finished, stored and reported; a second Ctrl-C does not wait for them."""
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -159,16 +161,6 @@ def _wanted(
     return mirror.commits(tips, since=since)
 
 
-def _report_newest(past: "History", mirror: "Mirror", project: Project) -> None:
-    from infraaudit.scans.report_files import report_newest_scan
-    from resources.configuration.suppressions import read_suppressions
-    from resources.machine.artifact_store import ArtifactStore
-
-    suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
-    store = ArtifactStore(settings().state.path, settings().reports)
-    report_newest_scan(past, store, mirror, project, suppressions, day)
-
-
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -183,7 +175,7 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
                 progress.advance(task)
                 count = progress.tasks[0].completed
                 progress.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
-                if one.status != "complete":
+                if one.status is not ScanStatus.COMPLETE:
                     progress.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
 
             yield tick
@@ -191,7 +183,7 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
     return bar()
 
 
-def _tell(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
+def _report(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
     if as_json:
         rows = [
             {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}

@@ -1,4 +1,4 @@
-"""What a child told of one framework, as the result that is stored: complete, partial or failed, and under which key.
+"""Turn a child's report on one framework into the result that is stored: complete, partial or failed, with its key.
 
 Deliberately absent: running anything.
 """
@@ -27,7 +27,7 @@ class Job:
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
     arguments: list[str]
     memo: FileMemo | None = None
-    """What is known of single files; None where nothing may be reused."""
+    """Known findings of single files; None where nothing may be reused."""
 
     @property
     def arguments_key(self) -> tuple[str, ...]:
@@ -35,24 +35,24 @@ class Job:
 
 
 @dataclass(slots=True)
-class Told:
-    """What a child told of one framework; ``error`` where it gave no result."""
+class ChildResult:
+    """A child's report on one framework; ``error`` where it has no result."""
 
     report: FrameworkReport
     error: str = ""
     was_killed: bool = False
-    """Whether somebody else ended it, which says nothing about the files."""
+    """Whether it was ended from outside, which says nothing about the files."""
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
-    """Whether files were left out for what is in them only."""
+    """Whether every file that was left out was left out for its content."""
     culprits: tuple[UnreadableFile, ...] = field(default=())
 
 
 def framework_result(
     name: str,
     job: Job,
-    told: Told,
+    result: ChildResult,
     broken: Mapping[str, str],
     refused: Mapping[str, str],
     facts: Facts,
@@ -70,33 +70,35 @@ def framework_result(
         and name != "secrets"
         and is_expected_by(name, path, blobs[path])
     ]
-    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
-    gaps += told.culprits
+    gaps += [
+        file for file in result.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
+    ]
+    gaps += result.culprits
     unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
-    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+    status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
-        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
+        scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
         status=status,
-        findings=told.report.findings,
+        findings=result.report.findings,
         unreadable=_bounded(unreadable, limits.gaps),
-        seconds=told.seconds,
-        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+        seconds=result.seconds,
+        reason=result.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
     )
 
 
 def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
+    """A hostile commit may have 100,000 unreadable files; nobody reads that many names, and each would be stored."""
     if len(files) <= most:
         return files
     return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
 
 
-def _is_repeatable(name: str, told: Told) -> bool:
-    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
+def _is_repeatable(name: str, result: ChildResult) -> bool:
+    """Whether an equal key gives an equal result: nothing failed, and the key covers every file that was read."""
     reads_all = name == "serverless"
-    is_known = not told.error and not told.culprits and told.is_certain
-    return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
+    is_known = not result.error and not result.culprits and result.is_certain
+    return is_known and (reads_all or all(may_read(name, path) for path in result.opened))
 
 
 def _once(name: str, job: Job) -> str:

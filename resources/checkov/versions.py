@@ -1,4 +1,4 @@
-"""The versions that a stored result depends on, told without importing Checkov."""
+"""The versions that a stored result depends on, read without importing Checkov."""
 
 import functools
 import hashlib
@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 
 RULES = "5"
-"""Raised by hand when we read reports, trees or configurations differently."""
+"""Increased by hand when we read reports, trees or configurations differently."""
 
 
 @functools.cache

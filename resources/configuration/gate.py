@@ -39,13 +39,13 @@ class _Gate(BaseModel):
 
 
 def read_gate(path: Path) -> GatePolicy:
-    """The policy of the gate. Raises ConfigurationError: without a policy nothing is let through."""
+    """The policy of the gate. Raises ConfigurationError: without a policy the gate stays closed."""
     gate = _read(path)
     return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
 
 
 def read_manifest_policy(path: Path) -> ManifestPolicy:
-    """What manifests may bring, of the same file. Raises ConfigurationError."""
+    """What manifests may contain, from the same file. Raises ConfigurationError."""
     return ManifestPolicy(**dict(_read(path).manifests))
 
 

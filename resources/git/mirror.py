@@ -1,7 +1,7 @@
 """A project's repository as a bare mirror, read with the git program.
 
-The git program, and not a library, because it has everyone's credential helpers. It runs without prompts, hooks
-and the user's own configuration of them, with time limits. Deliberately absent: writing to a repository.
+The git program, and not a library, because it has the user's credential helpers. It runs without prompts and hooks,
+with time limits. Deliberately absent: writing to a repository.
 """
 
 import re
@@ -38,10 +38,11 @@ class Mirror:
     def fetch(self) -> None:
         """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError.
 
-        One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
+        One process at a time; commits that are on no branch any more stay readable, because nothing is
+        garbage-collected.
         """
-        # Not for ever: behind a remote that hangs, the waiting would use up the threads of a code server, and stop every
-        # other project too.
+        # With a limit: behind a remote that hangs, waiters would use up the threads of a code server and block every
+        # other project.
         with locked_within(self.path.parent / f".{self.path.name}.lock", LOCK_SECONDS) as ours:
             if not ours:
                 raise RepositoryError(
@@ -82,7 +83,7 @@ class Mirror:
     def branches(self) -> dict[str, str]:
         """The tip of every branch, by branch name."""
         words = ("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/")
-        # No branch has a backslash in its name: what is no UTF-8 keeps a name of its own.
+        # No branch name holds a backslash, so a name that is not UTF-8 stays distinct when escaped.
         lines = self._read(*words, undecodable="backslashreplace").splitlines()
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
@@ -109,13 +110,13 @@ class Mirror:
         shas = list(self.lineage(new, known))
         if since is None:
             return shas
-        # A filter: Git's plain --since stops at the first older commit, though younger ones may be behind it.
+        # A filter, because Git's plain --since stops at the first older commit, though newer ones may follow.
         words = ("rev-list", f"--since-as-filter={int(since.timestamp())}", "--stdin")
         young = set(self._read(*words, stdin=new).split())
         return [sha for sha in shas if sha in young]
 
     def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
-        """What ``commits`` lists, in that order, each with its parents."""
+        """The commits that ``commits`` lists, in that order, each with its parents."""
         words = ("rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
         lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
         return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
@@ -130,14 +131,14 @@ class Mirror:
         return {sha: tuple(found) for sha, *found in (line.split() for line in lines)}
 
     def existing(self, shas: Sequence[str]) -> list[str]:
-        """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
+        """Those SHAs whose commits the mirror has; a newly cloned mirror lacks commits that are on no branch."""
         if not shas:
             return []
         found = self._read("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=shas).splitlines()
         return [sha for sha, _, kind in (line.partition(" ") for line in found) if kind == "commit"]
 
     def messages(self, shas: Sequence[str]) -> dict[str, str]:
-        """The whole messages of commits."""
+        """The full messages of commits."""
         if not shas:
             return {}
         words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
@@ -145,7 +146,7 @@ class Mirror:
         return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
 
     def heads(self, shas: Sequence[str]) -> list[str]:
-        """Those of some commits that none of the others has in its history."""
+        """Those commits that are not in the history of any other one."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
@@ -173,7 +174,7 @@ class Mirror:
         return tuple(parse_name_status(raw))
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
-        """Files that Git takes for renamed between two commits: new path by old path."""
+        """Files that Git considers renamed between two commits: new path by old path."""
         raw = self._read("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", "-z", parent, sha)
         return {change.old_path: change.path for change in parse_name_status(raw) if change.old_path}
 

@@ -1,4 +1,4 @@
-"""What git prints, read into what it means. Deliberately absent: running it."""
+"""Parse the output of git. Deliberately absent: running it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
 
 
 def commit_time(seconds: str) -> datetime:
-    """A date of a commit, which its author may have set to anything; where Git finds none, the epoch."""
+    """A date of a commit, which its author may set to anything; the epoch where Git finds none."""
     return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LATEST), UTC)
 
 
@@ -47,6 +47,6 @@ def parse_entry(line: str) -> TreeEntry:
     """One line of ``git ls-tree -r -l``."""
     description, _, path = line.partition("\t")
     mode, _kind, blob, size = description.split()
-    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    # Git prints "-" for a submodule, and "BAD" for a file whose content a partial clone lacks.
     known = {"-": 0, "BAD": None}
     return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)

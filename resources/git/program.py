@@ -1,6 +1,6 @@
-"""How the git program is called: no prompts, no hooks, no foreign transports, and an end to waiting.
+"""How the git program is called: no prompts, no hooks, no foreign transports, and time limits.
 
-Deliberately absent: what is asked of a repository (git.py).
+Deliberately absent: the questions asked of a repository (mirror.py).
 """
 
 import os
@@ -14,7 +14,7 @@ _SAFE = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
     "-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "safe.directory=*",
 )  # fmt: skip
-# A dead remote ends a transfer within about half a minute; a slow one may take its time.
+# A transfer from a dead remote ends within about half a minute; a slow one may take longer.
 _PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
 
@@ -25,7 +25,7 @@ def git_argv(*words: str) -> list[str]:
 
 
 def git_environment() -> dict[str, str]:
-    """Our environment without Git's own variables, and such that nothing ever waits for a prompt."""
+    """Our environment without Git's own variables, with every prompt disabled."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -43,12 +43,12 @@ def git_environment() -> dict[str, str]:
 def run_git(*words: str, timeout: float, folder: Path | None = None, **options: Any) -> process.Completed:
     """Run git to its end; the options are those of process.run. Raises ToolError.
 
-    A ``folder`` that is not there is git's own error, as a repository without the commit is, and not a failed start.
+    A missing ``folder`` is reported as git's own error, like a missing commit, and not as a failed start.
     """
     argv = git_argv(*(("-C", str(folder)) if folder else ()), *words)
     return process.run(argv, timeout=timeout, env=git_environment(), called=f"git {words[0]}", **options)
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown."""
+    """A URL without its password."""
     return re.sub(r"(://)[^/@]*@", r"\1", url)

@@ -5,20 +5,21 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from infraaudit_domain.deployments import TRIED, Deployment, Outcome
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
 
 def deployed(history: History, project: str, environment: str, sha: str | None = None) -> Deployment | None:
-    """The newest deployment that became healthy, of a commit where one is given."""
+    """The newest deployment that became healthy; of one commit where it is given."""
     return _newest(history, project, environment, schema.deployments.c.sha == sha if sha else sa.true())
 
 
 def deployed_before(history: History, live: Deployment) -> Deployment | None:
-    """The newest deployment of another commit that became healthy before what is live was first tried.
+    """The newest healthy deployment of another commit from before the live commit was first tried.
 
-    Going back twice therefore goes back twice, instead of to and fro.
+    So two rollbacks go back two commits, instead of back and forth.
     """
     table = schema.deployments
     first_try = (
@@ -89,7 +90,7 @@ def ends_an_incident(history: History, done: Deployment) -> bool:
         sa.select(stages.c.sha)
         .join(brought, (brought.c.project == stages.c.project) & (brought.c.sha == stages.c.sha))
         .where(mine, brought.c.deployed_by == done.sha, brought.c.deployed_at == done.finished_at)
-        .where(stages.c.outcome == "failed")
+        .where(stages.c.outcome == StageOutcome.FAILED.value)
         .where(stages.c.finished_at < done.started_at)
     )
     return bool(history.rows(failed.limit(1)))

@@ -14,7 +14,7 @@ from resources.history.store import History
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One branch that a forge said had moved."""
+    """One branch whose move a forge reported."""
 
     id: str
     project: str
@@ -30,7 +30,7 @@ _FIELDS = tuple(Delivery.__dataclass_fields__)
 
 
 def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
-    """Store deliveries to be processed; returns how many were not there yet."""
+    """Store deliveries to be processed; returns the number of new ones."""
     table = schema.deliveries
     with history.writing() as connection:
         known = set(
@@ -68,7 +68,7 @@ def newest_deliveries(history: History, project: str, limit: int = 50) -> list[t
 
 
 def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: DeliveryState, reason: str = "") -> None:
-    """Say how deliveries ended: done, ignored, failed, or still waiting with what went wrong this time."""
+    """Record how deliveries ended: done, ignored, failed, or still waiting, with the error of this attempt."""
     if not deliveries:
         return
     table = schema.deliveries
@@ -80,7 +80,7 @@ def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: D
 
 
 def abandon_deliveries(history: History, projects: Sequence[str]) -> None:
-    """Let the waiting deliveries of all other projects fail: these are the ones there are."""
+    """Fail the waiting deliveries of all projects but the given ones, which are those of the projects file."""
     table = schema.deliveries
     orphans = (table.c.state == DeliveryState.WAITING.value) & table.c.project.not_in(projects)
     if _read(history, sa.select(table.c.id).where(orphans).limit(1)):

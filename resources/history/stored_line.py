@@ -1,6 +1,6 @@
-"""A branch's first-parent line as it was last followed: all that a question without Git needs.
+"""A branch's first-parent line as it was last followed: enough for every question that does not need Git.
 
-Deliberately absent: following it (lifecycles.py), which every run does.
+Deliberately absent: following it (infraaudit/scans/lifecycles.py), which every run does.
 """
 
 import sqlalchemy as sa

@@ -62,10 +62,10 @@ class Audited:
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory, warm_home: Path) -> Iterator[Audited]:
     folder = tmp_path_factory.mktemp("audited")
-    places = {"REPORTS": "reports", "PROJECTS": "projects.yaml", "CONFIGS": "configs"}
+    paths = {"REPORTS": "reports", "PROJECTS": "projects.yaml", "CONFIGS": "configs"}
     with pytest.MonkeyPatch.context() as environment:
-        for name, place in places.items():
-            environment.setenv(f"INFRAAUDIT_{name}", str(folder / place))
+        for name, path in paths.items():
+            environment.setenv(f"INFRAAUDIT_{name}", str(folder / path))
         environment.setenv("INFRAAUDIT_HOME", str(warm_home))
         environment.setenv("INFRAAUDIT_DATABASE_URL", f"sqlite:///{folder}/history.db")
         settings.cache_clear()

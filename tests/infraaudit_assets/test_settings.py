@@ -1,4 +1,4 @@
-"""What the environment may say, and what is told of the rest."""
+"""What the environment may say, and what is reported of the rest."""
 
 import pytest
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.gate import judge_tests
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,28 +57,28 @@ def test_a_scan_that_is_not_complete_closes_nothing(status: ScanStatus) -> None:
 
 
 def test_a_suppressed_finding_is_no_open_one() -> None:
-    changes = compare_scans(scan(finding("a")), scan(finding("a", status="suppressed")), {})
+    changes = compare_scans(scan(finding("a")), scan(finding("a", status=FindingStatus.SUPPRESSED)), {})
     assert [f.resource for f in changes.fixed] == ["a"]
 
 
 @pytest.mark.parametrize(
     ("version", "config", "cause"), [("3", "c", "code"), ("4", "c", "scanner"), ("3", "d", "config")]
 )
-def test_the_scanner_is_told_from_the_code(version: str, config: str, cause: str) -> None:
+def test_the_scanner_is_distinguished_from_the_code(version: str, config: str, cause: str) -> None:
     assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).other_cause == cause
 
 
-def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_apart() -> None:
+def test_a_scan_of_the_earlier_files_under_the_later_scanner_distinguishes_the_causes() -> None:
     before = scan(finding("kept"), finding("deleted"), finding("dropped rule"))
     after = scan(finding("kept"), finding("written"), finding("new rule", "new.tf"), version="4")
     cross = scan(finding("kept"), finding("deleted"), finding("new rule", "old.tf"), version="4")
     renames = {"old.tf": "new.tf"}
-    told = compare_scans(before, after, renames, cross)
-    assert {f.resource: told.causes.of_presence(f.fingerprint, f.status) for f in told.new} == {
+    compared = compare_scans(before, after, renames, cross)
+    assert {f.resource: compared.causes.of_presence(f.fingerprint, f.status) for f in compared.new} == {
         "written": "code",
         "new rule": "scanner",
     }
-    assert {f.resource: told.causes.of_absence(f.fingerprint) for f in told.fixed} == {
+    assert {f.resource: compared.causes.of_absence(f.fingerprint) for f in compared.fixed} == {
         "deleted": "code",
         "dropped rule": "scanner",
     }
@@ -89,7 +89,9 @@ def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_ap
 
 
 def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:
-    passed, failed, skipped = (TestCase(o, o, 0.0) for o in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (
+        TestCase(o, o, 0.0) for o in (CaseOutcome.PASSED, CaseOutcome.FAILED, CaseOutcome.SKIPPED)
+    )
     assert judge_tests(TestRun((passed, skipped), 1)).passed
     closed = [
         None,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.gate import Evidence, GatePolicy, judge_scan
 from infraaudit_domain.suppressions import Suppression, hide_in, lapsed
 
@@ -38,7 +38,7 @@ def decision(expires: date = DAY, **what: str) -> Suppression:
         (GatePolicy(new={Severity.LOW: 0}), Evidence(scan(HIGH), new=[HIGH]), None),
         (GatePolicy(open={Severity.HIGH: 1}), Evidence(scan(HIGH)), None),
         (GatePolicy(open={Severity.HIGH: 1}), Evidence(scan(HIGH, OTHER)), "2 open high findings, 1 allowed"),
-        (GatePolicy(open={Severity.HIGH: 0}), Evidence(scan(replace(HIGH, status="suppressed"))), None),
+        (GatePolicy(open={Severity.HIGH: 0}), Evidence(scan(replace(HIGH, status=FindingStatus.SUPPRESSED))), None),
         (GatePolicy(open={Severity.UNKNOWN: 0}), Evidence(scan(replace(HIGH, severity=Severity.UNKNOWN))), "unknown"),
         (
             GatePolicy(new_in_environment={Severity.HIGH: 0}),

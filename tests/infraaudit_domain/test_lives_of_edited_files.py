@@ -34,7 +34,7 @@ class Lives:
     active: dict[str, Span] = field(default_factory=dict)
     ended: list[Span] = field(default_factory=list)
     before: Reading | None = None
-    told: list[tuple[int, str, str, int]] = field(default_factory=list)
+    events: list[tuple[int, str, str, int]] = field(default_factory=list)
     """Position, event, fingerprint, position of the introduction."""
 
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
@@ -42,9 +42,9 @@ class Lives:
         now = Reading(str(position), found, True, Circumstances("3", "c"))
         step = advance(self.active, self.before, now, position, lambda: renames, self._fixed)
         self.ended += step.ended
-        self.told += [(position, s.started_as, s.finding.fingerprint, s.introduced) for s in step.started]
+        self.events += [(position, s.started_as, s.finding.fingerprint, s.introduced) for s in step.started]
         fixed = (span for span in step.ended if span.ended_as == "fixed")
-        self.told += [(position, "fixed", s.finding.fingerprint, s.introduced) for s in fixed]
+        self.events += [(position, "fixed", s.finding.fingerprint, s.introduced) for s in fixed]
         self.active, self.before = after(self.active, step), now
 
     def _fixed(self, marks: object) -> dict[str, Span]:
@@ -52,13 +52,13 @@ class Lives:
 
 
 class Reference:
-    """The same told by comparing whole sets of names; nothing is shared with the code under test but identity."""
+    """The same events, found by comparing whole sets of names; nothing is shared with the code under test but identity."""
 
     def __init__(self) -> None:
         self.stands: dict[str, int] = {}
         self.fixed: dict[str, int] = {}
         self.names: dict[str, Finding] = {}
-        self.told: list[tuple[int, str, str, int]] = []
+        self.events: list[tuple[int, str, str, int]] = []
 
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         now = {finding.fingerprint: finding for finding in findings}
@@ -69,14 +69,14 @@ class Reference:
             moved = replace(old, file_path=renames.get(old.file_path, old.file_path)).fingerprint
             if moved in now and moved not in stands:
                 stands[moved] = left.pop(mark)
-                self.told.append((position, "moved", moved, stands[moved]))
+                self.events.append((position, "moved", moved, stands[moved]))
         for mark, introduced in left.items():
             self.fixed[mark] = introduced
-            self.told.append((position, "fixed", mark, introduced))
+            self.events.append((position, "fixed", mark, introduced))
         for mark in now.keys() - stands.keys():
             known = self.fixed.get(mark)
             stands[mark] = position if known is None else known
-            self.told.append((position, "introduced" if known is None else "reopened", mark, stands[mark]))
+            self.events.append((position, "introduced" if known is None else "reopened", mark, stands[mark]))
         self.stands, self.names = stands, now
 
 
@@ -126,7 +126,7 @@ def test_lives_equal_the_reference_whatever_is_edited_and_whichever_scans_fail(
         lives.scan(position, scanned(files, shuffle), renames)
         reference.scan(position, scanned(files, shuffle), renames)
         renames = {}
-        assert sorted(lives.told) == sorted(reference.told)
+        assert sorted(lives.events) == sorted(reference.events)
         assert {mark: span.introduced for mark, span in lives.active.items()} == reference.stands
         assert sum(files.values()) == len(lives.active)
 
@@ -139,10 +139,10 @@ def test_lines_order_and_names_of_files_begin_and_end_no_life(
     files: Files = {}
     lives = Lives()
     for position, edit in enumerate(history):
-        before = len(lives.told)
+        before = len(lives.events)
         files, renamed = edited(files, edit)
         lives.scan(position, scanned(files, shuffle), renamed)
-        words = [event for _, event, *_ in lives.told[before:]]
+        words = [event for _, event, *_ in lives.events[before:]]
         if edit[0] == "add":
             assert words in (["introduced"], ["reopened"])  # a copy is one finding more, whichever it is a copy of
         elif edit[0] == "remove":

@@ -1,6 +1,6 @@
 """A process that does what the daemon and the webserver do: look for a run of a key, create one, submit it.
 
-It may be told to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
+It may be made to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
 """
 
 import os

@@ -8,7 +8,7 @@ import pytest
 from dagster._core.events import DagsterEvent
 
 from infraaudit_assets.assets import build_project_assets
-from infraaudit_assets.definitions import build_resources
+from infraaudit_assets.connections import build_resources
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags

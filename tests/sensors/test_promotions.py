@@ -41,7 +41,7 @@ class Sensor:
 
     def deployed(self, sha: str, environment: str) -> None:
         now = datetime.now(UTC)
-        self.history.record_deployment(Deployment("shop", environment, sha, "told", Outcome.DEPLOYED, now, now))
+        self.history.record_deployment(Deployment("shop", environment, sha, "scripted", Outcome.DEPLOYED, now, now))
 
     def tick(self) -> str:
         """The commit that is promoted, or why none is."""

@@ -166,7 +166,7 @@ def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
     assert client.get(f"{API}/findings", params={"q": "_"}).json()["total"] == 2
 
 
-def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: TestClient) -> None:
+def test_every_path_of_the_document_answers_with_the_columns_it_names(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "security" not in document
     tables = {path: item for path, item in document["paths"].items() if not path.endswith("/export")}
@@ -187,5 +187,7 @@ def test_every_path_is_a_question_and_every_question_a_path(client: TestClient) 
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
     for question in QUESTIONS:
-        told = [each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"]
-        assert told == [*question.parameters, "limit", "offset", "format"]
+        documented = [
+            each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"
+        ]
+        assert documented == [*question.parameters, "limit", "offset", "format"]

@@ -57,18 +57,18 @@ def test_serving_others_without_a_token_is_warned_of(installation: Path, host: s
     command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", port]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
-        told = process.stdout.readline()
-        while "The audit page" not in told:
+        printed = process.stdout.readline()
+        while "The audit page" not in printed:
             line = process.stdout.readline()
-            assert line, told
-            told += line
+            assert line, printed
+            printed += line
         process.terminate()
         try:
             process.wait(20)
         finally:
             process.kill()
-    assert ("INFRAAUDIT_SERVICE_TOKENS" in told) is warned
-    assert f"http://{host}:{port}" in told
+    assert ("INFRAAUDIT_SERVICE_TOKENS" in printed) is warned
+    assert f"http://{host}:{port}" in printed
 
 
 def test_an_interrupt_ends_the_service_while_dagster_does_not_answer(
@@ -82,11 +82,11 @@ def test_an_interrupt_ends_the_service_while_dagster_does_not_answer(
             asked, _ = silent.accept()
             process.send_signal(signal.SIGINT)
             try:
-                told, _ = process.communicate(timeout=10)
+                printed, _ = process.communicate(timeout=10)
             finally:
                 process.kill()
             asked.close()
-    assert "Traceback" not in told and "(Ctrl-C stops it)" in told
+    assert "Traceback" not in printed and "(Ctrl-C stops it)" in printed
 
 
 def test_dora_of_one_environment_and_window(installation: Path) -> None:

@@ -1,4 +1,5 @@
-"""Findings of a commit, a page at a time, each with who introduced it and how old it is; what is live; one whole life."""
+"""Findings of a commit, a page at a time, each with its author and age; findings that are live; the lifecycle of
+one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
@@ -18,10 +19,10 @@ ORDERS = ("severity", "age", "file")
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which findings of a commit; an empty text is any."""
+    """Which findings of a commit; an empty text matches any."""
 
     severity: str = ""
-    status: str = "open"
+    status: str = FindingStatus.OPEN.value
     framework: str = ""
     text: str = ""
     """Part of the check, the file or the resource."""
@@ -33,7 +34,7 @@ def finding_page(
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many findings of a commit's scan match, and one page of them.
 
-    ``introduced_by`` and what follows from it is None for a commit beside the line.
+    ``introduced_by`` and all that depends on it is None for a commit that is not on the line.
     """
     parts, f = schema.scan_parts, schema.findings
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
@@ -68,7 +69,7 @@ def frameworks_of(line: StoredLine, sha: str) -> list[str]:
 def live_page(
     line: StoredLine, environment: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
 ) -> tuple[int, list[dict[str, Any]]]:
-    """The findings of what is live in an environment; ``live_since`` is when it first was, without a gap."""
+    """The findings of what is live in an environment; ``live_since`` is since when it has been live without a gap."""
     live = line.history.live(line.project, environment)
     if live is None:
         return 0, []
@@ -85,11 +86,11 @@ class FindingLife:
     """As it was last seen."""
     events: list[dict[str, Any]]
     live: list[dict[str, Any]]
-    """environment, live_from, live_to; None for the last is that it still is."""
+    """environment, live_from, live_to; ``live_to`` is None while it is live."""
 
 
 def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
-    """The whole life of one finding along the line, through renames and reopenings; None where nothing knows it."""
+    """The lifecycle of one finding along the line, through renames and reopenings; None where it is unknown."""
     spans = spans_of_lives(line, fingerprint)
     if not spans:
         return _beside_the_line(line, fingerprint)
@@ -123,11 +124,11 @@ def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
 
 
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
-    """From when to when a deployed commit had one of the spans, open."""
+    """The periods during which a deployed commit had one of the spans open."""
     stints: list[dict[str, Any]] = []
     for position, moment in healthy_deployments(line, environment):
         has_it = any(
-            span["status"] == "open"
+            span["status"] == FindingStatus.OPEN
             and span["start_position"] <= position
             and (span["end_position"] is None or position < span["end_position"])
             for span in spans
@@ -161,7 +162,8 @@ def _matching(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
 
 def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[Any, sa.Join]:
     span = schema.spans.alias("span")
-    # With "+ 0" no index serves the range: SQLite else walks every span that began before, for each finding anew.
+    # The "+ 0" keeps SQLite from using an index for the range, with which it would walk all earlier spans for each
+    # finding.
     begun = span.c.start_position + 0 <= position
     covers = begun & (span.c.end_position.is_(None) | (span.c.end_position > position))
     return span, found.outerjoin(

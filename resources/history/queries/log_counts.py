@@ -1,4 +1,4 @@
-"""How many lines deployed commits printed, by level and day."""
+"""Numbers of lines that deployed commits printed, by level and day."""
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ def lines_printed(history: History, project: str, sha: str, environment: str | N
 
 
 def counted_days(history: History, project: str, environment: str) -> set[str]:
-    """The days of which it is recorded how many lines were printed."""
+    """The days with recorded numbers of lines."""
     table = schema.log_counts
     query = sa.select(table.c.day).distinct()
     rows = history.rows(query.where(table.c.project == project, table.c.environment == environment))

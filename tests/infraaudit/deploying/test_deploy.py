@@ -1,4 +1,4 @@
-"""Deliveries as facts: real history, real Git, and a target that does as it is told."""
+"""Deliveries as facts: real history, real Git, and a target whose behaviour the test sets."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class ToldTarget:
     """Healthy but for the commits that are named as bad."""
 
     bad: set[str] = field(default_factory=set)
-    name: str = "told"
+    name: str = "scripted"
     running: str = ""
     applied: int = 0
 
@@ -144,5 +144,5 @@ def test_what_ran_before_is_put_back_for_real_after_a_failure_that_left_it_in_do
 def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(shop: Shop) -> None:
     shop.deliver(0)
     project = Project("shop", "/x")
-    with pytest.raises(ClusterUnavailableError, match="deployed to told; what answers is other"):
+    with pytest.raises(ClusterUnavailableError, match="deployed to scripted; what answers is other"):
         look_at(shop.history, project, project.environment, lambda live: ToldTarget(name="other"))

@@ -2,14 +2,16 @@
 
 import json
 import multiprocessing
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from infraaudit.scans.against_parent import CountedScan
-from infraaudit.scans.report_files import report_newest_scan, write_report
+from infraaudit.scans.report_files import write_report
+from infraaudit.scans.scan_commit import Reports as Kept
+from infraaudit.scans.scan_commit import publish_newest
 from infraaudit_domain.changes import compare_scans
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.projects import Project
@@ -139,6 +141,6 @@ def test_scans_that_were_stored_without_reports_are_shown_by_the_newest(reports:
     history.record_scan("shop", scan_of(shas[0]))
     history.record_scan("shop", scan_of(shas[2]))
     history.record_scan("shop", scan_of(shas[3], ScanStatus.FAILED))
-    report_newest_scan(history, reports.store, mirror, SHOP, (), date.max)
+    publish_newest(history, mirror, SHOP, Kept(reports.store, tmp_path))
     assert reports.shown() == [shas[2]] * 2
     history.close()

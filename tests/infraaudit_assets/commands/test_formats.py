@@ -46,8 +46,8 @@ def test_a_command_that_prints_rows_has_every_format(name: str) -> None:
 def test_the_formats_say_the_same(words: tuple[str, ...]) -> None:
     rows: list[dict[str, Any]] = json.loads(printed(*words, "--format", "json"))
     assert json.loads(printed(*words, "--json")) == rows and len(rows) == 1
-    told = list(csv.DictReader(printed(*words, "--format", "csv").splitlines()))
-    assert [list(row) for row in told] == [list(row) for row in rows]
+    printed_rows = list(csv.DictReader(printed(*words, "--format", "csv").splitlines()))
+    assert [list(row) for row in printed_rows] == [list(row) for row in rows]
     assert "shop" in printed(*words)
     assert printed(*words).splitlines()[-1].strip() == "1 row"
 

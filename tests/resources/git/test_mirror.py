@@ -59,7 +59,7 @@ def test_a_checkout_is_clean_and_holds_no_way_out(repository: Repository, tmp_pa
     assert not folder.exists()
 
 
-def test_what_goes_wrong_in_a_checkout_is_told_as_it_is(repository: Repository, tmp_path: Path) -> None:
+def test_what_goes_wrong_in_a_checkout_is_reported_as_it_is(repository: Repository, tmp_path: Path) -> None:
     sha, mirror = repository.write({"a": "1"}, "base"), repository.mirror()
     with pytest.raises(FileNotFoundError), mirror.checkout(sha, tmp_path / "scratch") as folder:
         (folder / "b").read_text()
@@ -107,7 +107,7 @@ def test_commits_since_are_found_behind_older_ones(repository: Repository) -> No
     assert mirror.commits([old], since=since) == [young]
 
 
-def test_content_that_a_mirror_does_not_hold_is_told_apart(repository: Repository, tmp_path: Path) -> None:
+def test_content_that_a_mirror_does_not_hold_is_distinguished(repository: Repository, tmp_path: Path) -> None:
     sha = repository.write({"a": "1", "b": "2"}, "files")
     mirror = repository.mirror()
     blob = {entry.path: entry.blob for entry in mirror.tree(sha)}["b"]

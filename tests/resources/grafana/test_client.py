@@ -134,7 +134,7 @@ def test_provisioning_again_changes_nothing(server: StandIn) -> None:
     assert "project:infraaudit" not in str(rules) and "$value " not in str(rules)
 
 
-def test_a_grafana_without_prometheus_is_told_apart(server: StandIn) -> None:
+def test_a_grafana_without_prometheus_is_distinguished(server: StandIn) -> None:
     server.sources = []
     grafana = Grafana(f"http://127.0.0.1:{server.server_port}/", "token")
     with pytest.raises(MonitoringError, match="has no Prometheus data source"):

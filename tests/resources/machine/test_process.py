@@ -44,7 +44,7 @@ def test_a_failure_says_what_the_program_said() -> None:
         )
 
 
-def test_a_missing_program_and_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_program_and_folder_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ToolMissingError, match="no-such-program is not installed"):
         run(["no-such-program"], timeout=1)
     with pytest.raises(ToolError, match="no such folder"):

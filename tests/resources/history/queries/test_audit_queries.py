@@ -145,7 +145,7 @@ def test_trends_of_a_day_end_with_its_last_commit(audit: Audit) -> None:
     assert list(trends(audit.line, since=moment, until=moment)["commit"]) == [audit.fixed]
 
 
-def test_blame_tells_every_event_and_when_it_was_live(audit: Audit) -> None:
+def test_blame_lists_every_event_and_when_it_was_live(audit: Audit) -> None:
     at = NOW
     for sha in (audit.second, audit.fixed):
         at += timedelta(hours=1)
