@@ -97,7 +97,7 @@ def test_the_same_release_again_is_applied_and_is_no_deployment(shop: Shop) -> N
     assert shop.target.applied == 3, "what drifted would stay"
     live = shop.history.live("shop", "production")
     assert live and (live.started_at, live.finished_at) == (first.started_at, first.finished_at)
-    assert live.url == "http://told:3", "where it answers now"
+    assert live.url == "http://scripted:3", "where it answers now"
     measured = dora(shop.history, "shop", "production", datetime.now(UTC))
     assert (measured.attempts, measured.deployed) == (1, 1)
 

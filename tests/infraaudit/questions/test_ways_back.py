@@ -13,7 +13,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.images import Image
 from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding, scan
@@ -34,7 +34,7 @@ class Shop:
         for sha in self.shas:
             history.record_commit("p", self.mirror.commit(sha))
             history.record_image("p", sha, Image("i:1", "sha256:1", 1, 0.1, sha))
-            history.record_test_run("p", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+            history.record_test_run("p", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
 
     def scan(self, number: int, *found: Finding) -> None:
         self.history.record_scan("p", scan(self.shas[number], list(found)))
@@ -136,7 +136,7 @@ def test_a_commit_that_cannot_be_deployed_is_no_candidate_unless_it_was_there(sh
     for number in range(5):
         shop.scan(number)
     for number in (2, 3):
-        shop.history.record_test_run("p", shop.shas[number], TestRun((TestCase("t", "failed", 0.1),), 0.1))
+        shop.history.record_test_run("p", shop.shas[number], TestRun((TestCase("t", CaseOutcome.FAILED, 0.1),), 0.1))
     shop.deploy(0, 2)
     shop.deploy(1, 4)
     ways = shop.ways()
