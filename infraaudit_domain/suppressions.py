@@ -90,4 +90,8 @@ def lapsed(findings: Sequence[Finding], suppressions: Iterable[Suppression], day
 def hide_in_changes(changes: FindingChanges, suppressions: Iterable[Suppression], day: date) -> FindingChanges:
     """Changes without the new findings that a suppression hides."""
     kept = list(suppressions)
-    return replace(changes, new=tuple(f for f in changes.new if suppressed_by(f, kept, day) is None))
+    new, perhaps_new = (
+        tuple(finding for finding in found if suppressed_by(finding, kept, day) is None)
+        for found in (changes.new, changes.perhaps_new)
+    )
+    return replace(changes, new=new, perhaps_new=perhaps_new)

@@ -174,11 +174,23 @@ class Repository:
         """Commit nothing, on top of what there is, in bytes that `git commit` would not take. Returns the SHA."""
         header = f"tree {self.git('rev-parse', 'HEAD^{tree}')}\nparent {self.git('rev-parse', 'HEAD')}\n".encode()
         who = [role + author + b" <ada@example.org> " + date.encode() + b"\n" for role in (b"author ", b"committer ")]
-        words = ["git", "-C", str(self.path), "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
-        content = b"".join((header, *who, b"\n", message, b"\n"))
-        sha = subprocess.run(words, input=content, check=True, capture_output=True).stdout.decode().strip()
+        sha = self.write_object("commit", b"".join((header, *who, b"\n", message, b"\n")))
         self.git("reset", "--quiet", "--hard", sha)
         return sha
+
+    def write_object(self, kind: str, content: bytes) -> str:
+        """One object as it is, also what Git would refuse to make. Returns its name."""
+        words = ["git", "-C", str(self.path), "hash-object", "-t", kind, "-w", "--stdin", "--literally"]
+        return subprocess.run(words, input=content, check=True, capture_output=True).stdout.decode().strip()
+
+    @staticmethod
+    def lose(mirror: Mirror, sha: str) -> None:
+        """Take one object away from a mirror."""
+        (pack,) = mirror.path.glob("objects/pack/*.pack")
+        words = ["git", "-C", str(mirror.path), "unpack-objects", "-q"]
+        aside = pack.rename(mirror.path / "aside")
+        subprocess.run(words, input=aside.read_bytes(), check=True)
+        (mirror.path / "objects" / sha[:2] / sha[2:]).unlink()
 
     def mirror(self) -> Mirror:
         """A fetched mirror of this repository, beside it."""

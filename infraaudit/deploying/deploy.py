@@ -121,8 +121,8 @@ def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[
     The first deployment to an environment brings only its own commit: how long older ones waited is unknown.
     """
     try:
-        return mirror.commit_times([done.sha], [live.sha] if live else mirror.commit(done.sha).parents)
-    except RepositoryError:  # A force-push removed the commit that was live; the outcome must still be recorded.
+        return mirror.commit_times([done.sha], [live.sha] if live else mirror.existing(mirror.commit(done.sha).parents))
+    except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
         return []
 
 

@@ -68,7 +68,7 @@ def look(
     events = [GitEvent("deleted", name, old, "") for name, old in cursor.tips.items() if name not in branches]
     # No more than an interrupted look can have begun: a cursor that was reset does not go through all of history.
     earlier = mirror.existing(begun()[-BATCH:]) if not bases else []
-    before_earlier = frontier(mirror.parents(earlier))
+    before_earlier = mirror.existing(frontier(mirror.parents(earlier)))
     new: dict[str, str] = {}
     taken: dict[str, str] = {}
     for name in sorted(tips, key=lambda branch: (branch != project.deploy_branch, branch)):
@@ -85,7 +85,7 @@ def look(
         batch = list(fresh)[: BATCH - len(new)]
         new |= dict.fromkeys(batch, name)
         remaining = {sha: parents for sha, parents in fresh.items() if sha not in new}
-        taken[name] = " ".join(frontier(remaining)) if remaining else tip
+        taken[name] = " ".join(mirror.existing(frontier(remaining))) if remaining else tip
     return Look(new, Cursor(taken, dict(list(gone.items())[-_MOST_GONE:])), events)
 
 

@@ -34,7 +34,7 @@ def export(
     mirror = mirror_of(found)
     if not mirror.path.exists():
         mirror.fetch()
-    sha = mirror.resolve(commit or found.deploy_branch)
+    sha = mirror.resolve(commit) if commit else mirror.tip(found.deploy_branch)
     scan = _scan(open_history(settings().history_url), found, sha)
     text = exported(form, found.name, found.url, scan, suppressions_for(found), datetime.now(UTC).date())
     if output is None:

@@ -35,7 +35,7 @@ def send_test_push(
     mirror = mirror_of(found)
     mirror.fetch()
     branch = found.deploy_branch
-    sha = mirror.resolve(branch)
+    sha = mirror.tip(branch)
     dagster, key = DagsterApi(current.dagster_url), run_key(found, sha)
     earlier = dagster.runs(key)
     began, clock = time.time(), time.monotonic()

@@ -1,7 +1,7 @@
 """Read configs/gate.yaml. Every fault is reported at once, with its key; a missing file is a fault."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,7 @@ class _Gate(BaseModel):
     new: dict[Severity, Limit]
     new_in_environment: dict[Severity, Limit] = {}
     max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
+    unknown_age: Literal["block", "allow"] = "block"
     allow_partial: bool = False
 
 

@@ -9,6 +9,7 @@ from infraaudit_domain.errors import excerpt
 COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 # A day short of what datetime holds: a database may answer in a time zone of its own.
 _LATEST = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
+_DIGITS = 20
 
 
 def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
@@ -28,8 +29,10 @@ def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
 
 
 def commit_time(seconds: str) -> datetime:
-    """A date of a commit, which its author may set to anything; the epoch where Git finds none."""
-    return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LATEST), UTC)
+    """A date of a commit, which its author may have set to anything; where Git finds none, the epoch."""
+    # Not a digit more than counts: Python refuses to read a number of thousands of them.
+    digits = seconds.strip().lstrip("0")[:_DIGITS]
+    return datetime.fromtimestamp(min(max(int(digits or 0), 0), _LATEST), UTC)
 
 
 def parse_name_status(raw: str) -> Iterator[ChangedFile]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.checkov_report import with_ordinals
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Reading, Span, advance, after
+from infraaudit_domain.lifecycle import Span, advance, after
+from infraaudit_domain.readings import PartReading, Reading
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
@@ -28,6 +29,30 @@ commits = st.lists(st.tuples(edits, st.sampled_from(["complete"] * 4 + ["failed"
 
 
 @dataclass
+class Asked:
+    """What a step asks of the past, from what is in memory."""
+
+    renamed: dict[str, str]
+    ended: list[Span]
+    before: Reading | None
+
+    def renames(self) -> dict[str, str]:
+        return self.renamed
+
+    def cross(self) -> None:
+        return None
+
+    def fixed(self, fingerprints: object) -> dict[str, Span]:
+        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
+
+    def earlier(self) -> list[tuple[Reading, dict[str, str]]]:
+        return [(self.before, {new: old for old, new in self.renamed.items()})] if self.before else []
+
+    def added_files(self) -> frozenset[str]:
+        return frozenset()
+
+
+@dataclass
 class Lives:
     """The spans that `advance` makes of a line of commits, and what it said of each step."""
 
@@ -39,16 +64,17 @@ class Lives:
 
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         found = {finding.fingerprint: finding for finding in findings}
-        now = Reading(str(position), found, True, Circumstances("3", "c"))
-        step = advance(self.active, self.before, now, position, lambda: renames, self._fixed)
+        parts = {"terraform": PartReading()}
+        now = Reading(str(position), position, found, parts, Circumstances("3", "c"), is_root=position == 0)
+        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before))
         self.ended += step.ended
-        self.events += [(position, s.started_as, s.finding.fingerprint, s.introduced) for s in step.started]
+        words = {"found": "introduced"}  # where the first scans failed, nobody knows better
+        self.events += [
+            (position, words.get(s.started_as, s.started_as), s.finding.fingerprint, s.introduced) for s in step.started
+        ]
         fixed = (span for span in step.ended if span.ended_as == "fixed")
         self.events += [(position, "fixed", s.finding.fingerprint, s.introduced) for s in fixed]
         self.active, self.before = after(self.active, step), now
-
-    def _fixed(self, marks: object) -> dict[str, Span]:
-        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
 
 
 class Reference:

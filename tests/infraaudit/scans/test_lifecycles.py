@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from infraaudit.scans.cross_scans import cross_scan, record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.commits import ChangedFile
+from infraaudit_domain.evidence import EVERY_FILE
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from resources.history import History, schema
 from resources.history.retention import prune
 from tests.resources.databases import fresh_history, migrated_history
@@ -33,6 +35,12 @@ class PretendMirror:
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         return self.line[: self.line.index(sha) + 1]
+
+    def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
+        return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.line.index(sha)]}
+
+    def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
+        return ()
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         old = self.line.index(parent)
@@ -55,7 +63,8 @@ def scan(sha: str, findings: list[Finding], status: ScanStatus = ScanStatus.COMP
     key = f"{status} {sorted((f.fingerprint, f.status.value) for f in findings)} {version}"
     import hashlib
 
-    part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings))
+    gaps = (UnreadableFile(EVERY_FILE, "not read"),) if status is ScanStatus.PARTIAL else ()
+    part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings), gaps)
     return Scan(sha, (part,), version, "c", NOW, 1.0)
 
 
@@ -182,7 +191,7 @@ def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) ->
 
 def test_a_partial_result_that_became_complete_counts_for_every_commit_that_shares_it(history: History) -> None:
     partial, whole = scan("b", [], ScanStatus.PARTIAL), scan("c", [])
-    shared = FrameworkScan("terraform", "k", ScanStatus.PARTIAL, ())
+    shared = FrameworkScan("terraform", "k", ScanStatus.PARTIAL, (), (UnreadableFile("main.tf", "not read"),))
     history.record_scan("p", scan("a", [finding("x")]))
     history.record_scan("p", Scan("b", (shared,), "3", "c", NOW, 1.0))
     follow(history, PretendMirror(list("abc")))
