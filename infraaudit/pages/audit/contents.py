@@ -49,7 +49,8 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
     """The page of a project."""
     total, commits = commit_page(line, wanted.commits, wanted.limit, wanted.offset)
     head = newest_scanned(line)
-    trend = _trend(line, wanted.window)
+    trend = _trend(line, wanted.window) if head else []
+    bars = _bars(line, trend, links) if trend else []
     return {
         "project": line.project,
         "branch": line.branch,
@@ -61,7 +62,8 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "head": head,
         "trend": trend,
         "changes": _together(trend),
-        "picture": draw(_bars(line, trend, links)) if trend else None,
+        "unscanned": len(line.shas) - 1 - line.positions()[head.sha] if head else 0,
+        "picture": draw(bars) if bars else None,
         "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],
     }
 
