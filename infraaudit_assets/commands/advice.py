@@ -1,6 +1,5 @@
 """What `infraaudit rollback --advise` prints: every commit to go back to, and the best of them."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
-from infraaudit_assets.commands.formats import print_table
+from infraaudit_assets.commands.formats import print_result, print_rows
+from infraaudit_assets.commands.options import Format
 from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.advice import Candidate, advise
@@ -20,8 +20,10 @@ from infraaudit_domain.projects import Project
 if TYPE_CHECKING:
     from resources.history import History
 
+_COLUMNS = ("sha", "hours_live", "outcomes", "returning", "leaving", "against")
 
-def print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:
+
+def print_advice(project: Project, past: "History", live: Deployment, how: Format) -> None:
     """Print it; exits with 1 where it is to fix forward."""
     from infraaudit.questions.ways_back import ways_back
     from infraaudit.scans.lifecycles import Line
@@ -30,17 +32,21 @@ def print_advice(project: Project, past: "History", live: Deployment, as_json: b
     line = Line(past, mirror_of(project), project.name, project.deploy_branch).follow()
     candidates = ways_back(line, live, read_suppressions(settings().shipped, project.name), datetime.now(UTC))
     best = advise(candidates)
-    if as_json:
-        known = {"live": live.sha, "advice": best.sha if best else None, "fix_forward": best is None}
-        print(json.dumps(known | {"candidates": [_row(one) for one in candidates]}, indent=2))
-    else:
-        print_table(_table(candidates, best))
-        print(
-            f"Go back to {best.sha}: the newest before {live.sha[:12]} that never failed in {live.environment}, with "
-            "green tests, and with which no finding returns."
-            if best
-            else f"Fix forward: no commit is a better one to have in {live.environment} than {live.sha[:12]}."
-        )
+    rows = [_row(one) for one in candidates]
+    if how is Format.CSV:
+        print_rows(rows, _COLUMNS, how)
+        raise typer.Exit(0 if best else 1)
+    if how is Format.TABLE:
+        print_rows(rows, _COLUMNS, how, _table(candidates, best))
+    advice = {"live": live.sha, "advice": best.sha if best else None, "fix_forward": best is None, "candidates": rows}
+    print_result(
+        advice,
+        how,
+        f"Go back to {best.sha}: the newest before {live.sha[:12]} that never failed in {live.environment}, with green "
+        "tests, and with which no finding returns."
+        if best
+        else f"Fix forward: no commit is a better one to have in {live.environment} than {live.sha[:12]}.",
+    )
     raise typer.Exit(0 if best else 1)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.ask import rules_of
 from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import Settings, settings
@@ -18,8 +19,8 @@ from infraaudit_domain.projects import Project
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from infraaudit.questions.asked import ProjectRules
     from resources.history import History
-    from service.audit import ProjectRules
     from service.notices import NoticeWorker
     from service.push_worker import Launch
 
@@ -106,27 +107,17 @@ def build_service(current: Settings) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
-        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
+        rules=lambda name: _rules({project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
 
 
-def _rules(current: Settings, project: Project | None) -> "ProjectRules":
+def _rules(project: Project | None) -> "ProjectRules":
     """What the configuration says now; nothing of a project that it no longer has."""
-    from resources.configuration.gate import read_gate
-    from resources.configuration.suppressions import read_suppressions
-    from service.audit import ProjectRules
+    from infraaudit.questions.asked import ProjectRules
 
-    if project is None:
-        return ProjectRules()
-    return ProjectRules(
-        project.environment.name,
-        read_suppressions(current.shipped, project.name),
-        read_gate(current.shipped / "gate.yaml").max_age_days,
-        mirror_of(project),
-        project.url,
-    )
+    return rules_of(project) if project else ProjectRules()
 
 
 def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":
