@@ -27,9 +27,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def refuse_unknown(request: Request, known: Collection[str]) -> None:
-    """Raises HTTPException 400 that lists the parameters there are, where the request has another one."""
-    if unknown := sorted(set(request.query_params) - set(known)):
+    """Raises HTTPException 400 for a repeated parameter, and for an unknown one with the list of those that exist."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if unknown := sorted(set(names) - set(known)):
         raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+    # Only one of the values would count, and the others would be ignored silently.
+    if repeated := next((name for name in known if names.count(name) > 1), ""):
+        raise HTTPException(400, f"{repeated} is given more than once")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -67,17 +71,25 @@ def text(request: Request, name: str) -> str:
 
 
 def page_answer(
-    request: Request, columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, limit: int, offset: int
+    request: Request,
+    columns: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    total: int,
+    limit: int,
+    offset: int,
+    no_data: str = "",
 ) -> Response:
-    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV."""
+    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV; why there are none yet, if so."""
     count = {"X-Total-Count": str(total)}
     if choice(request, "format", "json", ("json", "csv")) == "csv":
-        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count)
+        why = {"X-No-Data": no_data.encode("ascii", "backslashreplace").decode()} if no_data else {}
+        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count | why)
     items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
     following = request.url.include_query_params(offset=offset + limit)
     # Without the host: behind a proxy the service knows another one than its client.
     more = f"{following.path}?{following.query}" if offset + limit < total else None
-    return JSONResponse({"items": items, "total": total, "limit": limit, "offset": offset, "next": more}, headers=count)
+    page = {"items": items, "total": total, "limit": limit, "offset": offset, "next": more}
+    return JSONResponse(page | ({"no_data": no_data} if no_data else {}), headers=count)
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

@@ -4,25 +4,13 @@ Every face asks this first and says it in its own form. Deliberately absent: a g
 the answers themselves tell.
 """
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import TRIED
+from infraaudit.questions.question import Needs
+from infraaudit_domain.deployments import TRIED, Outcome
 from infraaudit_domain.findings import ScanStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
-
-
-class Needs(StrEnum):
-    """What there must be of a project before a question has an answer."""
-
-    NOTHING = ""
-    SCAN = "scan"
-    """A commit of the line whose scan did not fail."""
-    DEPLOYMENT = "deployment"
-    """One that was tried, in the environment where one is named."""
-    HEALTHY_DEPLOYMENT = "healthy deployment"
 
 
 def lacks(line: StoredLine, needs: Needs, environment: str = "") -> str:
@@ -34,7 +22,7 @@ def lacks(line: StoredLine, needs: Needs, environment: str = "") -> str:
         return f"no scan yet: no commit of {line.branch} of {line.project} has been scanned. Run: {scan}"
     if needs is Needs.DEPLOYMENT and not _has_deployment(line, environment, *TRIED):
         return f"no deployment yet: nothing of {line.project} was deployed{where}. {start}"
-    if needs is Needs.HEALTHY_DEPLOYMENT and not _has_deployment(line, environment, "deployed"):
+    if needs is Needs.HEALTHY_DEPLOYMENT and not _has_deployment(line, environment, Outcome.DEPLOYED):
         return f"no deployment yet: nothing of {line.project} became healthy{where}. {start}"
     return ""
 
@@ -46,8 +34,10 @@ def _is_scanned(line: StoredLine) -> bool:
     return bool(line.history.rows(query.limit(1)))
 
 
-def _has_deployment(line: StoredLine, environment: str, *outcomes: str) -> bool:
+def _has_deployment(line: StoredLine, environment: str, *outcomes: Outcome) -> bool:
     table = schema.deployments
-    query = sa.select(table.c.id).where(table.c.project == line.project, table.c.outcome.in_(outcomes))
+    query = sa.select(table.c.id).where(
+        table.c.project == line.project, table.c.outcome.in_([one.value for one in outcomes])
+    )
     query = query.where(table.c.environment == environment) if environment else query
     return bool(line.history.rows(query.limit(1)))

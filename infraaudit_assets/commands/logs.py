@@ -1,6 +1,8 @@
 """`infraaudit logs`: what the deployed containers printed."""
 
+import json
 import re
+import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -37,7 +39,10 @@ def logs(
 ) -> None:
     """Show the kept lines, newest last."""
     from infraaudit.deploying.logs import collect_logs
+    from infraaudit.questions.no_data import lacks
+    from infraaudit.questions.question import Needs
     from resources.history import open_history
+    from resources.history.stored_line import StoredLine
     from resources.logs.store import LogStore
 
     found = find_project(project)
@@ -56,7 +61,11 @@ def logs(
         print(",".join(_COLUMNS))
     if collect or follow:
         collected()
-    _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
+    shown = _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
+    line = StoredLine(open_history(now.history_url), found.name, found.deploy_branch, [])
+    if not shown and (missing := lacks(line, Needs.DEPLOYMENT, environment.name)):
+        print(json.dumps({"no_data": missing}) if how is Format.JSON else missing,
+              file=sys.stderr if how is Format.CSV else sys.stdout)  # fmt: skip
     try:
         while follow:
             time.sleep(_FOLLOW_SECONDS)
@@ -85,11 +94,12 @@ def _pattern(grep: str) -> re.Pattern[str]:
         raise ConfigurationError(f"--grep {grep!r} is no regular expression: {error}.") from error
 
 
-def _show(rows: Iterable[dict[str, Any]], how: Format) -> None:
-    console = standard_output()
-    for row in rows:
+def _show(rows: Iterable[dict[str, Any]], how: Format) -> int:
+    console, shown = standard_output(), 0
+    for shown, row in enumerate(rows, 1):
         if how is not Format.TABLE:
             print_row(row, _COLUMNS, how)
         else:
             head = f"{row['time'][11:23]} {row['commit'][:8]} {row['pod'] or row['container']} "
             console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))), soft_wrap=True)
+    return shown

@@ -34,7 +34,7 @@ def serve(
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
 
-    # A scrape or a delivery that is worked off computes in a thread; an answer to a webhook does not wait for it.
+    # Scrapes and pushes are processed in threads; the answer to a webhook must not wait for them.
     sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
@@ -91,7 +91,7 @@ def build_service(current: Settings) -> "Starlette":
     from resources.history import open_history
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
-    from service.push_worker import DeliveryWorker
+    from service.push_worker import PushWorker
     from service.received import Received
 
     projects = load_projects(current.projects)
@@ -100,7 +100,7 @@ def build_service(current: Settings) -> "Starlette":
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
-    worker = DeliveryWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
+    worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},

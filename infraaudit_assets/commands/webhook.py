@@ -80,7 +80,7 @@ def _post(service: str, project: Project, branch: str, sha: str, secret: str) ->
 
 
 @app.command("list")
-def list_deliveries(
+def list_pushes(
     project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     form: Form = Format.TABLE,
@@ -90,14 +90,14 @@ def list_deliveries(
     from rich.table import Table
 
     from resources.history import open_history
-    from resources.history.pushes import Delivery, newest_deliveries
+    from resources.history.pushes import Push, newest_pushes
 
-    found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
+    found = newest_pushes(open_history(settings().history_url), find_project(project).name, limit)
     rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
     table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
-    for delivery, state, reason in found:
-        when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        words = (delivery.branch, delivery.after[:12], state, str(delivery.attempts), reason)
-        table.add_row(when, delivery.forge, *words)
-    columns = [*(each.name for each in fields(Delivery)), "state", "reason"]
+    for push, state, reason in found:
+        when = push.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        words = (push.branch, push.after[:12], state, str(push.attempts), reason)
+        table.add_row(when, push.forge, *words)
+    columns = [*(each.name for each in fields(Push)), "state", "reason"]
     print_rows(rows, columns, chosen(form, as_json), table)

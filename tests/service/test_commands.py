@@ -52,7 +52,7 @@ def test_a_project_without_a_scan_says_what_to_run(installation: Path) -> None:
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("192.0.2.1", True)])
 def test_serving_others_without_a_token_is_warned_of(installation: Path, host: str, warned: bool) -> None:
-    # 192.0.2.1 is no address of this machine: the service says what it thinks of it, and cannot listen there.
+    # 192.0.2.1 is no address of this machine: the service warns, and cannot listen there.
     port = str(free_port())
     command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", port]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

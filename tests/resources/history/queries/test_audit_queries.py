@@ -1,4 +1,4 @@
-"""Questions to the history, over a real repository and scans as the runner would record them."""
+"""Queries of the history, over a real repository and scans as the runner would record them."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
