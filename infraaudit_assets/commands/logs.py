@@ -61,9 +61,9 @@ def logs(
         print(",".join(_COLUMNS))
     if collect or follow:
         collected()
-    shown = _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
+    _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
     line = StoredLine(open_history(now.history_url), found.name, found.deploy_branch, [])
-    if not shown and (missing := lacks(line, Needs.DEPLOYMENT, environment.name)):
+    if store.last(environment.name) is None and (missing := lacks(line, Needs.DEPLOYMENT, environment.name)):
         print(json.dumps({"no_data": missing}) if how is Format.JSON else missing,
               file=sys.stderr if how is Format.CSV else sys.stdout)  # fmt: skip
     try:
@@ -94,12 +94,11 @@ def _pattern(grep: str) -> re.Pattern[str]:
         raise ConfigurationError(f"--grep {grep!r} is no regular expression: {error}.") from error
 
 
-def _show(rows: Iterable[dict[str, Any]], how: Format) -> int:
-    console, shown = standard_output(), 0
-    for shown, row in enumerate(rows, 1):
+def _show(rows: Iterable[dict[str, Any]], how: Format) -> None:
+    console = standard_output()
+    for row in rows:
         if how is not Format.TABLE:
             print_row(row, _COLUMNS, how)
         else:
             head = f"{row['time'][11:23]} {row['commit'][:8]} {row['pod'] or row['container']} "
             console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))), soft_wrap=True)
-    return shown
