@@ -35,7 +35,7 @@ def history(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     past, project = open_history(settings().history_url), find_project("shop")
     mirror_of(project).fetch()
     past.record_project(project)
-    past.record_commit("shop", mirror_of(project).commit("main"))
+    past.record_commit("shop", mirror_of(project).commit(mirror_of(project).tip("main")))
     follow_deploy_branch(past, mirror_of(project), project)
     yield past
     settings.cache_clear()
@@ -75,7 +75,7 @@ def test_the_api_says_the_same_and_then_has_rows(history: History) -> None:
 
 def _scan_and_deploy(history: History, status: ScanStatus, outcome: Outcome) -> None:
     project, now = find_project("shop"), datetime.now(UTC)
-    sha = mirror_of(project).resolve("main")
+    sha = mirror_of(project).tip("main")
     history.record_scan("shop", Scan(sha, (FrameworkScan("terraform", f"k {status}", status, ()),), "3", "c", now, 1.0))
     history.record_deployment(Deployment("shop", "production", sha, "container", outcome, now, now))
     follow_deploy_branch(history, mirror_of(project), project)
