@@ -92,11 +92,8 @@ def typed(
 
     ``titles`` are those of this question alone. Raises ValueError where a name is no column.
     """
-    types = {
-        name: kind
-        for kind, some in (("integer", integer), ("number", number), ("boolean", boolean))
-        for name in some.split()
-    }
+    types = {name: kind for kind, some in (("integer", integer), ("number", number), ("boolean", boolean))
+             for name in some.split()}  # fmt: skip
     if unknown := (types.keys() | titles.keys()) - set(names):
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
     every_title = _TITLES | titles
