@@ -13,7 +13,7 @@ from infraaudit_domain.changes import compare_scans
 from infraaudit_domain.columns import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit_domain.errors import NotScannedError
 from infraaudit_domain.findings import Finding, Scan
-from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.spans import Span
 from infraaudit_domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -136,7 +136,7 @@ def _row(
         "opened_at": committed_at(commits, opened),
         "age_days": round(age.at_least, 2) if age else None,
         "age_days_at_most": round(age.at_most, 2) if age and age.at_most is not None else None,
-        "last_read": None if span.end_after is None else path[span.end_after],
+        "last_read": path[span.end_after] if span.end_after is not None and span.end_after < len(path) - 1 else None,
     }
 
 

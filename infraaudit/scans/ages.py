@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from infraaudit_domain.ages import Age, age_of
-from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.spans import Span
 
 
 def opening_commits(path: Sequence[str], spans: Sequence[Span]) -> set[str]:

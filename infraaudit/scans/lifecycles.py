@@ -14,8 +14,9 @@ from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import row_of, span_of
 from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.lifecycle import Span, Step, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.projects import Project
+from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED

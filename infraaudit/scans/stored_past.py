@@ -9,9 +9,9 @@ from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import span_of
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span
 from infraaudit_domain.merges import doers
 from infraaudit_domain.readings import Reading
+from infraaudit_domain.spans import Span
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.stored_line import StoredLine

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.checkov_report import with_ordinals
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.spans import Span
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]

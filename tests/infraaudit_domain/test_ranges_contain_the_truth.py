@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.evidence import Evidence
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span, Step, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.spans import Span, Step
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}
 """Each resource belongs to one file, whatever that is called at the time."""

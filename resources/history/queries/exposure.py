@@ -206,6 +206,7 @@ def _columns(
     brought = np.array([*(spell.sha for spell in past), None], object)
     ended, introduced = lives["ended"], spans["introduced"][lives["ended"]]
     fixed = np.where(spans["fixed"][ended], spans["end"][ended], -1)
+    nothing = np.full(len(fixed), None, object)
     began = [
         certainty(*known)
         for known in zip(spans["introduced_after"][ended], spans["introduced_sha"][ended], strict=True)
@@ -214,8 +215,8 @@ def _columns(
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
         "introduced_by": _named(spans["introduced_sha"][ended], shas[introduced]),
         "introduced_certainty": np.array(began, object), "introduced_at": moments[introduced],
-        "fixed_by": np.where(fixed < 0, None, _named(spans["end_sha"][ended], shas[fixed])),
-        "fixed_certainty": np.where(fixed < 0, None, np.array(went, object)), "fixed_at": moments[fixed],
+        "fixed_by": np.where(fixed < 0, nothing, _named(spans["end_sha"][ended], shas[fixed])),
+        "fixed_certainty": np.where(fixed < 0, nothing, np.array(went, object)), "fixed_at": moments[fixed],
         "live_from": starts[lives["first"]], "live_to": ends[lives["last"]],
         "live_now": np.array([spell.end is None for spell in past])[lives["last"]],
         "brought_back_by": brought[lives["brought"]],

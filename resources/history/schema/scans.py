@@ -86,7 +86,7 @@ line_commits = sa.Table(
 )
 """The first-parent history of a branch; ``followed`` where the spans include the commit's scan."""
 
-_OUT_OF_SIGHT = "end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)"
+_OUT_OF_SIGHT = sa.text("end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)")
 """Spans that stood at commits whose scans did not read where they are: few of many."""
 
 spans = sa.Table(
@@ -121,7 +121,8 @@ spans = sa.Table(
         "project",
         "branch",
         "end_after",
-        **{f"{dialect}_where": sa.text(_OUT_OF_SIGHT) for dialect in ("sqlite", "postgresql")},
+        sqlite_where=_OUT_OF_SIGHT,
+        postgresql_where=_OUT_OF_SIGHT,
     ),
 )
 """Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
