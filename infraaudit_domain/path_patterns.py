@@ -104,7 +104,8 @@ def _add(machine: _Machine, item: Any, end: int) -> int:
     if code is op.SUBPATTERN and not value[1] and not value[2]:
         return _add_all(machine, value[3], end)
     if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-        return _repeated(machine, *value, end)
+        least, most, items = value
+        return _repeated(machine, least, most, items, end)
     if code is op.AT and value in (op.AT_BEGINNING, op.AT_BEGINNING_STRING):
         return machine.state(_LINE_BEGIN, end)
     if code is op.AT and value in (op.AT_END, op.AT_END_STRING):
