@@ -65,10 +65,9 @@ def marked(part: FrameworkScan, hider: Hider, file: str) -> FrameworkScan:
         replace(gap, hidden_by=str(why)) if (why := next(hider.of_file(gap.path, part.framework), None)) else gap
         for gap in part.unreadable
     )
-    are_hidden = bool(gaps) and all(gap.hidden_by for gap in gaps)
-    is_partial = part.status is ScanStatus.PARTIAL
-    counted = {"status": ScanStatus.COMPLETE, "reason": ""} if is_partial and are_hidden else {}
-    return replace(part, findings=findings, unreadable=gaps, **counted)
+    found = replace(part, findings=findings, unreadable=gaps)
+    is_read = part.status is ScanStatus.PARTIAL and bool(gaps) and all(gap.hidden_by for gap in gaps)
+    return replace(found, status=ScanStatus.COMPLETE, reason="") if is_read else found
 
 
 def _marked(finding: Finding, hider: Hider, file: str) -> Finding:
