@@ -44,8 +44,16 @@ class Judged:
         self._hider, self._trusted, self._rules = Hider(config), Hider(rules.trusted), rules
 
     def scan(self, scan: Scan) -> Scan:
-        """The scan as it counts; what a reopened finding says of what hides it stays."""
-        parts = (self._part(part) for part in scan.frameworks if not self._is_excused(part))
+        """The scan with its findings as they count; what a reopened finding says of what hides it stays."""
+        parts = (
+            replace(part, findings=tuple(f if self._stays(f) else _reopened(f) for f in part.findings))
+            for part in scan.frameworks
+        )
+        return replace(scan, frameworks=tuple(parts))
+
+    def without_accepted_gaps(self, scan: Scan) -> Scan:
+        """The scan with those of its gaps that count, and without failed frameworks that may be left out."""
+        parts = (self._read(part) for part in scan.frameworks if not self._is_excused(part))
         return replace(scan, frameworks=tuple(parts))
 
     def lapsed(self, judged: Scan) -> list[Lapsed]:
@@ -67,13 +75,12 @@ class Judged:
         is_trusted = any(self._trusted.of_framework(part.framework))
         return bool(reasons) and (is_trusted or self._accepts(reasons, part.framework))
 
-    def _part(self, part: FrameworkScan) -> FrameworkScan:
-        findings = tuple(finding if self._stays(finding) else _reopened(finding) for finding in part.findings)
+    def _read(self, part: FrameworkScan) -> FrameworkScan:
         if not part.unreadable or part.status is ScanStatus.FAILED:
-            return replace(part, findings=findings)
+            return part
         gaps = tuple(gap for gap in part.unreadable if not self._may_stay_unread(part.framework, gap))
         status = ScanStatus.PARTIAL if gaps else ScanStatus.COMPLETE
-        return replace(part, findings=findings, unreadable=gaps, status=status, reason=part.reason if gaps else "")
+        return replace(part, unreadable=gaps, status=status, reason=part.reason if gaps else "")
 
     def _stays(self, finding: Finding) -> bool:
         """Whether a finding counts as it is stored: it is open, or what hides it may hide it."""

@@ -32,7 +32,7 @@ _REFUSED_FRAMEWORKS = {
     "json": "has no check without external ones", "yaml": "has no check without external ones",
 }  # fmt: skip
 _HONOURED = ("framework", "skip-framework", "check", "skip-check", "skip-path")
-_CHECK = re.compile(r"(CKV\d?|BC)_[A-Z0-9_*?]{1,60}")
+_CHECK = re.compile(r"(CKV|BC_|\*)[A-Z0-9_*?]{0,60}")
 _MOST_VALUES, _LONGEST_VALUE = 500, 300
 
 

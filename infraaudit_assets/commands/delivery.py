@@ -124,7 +124,10 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
     from infraaudit.gate import judge_commit
+    from infraaudit.scans.cross_scanning import prepare_judgement
+    from infraaudit_assets.commands.scan import scanner_for
 
+    prepare_judgement(past, mirror, project, environment.name, sha, lambda: scanner_for(past))
     verdict = judge_commit(past, mirror, project, environment.name, sha, settings().gate_file, datetime.now(UTC))
     if not verdict.passed:
         raise InfraAuditError(f"{sha[:12]} is not let through to {environment.name}: {verdict}")

@@ -77,7 +77,7 @@ def scan(
     if is_interrupted:
         follow_deploy_branch(past, mirror, found)
     else:
-        follow_up(past, mirror, found, lambda: _runner(past))
+        follow_up(past, mirror, found, lambda: scanner_for(past))
     _report(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
@@ -94,7 +94,7 @@ def _scan_all(
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
-        Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
+        Backfill(past, mirror, project, todo, runner=lambda: scanner_for(past), workers=workers) as scans,
         _stopped_by_ctrl_c(scans) as stopped,
     ):
         for one in scans:
@@ -120,7 +120,8 @@ def _stopped_by_ctrl_c(scans: "Backfill") -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _runner(past: "History") -> "CheckovRunner":
+def scanner_for(past: "History") -> "CheckovRunner":
+    """A scanner with the settings' severities that reuses what the history holds."""
     from resources.checkov import CheckovRunner
     from resources.configuration.severities import read_severities
 

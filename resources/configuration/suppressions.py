@@ -1,5 +1,11 @@
-"""Read configs/suppressions/<project>.yaml. Every fault is reported at once; a missing file suppresses nothing."""
+"""Read configs/suppressions/<project>.yaml: what a project's owners decided to live with.
 
+Findings that do not count, and what its commits may hide from the scanner or leave unread. Every fault is reported at
+once; a missing file accepts nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
@@ -7,10 +13,21 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
 from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.suppressions import Suppression
+from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Text
 
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the owners of a project accept."""
+
+    suppressions: Sequence[Suppression] = ()
+    hidings: Sequence[AcceptedHiding] = ()
+    """What its commits may hide by their Checkov configuration."""
+    gaps: Sequence[AcceptedGap] = ()
+    """Files that may stay unread."""
 
 
 class _Suppression(BaseModel):
@@ -34,6 +51,8 @@ class _Suppression(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     suppressions: list[_Suppression] = []
+    accepted_hidings: AcceptedHidings = ()
+    accepted_gaps: AcceptedGaps = ()
 
 
 def suppressions_path(configs: Path, project: str) -> Path:
@@ -43,14 +62,20 @@ def suppressions_path(configs: Path, project: str) -> Path:
 
 def read_suppressions(configs: Path, project: str) -> tuple[Suppression, ...]:
     """The suppressions of a project. Raises ConfigurationError: an unreadable file must not hide anything."""
+    return tuple(read_accepted(configs, project).suppressions)
+
+
+def read_accepted(configs: Path, project: str) -> Accepted:
+    """All that is accepted of a project. Raises ConfigurationError."""
     path = suppressions_path(configs, project)
     try:
         read = _File.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
     except FileNotFoundError:
-        return ()
+        return Accepted()
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
         raise ConfigurationError(f"Invalid suppressions {path}:\n" + "\n".join(faults)) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The suppressions {path} cannot be read: {excerpt(str(error), 300)}") from error
-    return tuple(Suppression(**one.model_dump()) for one in read.suppressions)
+    suppressions = tuple(Suppression(**one.model_dump()) for one in read.suppressions)
+    return Accepted(suppressions, read.accepted_hidings, read.accepted_gaps)  # type: ignore[arg-type]

@@ -14,7 +14,9 @@ from resources.history.schema.scans import (
     line_commits,
     scan_parts,
     scans,
+    severities,
     spans,
+    trusted_configurations,
 )
 
 __all__ = [
@@ -35,8 +37,10 @@ __all__ = [
     "projects",
     "scan_parts",
     "scans",
+    "severities",
     "spans",
     "stages",
     "test_cases",
     "test_runs",
+    "trusted_configurations",
 ]

@@ -111,9 +111,35 @@ spans = sa.Table(
     sa.Index("ix_spans_project_branch_end_position", "project", "branch", "end_position", "start_position"),
     sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
     sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
+    sa.Index(
+        "ix_spans_by_rules",
+        "project",
+        "branch",
+        "life",
+        sqlite_where=sa.text("start_cause <> 'code'"),
+        postgresql_where=sa.text("start_cause <> 'code'"),
+    ),
 )
 """Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
 
 An event lies after ``…_after``, the last position that is known to be otherwise (-1: before the root; null: none is),
 and not later than its position. ``start_sha`` and ``end_sha`` name the commit of a merged branch whose doing it was.
 """
+
+trusted_configurations = sa.Table(
+    "trusted_configurations",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("configuration", sa.JSON, nullable=False),
+    sa.Column("recorded_at", UTCDateTime, nullable=False),
+)
+"""What the Checkov configuration of a project hid when the project was first scanned; written once."""
+
+severities = sa.Table(
+    "severities",
+    metadata,
+    sa.Column("check_id", sa.String(255), primary_key=True),
+    sa.Column("severity", sa.String(16), nullable=False),
+)
+"""The file of severities as it was last read; the findings and spans are rated by it."""

@@ -1,0 +1,40 @@
+"""Entries by which the pipeline's configuration accepts what commits hide or leave unread, validated."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class _Decision(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: Text
+    owner: Text
+    expires: date
+    since: date | None = None
+
+
+class _Hiding(_Decision):
+    key: Literal["framework", "skip-framework", "check", "skip-check", "skip-path"]
+    value: Text
+
+
+class _Gap(_Decision):
+    path: Text
+    framework: Text = "*"
+
+
+def _hidings(entries: tuple[_Hiding, ...]) -> Any:
+    return tuple(AcceptedHiding(**entry.model_dump()) for entry in entries)
+
+
+def _gaps(entries: tuple[_Gap, ...]) -> Any:
+    return tuple(AcceptedGap(**entry.model_dump()) for entry in entries)
+
+
+AcceptedHidings = Annotated[tuple[_Hiding, ...], AfterValidator(_hidings)]
+AcceptedGaps = Annotated[tuple[_Gap, ...], AfterValidator(_gaps)]
