@@ -14,7 +14,7 @@ from threading import Thread
 
 from generated_history import arguments, history_at
 
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.notices import Address, Notice
 from resources.history.outbox import write_notices
 from resources.notifier import Notifier
@@ -47,7 +47,7 @@ def main() -> None:
         stamp = f"{time.time():.0f}"
         write_notices(history, [Notice(f"{stamp}-{n}", "p", "title", "body", "failure") for n in range(given.notices)])
         written = time.perf_counter() - began
-        senders = [Thread(target=deliver_notices, args=(history, lambda _: notifier)) for _ in range(given.senders)]
+        senders = [Thread(target=send_notices, args=(history, lambda _: notifier)) for _ in range(given.senders)]
         for sender in senders:
             sender.start()
         for sender in senders:

@@ -125,6 +125,16 @@ class HistoryError(InfraAuditError):
     retryable = True
 
 
+class NotThereError(ConfigurationError):
+    """What a question names is not in the history: a commit, a finding, an environment, a branch."""
+
+
+class NotScannedError(HistoryError):
+    """The commit has not been scanned, so nothing is known of its findings; scanning it helps, a retry does not."""
+
+    retryable = False
+
+
 class ToolError(InfraAuditError):
     """A program that we started failed, was killed at a limit, or is not installed."""
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
 from infraaudit_domain.notices import Notice, run_failed
 from infraaudit_domain.projects import Project
@@ -44,7 +44,7 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
         died = list(_died(context.instance, past, by_job, announcer, since))
         written = announcer.announce(now) + write_notices(past, died)
         context.update_cursor((now - _SETTLING).isoformat())
-        sent = deliver_notices(past, lambda name: notifier.connect(by_name.get(name)))
+        sent = send_notices(past, lambda name: notifier.connect(by_name.get(name)))
         return dg.SkipReason(f"{written} new notices, {sent} sent.")
 
     return notices

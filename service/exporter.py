@@ -22,7 +22,7 @@ from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
-from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.pushes import PushState
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
@@ -31,11 +31,11 @@ from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
 _CHANGES = ("introduced", "reopened", "fixed")
-_DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
+_PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 
 
 class HistoryCollector(Collector):
-    """Reads the history each time it is asked."""
+    """Reads the history at each scrape."""
 
     def __init__(self, history: History, rejected: Counter[str] | None = None) -> None:
         self._history = history
@@ -152,7 +152,7 @@ class HistoryCollector(Collector):
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _digest(self, deployed: Deployment) -> str:
-        """The registry's digest of what is deployed, or the engine's id of an image that no registry has."""
+        """The registry's digest of what is deployed, or the engine's id where the image is in no registry."""
         image = self._history.image(deployed.project, deployed.sha)
         return (image.digest or image.image_id) if image else ""
 
@@ -171,8 +171,8 @@ class HistoryCollector(Collector):
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
         stored = counted(history, schema.deliveries, "project", "state")
-        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _DELIVERY_OUTCOMES}
-        undone = {(p,): stored.get((p, DeliveryState.WAITING.value), 0) for p in projects}
+        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _PUSH_OUTCOMES}
+        undone = {(p,): stored.get((p, PushState.WAITING.value), 0) for p in projects}
         table = schema.notices
         per_project = history.rows(
             sa.select(
@@ -189,8 +189,8 @@ class HistoryCollector(Collector):
         sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
         waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
         return [
-            _family(m.DELIVERIES, ended.items()),
-            _family(m.DELIVERIES_WAITING, undone.items()),
+            _family(m.PUSHES, ended.items()),
+            _family(m.PUSHES_WAITING, undone.items()),
             _family(m.NOTICES_SENT, sent.items()),
             _family(m.NOTICES_WAITING, waiting.items()),
             _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),

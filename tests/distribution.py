@@ -1,8 +1,8 @@
 """Which tests one xdist worker runs together, and which start first (`--dist loadgroup --no-loadscope-reorder`).
 
-Together: the installations of the sample, what shares a fixture of a module or the warm state folder, so that each is
-made once; and the unit tests of a file. Every other e2e test makes what it needs under names of its own, and goes to
-whichever worker is free. Deliberately absent: marks by hand. The fixtures say what is shared.
+Together: the installations of the sample, tests that share a module fixture or the warm state folder, so that each is
+made once; and the unit tests of a file. Every other e2e test creates what it needs under its own names, and goes to any
+free worker. Deliberately absent: manual marks. The fixtures determine what is shared.
 """
 
 import pytest
@@ -13,7 +13,8 @@ PATIENCE = 3
 
 
 def prepare(items: list[pytest.Item]) -> None:
-    """Name each test's group, and put those with the longest time limits first: the run ends with the short ones."""
+    """Assign each test its group, and put those with the longest time limits first, so that the run ends with short
+    ones."""
     for item in items:
         if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))

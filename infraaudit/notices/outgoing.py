@@ -19,7 +19,7 @@ _PAUSE = timedelta(seconds=5)
 _LOG = logging.getLogger("infraaudit.notices")
 
 
-def deliver_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
+def send_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
     """Send due notices, for about ``seconds``; returns the number of fully delivered ones.
 
     ``notifier_of`` gives a project's notifier, also of a project that is no longer configured.

@@ -3,7 +3,6 @@
 Every scan is stored as soon as it ends. Deliberately absent: builds, tests, deployments.
 """
 
-import json
 import signal
 import sys
 import threading
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.formats import print_result, print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
@@ -43,6 +43,7 @@ def scan(
     through_dagster: Annotated[
         bool, typer.Option("--dagster", help="Start a Dagster backfill of scan_report instead of scanning here.")
     ] = False,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
@@ -67,18 +68,19 @@ def scan(
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
     todo = shas if again else unscanned(past, found.name, shas)
+    how = chosen(form, as_json)
     if through_dagster:
-        _hand_to_dagster(found, todo, as_json)
+        _hand_to_dagster(found, todo, how)
         return
     started = time.monotonic()
-    done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
+    done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=how is not Format.TABLE)
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
     if is_interrupted:
         follow_deploy_branch(past, mirror, found)
     else:
         follow_up(past, mirror, found, lambda: scanner_for(past))
-    _report(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
+    _print_done(found, done, len(shas) - len(todo), time.monotonic() - started, how)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
@@ -129,7 +131,7 @@ def scanner_for(past: "History") -> "CheckovRunner":
     return CheckovRunner(settings().state.scans, severities, reuse=past.framework_scan)
 
 
-def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
+def _hand_to_dagster(project: Project, shas: list[str], how: Format) -> None:
     from infraaudit_domain.dagster_names import group_of, pipeline_name
     from resources.dagster.api import DagsterApi
     from resources.dagster.partitions import commits_of
@@ -138,10 +140,8 @@ def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
     dagster, asset = DagsterApi(settings().dagster_url), [group_of(project), "scan_report"]
     backfill = dagster.backfill(pipeline_name(project), asset, name, shas)
     url = f"{settings().dagster_link}/runs/b/{backfill}"
-    if as_json:
-        print(json.dumps({"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}, indent=2))
-    else:
-        print(f"Dagster scans {len(shas)} commits of {project.name}: {url}")
+    result = {"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}
+    print_result(result, how, f"Dagster scans {len(shas)} commits of {project.name}: {url}")
 
 
 def _wanted(
@@ -195,13 +195,14 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
     return bar()
 
 
-def _report(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}
-            for d in done
-        ]
-        result = {"project": project.name, "scanned": len(done), "skipped": skipped, "seconds": round(seconds, 3)}
-        print(json.dumps(result | {"commits": rows}, indent=2))
+def _print_done(project: Project, done: list["Done"], skipped: int, seconds: float, how: Format) -> None:
+    rows = [
+        {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}
+        for d in done
+    ]
+    if how is Format.CSV:
+        print_rows(rows, ("sha", "status", "open", "seconds", "reason"), how)
         return
-    print(f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} were scanned before.")
+    result = {"project": project.name, "scanned": len(done), "skipped": skipped, "seconds": round(seconds, 3)}
+    told = f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} had been scanned before."
+    print_result(result | {"commits": rows}, how, told)

@@ -158,7 +158,6 @@ def test_export_writes_every_finding(audited: Audited, form: str) -> None:
 @pytest.mark.parametrize(
     ("words", "kind", "message"),
     [
-        (("blame",), ConfigurationError, "Say which findings"),
         (("findings", "--live"), ConfigurationError, "Nothing of p is live in production"),
         (("findings", "--at", "nothing"), InfraAuditError, "has no commit 'nothing'"),
         (("findings", "--severity", "hihg"), ConfigurationError, "critical, high, medium, low, info, unknown"),

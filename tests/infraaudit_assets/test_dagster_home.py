@@ -45,7 +45,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def _release(installation: Settings, text: str) -> Settings:
-    """This installation with a version whose dagster.yaml has this text."""
+    """This installation under a version whose dagster.yaml has this text."""
     configs = installation.state.path.parent / "configs"
     (configs / "dagster" / "dagster.yaml").write_text(text)
     return installation.model_copy(update={"configs": configs})

@@ -1,4 +1,4 @@
-"""Running a commit in the foreground, and the UI: what an interrupt does where Dagster does not end, a taken port."""
+"""Running a commit in the foreground, and the UI: interrupts where Dagster does not end, and a taken port."""
 
 import signal
 import socket
@@ -68,7 +68,7 @@ def test_a_signal_that_comes_as_the_programs_start_stops_them() -> None:
 
 @contextmanager
 def together(program: str) -> Iterator["subprocess.Popen[str]"]:
-    """A program that is run together with one that ends with its input; the first line that it prints is read."""
+    """A program that runs together with one that ends with its input; its first line of output is read."""
     words = [sys.executable, "-c", TOGETHER, program]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:
@@ -80,7 +80,7 @@ def together(program: str) -> Iterator["subprocess.Popen[str]"]:
 
 @pytest.mark.parametrize("other_ends", [False, True])
 def test_each_program_is_signalled_once_to_stop(other_ends: bool) -> None:
-    """`dagster dev` leaves its own programs where it is signalled a second time."""
+    """`dagster dev` leaves its own programs behind where it is signalled a second time."""
     with together(SLOW_TO_STOP) as child:
         assert child.stdin and child.stdout
         if other_ends:

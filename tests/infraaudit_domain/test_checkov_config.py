@@ -1,4 +1,4 @@
-"""What a commit may ask of Checkov, severities, and keys of reuse."""
+"""What a commit may configure in Checkov; severities; keys of reuse."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the gate lets through, and that it is closed for want of facts."""
+"""What the gate lets through, and that it stays closed where facts are missing."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

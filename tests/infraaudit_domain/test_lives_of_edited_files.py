@@ -1,6 +1,6 @@
-"""Files are edited, renamed and copied at random; the lives that come out equal those of a reference that looks at sets.
+"""Files are edited, renamed and copied at random; the lifecycles equal those of a reference that compares sets.
 
-A file is a bag of resources, each with one finding; lines are made up anew for every scan, in any order.
+A file is a bag of resources, each with one finding; lines are chosen anew for every scan, in any order.
 """
 
 import random
@@ -18,7 +18,7 @@ from infraaudit_domain.readings import PartReading, Reading
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
-"""How often a file has a resource."""
+"""How many copies of a resource a file has."""
 edits = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(PATHS), st.sampled_from(RESOURCES)),
     st.tuples(st.just("remove"), st.sampled_from(PATHS), st.sampled_from(RESOURCES)),
@@ -54,7 +54,7 @@ class Asked:
 
 @dataclass
 class Lives:
-    """The spans that `advance` makes of a line of commits, and what it said of each step."""
+    """The spans that `advance` makes of a line of commits, and the events of each step."""
 
     active: dict[str, Span] = field(default_factory=dict)
     ended: list[Span] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Lives:
 
 
 class Reference:
-    """The same events, found by comparing whole sets of names; nothing is shared with the code under test but identity."""
+    """The same events, found by comparing sets of names; it shares only identity with the code under test."""
 
     def __init__(self) -> None:
         self.stands: dict[str, int] = {}
@@ -116,7 +116,7 @@ def scanned(files: Files, shuffle: random.Random) -> list[Finding]:
 
 
 def edited(files: Files, edit: tuple[str, str, str]) -> tuple[Files, dict[str, str]]:
-    """The files after an edit, and what Git would call renamed."""
+    """The files after an edit, and the renames that Git would report."""
     kind, path, other = edit
     files = dict(files)
     if kind == "add":
@@ -129,7 +129,7 @@ def edited(files: Files, edit: tuple[str, str, str]) -> tuple[Files, dict[str, s
 
 
 def composed(first: dict[str, str], then: dict[str, str], gone: set[str]) -> dict[str, str]:
-    """Renames over two steps; what came about in between was there in no earlier scan."""
+    """Renames over two steps; files created in between were in no earlier scan."""
     whole = {old: then.get(new, new) for old, new in first.items()}
     whole |= {old: new for old, new in then.items() if old not in first.values() and old not in gone}
     return {old: new for old, new in whole.items() if old != new}

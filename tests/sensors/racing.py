@@ -30,7 +30,7 @@ def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: s
 
 
 def race(home: Path, begin: Barrier, starts: Iterable[tuple[str, str]]) -> None:
-    """Start a run of each key at the same time as others do, dying after the step beside it."""
+    """Start a run of each key at the same time as other processes, and die after the step given with it."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         begin.wait()
         for key, die_after in starts:

@@ -1,4 +1,4 @@
-"""The sensor that reports outcomes: runs that died silently, once, however many there are; and sensors that are dead."""
+"""The sensor that reports outcomes: runs that died silently, each once, however many; and dead sensors."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -63,7 +63,7 @@ def _dead_run(instance: dg.DagsterInstance, job: str, sha: str) -> str:
 
 
 class Api(DagsterApi):
-    """Answers as the test sets it: the state of a sensor, or that Dagster is away."""
+    """Answers as the test sets it: the state of a sensor, or that Dagster is down."""
 
     answer: SensorState | None = None
 

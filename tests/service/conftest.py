@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
@@ -20,7 +21,6 @@ from resources.history import History
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
-from service.audit import ProjectRules
 from service.received import Received
 from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import history_like
@@ -68,6 +68,7 @@ def _four_commits(past: History) -> None:
     for index, sha in enumerate(SHAS):
         _record(past, index, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
+    past.record_log_counts("shop", "production", START.date().isoformat(), {(SHAS[0], "info"): 3})
     write_notices(past, [Notice("key", "shop", "title", "body")])
 
 

@@ -52,7 +52,7 @@ def test_a_project_without_a_scan_says_what_to_run(installation: Path) -> None:
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("192.0.2.1", True)])
 def test_serving_others_without_a_token_is_warned_of(installation: Path, host: str, warned: bool) -> None:
-    # 192.0.2.1 is no address of this machine: the service says what it thinks of it, and cannot listen there.
+    # 192.0.2.1 is no address of this machine: the service warns, and cannot listen there.
     port = str(free_port())
     command = [str(Path(sys.executable).parent / "infraaudit"), "serve", "--host", host, "--port", port]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -94,9 +94,9 @@ def test_dora_of_one_environment_and_window(installation: Path) -> None:
         return CliRunner().invoke(app, ["dora", "--project", "shop", *words])
 
     measured = json.loads(dora("--environment", "production", "--days", "7", "--json").stdout)
-    assert set(measured) == {"production"}
-    said = measured["production"]
-    # Two of three attempts became healthy; each took ten minutes, and the next one mended the failure two hours later.
+    (said,) = measured
+    assert said["environment"] == "production"
+    # Two of three attempts became healthy; each took ten minutes, and the next healthy one came two hours after the failure.
     assert (said["days"], said["deployed"], said["attempts"], said["lead_seconds"]) == (7, 2, 3, 600)
     assert (said["restore_seconds"], said["incident_open"]) == (2 * 3600, False)
     refused = dora("--environment", "staging")

@@ -1,4 +1,4 @@
-"""The exporter over a real history: right numbers, counters that never fall, and promtool's judgement."""
+"""The exporter over a real history: correct numbers, counters that never fall, and promtool's check."""
 
 import subprocess
 import time
@@ -46,7 +46,7 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
     assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
     assert value(client, "infraaudit_scans_total", project="shop", status="failed") == 1
     assert value(client, "infraaudit_notices_waiting", project="shop") == 1
-    # A and B with the first commit, C with the second; B went and came back. The crashed third scan says nothing.
+    # A and B with the first commit, C with the second; B went and came back. The crashed third scan counts for nothing.
     changes = {"introduced": 3, "reopened": 1, "fixed": 2}
     for change, number in changes.items():
         assert value(client, "infraaudit_finding_changes_total", project="shop", change=change) == number, change

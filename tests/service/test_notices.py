@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from infraaudit.notices.announcer import Announcer
 from infraaudit.notices.code_owners import named_commit
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.notices import Address, NamedCommit, Notice
@@ -84,7 +84,7 @@ def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, r
     for _ in range(2):
         write_notices(past, [Notice(f"n{number}", "shop", "title", "body", "failure") for number in range(500)])
     notifier = Notifier([Address(receivers[0].url)])
-    senders = [Thread(target=deliver_notices, args=(past, lambda _: notifier)) for _ in range(2)]
+    senders = [Thread(target=send_notices, args=(past, lambda _: notifier)) for _ in range(2)]
     for sender in senders:
         sender.start()
     for sender in senders:
@@ -134,7 +134,7 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
                 taken.append(connection.execute(query).scalar_one())
             return super().send(notice, accepted_by)
 
-    assert deliver_notices(past, lambda _: Counting([])) == 30
+    assert send_notices(past, lambda _: Counting([])) == 30
     assert 1 <= max(taken) <= 8
 
 
@@ -143,12 +143,12 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     notifier = Notifier([Address(good.url), Address(bad.url)])
     write_notices(past, [Notice("n", "shop", "title", "body")])
     bad.refuses, tried = True, datetime.now(UTC)
-    assert deliver_notices(past, lambda _: notifier) == 0
+    assert send_notices(past, lambda _: notifier) == 0
     bad.refuses = False
     assert take_notices(past, tried + timedelta(seconds=2), 8) == []
-    with past.writing() as connection:  # As if it had waited.
+    with past.writing() as connection:  # As if it had waited already.
         connection.execute(schema.notices.update().values(due_at=tried))
-    assert deliver_notices(past, lambda _: notifier) == 1
+    assert send_notices(past, lambda _: notifier) == 1
     assert (len(good.taken), len(bad.taken)) == (1, 1)
 
 
@@ -158,7 +158,7 @@ def test_a_project_whose_receiver_is_down_keeps_nobody_else_waiting(past: Histor
     write_notices(past, [Notice(f"bad{n}", "ill", "title", "body", "critical") for n in range(150)])
     write_notices(past, [Notice("good", "shop", "title", "body")])
     by_name = {"ill": Notifier([Address(bad.url)]), "shop": Notifier([Address(good.url)])}
-    assert deliver_notices(past, by_name.__getitem__) == 1
+    assert send_notices(past, by_name.__getitem__) == 1
     assert [one["key"] for one in good.taken] == ["good"]
     assert len(waiting_notices(past)) == 150
 
@@ -187,7 +187,7 @@ class Announced:
         self.shas = [
             repository.write({"CODEOWNERS": owners, "src/a.py": "1"}, "Start"),
             repository.write({"src/a.py": "2"}, "Change \x1b[31ma"),
-            repository.write({"src/a.py": "3"}, "Mend a"),
+            repository.write({"src/a.py": "3"}, "Fix a"),
         ]
         self.past, self.mirror = past, repository.mirror()
         project = Project("shop", str(repository.path))

@@ -1,4 +1,4 @@
-"""The audit page: what it shows, what it refuses, and that nothing a commit says is markup."""
+"""The audit page: what it shows, what it refuses, and that no text of a commit is treated as markup."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser

@@ -54,7 +54,7 @@ def test_every_rule_does_what_its_test_says(needs: Callable[[str], None], tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     tested = (CONFIGS / "rules_test.yml").read_text()
     assert not [name for rule in RULES if (name := rule.get("alert") or rule["record"]) not in tested]
-    # A test that never fails shows nothing: with every threshold turned round, promtool must object.
+    # A test that never fails proves nothing: with every threshold inverted, promtool must object.
     shutil.copy(CONFIGS / "rules_test.yml", tmp_path)
     (tmp_path / "rules.yml").write_text((CONFIGS / "rules.yml").read_text().replace(" > ", " < -1 + 0 * "))
     assert promtool("test", "rules", "rules_test.yml", folder=tmp_path).returncode != 0
@@ -136,7 +136,7 @@ def ask(url: str, expression: str) -> list[dict[str, Any]]:
         response = httpx.get(f"{url}/api/v1/query", params={"query": expression}, timeout=5)
     except httpx.ConnectError:
         return []
-    if response.status_code == 503:  # It replays its log first.
+    if response.status_code == 503:  # Prometheus replays its log first.
         return []
     answer = response.json()
     assert answer["status"] == "success", (expression, answer)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from infraaudit.questions.table import asked_as
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.findings import Severity
 
@@ -52,6 +53,7 @@ def _environment() -> "jinja2.Environment":
     environment.globals |= {
         "severities": [severity.value for severity in Severity],
         "style": _STYLE,
+        "heading": _heading,
         "style_hash": STYLE_HASH,
         "now": lambda: datetime.now(UTC),
     }
@@ -73,6 +75,12 @@ def span(seconds: float | None) -> str:
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min" if minutes else f"{rest} s"
+
+
+def _heading(question: str, column: str) -> str:
+    """The title of a question's column, as the table of questions has it."""
+    title = asked_as(question).headings[column]
+    return title[:1].upper() + title[1:]
 
 
 def _clean(value: Any, limit: int = 400) -> str:

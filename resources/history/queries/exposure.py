@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.findings import FindingStatus, ScanStatus
 from resources.history import schema
@@ -22,13 +23,6 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-EXPOSURE_COLUMNS = (
-    "id", "severity", "check_id", "file_path", "resource", "introduced_by", "introduced_at", "live_from", "fixed_by",
-    "fixed_at", "live_to", "hours_exposed", "live_now", "brought_back_by",
-)  # fmt: skip
-LIVE_COLUMNS = ("sha", "live_from", "live_to", "hours", "scan", "tests", "unscanned_hours", "untested_hours",
-                "rollback")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +78,16 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
 
 
 def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
+    """What was live as a table; see :func:`live_commit_rows`."""
+    return frame(LIVE_COLUMNS, live_commit_rows(line, environment, now))
+
+
+def live_commit_rows(line: StoredLine, environment: str, now: datetime) -> list[dict[str, Any]]:
     """One row for each period during which a commit was live, with whether it was scanned and tested."""
     past = spells(line, environment)
     scans, tests = _scan_states(line, [spell.sha for spell in past]), _test_states(line, [spell.sha for spell in past])
-    rows, before = [], -1
+    rows: list[dict[str, Any]] = []
+    before = -1
     for spell in past:
         hours = round(spell.seconds(now) / 3600, 2)
         scan, tested = scans.get(spell.sha, "none"), tests.get(spell.sha, "none")
@@ -105,7 +105,7 @@ def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataF
             }
         )
         before = spell.position
-    return frame(LIVE_COLUMNS, rows)
+    return rows
 
 
 def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import ORDERS as ORDERS
 from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
@@ -14,7 +15,6 @@ from resources.history.queries.lives import healthy_deployments, life_events, sp
 from resources.history.stored_line import StoredLine
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
-ORDERS = ("severity", "age", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class FindingFilter:
     framework: str = ""
     text: str = ""
     """Part of the check, the file or the resource."""
+    check: str = ""
+    path: str = ""
+    """A file or a folder."""
+    new_since: str = ""
+    """A commit of the line: only findings that did not stand there."""
     order: str = "severity"
 
 
@@ -38,7 +43,7 @@ def finding_page(
     """
     parts, f = schema.scan_parts, schema.findings
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
-    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(wanted)]
+    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted)]
     total = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
     span, joined = _with_life(line, found, line.positions().get(sha, -1))
     introduced, opened = schema.line_commits.alias("introduced"), schema.line_commits.alias("opened")
@@ -150,14 +155,27 @@ def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) 
     return since
 
 
-def _matching(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
+def _matching(line: StoredLine, wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
     f = schema.findings
     exact = {"severity": wanted.severity, "status": wanted.status, "framework": wanted.framework}
+    exact |= {"check_id": wanted.check}
     where = [f.c[name] == value for name, value in exact.items() if value]
     if wanted.text:
         fields = (f.c.check_id, f.c.check_name, f.c.file_path, f.c.resource)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
+    if folder := wanted.path.strip("/"):
+        where.append((f.c.file_path == folder) | f.c.file_path.startswith(f"{folder}/", autoescape=True))
+    if wanted.new_since:
+        where.append(f.c.fingerprint.not_in(_standing(line, line.positions()[wanted.new_since])))
     return where
+
+
+def _standing(line: StoredLine, position: int) -> sa.Select:
+    """What the findings that stand at a commit are called there or anywhere else in their lives."""
+    table = schema.spans
+    ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
+    lives = sa.select(table.c.life).where(line.is_in(table), table.c.start_position <= position, ends_later)
+    return sa.select(table.c.fingerprint).where(line.is_in(table), table.c.life.in_(lives))
 
 
 def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[Any, sa.Join]:

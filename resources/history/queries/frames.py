@@ -22,7 +22,22 @@ def frame(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> "pd.DataFra
     """A data frame with exactly these columns, also without rows."""
     import pandas as pd
 
-    return pd.DataFrame.from_records([[row.get(name) for name in columns] for row in rows], columns=list(columns))
+    values = [[row.get(name) for name in columns] for row in rows]
+    table = pd.DataFrame.from_records(values, columns=list(columns))
+    # pandas makes floats of whole numbers where one of them is missing.
+    whole = [name for place, name in enumerate(columns) if _is_whole([row[place] for row in values])]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table, None where it has no value."""
+    named = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in named]
+
+
+def _is_whole(values: Sequence[Any]) -> bool:
+    """Whether some are whole numbers and the others are missing."""
+    return {type(value) for value in values} == {int, type(None)}
 
 
 def columns_of(history: History, query: sa.Select) -> list[list[Any]]:

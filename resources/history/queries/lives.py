@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import BLAME_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -12,10 +13,6 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-BLAME_COLUMNS = (
-    "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "at",
-    "author", "subject", "live_from", "live_to",
-)  # fmt: skip
 
 _WHOLE_ID = 32
 """Hex digits of an id; one given whole is looked up in an index."""

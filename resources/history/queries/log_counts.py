@@ -1,5 +1,7 @@
 """Numbers of lines that deployed commits printed, by level and day."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from resources.history import schema
@@ -13,6 +15,16 @@ def lines_printed(history: History, project: str, sha: str, environment: str | N
     query = query.where(table.c.project == project, table.c.sha == sha)
     rows = history.rows(query.where(table.c.environment == environment) if environment else query)
     return {row["level"]: int(row["lines"]) for row in rows}
+
+
+def count_rows(history: History, project: str, environment: str = "", sha: str = "") -> list[dict[str, Any]]:
+    """How many lines were printed, newest day first; an empty text is any."""
+    table = schema.log_counts
+    exact = {"project": project, "environment": environment, "sha": sha}
+    where = [table.c[name] == value for name, value in exact.items() if value]
+    order = (table.c.day.desc(), table.c.environment, table.c.sha, table.c.level)
+    columns = (table.c.environment, table.c.day, table.c.sha.label("commit"), table.c.level, table.c.lines)
+    return [dict(row) for row in history.rows(sa.select(*columns).where(*where).order_by(*order))]
 
 
 def counted_days(history: History, project: str, environment: str) -> set[str]:

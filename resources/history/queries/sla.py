@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import SLA_COLUMNS
 from infraaudit_domain.findings import FindingStatus, Severity
 from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
@@ -17,10 +18,6 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-SLA_COLUMNS = (
-    "severity", "sla_days", "open", "breached", "oldest_days", "median_days", "up_to_7_days", "up_to_30_days",
-    "up_to_90_days", "over_90_days", "fixed", "mean_days_to_fix", "median_days_to_fix", "fixed_late",
-)  # fmt: skip
 _BOUNDS = (7, 30, 90)
 
 
@@ -31,6 +28,17 @@ def sla(
     suppressions: Sequence[Suppression] = (),
     since: datetime | None = None,
 ) -> "pd.DataFrame":
+    """How fast findings are fixed, as a table; see :func:`sla_rows`."""
+    return frame(SLA_COLUMNS, sla_rows(line, limits, now, suppressions, since))
+
+
+def sla_rows(
+    line: StoredLine,
+    limits: Mapping[Severity, float],
+    now: datetime,
+    suppressions: Sequence[Suppression] = (),
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
     """One row for each severity, the worst first. Ages are in days, from the commit that introduced or reopened.
 
     ``breached`` counts open findings older than their limit, ``fixed_late`` those that were when they were fixed;
@@ -39,8 +47,7 @@ def sla(
     times = line_times(line)
     ages = _ages(line, times, now, suppressions)
     fixes = _fixes(line, times, since)
-    rows = (_row(severity, limits.get(severity), ages, fixes) for severity in Severity)
-    return frame(SLA_COLUMNS, rows)
+    return [_row(severity, limits.get(severity), ages, fixes) for severity in Severity]
 
 
 def _row(

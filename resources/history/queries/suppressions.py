@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import SUPPRESSION_COLUMNS
 from infraaudit_domain.findings import Finding, FindingStatus
 from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
@@ -16,13 +17,15 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-SUPPRESSION_COLUMNS = (
-    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
-    "until", "live",
-)  # fmt: skip
-
 
 def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date) -> "pd.DataFrame":
+    """Suppressions as a table; see :func:`suppression_rows`."""
+    return frame(SUPPRESSION_COLUMNS, suppression_rows(line, declared, live, day))
+
+
+def suppression_rows(
+    line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date
+) -> list[dict[str, Any]]:
     """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
 
     ``source`` is code or file. ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
@@ -31,8 +34,7 @@ def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str
     """
     spans = _spans(line)
     position = line.positions().get(live or "", -1)
-    rows = [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
-    return frame(SUPPRESSION_COLUMNS, rows)
+    return [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
 
 
 def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> list[dict[str, Any]]:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import GROUPS as GROUPS
+from infraaudit_domain.columns import STEPS as STEPS
+from infraaudit_domain.columns import TREND_COLUMNS
 from infraaudit_domain.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of
@@ -18,9 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-GROUPS = ("severity", "check", "framework", "file", "directory", "author")
-STEPS = ("commit", "day", "week")
-TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
 _OPEN, _INTRODUCED, _FIXED, _REOPENED, _SUPPRESSED = range(5)
 _BORN = {"introduced": _INTRODUCED, "reopened": _REOPENED, "unsuppressed": _REOPENED}
 _CELLS = 4_000_000

@@ -1,4 +1,4 @@
-"""Deliveries as facts: real history, real Git, and a target whose behaviour the test sets."""
+"""Deployments and their records: real history, real Git, and a target whose behaviour the test sets."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from tests.resources.databases import fresh_history
 
 @dataclass
 class ToldTarget:
-    """Healthy but for the commits that are named as bad."""
+    """Healthy except for the commits that are named as bad."""
 
     bad: set[str] = field(default_factory=set)
     name: str = "scripted"

@@ -1,4 +1,4 @@
-"""The doctor sees what is there, says what is lost, and never hangs."""
+"""The doctor finds every part, reports what does not work without it, and never hangs."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from infraaudit.operations.doctor import Part, examine
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that accepts and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(50)

@@ -1,4 +1,4 @@
-"""The lives that are kept equal those that a reference finds by looking at every scan, whatever came in which order."""
+"""Stored lifecycles equal those that a reference computes from every scan, in any order of events."""
 
 import random
 import uuid
@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class PretendMirror:
-    """Git as far as lives need it: one branch and the renames between neighbours."""
+    """The part of Git that lifecycles need: one branch and the renames between neighbours."""
 
     line: list[str]
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -256,7 +256,7 @@ def standing(history: History, project: str, length: int) -> list[dict[str, str]
 
 
 def reference(line: list[str], scans: dict[str, Scan], mirror: PretendMirror) -> list[dict[str, str]]:
-    """What stands after every commit, found the slow way."""
+    """The open findings after every commit, computed the slow way."""
     stands: dict[str, str] = {}
     result, last = [], None
     for sha in line:

@@ -1,4 +1,4 @@
-"""The dashboard asset, materialized twice by Dagster: a Grafana is provisioned, and again is the same."""
+"""The dashboard asset, materialized twice by Dagster: a Grafana is provisioned, and the second time changes nothing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

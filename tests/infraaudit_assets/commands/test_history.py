@@ -1,4 +1,4 @@
-"""`infraaudit prune`, `backup`, `restore` and `history` as a user starts them, on one machine's files."""
+"""`infraaudit prune`, `backup`, `restore` and `history` as a user runs them, on the files of one machine."""
 
 import json
 import os

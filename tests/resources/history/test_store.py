@@ -148,7 +148,7 @@ def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> Non
     history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 5, ("c", "error"): 1, ("d", "info"): 9})
     history.record_log_counts("p", "production", "2026-01-01", {("c", "error"): 2})
     history.record_log_counts("p", "staging", "2026-01-02", {("c", "info"): 1})
-    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # Who counted before the others wrote.
+    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # An earlier count.
     assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
     assert lines_printed(history, "p", "nothing") == {}
 
@@ -165,7 +165,7 @@ def test_a_commit_from_the_future_is_from_when_it_was_first_seen(history: Histor
 
     first = times()
     assert before <= first[ahead] <= datetime.now(UTC) and first[usual] == mirror.commit(usual).committed_at
-    assert times() == first, "another run of the commit makes it no younger"
+    assert times() == first, "another run of the commit does not change its time"
 
 
 def test_what_git_holds_that_is_no_utf8_can_be_recorded(history: History, repository: Repository) -> None:

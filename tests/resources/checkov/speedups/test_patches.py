@@ -1,4 +1,4 @@
-"""What makes Checkov faster must not change what it says: the parts that can be shown without scanning."""
+"""The patches make Checkov faster without changing its results: the parts that can be tested without scanning."""
 
 import ast
 import subprocess
@@ -79,7 +79,7 @@ def _result_of(ask: Any, *words: Any) -> Any:
 
 
 class Process:
-    """One process's evaluations, with asteval as Checkov uses it; counts what is really evaluated."""
+    """The evaluations of one process, with asteval as Checkov uses it; counts the real evaluations."""
 
     def __init__(self, path: Path) -> None:
         self.symbols = Symbols({"upper": lambda text: text.upper(), "timestamp": iter(range(9)).__next__})
@@ -90,7 +90,7 @@ class Process:
         return self.kept.of_expression(self._evaluate, text)
 
     def value(self, text: str) -> Any:
-        """As Checkov does it: what an expression gives is evaluated once more."""
+        """As in Checkov: the value of an expression is evaluated once more."""
         return self.kept.of_value("twice", lambda once: self.expression(str(self.expression(once))), text)
 
     def _evaluate(self, text: str) -> Any:
@@ -152,7 +152,7 @@ def test_what_changes_with_time_is_evaluated_each_time(tmp_path: Path) -> None:
 
 
 class Graph:
-    """Blocks of one number each; some keep it in the same list."""
+    """Blocks with one number each; some share its list."""
 
     def __init__(self, shared: list[int]) -> None:
         lists = {number: [number] for number in shared}

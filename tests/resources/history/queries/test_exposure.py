@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from infraaudit.questions.findings import findings_at
+from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS, SLA_COLUMNS, SUPPRESSION_COLUMNS
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
-from resources.history.queries.exposure import EXPOSURE_COLUMNS, LIVE_COLUMNS, exposure, live_commits
-from resources.history.queries.sla import SLA_COLUMNS, sla
-from resources.history.queries.suppressions import SUPPRESSION_COLUMNS, suppressions_of
+from resources.history.queries.exposure import exposure, live_commits
+from resources.history.queries.sla import sla
+from resources.history.queries.suppressions import suppressions_of
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding
 from tests.resources.databases import fresh_history
