@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infraaudit.scans.cross_scans import record_cross_scan
 from infraaudit.scans.first_configuration import first_configuration
@@ -13,6 +14,7 @@ from infraaudit_domain.checkov_config import read_config
 from infraaudit_domain.findings import Finding, Scan, UnreadableFile
 from infraaudit_domain.hidings import Hider, marked
 from resources.history import History
+from resources.history.trusted import trusted_configuration
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.infraaudit.test_gate import NOW, PROJECT, Release
@@ -37,8 +39,6 @@ class Hiding(Release):
     def scan(
         self, sha: str, config: str | None, *found: Finding, version: str = "3", gaps: tuple[str, ...] = ()
     ) -> Scan:
-        import yaml
-
         read, _ = read_config(yaml.safe_load(config or "null"))
         plain = scan(sha, list(found), version=version)
         unread = tuple(UnreadableFile(path, "it is no YAML") for path in gaps)
@@ -90,9 +90,13 @@ def test_hiding_what_stood_before_neither_closes_it_nor_makes_it_new(release: Hi
 def test_what_was_hidden_at_first_stays_accepted(release: Hiding, config: str) -> None:
     release.deploy(release.write(config))
     assert release.judge(release.write(config, finding("x"))).passed
-    assert not release.judge(release.write("skip-check: [CKV_1, CKV_9]\nskip-path: [other]", finding("y"))).passed or (
-        config.startswith(("skip-check", "check"))
-    )
+    trusted = trusted_configuration(release.history, "p")
+    assert trusted is not None and trusted[1] == read_config(yaml.safe_load(config))[0]
+
+
+def test_what_was_not_hidden_at_first_is_not_accepted(release: Hiding) -> None:
+    release.deploy(release.write("skip-check: [CKV_2]\nskip-path: [other]"))
+    assert not release.judge(release.write("skip-check: [CKV_1, CKV_2]", finding("x"))).passed
 
 
 ACCEPTED = "accepted_hidings: [{{key: {}, value: {}, reason: known, owner: ada, expires: 2023-11-20}}]\n"
@@ -102,7 +106,7 @@ ACCEPTED = "accepted_hidings: [{{key: {}, value: {}, reason: known, owner: ada, 
     ("config", "key", "value", "passes"),
     [
         ("skip-check: [CKV_1]", "skip-check", "CKV_1", True),
-        ('skip-check: ["CKV*"]', "skip-check", "CKV_?", True),
+        ('skip-check: ["CKV*"]', "skip-check", "'CKV_?'", True),
         ("skip-check: [CKV_1]", "skip-check", "CKV_2", False),
         ("skip-check: [CKV_1]", "skip-path", "'*'", False),
         ("skip-path: [main]", "skip-path", "main", True),
@@ -224,6 +228,7 @@ def test_what_another_scanner_finds_in_the_same_code_is_the_policys_matter(
     assert any("brought them" in note for note in verdict.notes) is passes_now
     assert release.judge(sha, now + timedelta(days=11)).passed is passes_later
     after = release.write(None, finding("old"), finding("rule"), version="4")
+    record_cross_scan(release.history, "p", after, cross)
     assert release.judge(after, now + timedelta(days=11)).passed is (
         policy != "on_new_rules: {grace: 10}\n" and passes_now
     )
