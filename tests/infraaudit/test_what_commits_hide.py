@@ -10,12 +10,15 @@ import yaml
 
 from infraaudit.scans.cross_scans import record_cross_scan
 from infraaudit.scans.first_configuration import first_configuration
+from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.checkov_config import read_config
 from infraaudit_domain.findings import Finding, Scan, UnreadableFile
 from infraaudit_domain.hidings import Hider, marked
 from resources.history import History
+from resources.history.queries.sla import sla
 from resources.history.trusted import trusted_configuration
 from tests.conftest import Repository
+from tests.infraaudit.scans.test_lifecycles import NOW as SCANNED
 from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.infraaudit.test_gate import NOW, PROJECT, Release
 from tests.resources.databases import fresh_history
@@ -240,3 +243,16 @@ def test_code_under_another_scanner_is_still_code(release: Hiding) -> None:
     sha = release.write(None, finding("old"), finding("code"), version="4")
     record_cross_scan(release.history, "p", sha, release.scan(live, None, finding("old"), version="4"))
     assert "1 new high findings" in str(release.judge(sha))
+
+
+def test_an_sla_counts_what_code_did(release: Hiding) -> None:
+    first = release.write(None, finding("old"), finding("dropped"), version="3")
+    second = release.write(None, finding("old"), finding("rule"), version="4")
+    record_cross_scan(
+        release.history, "p", second, release.scan(first, None, finding("old"), finding("rule"), version="4")
+    )
+    release.write(None, finding("rule"), version="4")
+    line = Line(release.history, release.repository.mirror(), "p", "main").follow()
+    # The rule arrived with the scan of 2026; the commits are of 2023.
+    row = sla(line, {}, SCANNED + timedelta(days=2)).set_index("severity").loc["high"]
+    assert (row["open"], row["oldest_days"], row["fixed"]) == (1, 2.0, 1)

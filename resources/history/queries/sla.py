@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.columns import SLA_COLUMNS
 from infraaudit_domain.causes import CODE
+from infraaudit_domain.columns import SLA_COLUMNS
 from infraaudit_domain.findings import FindingStatus, Severity
 from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
