@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from infraaudit_domain.checkov_config import CheckovConfig
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.evidence import EVERY_FILE
 from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, ScanStatus
 from infraaudit_domain.path_patterns import Finder
@@ -26,6 +26,18 @@ class Hiding:
 
     def __str__(self) -> str:
         return f"{self.key} without {self.value}" if self.key in ("framework", "check") else f"{self.key} {self.value}"
+
+
+def listed(config: CheckovConfig) -> list[str]:
+    """All that a configuration hides, each in a few words."""
+    left_out = set(DEFAULT_FRAMEWORKS) - {*config.frameworks, *config.skip_frameworks}
+    only = [("framework", config.frameworks)] if left_out else []
+    only += [("check", config.checks)] if config.checks else []
+    skipped = {
+        "skip-framework": config.skip_frameworks, "skip-check": config.skip_checks, "skip-path": config.skip_paths,
+    }  # fmt: skip
+    alone = [f"all but {key} {', '.join(values) or 'none'}" for key, values in only]
+    return alone + [f"{key} {value}" for key, values in skipped.items() for value in values]
 
 
 class Hider:
