@@ -3,19 +3,28 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
 
+
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("must be a day, as 2027-01-31")
+    return value
+
+
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
+# A number would be seconds since 1970.
+Day = Annotated[date, BeforeValidator(_no_number)]
 
 
 class _Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: Text
     owner: Text
-    expires: date
-    since: date | None = None
+    expires: Day
+    since: Day | None = None
 
 
 class _Hiding(_Decision):

@@ -6,17 +6,15 @@ once; a missing file accepts nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
-from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.suppressions import Suppression
-from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Text
+from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Day, Text
+from resources.configuration.document import read_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,12 @@ class _Suppression(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: Text
     owner: Text
-    expires: date
+    expires: Day
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8,32}$")] | None = None
     check: Text | None = None
     path: Text | None = None
     resource: Text | None = None
-    since: date | None = None
+    since: Day | None = None
 
     @model_validator(mode="after")
     def _says_what(self) -> Self:
@@ -69,13 +67,8 @@ def read_accepted(configs: Path, project: str) -> Accepted:
     """All that is accepted of a project. Raises ConfigurationError."""
     path = suppressions_path(configs, project)
     try:
-        read = _File.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
+        read = read_document(path, "suppressions").validate(_File, "suppressions")
     except FileNotFoundError:
         return Accepted()
-    except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
-        raise ConfigurationError(f"Invalid suppressions {path}:\n" + "\n".join(faults)) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The suppressions {path} cannot be read: {excerpt(str(error), 300)}") from error
     suppressions = tuple(Suppression(**one.model_dump()) for one in read.suppressions)
     return Accepted(suppressions, read.accepted_hidings, read.accepted_gaps)  # type: ignore[arg-type]
