@@ -17,6 +17,7 @@ import typer
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.findings import ScanStatus
@@ -58,13 +59,12 @@ def scan(
     from infraaudit.scans.backfill import unscanned
     from infraaudit.scans.lifecycles import follow_deploy_branch
     from infraaudit.scans.scan_commit import Reports, follow_up, publish_newest
-    from resources.history import open_history
     from resources.machine.artifact_store import ArtifactStore
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
     found = find_project(project)
-    mirror, past = mirror_of(found), open_history(settings().history_url)
+    mirror, past = mirror_of(found), rated_history()
     mirror.fetch()
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
