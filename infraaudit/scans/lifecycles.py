@@ -20,6 +20,7 @@ from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED
+from resources.history.severities import hold_ratings
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -67,6 +68,7 @@ class Line(StoredLine):
     def _follow_some(self) -> bool:
         with self.history.writing() as connection:
             self._lock(connection)
+            hold_ratings(connection)
             start: int | None = connection.execute(
                 sa.select(sa.func.min(schema.line_commits.c.position)).where(
                     self.is_in(schema.line_commits), schema.line_commits.c.followed.is_(False)

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infraaudit_domain.checkov_config import CheckovConfig, read_config
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.hidings import Hider, marked
 from infraaudit_domain.scan_key import readable, scan_key
-from resources.checkov.config_file import parse_config_file
+from resources.checkov.config_file import configuration
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
@@ -69,15 +70,15 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self.parent.close()
 
     def scan(self, mirror: Mirror, sha: str, config_path: str, config_of: str | None = None) -> Scan:
-        """Scan a commit under its own configuration (or another commit's), as far as that is honoured.
+        """Scan all of a commit, and mark what its own configuration (or another commit's) hides.
 
         Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
         """
         started_at, clock = datetime.now(UTC), time.monotonic()
-        config, warnings = self._config(mirror, config_of or sha, config_path)
+        config, warnings = configuration(mirror, config_of or sha, config_path, self._limits)
         work = Path(tempfile.mkdtemp(dir=self._scratch, prefix="scan-"))
         try:
-            scans = self._frameworks(mirror, sha, config, work)
+            scans = self._frameworks(mirror, sha, config, config_path, work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return Scan(
@@ -95,29 +96,26 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         warning = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
         return (warning,) if left_out else ()
 
-    def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
-        document, faults = parse_config_file(mirror, sha, path, self._limits)
-        config, warnings = read_config(document)
-        return config, (*faults, *warnings)
-
-    def _frameworks(self, mirror: Mirror, sha: str, config: CheckovConfig, work: Path) -> list[FrameworkScan]:
-        selection = select(mirror.tree(sha), config.frameworks, self._limits)
+    def _frameworks(
+        self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
+    ) -> list[FrameworkScan]:
+        selection, hider = select(mirror.tree(sha), DEFAULT_FRAMEWORKS, self._limits), Hider(config)
         self._facts.learn(mirror, selection.files, work)
-        reads = {name: readable(name, selection.files, self._facts.by_blob) for name in config.frameworks}
-        keys = {name: self._key(name, reads[name], config, selection.left_out[name]) for name in config.frameworks}
-        known = {name: self._known(keys[name]) for name in config.frameworks}
+        reads = {name: readable(name, selection.files, self._facts.by_blob) for name in DEFAULT_FRAMEWORKS}
+        keys = {name: self._key(name, reads[name], config, selection.left_out[name]) for name in DEFAULT_FRAMEWORKS}
+        known = {name: self._known(keys[name]) for name in DEFAULT_FRAMEWORKS}
         job = Job(
             sha=sha,
-            frameworks=tuple(name for name in config.frameworks if known[name] is None),
+            frameworks=tuple(name for name in DEFAULT_FRAMEWORKS if known[name] is None),
             keys=keys,
             reads=reads,
             files=selection.files,
             left_out=selection.left_out,
-            arguments=_arguments(config),
+            arguments=[],
             memo=self._memo,
         )
         fresh = scan_frameworks(job, mirror, work, self.parent, self._facts, self._limits, self._secret_key)
-        return [known[name] or fresh[name] for name in config.frameworks]
+        return [known[name] or marked(fresh[name], hider, config_path) for name in DEFAULT_FRAMEWORKS]
 
     def _key(
         self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[UnreadableFile]
@@ -125,7 +123,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         key = key_digest(self._secret_key) if name == "secrets" else ""
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         gaps = [(file.path, file.reason) for file in left_out]
-        return scan_key(name, files, versions_digest(), (config.filters, gaps, bounds, key))
+        hidden = [str(why) for why in Hider(config).of_framework(name)]
+        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)
@@ -138,8 +137,3 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             for finding in scan.findings
         )
         return replace(scan, findings=tuple(rated))
-
-
-def _arguments(config: CheckovConfig) -> list[str]:
-    named = (("--check", config.checks), ("--skip-check", config.skip_checks), ("--skip-path", config.skip_paths))
-    return [f"{option}={value}" for option, values in named for value in values]

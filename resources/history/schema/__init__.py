@@ -15,7 +15,9 @@ from resources.history.schema.scans import (
     merged_commits,
     scan_parts,
     scans,
+    severities,
     spans,
+    trusted_configurations,
 )
 
 __all__ = [
@@ -37,8 +39,10 @@ __all__ = [
     "projects",
     "scan_parts",
     "scans",
+    "severities",
     "spans",
     "stages",
     "test_cases",
     "test_runs",
+    "trusted_configurations",
 ]

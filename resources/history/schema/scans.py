@@ -124,6 +124,14 @@ spans = sa.Table(
         sqlite_where=_OUT_OF_SIGHT,
         postgresql_where=_OUT_OF_SIGHT,
     ),
+    sa.Index(
+        "ix_spans_by_rules",
+        "project",
+        "branch",
+        "life",
+        sqlite_where=sa.text("start_cause <> 'code'"),
+        postgresql_where=sa.text("start_cause <> 'code'"),
+    ),
 )
 """Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
 
@@ -141,3 +149,21 @@ merged_commits = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
 )
 """Commits beside a line that were scanned, each with the position of the merge that brought it to the line."""
+
+trusted_configurations = sa.Table(
+    "trusted_configurations",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("configuration", sa.JSON, nullable=False),
+    sa.Column("recorded_at", UTCDateTime, nullable=False),
+)
+"""What the Checkov configuration of a project hid when the project was first scanned; written once."""
+
+severities = sa.Table(
+    "severities",
+    metadata,
+    sa.Column("check_id", sa.String(255), primary_key=True),
+    sa.Column("severity", sa.String(16), nullable=False),
+)
+"""The file of severities as it was last read; the findings and spans are rated by it."""
