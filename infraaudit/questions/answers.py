@@ -35,6 +35,7 @@ from resources.history.queries.finding_pages import (
     live_page,
 )
 from resources.history.queries.frames import records
+from resources.history.queries.live_commits import live_commit_rows
 from resources.history.queries.lives import life_events, spans_of_lives
 from resources.history.queries.log_counts import count_rows
 from resources.history.queries.sla import sla_rows
@@ -155,7 +156,7 @@ def exposure(asked: Asked) -> Page:
 
 
 def exposure_commits(asked: Asked) -> Page:
-    return asked.cut(exposed.live_commit_rows(asked.line, asked.environment(), asked.now))
+    return asked.cut(live_commit_rows(asked.line, asked.environment(), asked.now))
 
 
 def sla(asked: Asked) -> Page:
