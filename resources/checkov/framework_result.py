@@ -5,14 +5,23 @@ Deliberately absent: running anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from infraaudit_domain.checkov_report import FrameworkReport
+from infraaudit_domain.appearance import Part
+from infraaudit_domain.checkov_report import FrameworkReport, Proven
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.findings import FrameworkScan, ScanStatus, UnreadableFile
-from infraaudit_domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
+from infraaudit_domain.scan_key import may_read, scan_key
 from resources.checkov.file_memo import FileMemo
+from resources.checkov.gaps import (
+    bounded,
+    called_with_unread_values,
+    evidence,
+    is_skipped,
+    summary,
+    unread_files,
+)
 from resources.checkov.limits import ScanLimits
-from resources.checkov.tree import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +32,13 @@ class Job:
     frameworks: tuple[str, ...]
     keys: Mapping[str, str]
     reads: Mapping[str, Sequence[TreeEntry]]
-    files: tuple[TreeEntry, ...]
+    expected: Mapping[str, Mapping[str, tuple[Part, ...]]]
+    """By framework and path: what our own look at the text says that it has to read."""
+    charts: frozenset[str]
+    """Folders of Helm charts."""
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
     arguments: list[str]
+    skip_paths: tuple[str, ...] = ()
     memo: FileMemo | None = None
     """What is known of single files; None where nothing may be reused."""
 
@@ -45,8 +58,11 @@ class Told:
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
-    """Whether files were left out for what is in them only."""
+    """Whether files were left out for what is in them only, and not for a limit of time."""
     culprits: tuple[UnreadableFile, ...] = field(default=())
+    proven: Proven = field(default_factory=Proven)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why files were not read, by path, where the scanner's parser says so."""
 
 
 def framework_result(
@@ -55,47 +71,47 @@ def framework_result(
     told: Told,
     broken: Mapping[str, str],
     refused: Mapping[str, str],
-    facts: Facts,
+    tree: Path,
     limits: ScanLimits,
 ) -> FrameworkScan:
-    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
-    reads = {entry.path for entry in job.reads[name]}
-    gaps = [*job.left_out[name]]
-    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
-    gaps += [
-        UnreadableFile(path, f"it is no YAML: {reason}")
-        for path, reason in broken.items()
-        if path in reads
-        and path.endswith((".yaml", ".yml"))
-        and name != "secrets"
-        and is_expected_by(name, path, blobs[path])
-    ]
-    gaps += [file for file in told.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))]
-    gaps += told.culprits
-    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
+    unreadable = _gaps(name, job, told, broken, refused, tree)
     status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
         scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
         status=status,
         findings=told.report.findings,
-        unreadable=_bounded(unreadable, limits.gaps),
+        unreadable=bounded(unreadable, limits.gaps),
         seconds=told.seconds,
-        reason=told.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+        reason=told.error or summary(name, unreadable, job.charts),
+        evidence=evidence(name, job.expected[name], told.proven, unreadable, job.charts),
     )
 
 
-def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
-    if len(files) <= most:
-        return files
-    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
+def _gaps(
+    name: str, job: Job, told: Told, broken: Mapping[str, str], refused: Mapping[str, str], tree: Path
+) -> list[UnreadableFile]:
+    """One for each file, the first reason first; none for a file that the configuration says to skip."""
+    reads = {entry.path for entry in job.reads[name]}
+    gaps = [*job.left_out[name], *told.culprits]
+    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    if not told.error:
+        named = {gap.path for gap in gaps}
+        expected = {path: parts for path, parts in job.expected[name].items() if path not in named}
+        reasons = {path: f"it is no YAML: {reason}" for path, reason in broken.items()} | dict(told.reasons)
+        gaps += unread_files(name, expected, told.proven, reasons, job.charts)
+        gaps += [file for file in told.report.unreadable if file.path.endswith((".tfvars", ".tfvars.json"))]
+    unread = {gap.path: gap for gap in reversed(gaps) if not is_skipped(gap.path, job.skip_paths)}
+    if name == "terraform" and unread:
+        called = called_with_unread_values(tree, job.expected[name], unread.keys())
+        unread = {gap.path: gap for gap in called if not is_skipped(gap.path, job.skip_paths)} | unread
+    return sorted(unread.values(), key=lambda gap: gap.path)
 
 
 def _is_repeatable(name: str, told: Told) -> bool:
     """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
     reads_all = name == "serverless"
-    is_known = not told.error and not told.culprits and told.is_certain
+    is_known = not told.error and told.is_certain
     return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
 
 

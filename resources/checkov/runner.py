@@ -17,6 +17,7 @@ from typing import Self
 
 from infraaudit_domain.checkov_config import CheckovConfig, read_config
 from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.expectation import charts
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_domain.scan_key import readable, scan_key
 from resources.checkov.config_file import parse_config_file
@@ -101,31 +102,45 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         return config, (*faults, *warnings)
 
     def _frameworks(self, mirror: Mirror, sha: str, config: CheckovConfig, work: Path) -> list[FrameworkScan]:
-        selection = select(mirror.tree(sha), config.frameworks, self._limits)
+        tree = mirror.tree(sha)
+        selection = select(tree, config.frameworks, self._limits)
         self._facts.learn(mirror, selection.files, work)
-        reads = {name: readable(name, selection.files, self._facts.by_blob) for name in config.frameworks}
-        keys = {name: self._key(name, reads[name], config, selection.left_out[name]) for name in config.frameworks}
+        folders = charts([entry.path for entry in tree])
+        expected = {name: self._facts.expected(name, selection.files, folders) for name in config.frameworks}
+        facts = self._facts.by_blob
+        reads = {name: readable(name, selection.files, facts, expected[name]) for name in config.frameworks}
+        keys = {
+            name: self._key(name, reads[name], config, selection.left_out[name], folders) for name in config.frameworks
+        }
         known = {name: self._known(keys[name]) for name in config.frameworks}
         job = Job(
             sha=sha,
             frameworks=tuple(name for name in config.frameworks if known[name] is None),
             keys=keys,
             reads=reads,
-            files=selection.files,
+            expected=expected,
+            charts=folders,
             left_out=selection.left_out,
             arguments=_arguments(config),
+            skip_paths=config.skip_paths,
             memo=self._memo,
         )
-        fresh = scan_frameworks(job, mirror, work, self.parent, self._facts, self._limits, self._secret_key)
+        fresh = scan_frameworks(job, mirror, work, self.parent, self._limits, self._secret_key)
         return [known[name] or fresh[name] for name in config.frameworks]
 
     def _key(
-        self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[UnreadableFile]
+        self,
+        name: str,
+        files: Sequence[TreeEntry],
+        config: CheckovConfig,
+        left_out: Sequence[UnreadableFile],
+        folders: frozenset[str],
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         gaps = [(file.path, file.reason) for file in left_out]
-        return scan_key(name, files, versions_digest(), (config.filters, gaps, bounds, key))
+        chart_folders = sorted(folders) if name == "kubernetes" else []
+        return scan_key(name, files, versions_digest(), (config.filters, gaps, bounds, key, chart_folders))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)

@@ -1,0 +1,155 @@
+"""What a framework should have read of a commit and did not prove to have read: its gaps, and what they leave in doubt.
+
+Deliberately absent: whether a gap is accepted, which is the pipeline's to say.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from infraaudit_domain.appearance import LAST_LINE, Part
+from infraaudit_domain.checkov_report import Proven
+from infraaudit_domain.evidence import EVERY_FILE, Evidence
+from infraaudit_domain.expectation import chart_of
+from infraaudit_domain.findings import UnreadableFile
+
+Parts = Mapping[str, tuple[Part, ...]]
+_UNKNOWN = "the scanner passed over it without a word"
+
+
+def unread_files(
+    framework: str, expected: Parts, proven: Proven, reasons: Mapping[str, str], charts: Collection[str]
+) -> Iterable[UnreadableFile]:
+    """Files of which something that was expected was not read, with the reason where one is known."""
+    for path, parts in expected.items():
+        missing = _missing(parts, proven.read.get(path, ()))
+        if not missing:
+            continue
+        reason = reasons.get(path) or _UNKNOWN
+        if len(missing) < len(parts) or not reasons.get(path):
+            reason = _of_parts(missing, parts) or reason
+        chart = chart_of(path, charts) if framework == "kubernetes" else None
+        if (chart is not None and any("template" in part.meant_for for part in parts)) or (chart and not parts[0].name):
+            reason = f"a template of the Helm chart {chart.rstrip('/') or '.'}: {reason}"
+        yield UnreadableFile(path, reason)
+
+
+def _missing(parts: Sequence[Part], read: Sequence[int | str] | None) -> list[Part]:
+    if read is None:
+        return []
+    names = Counter(name for name in read if isinstance(name, str))
+    lines = [line for line in read if isinstance(line, int)]
+    missing = []
+    for part in parts:
+        if names[part.name] > 0:
+            names[part.name] -= 1
+        elif not any(part.first <= line <= part.last for line in lines):
+            missing.append(part)
+    return missing
+
+
+def _of_parts(missing: Sequence[Part], parts: Sequence[Part]) -> str:
+    if len(missing) == len(parts) and (len(parts) == 1 or not any(part.name for part in parts)):
+        return ""
+    named = ", ".join(_called(part) for part in missing[:5]) + (", …" if len(missing) > 5 else "")
+    return f"{len(missing)} of {len(parts)} parts were not read: {named}"
+
+
+def _called(part: Part) -> str:
+    if part.first == 1 and part.last == LAST_LINE:
+        return part.name or "the file as a whole"
+    return f"{part.name or 'the document'} in line {part.first}"
+
+
+def is_skipped(path: str, skip_paths: Collection[str]) -> bool:
+    """Whether Checkov is told to skip a file or a folder that it is in; matched as Checkov does."""
+    if not skip_paths:
+        return False
+    names = path.split("/")
+    above = ["/" + "/".join(names[: count + 1]) for count in range(len(names))]
+    return any(_matches(skipped, place) for skipped in skip_paths for place in above)
+
+
+def _matches(skipped: str, place: str) -> bool:
+    try:
+        pattern = re.compile(re.escape(skipped) if re.match(r"^\.[^.]", skipped) else skipped)
+    except re.error:
+        return skipped in place
+    return bool(pattern.search(place)) or skipped in place
+
+
+def bounded(files: Sequence[UnreadableFile], most: int) -> tuple[UnreadableFile, ...]:
+    """A hostile commit has 100,000 files that cannot be read; nobody reads their names, and each is stored."""
+    if len(files) <= most:
+        return tuple(files)
+    return (*files[:most], UnreadableFile(EVERY_FILE, f"and {len(files) - most} more files that could not be read"))
+
+
+def summary(framework: str, gaps: Sequence[UnreadableFile], charts: Collection[str]) -> str:
+    """All gaps in a line: the templates of a chart are one matter, however many they are."""
+    by_chart = Counter(chart_of(gap.path, charts) if framework == "kubernetes" else None for gap in gaps)
+    others = by_chart.pop(None, 0)
+    told = [f"{others} file(s) could not be read"] if others else []
+    told += [
+        f"{count} template(s) of the Helm chart {str(chart).rstrip('/') or '.'} were not read"
+        for chart, count in sorted(by_chart.items(), key=lambda item: str(item[0]))
+    ]
+    return "; ".join(told)
+
+
+def evidence(
+    framework: str, expected: Parts, proven: Proven, gaps: Sequence[UnreadableFile], charts: Collection[str]
+) -> Evidence:
+    """What the run proves of the files that it read; nothing of what rests on files that it did not read."""
+    if framework == "secrets":
+        return Evidence(len(expected))
+    unread = {gap.path for gap in gaps}
+    doubtful = {posixpath.dirname(path) for path in unread} if framework == "terraform" else set()
+    is_crossing_in_doubt = any(chart_of(path, charts) is None for path in unread)
+    passed: dict[str, dict[str, frozenset[str]]] = {}
+    for path, resources in proven.passed.items():
+        if path in unread:
+            continue
+        if posixpath.dirname(path) in doubtful:
+            passed[path] = dict.fromkeys(resources, frozenset[str]())
+        elif is_crossing_in_doubt and proven.crossing:
+            passed[path] = {name: checks - proven.crossing for name, checks in resources.items()}
+        else:
+            passed[path] = dict(resources)
+    undecided = {path: checks for path, checks in proven.undecided.items() if path not in unread}
+    return Evidence(len(expected), passed, undecided)
+
+
+_SOURCE = re.compile(r"""^[ \t]*source[ \t]*=[ \t]*"(\.{1,2}/[^"\n]*|\.{1,2})\"""", re.MULTILINE)
+
+
+def called_with_unread_values(tree: Path, paths: Iterable[str], unread: Collection[str]) -> Iterable[UnreadableFile]:
+    """Files of Terraform modules that are called from the folder of an unread file, from one module to the next.
+
+    Their resources are known by the call's name and have its values.
+    """
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        files.setdefault(posixpath.dirname(path), []).append(path)
+    because = {posixpath.dirname(path): path for path in unread}
+    origin = set(because)
+    waiting = list(because)
+    while waiting:
+        folder = waiting.pop()
+        for called in {place for path in files.get(folder, ()) for place in _called_from(tree / path, folder)}:
+            if called in files and called not in because:
+                because[called] = because[folder]
+                waiting.append(called)
+    for folder in because.keys() - origin:
+        for path in files[folder]:
+            yield UnreadableFile(path, f"its values come from {because[folder]}, which could not be read")
+
+
+def _called_from(file: Path, folder: str) -> set[str]:
+    try:
+        text = file.read_text("utf-8", "replace")
+    except OSError:
+        return set()
+    return {posixpath.normpath(posixpath.join(folder, source)).removeprefix(".") for source in _SOURCE.findall(text)}
