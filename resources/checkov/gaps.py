@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from infraaudit_domain.appearance import LAST_LINE, Part
+from infraaudit_domain.appearance import Part
 from infraaudit_domain.checkov_report import Proven
 from infraaudit_domain.evidence import EVERY_FILE, Evidence
 from infraaudit_domain.expectation import chart_of
@@ -24,16 +24,15 @@ def unread_files(
 ) -> Iterable[UnreadableFile]:
     """Files of which something that was expected was not read, with the reason where one is known."""
     for path, parts in expected.items():
-        missing = _missing(parts, proven.read.get(path, ()))
-        if not missing:
-            continue
-        reason = reasons.get(path) or _UNKNOWN
-        if len(missing) < len(parts) or not reasons.get(path):
-            reason = _of_parts(missing, parts) or reason
-        chart = chart_of(path, charts) if framework == "kubernetes" else None
-        if (chart is not None and any("template" in part.meant_for for part in parts)) or (chart and not parts[0].name):
-            reason = f"a template of the Helm chart {chart.rstrip('/') or '.'}: {reason}"
-        yield UnreadableFile(path, reason)
+        if missing := _missing(parts, proven.read.get(path, ())):
+            told = [_of_parts(missing, parts), reasons.get(path, "")]
+            reason = ": ".join(filter(None, told)) or _UNKNOWN
+            chart = chart_of(path, charts) if framework == "kubernetes" else None
+            yield UnreadableFile(path, reason if chart is None else f"{_template_of(chart)}: {reason}")
+
+
+def _template_of(chart: str) -> str:
+    return f"a template of the Helm chart {chart.rstrip('/') or '.'}"
 
 
 def _missing(parts: Sequence[Part], read: Sequence[int | str] | None) -> list[Part]:
@@ -51,16 +50,11 @@ def _missing(parts: Sequence[Part], read: Sequence[int | str] | None) -> list[Pa
 
 
 def _of_parts(missing: Sequence[Part], parts: Sequence[Part]) -> str:
-    if len(missing) == len(parts) and (len(parts) == 1 or not any(part.name for part in parts)):
+    """Which parts are missing, where that is not all of them."""
+    if len(missing) == len(parts):
         return ""
-    named = ", ".join(_called(part) for part in missing[:5]) + (", …" if len(missing) > 5 else "")
-    return f"{len(missing)} of {len(parts)} parts were not read: {named}"
-
-
-def _called(part: Part) -> str:
-    if part.first == 1 and part.last == LAST_LINE:
-        return part.name or "the file as a whole"
-    return f"{part.name or 'the document'} in line {part.first}"
+    named = ", ".join(part.name or f"the one in line {part.first}" for part in missing[:5])
+    return f"{len(missing)} of {len(parts)} parts were not read ({named}{', …' if len(missing) > 5 else ''})"
 
 
 def is_skipped(path: str, skip_paths: Collection[str]) -> bool:
