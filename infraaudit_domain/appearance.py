@@ -50,7 +50,16 @@ _FIRST = re.compile(r"^[ \t]*(?:[^\s#%{]|\{(?![{%]))", re.MULTILINE)
 _ANY = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 
 
+def json_text(content: bytes) -> tuple[Part, ...]:
+    """The text as a whole, with the format that it shows: JSON has one document, whatever stands in its lines."""
+    text, _ = _without_escapes(text_of(content))
+    return (Part(1, LAST_LINE, "", _formats(text)),) if text.strip() else ()
+
+
 def _documents(text: str) -> Iterator[Part]:
+    if _is_torn(text):
+        yield Part(1, LAST_LINE, "", _formats(text))
+        return
     starts = [0, *(match.start() for match in _MARKER.finditer(text)), len(text)]
     line = 1
     for start, end in pairwise(starts):
@@ -62,6 +71,18 @@ def _documents(text: str) -> Iterator[Part]:
         line += lines
 
 
+def _is_torn(text: str) -> bool:
+    """Whether what looks like the end of a document stands in the middle of its brackets."""
+    first, marker = _FIRST.search(text), _MARKER.search(text)
+    if first is None or marker is None or first.group()[-1] not in "{[" or first.start() > marker.start():
+        return False
+    brackets = _BRACKET.findall(text[: marker.start()])
+    return sum(1 if bracket in "{[" else -1 for bracket in brackets) != 0
+
+
+_BRACKET = re.compile(r"[{}\[\]]")
+
+
 def _formats(body: str) -> frozenset[str]:
     keys, is_list = _keys(body)
     found = {name for name, shows in _FORMATS.items() if shows(keys, body)} if keys else set()
@@ -69,6 +90,8 @@ def _formats(body: str) -> frozenset[str]:
         found.add("tasks")
         if _PLAYBOOK.search(body):
             found.add("ansible")
+    if _PLAY.search(body):
+        found.add("ansible")
     if "{{" in body or "{%" in body or "<%" in body:
         found.add("template")
     return frozenset(found)
@@ -78,8 +101,9 @@ _TASK = re.compile(r"^[ \t]*-[ \t]+(?:name|hosts|block|import_playbook)[ \t]*:",
 _PLAYBOOK = re.compile(
     r"^[ \t]*(?:-[ \t]+)?(?:hosts|tasks|pre_tasks|become|ansible\.builtin\.\w+)[ \t]*:", re.MULTILINE
 )
+_PLAY = re.compile(r"^-[ \t]+hosts[ \t]*:", re.MULTILINE)
 _AWS = re.compile(r"\b(?:AWS|Alexa|Custom)::\w")
-_ARM = re.compile(r"eploymentTemplate\.json|contentVersion")
+_ARM = re.compile(r"eploymentTemplate\.json")
 _KIND = re.compile(r"""^[ \t{,]*["']?kind["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE)
 _WORKFLOWS = re.compile(r"""apiVersion["']?[ \t]*:[ \t]*["']?argoproj\.io/""")
 _MANIFEST = {"apiVersion", "kind", "metadata", "spec"}
@@ -106,18 +130,21 @@ _FORMATS: Mapping[str, Callable[[set[str], str], bool]] = {
     "cloudformation": lambda keys, body: (
         bool(keys & {"Resources", "AWSTemplateFormatVersion"}) and bool(_AWS.search(body))
     ),
-    "arm": lambda keys, body: "resources" in keys and "$schema" in keys and bool(_ARM.search(body)),
-    "openapi": lambda keys, body: bool(keys & {"swagger", "openapi"}) and bool(keys & {"info", "paths"}),
+    "arm": lambda keys, body: {"resources", "contentVersion"} <= keys or bool(_ARM.search(body)),
+    "openapi": lambda keys, body: (
+        {"info", "paths"} <= keys or (bool(keys & {"swagger", "openapi"}) and bool(keys & {"info", "paths"}))
+    ),
     "terraform_plan": lambda keys, body: (
         "terraform_version" in keys and bool(keys & {"planned_values", "resource_changes"})
     ),
 }
 _TELLING = (
-    "apiVersion", "kind", "metadata", "spec", "Resources", "AWSTemplateFormatVersion", "$schema", "resources",
-    "swagger", "openapi", "info", "paths", "terraform_version", "planned_values", "resource_changes",
+    "apiVersion", "kind", "metadata", "spec", "Resources", "AWSTemplateFormatVersion", "$schema", "contentVersion",
+    "resources", "swagger", "openapi", "info", "paths", "terraform_version", "planned_values", "resource_changes",
 )  # fmt: skip
 _TELLING_KEY = "|".join(map(re.escape, _TELLING))
 _KEY = re.compile(rf"""^([ \t]*)(?:\?[ ]+)?(["']?)({_TELLING_KEY})\2[ \t]*:(?=[ \t\n]|$)""", re.MULTILINE)
+_ANYWHERE = re.compile(rf"""(?<![\w$])({_TELLING_KEY})["']?[ \t]*:""")
 _INSIDE = re.compile(r""""((?:[^"\\]|\\.)*)(?:"|\Z)|'([^']*)(?:'|\Z)|([\w$./-]+)|([{}\[\]:])""", re.DOTALL)
 
 
@@ -129,12 +156,12 @@ def _keys(body: str) -> tuple[set[str], bool]:
     start = first.group()
     if start[-1] == "{":
         return _keys_in_braces(body), False
-    if start[-1] == "-" and body[first.end() : first.end() + 1] in (" ", "\t", "\n"):
-        return set(), True
-    indentation = start[:-1]
-    if start[-1] in "!&":  # a tag or an anchor, with the mapping below it
-        indentation = ""
-    return {match.group(3) for match in _KEY.finditer(body) if match.group(1) == indentation}, False
+    # Under a tag or an anchor is the mapping that it belongs to.
+    indentation = "" if start[-1] in "!&" else start[:-1]
+    is_list = start[-1] == "-" and body[first.end() : first.end() + 1] in (" ", "\t", "\n")
+    # What stands further to the left than the first line is outermost as well, and the document is broken.
+    outermost = {"", indentation}
+    return {match.group(3) for match in _KEY.finditer(body) if match.group(1) in outermost}, is_list
 
 
 def _keys_in_braces(body: str) -> set[str]:
@@ -145,23 +172,29 @@ def _keys_in_braces(body: str) -> set[str]:
     return {key for key in document if key in _TELLING} if isinstance(document, dict) else set()
 
 
+_PAIRS = {"}": "{", "]": "["}
+
+
 def _visible_keys(body: str) -> set[str]:
-    """Keys one bracket deep; at any depth where brackets do not match, since then nobody knows how deep."""
-    depth, word = 0, ""
-    by_depth: dict[int, set[str]] = {}
+    """Keys one bracket deep; at any depth where brackets or quotes do not match, as nobody knows how deep then."""
+    word, inside = "", ""
+    opened: list[str] = []
+    found: set[str] = set()
     for match in _INSIDE.finditer(body):
         token = match.group(4)
         if token is None:
             word = match.group(1) or match.group(2) or match.group(3) or ""
+            inside = match.group()
             continue
-        if token == ":" and word in _TELLING:
-            by_depth.setdefault(depth, set()).add(word)
+        if token == ":" and word in _TELLING and len(opened) == 1:
+            found.add(word)
         elif token in "{[":
-            depth += 1
-        elif token in "}]":
-            depth -= 1
+            opened.append(token)
+        elif token in "}]" and (not opened or opened.pop() != _PAIRS[token]):
+            return set(_ANYWHERE.findall(body))
         word = ""
-    return by_depth.get(1, set()) if depth == 0 else set().union(*by_depth.values())
+    is_whole = not opened and "\n" not in inside
+    return found if is_whole else set(_ANYWHERE.findall(body))
 
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")

@@ -13,11 +13,12 @@ from infraaudit_domain.appearance import (
     bicep_code,
     documents,
     instructions,
+    json_text,
     terraform_blocks,
 )
 
 _YAML = (".yaml", ".yml")
-_DATA = (".json", *_YAML, ".template")
+_DATA = (*_YAML, ".template")
 _DOCKERFILE = re.compile(r"(?:.+\.)?[Dd]ockerfile(?:\..+)?(?<!\.[Dd]ockerignore)")
 _LOCK_FILES = {"Pipfile.lock", "yarn.lock", "package-lock.json", "requirements.txt", "go.sum"}
 _NEVER_ENTERED = {"node_modules", ".terraform", ".serverless"}
@@ -28,6 +29,7 @@ _ENTERED_THOUGH_HIDDEN = {
 }
 _LOOKS: Mapping[str, Callable[[bytes], tuple[Part, ...]]] = {
     "data": documents,
+    "json": json_text,
     "terraform": terraform_blocks,
     "bicep": bicep_code,
     "dockerfile": instructions,
@@ -47,6 +49,8 @@ _PIPELINES: Mapping[str, Callable[[str], bool]] = {
 
 def kind_of(path: str) -> str:
     """How a file of this name is to be looked at; empty where no framework but the search for secrets reads it."""
+    if path.endswith(".json"):
+        return "json"
     if path.endswith(_DATA):
         return "data"
     if path.endswith((".tf", ".tofu", ".hcl")):
@@ -84,7 +88,7 @@ def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: 
         return () if posixpath.basename(path) in _LOCK_FILES else _WHOLE
     if framework in ("terraform", "bicep", "dockerfile"):
         return parts if kind_of(path) == framework and not _is_somebody_elses(path, parts) else ()
-    if kind_of(path) != "data":
+    if kind_of(path) not in ("data", "json"):
         return ()
     if framework in _PIPELINES:
         return parts if _PIPELINES[framework](path) else ()

@@ -173,6 +173,14 @@ def _of_first_documents(runner: Any) -> Iterable[tuple[str, Parts]]:
         yield str(path), [int(line)] if line else None
 
 
+def _of_playbooks(runner: Any) -> Iterable[tuple[str, Parts]]:
+    """A playbook is a list of plays; what is anything else has no tasks for the runner."""
+    for path, parts in _of_first_documents(runner):
+        document = runner.definitions[path]
+        is_read = isinstance(document, list) and all(isinstance(play, dict) for play in document)
+        yield path, parts if is_read else []
+
+
 def _of_manifests(runner: Any) -> Iterable[tuple[str, Parts]]:
     from checkov.kubernetes.checks.resource.registry import registry
     from checkov.kubernetes.kubernetes_utils import get_resource_id
@@ -202,6 +210,7 @@ def _of_terraform(runner: Any) -> Iterable[tuple[str, Parts]]:
 
 _READERS: dict[str, Callable[[Any], Iterable[tuple[str, Parts]]]] = {
     **dict.fromkeys(_NAMED_BY_POSITION - {"dockerfile"}, _of_first_documents),
+    "ansible": _of_playbooks,
     "arm": _of_raw_files,
     "bicep": _of_raw_files,
     "cloudformation": _of_raw_files,

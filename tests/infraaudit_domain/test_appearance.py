@@ -39,6 +39,7 @@ def is_expected(framework: str, path: str, text: str | bytes, folders: frozenset
         POD.replace("apiVersion: v1\n", ""),
         POD.replace("kind: Pod\n", ""),
         POD.replace("kind: Pod", "kind:\tPod"),
+        "- " + POD,
         "{{- if .Values.on }}\n" + POD + "{{- end }}\n",
     ],
 )
@@ -82,7 +83,14 @@ def test_what_is_no_manifest_is_not_expected(path: str, text: str) -> None:
         ("azure_pipelines", "ci/azure-pipelines.yml", "pool: [\n"),
         ("bitbucket_pipelines", "bitbucket-pipelines.yml", "image: a\npipelines: [\n"),
         ("argo_workflows", "w.yaml", 'apiVersion: "argoproj.io/v1alpha1"\nkind: Workflow\n'),
+        (
+            "arm",
+            "a.json",
+            '{"$schema": "https://x/deploymentTemplate.json#", "contentVersion": "1",\n...\n"resources": []}',
+        ),
+        ("kubernetes", "a.yaml", '{"apiVersion": "v1",\n---\n "kind": "Pod"}'),
         ("ansible", "site.yml", "- hosts: all\n  tasks: [\n"),
+        ("ansible", "site.yml", " ---\n- hosts: all\n  tasks: []\n"),
         ("ansible", "roles/a/tasks/main.yml", "- name: a\n  apt: [\n"),
         ("terraform", "main.tf", 'resource "aws_s3_bucket" "b" {\n  a = <<EOF\n'),
         ("terraform", "main.tofu", "resource aws_s3_bucket b {}\n"),
@@ -147,7 +155,7 @@ def test_resources_are_named_where_no_longer_text_can_hide_one() -> None:
     assert [part.name for part in terraform_blocks(f"{text}/* resource */".encode())] == [""]
 
 
-@pytest.mark.parametrize("kind", ["data", "terraform", "bicep", "dockerfile"])
+@pytest.mark.parametrize("kind", ["data", "json", "terraform", "bicep", "dockerfile"])
 @pytest.mark.parametrize(
     "piece",
     [

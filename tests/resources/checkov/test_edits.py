@@ -5,6 +5,7 @@ have fixed it, so it is still reported, or its file is a gap.
 """
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,7 @@ def _indent(lines: list[str], at: int, chance: random.Random) -> tuple[list[str]
 def _lose_a_letter(lines: list[str], at: int, chance: random.Random) -> tuple[list[str], range]:
     letter = chance.randrange(len(lines[at]))
     changed = lines[at][:letter] + lines[at][letter + 1 :]
-    return [*lines[:at], changed, *lines[at + 1 :]], range(
-        at + 1, at + 2 + (letter == len(lines[at]) - 1)
-    )
+    return [*lines[:at], changed, *lines[at + 1 :]], range(at + 1, at + 2 + (letter == len(lines[at]) - 1))
 
 
 def _odd_letter(lines: list[str], at: int, chance: random.Random) -> tuple[list[str], range]:
@@ -105,8 +104,10 @@ def _swap(lines: list[str], at: int, chance: random.Random) -> tuple[list[str], 
 
 
 def hanging_on(lines: list[str], start: int, end: int) -> set[int]:
-    """The lines of a finding, and those above it that it is indented under."""
+    """The lines of a finding, those above it that it is indented under, and one that may go on in it."""
     found = set(range(start, end + 1))
+    if start > 1 and lines[start - 2].endswith((" \\", "python3")):
+        found.add(start - 1)
     indentation = _indentation(lines[start - 1])
     for number in range(start - 1, 0, -1):
         line = lines[number - 1]
@@ -121,7 +122,8 @@ def _indentation(line: str) -> int:
 
 
 def name(finding: Finding, folder: str) -> tuple[str, str]:
-    return finding.check_id, finding.resource.replace(folder, "", 1)
+    """The position among a job's steps is no part of it."""
+    return finding.check_id, re.sub(r"\[\d+\]", "", finding.resource.replace(folder, "", 1))
 
 
 def unjust(base: list[Finding], one: FrameworkScan, path: str, folder: str, done: Edit, text: str) -> list[str]:
@@ -152,7 +154,8 @@ def judge(reader: CheckovRunner, repository: Repository, count: int, seed: int) 
         for number in range(count):
             edits[framework, number] = done = edit(text, chance, comment)
             files[f"v{number}/{place}"] = done.text
-    scan = reader.scan(repository.mirror(), repository.write(files, "edits"), "none.yaml")
+    sha = repository.write(files, "edits")
+    scan = reader.scan(repository.mirror(), sha, "none.yaml")
     by_name = {one.framework: one for one in scan.frameworks}
     wrong: list[str] = []
     for (framework, number), done in edits.items():
