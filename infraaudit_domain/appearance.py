@@ -177,14 +177,15 @@ _PAIRS = {"}": "{", "]": "["}
 
 def _visible_keys(body: str) -> set[str]:
     """Keys one bracket deep; at any depth where brackets or quotes do not match, as nobody knows how deep then."""
-    word, inside = "", ""
+    word = ""
     opened: list[str] = []
     found: set[str] = set()
     for match in _INSIDE.finditer(body):
         token = match.group(4)
         if token is None:
             word = match.group(1) or match.group(2) or match.group(3) or ""
-            inside = match.group()
+            if "\n" in word:
+                return set(_ANYWHERE.findall(body))
             continue
         if token == ":" and word in _TELLING and len(opened) == 1:
             found.add(word)
@@ -193,8 +194,7 @@ def _visible_keys(body: str) -> set[str]:
         elif token in "}]" and (not opened or opened.pop() != _PAIRS[token]):
             return set(_ANYWHERE.findall(body))
         word = ""
-    is_whole = not opened and "\n" not in inside
-    return found if is_whole else set(_ANYWHERE.findall(body))
+    return set(_ANYWHERE.findall(body)) if opened else found
 
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
