@@ -6,7 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .venv-tools/bin/uv
 # What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
-PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+DISTRIBUTED := --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n auto $(DISTRIBUTED)
+# Workers of the e2e part, which mostly waits for others; more than two of them overload two cores. 0 runs one by one.
+E2E_WORKERS ?= 2
+# What runs in the engine and the cluster has the cores before the tests that wait for it.
+E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -30,17 +35,17 @@ $(VENV)/.ready: pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
-parts:  ## have a container engine that answers and a base image in it, where INFRAAUDIT_NO_INSTALL is not 1
-	@docker/install-parts.sh engine base-image || echo "set-up: going on without; what needs it is skipped" >&2
+parts:  ## install a container engine and its base image where missing, unless INFRAAUDIT_NO_INSTALL=1
+	@docker/install-parts.sh engine base-image || echo "set-up: continuing without it; tests that need it are skipped" >&2
 
-test: setup parts  ## run every test; what a part of the machine is missing for is skipped with the reason
+test: setup parts  ## run every test; those with missing prerequisites are skipped, with the reason
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+	@$(E2E) $(PYTEST_ARGS)
 
-test-unit: setup  ## run what needs no engine, cluster or browser, while working
+test-unit: setup  ## run the tests that need no engine, cluster or browser
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
 
-test-long: setup parts  ## run what only repeats for certainty: more seeds, greater sizes
+test-long: setup parts  ## repeat the randomized tests with more seeds and larger sizes
 	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)
 
 check: setup  ## lint, types, and the direction of imports

@@ -34,7 +34,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info", "unknown")
 
 def arguments(text: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", help="a database that stays; what it has of an earlier run is used again")
+    parser.add_argument("--url", help="a persistent database; data of an earlier run is reused")
     return parser
 
 
@@ -47,7 +47,7 @@ def arguments_with_size(text: str) -> argparse.ArgumentParser:
 
 @contextmanager
 def history_at(url: str | None) -> Iterator[History]:
-    """A migrated history, without a URL one that lives as long as the block."""
+    """A migrated history; without a URL a temporary one, for the duration of the block."""
     with tempfile.TemporaryDirectory() as folder:
         history = History(url or f"sqlite:///{folder}/history.db")
         history.migrate()
@@ -96,7 +96,7 @@ def generate(history: History, mirror: Generated, each: int) -> None:
 
 
 def fill(history: History, mirror: Generated, rows: int) -> bool:
-    """Give an empty history its commits and its pipeline's records, and follow the line; tells whether it was empty."""
+    """Give an empty history commits and pipeline records, and follow the line; returns whether it was empty."""
     is_empty = not recorded_projects(history)
     if is_empty:
         generate(history, mirror, rows // len(mirror.line))
@@ -126,7 +126,7 @@ def record_pipeline(history: History, mirror: Generated) -> None:
 
 @contextmanager
 def served(history: History) -> Iterator[tuple[httpx.Client, int]]:
-    """A client of a service over the history, once that answers, and the service's process."""
+    """A client of a service over the history, once the service answers, and the service's process."""
     url = history.url
     history.close()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(url,), daemon=True)
@@ -140,7 +140,7 @@ def served(history: History) -> Iterator[tuple[httpx.Client, int]]:
 
 
 def cpu_seconds(process: int) -> float:
-    """What a process used so far, user and system; the figure that a busy machine distorts least."""
+    """CPU seconds of a process so far, user and system: the figure that a busy machine distorts least."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,11 +1,11 @@
-"""How fast runs in a cluster work off commits, by runs at a time, and how much memory each role needs meanwhile.
+"""How fast runs in a cluster process commits, by concurrent runs, and how much memory each role needs meanwhile.
 
     python benchmarks/kubernetes_workers.py [--at-once 1 2 4] [--commits 20]
 
-InfraAudit is installed as tests/e2e/test_kubernetes_install.py installs it. Some commits go through the whole pipeline one
-by one; then for each number of runs at a time the roles are restarted, left at rest, and given all commits at once for
-their audit half. Memory is what the engine counts for a container, without page cache that it could drop, looked at
-twice a second. CPU is everything that the machine did, so it should have nothing else to do.
+InfraAudit is installed as in tests/e2e/test_kubernetes_install.py. Some commits go through the whole pipeline one by
+one; then, for each number of concurrent runs, the roles are restarted, left at rest, and given all commits at once for
+the audit half. Memory is what the engine counts for a container, without reclaimable page cache, sampled twice a
+second. CPU is that of the whole machine, so nothing else should run on it.
 """
 
 import argparse
@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.e2e.cluster_installation import ROLES, Cluster, Installation, installed, new_cluster, pushed
 from tests.e2e.clusters import kubectl
-from tests.e2e.own_image import build_image, head, until
+from tests.e2e.own_image import build_image, head
+from tests.e2e.waiting import until
 
 REST_SECONDS = 30
 PIPELINE_COMMITS = 5
@@ -72,7 +73,7 @@ def measure(installation: Installation, at_once: Sequence[int], commits: int) ->
 
 
 def run_at_once(cluster: Cluster, number: int) -> None:
-    """Change the ConfigMap and restart every role, as docs/operations.md tells."""
+    """Change the ConfigMap and restart every role, as docs/operations.md says."""
     file = cluster.overlay / "dagster.yaml"
     instance = json.loads(file.read_text())
     instance["concurrency"]["runs"]["max_concurrent_runs"] = number
@@ -92,7 +93,7 @@ def database_size(installation: Installation) -> int:
 
 @contextmanager
 def timed() -> Iterator[list[float]]:
-    """Wall and CPU seconds of what is done meanwhile; there when it is done."""
+    """Wall and CPU seconds of the block; set when it ends."""
     spent: list[float] = []
     began, busy = time.monotonic(), busy_seconds()
     yield spent
@@ -100,14 +101,14 @@ def timed() -> Iterator[list[float]]:
 
 
 def busy_seconds() -> float:
-    """CPU seconds that this machine was busy for since it started."""
+    """CPU seconds that this machine was busy since it started."""
     user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
     return (user + nice + system + irq + softirq) / 100
 
 
 @contextmanager
 def watched(cluster: Cluster) -> Iterator[dict[str, float]]:
-    """The highest memory of a container of each name meanwhile, in MiB."""
+    """The highest memory of a container of each name during the block, in MiB."""
     highest: dict[str, float] = {}
     words = ["docker", "stats", "--no-trunc", "--format", "{{.Name}} {{.MemUsage}}"]
     stats = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)

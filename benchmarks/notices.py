@@ -1,9 +1,9 @@
-"""Time a backlog of notices to a real HTTP receiver: written first, then sent by as many senders as a site has.
+"""Time sending a backlog of notices to a real HTTP receiver, with as many senders as a site has.
 
     PYTHONPATH=. python benchmarks/notices.py [--notices 500] [--senders 2] [--answer 0.05] [--url …]
 
 ``--answer`` is how long the receiver takes for one, in seconds. A site has two senders: the service and Dagster's
-sensor; they are threads of this process here. Prints when the last one arrived, and how many came twice.
+sensor; here they are threads of this process. Prints when the last one arrived, and how many came twice.
 """
 
 import json
@@ -14,7 +14,7 @@ from threading import Thread
 
 from generated_history import arguments, history_at
 
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.notices import Address, Notice
 from resources.history.outbox import write_notices
 from resources.notifier import Notifier
@@ -47,7 +47,7 @@ def main() -> None:
         stamp = f"{time.time():.0f}"
         write_notices(history, [Notice(f"{stamp}-{n}", "p", "title", "body", "failure") for n in range(given.notices)])
         written = time.perf_counter() - began
-        senders = [Thread(target=deliver_notices, args=(history, lambda _: notifier)) for _ in range(given.senders)]
+        senders = [Thread(target=send_notices, args=(history, lambda _: notifier)) for _ in range(given.senders)]
         for sender in senders:
             sender.start()
         for sender in senders:

@@ -2,10 +2,10 @@
 
     KUBECONFIG=… python benchmarks/pipeline_overhead.py [--pairs 5] [--base-image NAME]
 
-Each turn gets a commit of its own that changes the program and a Terraform file, so that neither finds its image, its
-layers or its scan ready. The script is what a CI job without us runs: docker build, pytest in the image, Checkov,
-kubectl apply, kubectl rollout status. The pipeline does more (the past of findings, monitoring, logs, a dashboard).
-Both are whole programs, started anew each time. Needs an engine and a cluster that has the engine's images.
+Each turn gets a commit of its own that changes the program and a Terraform file, so that neither finds its image,
+layers or scan cached. The script is what a CI job without us runs: docker build, pytest in the image, Checkov, kubectl
+apply, kubectl rollout status. The pipeline does more (the past of findings, monitoring, logs, a dashboard). Both are
+separate programs, started anew each time. Needs an engine and a cluster that has the engine's images.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
     seconds = time.monotonic() - started
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     with suppress(ChildProcessError):
-        while True:  # What outlived the program has become our child.
+        while True:  # Processes that outlived the program have become our children.
             os.wait()
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system

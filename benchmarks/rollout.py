@@ -23,7 +23,7 @@ SERVER = "import http.server; http.server.ThreadingHTTPServer(('', 8080), http.s
 
 
 def commit(number: int) -> str:
-    return f"c{number:039x}"  # Digits alone would be a number to kubectl.
+    return f"c{number:039x}"  # kubectl would take digits alone for a number.
 
 
 def manifests(namespace: str, image: str, number: int) -> str:
@@ -82,7 +82,8 @@ def main() -> None:
         ours(target, options.image, 0)
         times: dict[str, list[tuple[float, float]]] = {"ours": [], "kubectl": []}
         for pair in range(options.pairs):
-            # A pod takes 2 or 4 seconds to start, often in turn: who goes first alternates, lest one gets all the slow ones.
+            # A pod takes 2 or 4 seconds to start, often in turn: the order alternates, so that the slow ones are
+            # shared.
             for turn in (0, 1):
                 if turn == pair % 2:
                     times["ours"].append(ours(target, options.image, 2 * pair + turn + 1))

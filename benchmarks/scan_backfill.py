@@ -9,7 +9,7 @@ them, taken in between, by a fresh ``checkov -d`` each, by the warm fork with no
 patches. Prints CPU and wall seconds a commit and whether every finding of every way is equal, by framework, check,
 file, resource, lines, ordinal and status. The fresh process gets the same frameworks, an empty home and its own
 defaults otherwise. With ``--keep``, what the fresh processes found and cost stays in that folder and is not measured
-again, so that a comparison of hours may be stopped and resumed. Exits with 1 where a finding differs.
+again, so that a long comparison can be stopped and resumed. Exits with 1 where a finding differs.
 """
 
 import argparse
@@ -42,7 +42,7 @@ UNPATCHED = "from resources.checkov.speedups import patches\npatches.apply = lam
 
 @dataclass
 class Way:
-    """One way to scan, and what it cost so far."""
+    """One way to scan, and its cost so far."""
 
     name: str
     runner: CheckovRunner | None = None
@@ -60,7 +60,7 @@ class Way:
         self.commits += commits
 
     def _cpu(self) -> float:
-        """Ours, that of ended children, and that of the running parent with its ended children."""
+        """CPU of this process, of ended children, and of the running parent with its ended children."""
         times = os.times()
         return sum(times[:4]) + _spent_by(self.runner.parent.pid if self.runner else None)
 
@@ -115,7 +115,7 @@ def _is_sampled(number: int, total: int, wanted: int) -> bool:
 
 
 def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
-    """Prime a parent whose interpreter takes our patches out before Checkov is imported."""
+    """Prime a parent whose interpreter removes our patches before Checkov is imported."""
     (work / "sitecustomize.py").write_text(UNPATCHED)
     usual = parent.environment
 
@@ -131,10 +131,16 @@ def _start_unpatched(way: Way, mirror: Mirror, sha: str, work: Path) -> None:
 
 def _several(way: Way, mirror: Mirror, history: list[str], workers: int, work: Path) -> dict[str, Findings]:
     project = Project(name="benchmark", url="benchmark")
-    options: Any = {"scratch": work / "scans", "severities": {}, "workers": workers}
     (work / "history.db").unlink(missing_ok=True)
     past = open_history(f"sqlite:///{work / 'history.db'}")
-    with way.timed(len(history)), Backfill(past, mirror, project, history, **options) as ended:
+
+    def runner() -> CheckovRunner:
+        return CheckovRunner(work / "scans", {}, reuse=past.framework_scan)
+
+    with (
+        way.timed(len(history)),
+        Backfill(past, mirror, project, history, runner=runner, workers=workers) as ended,
+    ):
         assert len(list(ended)) == len(history)
     scans = {sha: past.scan("benchmark", sha) for sha in history}
     return {sha: _plain(scan.findings) for sha, scan in scans.items() if scan}
@@ -156,9 +162,9 @@ def _fresh(way: Way, mirror: Mirror, sha: str, work: Path) -> Findings:
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(_measure_fresh(mirror, sha, work)))
-    told = json.loads(kept.read_text())
-    way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + told["cpu"], way.wall + told["wall"]
-    return frozenset(map(tuple, told["findings"]))
+    stored = json.loads(kept.read_text())
+    way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + stored["cpu"], way.wall + stored["wall"]
+    return frozenset(map(tuple, stored["findings"]))
 
 
 def _measure_fresh(mirror: Mirror, sha: str, work: Path) -> dict[str, Any]:

@@ -21,20 +21,20 @@ _SCRAPES = 15
 
 
 def record_runs(history: History, mirror: Generated, runs: int) -> None:
-    """Runs again of commits that have one already."""
+    """Further runs of commits that have one already."""
     for start in range(len(mirror.line), runs, 1000):
         rows = []
         for number in range(start, min(start + 1000, runs)):
             at = START + timedelta(hours=number)
             end = at + timedelta(seconds=number % 400)
-            told: dict[str, Any] = {
+            stage_row: dict[str, Any] = {
                 "project": "p",
                 "sha": mirror.line[number % len(mirror.line)],
                 "run_id": f"again-{number}",
             }
-            told |= {"outcome": "failed" if number % 9 == 0 else "succeeded", "reason": ""}
+            stage_row |= {"outcome": "failed" if number % 9 == 0 else "succeeded", "reason": ""}
             for stage in ("docker_image", "scan_report", "deployment"):
-                rows.append(told | {"stage": stage, "started_at": at, "finished_at": end})
+                rows.append(stage_row | {"stage": stage, "started_at": at, "finished_at": end})
         with history.writing() as connection:
             connection.execute(schema.stages.insert(), rows)
 

@@ -2,7 +2,7 @@
 
 starts: a real code server, webserver, daemon and service; from `git push` until Dagster says that the run started.
 receiver: the service alone, with signed deliveries at a fixed rate over loopback.
-ticks: one look of the Git sensor where nothing is new, and where one commit is, in histories of growing length.
+ticks: one tick of the Git sensor without and with a new commit, in histories of growing length.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     starts = commands.add_parser("starts")
     starts.add_argument("--pushes", type=int, default=20)
-    starts.add_argument("--poll-seconds", type=int, default=5, help="shortest time between two looks of the sensor")
+    starts.add_argument("--poll-seconds", type=int, default=5, help="shortest time between two ticks of the sensor")
     starts.set_defaults(measure=lambda given: measure_starts(given.pushes, given.poll_seconds))
     receiver = commands.add_parser("receiver")
     receiver.add_argument("--rate", type=int, default=200, help="deliveries a second")
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def measure_starts(pushes: int, poll_seconds: int) -> None:
-    """From a push until its run started: by the webhook with the sensor beside it, then by the sensor alone."""
+    """From a push until its run started: by the webhook with the sensor running, then by the sensor alone."""
     from tests.e2e.installation import Installation, bare_repository
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -84,7 +84,8 @@ def measure_receiver(rate: int, seconds: int, scrape: bool) -> None:
 
 
 async def _send(port: int, secret: str, rate: int, seconds: int, scrape: bool) -> tuple[list[float], int]:
-    """Over 20 connections that stay open, as a reverse proxy does; plain sockets, so that asking costs next to nothing."""
+    """Over 20 connections that stay open, as a reverse proxy does; plain sockets, so that the client costs next to
+    nothing."""
     from infraaudit_domain.pushes import sign
 
     taken: list[float] = []
@@ -104,7 +105,7 @@ async def _send(port: int, secret: str, rate: int, seconds: int, scrape: bool) -
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
-            # From when it was due: waiting for a free connection counts too.
+            # Counted from when it was due, so that waiting for a free connection is included.
             taken.append((time.perf_counter() - due) * 1000)
             failed += b" 202 " not in head.split(b"\r\n")[0]
         writer.close()
@@ -132,11 +133,11 @@ def _request(number: int, secret: str, sign: Callable[[bytes, str], str]) -> byt
 
 
 def measure_ticks(commits: int) -> None:
-    """What the sensor's tick does in the code server, over a repository and a Dagster with so many known commits."""
+    """A sensor tick as the code server runs it, over a repository and a Dagster with so many known commits."""
     import dagster as dg
 
     from infraaudit_assets.assets import build_project_assets
-    from infraaudit_assets.definitions import build_resources
+    from infraaudit_assets.connections import build_resources
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.settings import Settings
     from infraaudit_domain.projects import Project

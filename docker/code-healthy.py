@@ -1,7 +1,7 @@
 #!/opt/infraaudit/bin/python3
 """Exit 0 where the code location on port 4000 has loaded and serves: gRPC's own health check.
 
-Deliberately absent: Dagster, whose program for this takes 2 CPU seconds to start each time.
+Deliberately absent: Dagster, whose own check takes 2 CPU seconds each time.
 """
 
 import sys

@@ -1,7 +1,7 @@
 #!/opt/infraaudit/bin/python3
 """Exit 0 where Dagster's daemon has sent a heartbeat within the last two minutes, as its database knows.
 
-One recent heartbeat is enough: the daemon itself ends when one of its threads dies or falls silent. Deliberately
+One recent heartbeat is enough: the daemon itself exits when one of its threads dies or hangs. Deliberately
 absent: Dagster, whose program for this (`dagster-daemon liveness-check`) takes 3 CPU seconds each time, and waits half
 an hour before it calls a daemon dead.
 """
@@ -12,7 +12,7 @@ import sys
 import psycopg2
 
 URL = os.environ["INFRAAUDIT_DAGSTER_DATABASE_URL"].replace("+psycopg2", "", 1)
-# Times without a zone, which are UTC; Dagster sends one every 30 seconds.
+# Timestamps are UTC without a time zone; Dagster writes one every 30 seconds.
 SILENCE = "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - max(timestamp)) FROM daemon_heartbeats"
 
 try:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Read secrets from files into the variables of their names, put Dagster's instance file in its home, and become the
 # command. Each file in the folder INFRAAUDIT_SECRETS_FOLDER is a secret, with the name of its variable (a mounted
-# Kubernetes Secret is such a folder). One that cannot be read stops the start: running without it fails later, and worse.
+# Kubernetes Secret is such a folder). An unreadable one stops the start: running without it would fail later, and
+# worse.
 set -eu
 for file in ${INFRAAUDIT_SECRETS_FOLDER:+"$INFRAAUDIT_SECRETS_FOLDER"/*}; do
   name=$(basename "$file")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Give this machine the outside parts that are asked for, from Debian's packages. What is there already is left alone.
+# Install the requested external parts from Debian's packages. Parts that exist already are left alone.
 # Usage: install-parts.sh PART…     parts: engine base-image promtool amtool postgresql chromium compose
 #
 #   engine      a container engine that answers: Docker is installed and started where neither Docker nor Podman does

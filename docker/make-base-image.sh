@@ -3,7 +3,7 @@
 # Usage: make-base-image.sh [NAME]     default infraaudit/base:bookworm; prints the name; ENGINE=docker|podman
 #
 # It holds python3, pytest, PyYAML and this machine's CA certificates (a build behind a proxy trusts what the
-# machine trusts). Nothing is done where the image exists. It does not try to pull one: that is the caller's choice.
+# machine trusts). Nothing is done where the image exists. It does not try to pull one; the caller decides that.
 set -euo pipefail
 name=${1:-infraaudit/base:bookworm}
 suite=${SUITE:-bookworm}

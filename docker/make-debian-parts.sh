@@ -2,7 +2,7 @@
 # Make the images that docker/compose.yaml needs from Debian's packages, for sites where none can be pulled.
 # Usage: make-debian-parts.sh >> docker/.env
 #
-# Prints the lines of docker/.env that name them. Grafana is in no Debian, so that the last line leaves it out. What is
+# Prints the lines of docker/.env that name them. Debian has no Grafana, so the last line leaves it out. What is
 # there already is not made again. ENGINE as in make-base-image.sh.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -3,7 +3,7 @@
     python examples/make_history.py DEST [--commits N]
 
 The first commit is examples/infraauditai; the rest are the patches of examples/history, in the order of their
-names, as ``git am`` applies them. Authors and dates are fixed and the user's Git settings stay out, so that the
+names, as ``git am`` applies them. Authors and dates are fixed and the user's Git settings are ignored, so that the
 SHAs are the same on every machine. DEST must not exist yet; a DEST that ends in ``.git`` becomes a bare repository.
 """
 

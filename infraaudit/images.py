@@ -1,6 +1,6 @@
-"""A commit's image: the one an equal build already made, or a new one.
+"""A commit's image: that of an earlier build with equal inputs, or a new one.
 
-Deliberately absent: where earlier builds are remembered; the caller looks them up.
+Deliberately absent: the record of earlier builds; the caller looks it up.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,14 +32,14 @@ def build_or_reuse(
 ) -> Image:
     """The image of a commit, under the commit's own reference.
 
-    ``find_image`` tells by project and inputs digest which commit first built these inputs, and the image.
+    ``find_image`` finds, by project and inputs digest, the commit that first built these inputs, and the image.
     Raises BuildFailedError or EngineError.
     """
     paths = project.paths
     digest = commit_inputs_digest(engine, mirror, project, sha, build_args)
     earlier = find_image(project.name, digest)
     if earlier is not None and (image := _reuse(engine, project.name, sha, *earlier)) is not None:
-        on_line(f"The build inputs equal those of {earlier[0][:12]}: its image is taken.")
+        on_line(f"The build inputs equal those of {earlier[0][:12]}: its image is used.")
         return image
     commit = mirror.commit(sha)
     with mirror.checkout(sha, scratch) as checkout:
@@ -75,9 +75,10 @@ def commit_inputs_digest(
 
 
 def identify(engine: Engine, reference: str) -> str | None:
-    """What an image reference means now: the id of the local image, else what its registry says; None if nobody knows.
+    """What an image reference means now: the id of the local image, else the digest in its registry; None where
+    unknown.
 
-    The engine prefers its own image, so a tag that moved in the registry does not matter where there is one.
+    The engine prefers its own image, so a tag that moved in the registry does not matter where that exists.
     """
     if not reference or reference.startswith("-"):
         return None

@@ -8,7 +8,7 @@ from infraaudit_domain.findings import Severity
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A commit that could be live: what its tests and its scan said."""
+    """A commit that could be live, with the results of its tests and its scan."""
 
     sha: str
     tests_green: bool

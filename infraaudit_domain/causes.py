@@ -1,23 +1,22 @@
 """Why a finding came or went: the code, or a scanner or configuration that says something else of the same code.
 
-Two commits that were scanned under different scanners or configurations are told apart by scanning the earlier one's
-files under the later one's scanner and configuration (a cross scan): what that finds too is not of the code's doing.
-Without one, all that differs is named as a possible cause. Deliberately absent: making cross scans
-(resources/cross_scans.py).
+Where two commits were scanned under different scanners or configurations, the earlier one's files are scanned again
+under the later one's (a cross scan): what that finds too was not caused by the code. Without one, whatever differs is
+named as the possible cause. Deliberately absent: making cross scans (infraaudit/scans/cross_scanning.py).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from infraaudit_domain.evidence import RULES
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.findings import Finding, FindingStatus
 
 CODE, CONFIG, SCANNER = "code", "config", "scanner"
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Under which scanner and configuration a commit was scanned."""
+    """The scanner and configuration that a commit was scanned with."""
 
     scanner: str
     config: str
@@ -25,7 +24,7 @@ class Circumstances:
     """The version of our own rules for reading a scan; another one counts as another scanner."""
 
     def cause_against(self, before: "Circumstances") -> str:
-        """What else than code may be why findings differ; a new scanner counts before a new configuration."""
+        """What besides the code may explain a difference; a new scanner takes precedence over a new configuration."""
         if (before.scanner, before.rules) != (self.scanner, self.rules):
             return SCANNER
         return CONFIG if before.config != self.config else CODE
@@ -36,16 +35,17 @@ class Causes:
     """Judges each difference between two commits."""
 
     other: str
-    """What differs beside the code; code where nothing does."""
-    cross: Mapping[str, str] | None = None
-    """Status by fingerprint in the cross scan, under the earlier and the later names of files; None for want of one."""
+    """What differs besides the code; ``code`` where nothing does."""
+    cross: Mapping[str, FindingStatus] | None = None
+    """Status by fingerprint in the cross scan, under both the earlier and the later file names; None where there is
+    none."""
 
-    def of_presence(self, fingerprint: str, status: str) -> str:
-        """Why a finding is there (in this status) now, and was not before."""
+    def of_presence(self, fingerprint: str, status: FindingStatus) -> str:
+        """Why a finding has this status now and was absent, or had another, before."""
         return self.other if self.cross is None or self.cross.get(fingerprint) == status else CODE
 
     def of_absence(self, fingerprint: str) -> str:
-        """Why a finding that was there before, under its earlier name, is not there now."""
+        """Why a finding of the earlier commit, under its earlier file name, is gone."""
         return CODE if self.cross is not None and fingerprint in self.cross else self.other
 
 

@@ -1,4 +1,4 @@
-"""Which of a commit's wishes Checkov is given: an allow-list of keys, each value checked.
+"""What of a commit's own configuration Checkov is given: an allow-list of keys, each value checked.
 
 A commit is hostile input: keys that load code, use the network, start programs or write elsewhere
 (``external-checks-dir``, ``download-external-modules``, ``output-file-path`` …) are never honoured, and everything
@@ -20,8 +20,8 @@ DEFAULT_FRAMEWORKS = (
     "terraform", "terraform_json", "terraform_plan",
 )  # fmt: skip
 """What Checkov runs by itself, without what uses the network or starts programs (helm, kustomize, sca_image,
-sca_package, cdk, sast and the configuration of hosting services) and without ``json`` and ``yaml``, which know no
-check of their own."""
+sca_package, cdk, sast and the configuration of hosting services) and without ``json`` and ``yaml``, which have no
+checks of their own."""
 
 _REFUSED_FRAMEWORKS = {
     "helm": "starts programs of the commit's choice", "kustomize": "starts programs", "sca_image": "uses the network",

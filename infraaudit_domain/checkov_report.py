@@ -1,7 +1,7 @@
-"""From what Checkov reports to findings: shapes, paths, order, secrets.
+"""Convert Checkov's report to findings: shapes, paths, order, secrets.
 
-Deliberately absent: running Checkov, and Checkov's own severities, which it has only with an API key. Code blocks
-are never taken over: they show the first characters of a secret.
+Deliberately absent: running Checkov, and Checkov's own severities, which it has only with an API key. Code blocks are
+never copied: they show the first characters of a secret.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infraaudit_domain.errors import ScanError, excerpt
-from infraaudit_domain.findings import Finding, UnreadableFile
+from infraaudit_domain.findings import Finding, FindingStatus, UnreadableFile
 
 SECRETS = "secrets"
 _TEXT_LIMIT = 1000
@@ -57,7 +57,7 @@ def read_proof(document: Mapping[str, Any], root: str) -> Proven:
 
 
 def parse_report(text: str, root: str, secret_key: bytes) -> tuple[FrameworkReport, ...]:
-    """Read the JSON of Checkov for a scan of the folder ``root``, whatever was printed before it.
+    """Read Checkov's JSON for a scan of the folder ``root``; text printed before it is skipped.
 
     Checkov prints a dict for one framework, a list for several and a summary without ``check_type`` when nothing
     was scanned. ``secret_key`` keys the digest that stands for a secret. Raises ScanError for any other shape.
@@ -85,7 +85,7 @@ def _json_of(text: str) -> Any:
             continue
         if not text[end:].strip():
             return document
-    raise ScanError(f"Checkov printed no complete JSON report. Its last words: {excerpt(text, 300) or 'none'}")
+    raise ScanError(f"Checkov printed no complete JSON report. The end of its output: {excerpt(text, 300) or 'none'}")
 
 
 def _is_empty_summary(section: Mapping[str, Any]) -> bool:
@@ -95,9 +95,9 @@ def _is_empty_summary(section: Mapping[str, Any]) -> bool:
 def _read_section(section: Mapping[str, Any], root: str, secret_key: bytes) -> FrameworkReport:
     framework, results = section.get("check_type"), section.get("results")
     if not isinstance(framework, str) or not isinstance(results, dict):
-        raise ScanError("A part of Checkov's report names no framework or holds no results; is its version supported?")
-    records = [("open", record) for record in results.get("failed_checks") or ()]
-    records += [("suppressed", record) for record in results.get("skipped_checks") or ()]
+        raise ScanError("A section of Checkov's report has no framework or no results; is its version supported?")
+    records = [(FindingStatus.OPEN, record) for record in results.get("failed_checks") or ()]
+    records += [(FindingStatus.SUPPRESSED, record) for record in results.get("skipped_checks") or ()]
     findings = [_read_record(framework, status, record, root, secret_key) for status, record in records]
     unreadable = {relative_path(str(path), root) for path in results.get("parsing_errors") or ()}
     return FrameworkReport(
@@ -107,15 +107,15 @@ def _read_section(section: Mapping[str, Any], root: str, secret_key: bytes) -> F
     )
 
 
-def _read_record(framework: str, status: str, record: Any, root: str, secret_key: bytes) -> Finding:
+def _read_record(framework: str, status: FindingStatus, record: Any, root: str, secret_key: bytes) -> Finding:
     try:
         start, end = (int(line) for line in record["file_line_range"][:2])
         resource, check_id = str(record["resource"]), str(record["check_id"])
         path = str(record["file_path"])
     except (KeyError, TypeError, ValueError) as error:
         raise ScanError(f"A finding of {framework} lacks check, resource, file or lines ({error!r}).") from error
-    outcome = record.get("check_result")
-    reason = outcome.get("suppress_comment") if isinstance(outcome, dict) and status == "suppressed" else None
+    result, is_suppressed = record.get("check_result"), status is FindingStatus.SUPPRESSED
+    reason = result.get("suppress_comment") if isinstance(result, dict) and is_suppressed else None
     return Finding(
         framework=framework,
         check_id=check_id,
@@ -126,7 +126,7 @@ def _read_record(framework: str, status: str, record: Any, root: str, secret_key
         line_end=end,
         status=status,
         suppression_reason=excerpt(str(reason or ""), _TEXT_LIMIT),
-        suppressed_by="inline" if status == "suppressed" else "",
+        suppressed_by="inline" if is_suppressed else "",
         guideline=excerpt(str(record.get("guideline") or ""), _TEXT_LIMIT),
     )
 

@@ -1,4 +1,4 @@
-"""What Git says of a commit. Deliberately absent: running Git (resources/git/mirror.py)."""
+"""A commit as Git describes it. Deliberately absent: running Git (resources/git/mirror.py)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit; times are aware and in UTC."""
+    """One commit; times are timezone-aware, in UTC."""
 
     sha: str
     tree: str
@@ -36,7 +36,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
-    """One file of a commit's tree, as ``git ls-tree -r -l`` tells it."""
+    """One file of a commit's tree, as ``git ls-tree -r -l`` lists it."""
 
     mode: str
     """100644, 100755, 120000 (symbolic link) or 160000 (submodule)."""

@@ -1,6 +1,6 @@
-"""The names that Dagster knows a project's things by: groups, partitions, assets, jobs, sensors, run keys, tags.
+"""Dagster's names for what belongs to a project: groups, partitions, assets, jobs, sensors, run keys, tags.
 
-Whoever starts a run, looks for one or links to one takes them from here. Deliberately absent: Dagster's objects.
+Code that starts, finds or links to a run takes its names from here. Deliberately absent: Dagster's objects.
 """
 
 from infraaudit_domain.projects import Environment, Project
@@ -20,7 +20,7 @@ def partitions_name(project: Project) -> str:
 
 
 def deployment_name(project: Project, environment: Environment) -> str:
-    """The name of the asset that is a project's environment."""
+    """The name of the asset that deploys to an environment."""
     return "deployment" if environment is project.environment else f"deployment_{_name(environment.name)}"
 
 
@@ -49,22 +49,22 @@ def sensor_name(project: Project) -> str:
 
 
 def run_key(project: Project, sha: str) -> str:
-    """What makes a commit run once, whoever asks for it."""
+    """The run key of a commit: it runs once, however many requests there are."""
     return f"{project.name}:{sha}"
 
 
 def delivery_key(project: Project, sha: str) -> str:
-    """What makes a commit that ran on another branch be delivered once."""
+    """The run key by which a commit that ran on another branch is delivered once."""
     return f"{run_key(project, sha)}:delivery"
 
 
 def promotion_key(project: Project, environment: Environment, sha: str) -> str:
-    """What makes a commit be promoted to an environment by itself once."""
+    """The run key by which a commit is promoted to an environment automatically, once."""
     return f"promote:{project.name}:{environment.name}:{sha}"
 
 
 def run_tags(sha: str, branch: str = "") -> dict[str, str]:
-    """What a commit's run says of itself beside its partition."""
+    """The tags of a commit's run, besides its partition."""
     return {COMMIT: sha} | ({BRANCH: branch} if branch else {})
 
 

@@ -11,18 +11,18 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     """A gate did not open, or there is nowhere to deploy to."""
     ROLLED_BACK = "rolled_back"
-    """The commit did not become healthy; what ran before runs again, and healthy."""
+    """The commit did not become healthy; what ran before was restored and is healthy."""
     SUPERSEDED = "superseded"
     """A newer commit was already deployed when this one's turn came."""
     FAILED = "failed"
     """The commit did not become healthy and nothing ran before it, or nothing was changed at all."""
     DEGRADED = "degraded"
-    """The rollback failed too: a person is needed."""
+    """The rollback failed too; someone has to intervene."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a deployment puts in place: rendered manifests of one commit, for one environment."""
+    """What a deployment applies: rendered manifests of one commit, for one environment."""
 
     project: str
     environment: str
@@ -35,7 +35,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What a target reports of putting a release in place (or back)."""
+    """What a target reports after applying (or restoring) a release."""
 
     healthy: bool
     reason: str = ""
@@ -46,12 +46,12 @@ class Rollout:
     details: tuple[tuple[str, str], ...] = ()
     """Named texts for the record: events, log ends, replicas over time."""
     changed: bool = True
-    """False where the release was refused before anything was touched: there is nothing to put back."""
+    """False where the release was refused before anything was touched: there is nothing to restore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One attempt to bring a commit into an environment, and how it ended."""
+    """One attempt to deploy a commit to an environment, and how it ended."""
 
     project: str
     environment: str
@@ -72,7 +72,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A commit that waits for its promotion, and since when every look found it healthy."""
+    """A commit awaiting promotion, and since when every check found it healthy."""
 
     sha: str
     healthy_since: datetime
@@ -82,10 +82,11 @@ class Watched:
 
 
 def superseded_by(sha: str, healthy: Sequence[Deployment], is_ancestor: Callable[[str, str], bool]) -> str:
-    """Why a commit must not come to an environment by itself; empty where it may.
+    """Why a commit must not be deployed to an environment automatically; empty where it may.
 
-    ``healthy`` are the environment's deployments that became healthy, newest first. What a person went back from
-    stays away, and what is older than it, until a newer commit comes: else the next run would undo the rollback.
+    ``healthy`` are the environment's deployments that became healthy, newest first. After a manual rollback, the
+    commit that was rolled back and all older ones stay out until a newer commit comes; otherwise the next run would
+    undo the rollback.
     """
     live = healthy[0].sha if healthy else sha
     if sha == live:

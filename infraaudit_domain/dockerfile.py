@@ -1,4 +1,9 @@
-"""What a Dockerfile says it starts from. Deliberately absent: building it, and asking what a reference means today."""
+"""What a Dockerfile says it starts from.
+
+Not by dockerfile-parse: its images include the file's own stages and lack those of ``COPY --from`` and ``RUN --mount``,
+it expands ``${VERSION:-1}`` wrongly, and ends an instruction at a comment between its lines. Deliberately absent:
+building it, and asking what a reference means today.
+"""
 
 import re
 from collections.abc import Mapping

@@ -37,7 +37,7 @@ class Dora:
 def measure(deployments: Sequence[Deployment], lead_seconds: Sequence[float], now: datetime, days: float = 30) -> Dora:
     """Measure deployments of one project and environment, in any order.
 
-    ``lead_seconds`` is of every commit that first became healthy in the window.
+    ``lead_seconds`` holds the lead time of every commit that first became healthy in the window.
     """
     tried = sorted((d for d in deployments if d.outcome in TRIED), key=lambda d: d.finished_at)
     since = now - timedelta(days=days)
@@ -57,7 +57,7 @@ def measure(deployments: Sequence[Deployment], lead_seconds: Sequence[float], no
 
 
 def _restores(tried: Sequence[Deployment]) -> list[tuple[datetime, float]]:
-    """The end and the length of every time without a healthy newest attempt."""
+    """When each incident ended and how long it lasted: from a failed attempt to the next healthy one."""
     found: list[tuple[datetime, float]] = []
     broken: datetime | None = None
     for attempt in tried:

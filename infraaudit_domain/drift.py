@@ -1,4 +1,4 @@
-"""What runs against what was deployed, field by field. Deliberately absent: asking a cluster for either."""
+"""Compare what runs with what was deployed, field by field. Deliberately absent: asking a cluster for either."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Difference:
 
 
 def differences(identity: str, deployed: Mapping[str, Any], running: Mapping[str, Any] | None) -> list[Difference]:
-    """The fields in which an object that runs differs from what it would be after another deployment.
+    """The fields in which a running object differs from what deploying it again would make it.
 
     ``deployed`` is the server's answer to a dry run, so that defaults are on both sides.
     """

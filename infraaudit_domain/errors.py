@@ -26,7 +26,7 @@ def excerpt(text: str, limit: int = 2000) -> str:
 
 
 class InfraAuditError(Exception):
-    """Anything InfraAudit reports as failed."""
+    """Base of the errors that InfraAudit raises on purpose."""
 
     retryable: ClassVar[bool] = False
 
@@ -36,7 +36,7 @@ class ConfigurationError(InfraAuditError):
 
 
 class DiskFullError(InfraAuditError):
-    """There is no room left for the state; what was written before is whole."""
+    """The disk that holds the state is full; what was written before is intact."""
 
 
 class UnwritableFileError(InfraAuditError):
@@ -123,6 +123,16 @@ class HistoryError(InfraAuditError):
     """The history database cannot be read or written."""
 
     retryable = True
+
+
+class NotThereError(ConfigurationError):
+    """What a question names is not in the history: a commit, a finding, an environment, a branch."""
+
+
+class NotScannedError(HistoryError):
+    """The commit has not been scanned, so nothing is known of its findings; scanning it helps, a retry does not."""
+
+    retryable = False
 
 
 class ToolError(InfraAuditError):

@@ -20,6 +20,12 @@ class Severity(StrEnum):
     UNKNOWN = "unknown"
 
 
+class FindingStatus(StrEnum):
+    OPEN = "open"
+    SUPPRESSED = "suppressed"
+    """By an inline comment of Checkov's in a stored scan; by InfraAudit's own configuration too where it is read."""
+
+
 class ScanStatus(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -41,13 +47,16 @@ class Finding:
     line_end: int
     ordinal: int = 0
     """Its position among findings equal in framework, check, file and resource, in the order of lines."""
-    status: str = "open"
-    """open, or suppressed by an inline comment of Checkov's."""
+    status: FindingStatus = FindingStatus.OPEN
     suppression_reason: str = ""
     suppressed_by: str = ""
     """What of the commit hides it: inline (a comment) or configuration (its Checkov file); empty where it is open."""
     guideline: str = ""
     severity: Severity = Severity.UNKNOWN
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is FindingStatus.OPEN
 
     @property
     def fingerprint(self) -> str:

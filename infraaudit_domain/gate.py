@@ -3,20 +3,22 @@
 It fails closed: a fact that is missing is a reason. Deliberately absent: reading the policy file or the history.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from infraaudit_domain.ages import Age
 from infraaudit_domain.findings import Finding, Scan, ScanStatus, Severity
 from infraaudit_domain.suppressions import Lapsed
-from infraaudit_domain.test_runs import TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestRun
 
 Limits = Mapping[Severity, int]
-"""The most findings of a severity that are let through; a severity that is not named has no limit."""
+"""The most findings allowed by severity; a severity that is not named has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """What is let through; only open findings count."""
+    """The limits; only open findings count."""
 
     open: Limits = field(default_factory=dict)
     new: Limits = field(default_factory=lambda: {Severity.CRITICAL: 0})
@@ -25,19 +27,22 @@ class GatePolicy:
     """Against what is live in the environment."""
     max_age_days: Mapping[Severity, float] = field(default_factory=dict)
     """How long a finding of a severity may stand (the SLA), in days."""
+    unknown_age: Literal["block", "allow"] = "block"
+    """What happens where a finding may be older than that, and nobody knows."""
     allow_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the history says of a commit, as far as the gate depends on it."""
+    """The facts about a commit that the gate depends on."""
 
     scan: Scan | None
     new: Sequence[Finding] = ()
-    """Open here and not in the nearest first parent with a complete scan; none where there is no such parent."""
+    """Open here and not known to have been open in the nearest first parent that was scanned, or, where that did not
+    read the file, in one before; none where there is no such parent."""
     not_live: Sequence[Finding] | None = ()
-    """Open here and not in what is live; none where nothing is live, None where what is live has no complete scan."""
-    age_days: Mapping[str, float] | None = field(default_factory=dict)
+    """Open here and not in what is live; none where nothing is live, None where what is live has no scan."""
+    ages: Mapping[str, Age] | None = field(default_factory=dict)
     """How long each open finding has stood, by fingerprint; None where that is not known."""
     lapsed: Sequence[Lapsed] = ()
 
@@ -63,11 +68,11 @@ def judge_tests(run: TestRun | None) -> Verdict:
         return Verdict(("its tests have not been run",))
     if run.reason:
         return Verdict((f"its tests gave no result: {run.reason}",))
-    bad = run.count("failed") + run.count("error")
-    if bad:
-        first = next(case.name for case in run.cases if case.outcome in ("failed", "error"))
-        return Verdict((f"{bad} of {len(run.cases)} tests failed, the first is {first}",))
-    return Verdict() if run.count("passed") else Verdict(("no test passed (all were skipped, or none was found)",))
+    if bad := run.bad_cases:
+        return Verdict((f"{len(bad)} of {len(run.cases)} tests failed, the first is {bad[0].name}",))
+    if not run.count(CaseOutcome.PASSED):
+        return Verdict(("no test passed (all were skipped, or none was found)",))
+    return Verdict()
 
 
 def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
@@ -75,13 +80,13 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
     scan = evidence.scan
     if scan is None:
         return Verdict(("it has not been scanned",))
-    still_open = [finding for finding in scan.findings if finding.status == "open"]
+    still_open = [finding for finding in scan.findings if finding.is_open]
     verdicts = (
         _judge_status(policy, scan),
         _within(policy.open, still_open, "open"),
         _within(policy.new, evidence.new, "new"),
         _judge_against_live(policy, evidence.not_live),
-        _judge_ages(policy, still_open, evidence.age_days),
+        _judge_ages(policy, still_open, evidence.ages),
         *(_judge_lapsed(one) for one in evidence.lapsed),
     )
     return all_of(verdicts)
@@ -103,31 +108,41 @@ def _judge_status(policy: GatePolicy, scan: Scan) -> Verdict:
 
 def _judge_against_live(policy: GatePolicy, not_live: Sequence[Finding] | None) -> Verdict:
     if not_live is None:
-        unknown = "what is live has no complete scan, so that what would be new there is not known; scan it"
+        unknown = "what is live has no usable scan, so that what would be new there is not known; scan it"
         return Verdict((unknown,)) if policy.new_in_environment else Verdict()
     return _within(policy.new_in_environment, not_live, "new in the environment")
 
 
-def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], age_days: Mapping[str, float] | None) -> Verdict:
+def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], ages: Mapping[str, Age] | None) -> Verdict:
     if not policy.max_age_days:
         return Verdict()
-    if age_days is None:
+    if ages is None:
         return Verdict(("how long its findings have stood is not known",))
-    return all_of(_judge_age(severity, days, still_open, age_days) for severity, days in policy.max_age_days.items())
+    return all_of(
+        verdict
+        for severity, days in policy.max_age_days.items()
+        for verdict in _judge_age(policy, [f for f in still_open if f.severity is severity], days, ages)
+    )
 
 
 def _judge_age(
-    severity: Severity, days: float, still_open: Sequence[Finding], age_days: Mapping[str, float]
-) -> Verdict:
-    # A finding whose age nobody knows counts as too old.
-    late = [f for f in still_open if f.severity is severity and age_days.get(f.fingerprint, days + 1) > days]
-    if not late:
-        return Verdict()
-    oldest = max(late, key=lambda finding: age_days.get(finding.fingerprint, days + 1))
-    age = age_days.get(oldest.fingerprint)
-    since = f"{age:.0f} days" if age is not None else "an unknown time"
-    words = f"{len(late)} open {severity} findings are older than the {days:g} days that are allowed"
-    return Verdict((f"{words}, the oldest for {since}: {_location(oldest)}",), tuple(late))
+    policy: GatePolicy, findings: Sequence[Finding], days: float, ages: Mapping[str, Age]
+) -> Iterator[Verdict]:
+    unknown = Age(0.0, None)
+    late = [f for f in findings if ages.get(f.fingerprint, unknown).at_least > days]
+    if late:
+        oldest = max(late, key=lambda finding: ages[finding.fingerprint].at_least)
+        words = f"{len(late)} open {oldest.severity} findings are older than the {days:g} days that are allowed"
+        since = f"{ages[oldest.fingerprint].at_least:.0f} days"
+        yield Verdict((f"{words}, the oldest for {since}: {_location(oldest)}",), tuple(late))
+    open_ended = (f for f in findings if (most := ages.get(f.fingerprint, unknown).at_most) is None or most > days)
+    perhaps = [finding for finding in open_ended if finding not in late]
+    if perhaps and policy.unknown_age == "block":
+        words = (
+            f"{len(perhaps)} open {perhaps[0].severity} findings may be older than the {days:g} days that are allowed"
+        )
+        why = "no commit that lacks them was scanned: scan the commits before, or set unknown_age: allow"
+        yield Verdict((f"{words}; {why}, for example {_location(perhaps[0])}",), tuple(perhaps))
 
 
 def _judge_lapsed(one: Lapsed) -> Verdict:

@@ -1,4 +1,4 @@
-"""Container images as facts. Deliberately absent: building them (resources/engine.py)."""
+"""Container images as facts. Deliberately absent: building them (resources/engine)."""
 
 from dataclasses import dataclass
 

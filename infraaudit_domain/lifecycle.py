@@ -1,47 +1,51 @@
 """Lifecycles of findings along one line of commits: introduced, outstanding, moved, suppressed, fixed, reopened.
 
 A life is a chain of spans; over a span a finding keeps its name and status. The function of the scans is pure, so
-the order in which commits were scanned does not matter. A commit without a scan (or whose scan failed) says
-nothing: what changed there shows at the next one that was scanned. Only a complete scan closes anything.
+the order in which commits were scanned does not matter. A finding ends by evidence alone (infraaudit_domain/evidence.py)
+and begins where the last commit before is known to lack it; what lies between is a range, never a guess. A commit
+without a scan (or whose scan failed) says nothing: what changed there shows at the next one that was scanned.
 Deliberately absent: reading scans or Git, and a finding's line numbers, which are no part of its identity.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from infraaudit_domain.causes import CODE, Causes, Circumstances, causes
+from infraaudit_domain.causes import CODE, Causes, causes
 from infraaudit_domain.findings import Finding
+from infraaudit_domain.readings import Reading, proves_lack
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a scan says of one commit, as far as lifecycles of findings depend on it."""
-
-    sha: str
-    findings: Mapping[str, Finding]
-    """By fingerprint, open and suppressed."""
-    complete: bool
-    circumstances: Circumstances
+BEFORE_THE_ROOT = -1
+"""The position before the first commit of a history, which lacks everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of commits over which a finding stood; positions count along the line of commits from 0."""
+    """A stretch of commits over which a finding stood; positions count along the line of commits from 0.
+
+    Each event lies after ``…_after``, the last position that is known to be otherwise (None where no commit is), and
+    not later than its position. It is exact where the two are neighbours.
+    """
 
     life: str
     """The same for every span of one finding, through renames and reopenings."""
     finding: Finding
     introduced: int
+    introduced_after: int | None
     opened: int
     """Where it was introduced or last reopened."""
+    opened_after: int | None
     start: int
+    start_after: int | None
     started_as: str
-    """introduced, reopened, moved, suppressed or unsuppressed."""
+    """found (no commit is known to lack it), introduced, reopened, moved, suppressed or unsuppressed."""
     start_cause: str
     """code, config or scanner."""
     end: int | None = None
     """The first commit without it (in this form); None is still there."""
+    end_after: int | None = None
+    """The last commit that is known to have it; for a span without end only where later scans did not read its file."""
     ended_as: str | None = None
     """fixed, moved, suppressed or unsuppressed."""
     end_cause: str | None = None
@@ -49,78 +53,95 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one commit did: spans that ended with it, and spans that began."""
+    """What one commit did: spans that ended with it, spans that began, and those that go in or out of sight."""
 
-    ended: tuple[Span, ...]
-    started: tuple[Span, ...]
-
-
-Renames = Callable[[], Mapping[str, str]]
-Cross = Callable[[], Mapping[str, Finding] | None]
-Fixed = Callable[[Collection[str]], Mapping[str, Span]]
+    ended: tuple[Span, ...] = ()
+    started: tuple[Span, ...] = ()
+    resighted: tuple[Span, ...] = ()
+    """Spans that stand on, with a new ``end_after``."""
 
 
-def advance(
-    active: Mapping[str, Span],
-    before: Reading | None,
-    now: Reading,
-    position: int,
-    renames: Renames,
-    fixed: Fixed,
-    cross: Cross = lambda: None,
-) -> Step:
-    """The step from the spans that stand before a commit to those after it.
+class Past(Protocol):
+    """What a step may have to ask of the history and of Git; each is asked only where it can matter."""
 
-    ``active`` is by fingerprint. ``renames`` (new path by old, since ``before``) is asked for only where it can
-    matter; ``fixed`` gives the newest fixed span of each of some fingerprints. ``cross`` gives the findings of
-    ``before``'s files under the circumstances of ``now``, where that was scanned; asked for only where those differ.
-    """
-    why = _causes(before, now, cross, renames)
+    def renames(self) -> Mapping[str, str]:
+        """New path by old, since the reading before."""
+
+    def cross(self) -> Mapping[str, Finding] | None:
+        """The findings of the reading before's files under the circumstances of now, where that was scanned."""
+
+    def fixed(self, fingerprints: Collection[str]) -> Mapping[str, Span]:
+        """The newest fixed span of each of some fingerprints."""
+
+    def earlier(self) -> Iterable[tuple[Reading, Mapping[str, str]]]:
+        """Every reading from the one before on, the newest first, each with the old path by new since then."""
+
+    def added_files(self) -> Collection[str]:
+        """The files that the commit itself added; all of them for a root commit."""
+
+
+def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, past: Past) -> Step:
+    """The step from the spans that stand before a commit, by fingerprint, to those after it."""
+    why = _causes(before, now, past)
     absent = {mark: span for mark, span in active.items() if mark not in now.findings}
     fresh = {mark: finding for mark, finding in now.findings.items() if mark not in active}
-    moves = dict(_moves(active, absent, fresh, now.complete, renames)) if absent else {}
-    ended, started = [], []
+    ended, started, resighted = [], [], []
+    followed = dict(_followed(active, absent, fresh, now, past)) if absent else {}
     for mark, span in absent.items():
-        if mark in moves:
-            ended_as, successor = _continued(span, moves[mark], position, CODE, "moved")
-            ended.append(_end(span, position, ended_as, CODE))
-            started.append(successor)
-            fresh.pop(moves[mark].fingerprint, None)
-        elif now.complete:
-            ended.append(_end(span, position, "fixed", why.of_absence(mark)))
+        seen = _last_seen(span, before)
+        successor = followed.get(mark)
+        if successor is not None:
+            ended_as, begun = _continued(span, successor, now.position, seen, CODE, "moved")
+            is_unread = successor.fingerprint not in now.findings
+            ended.append(_end(span, now.position, seen, ended_as, CODE))
+            started.append(replace(begun, end_after=seen) if is_unread else begun)
+            fresh.pop(successor.fingerprint, None)
+        elif proves_lack(now, span.finding):
+            ended.append(_end(span, now.position, seen, "fixed", why.of_absence(mark)))
+        elif span.end_after is None:
+            resighted.append(replace(span, end_after=seen))
     for mark, span in active.items():
         finding = now.findings.get(mark)
-        if finding is not None and finding.status != span.finding.status:
-            cause = why.of_presence(mark, finding.status)
-            ended_as, successor = _continued(span, finding, position, cause, "")
-            ended.append(_end(span, position, ended_as, cause))
-            started.append(successor)
-    known = fixed(fresh.keys()) if fresh else {}
-    started += (
-        _begin(finding, known.get(mark), now.sha, position, why.of_presence(mark, finding.status))
-        for mark, finding in fresh.items()
-    )
-    return Step(tuple(ended), tuple(started))
+        if finding is None:
+            continue
+        if finding.status != span.finding.status:
+            cause, seen = why.of_presence(mark, finding.status), _last_seen(span, before)
+            ended_as, begun = _continued(span, finding, now.position, seen, cause, "")
+            ended.append(_end(span, now.position, seen, ended_as, cause))
+            started.append(begun)
+        elif span.end_after is not None:
+            resighted.append(replace(span, end_after=None))
+    if fresh:
+        known, lacking = past.fixed(fresh.keys()), _last_lacking(fresh, before, now, past)
+        started += (
+            _begin(finding, known.get(mark), now, lacking[mark], why.of_presence(mark, finding.status))
+            for mark, finding in fresh.items()
+        )
+    return Step(tuple(ended), tuple(started), tuple(resighted))
 
 
 def after(active: Mapping[str, Span], step: Step) -> dict[str, Span]:
     """The spans that stand after a step."""
     gone = {span.finding.fingerprint for span in step.ended}
     kept = {mark: span for mark, span in active.items() if mark not in gone}
-    return kept | {span.finding.fingerprint: span for span in step.started}
+    return kept | {span.finding.fingerprint: span for span in (*step.resighted, *step.started)}
 
 
-def _moves(
+def _followed(
     active: Mapping[str, Span],
     absent: Mapping[str, Span],
     fresh: Mapping[str, Finding],
-    complete: bool,
-    renames: Renames,
+    now: Reading,
+    past: Past,
 ) -> Iterator[tuple[str, Finding]]:
+    """What became of findings whose file was renamed."""
     candidates = {_without_path(finding) for finding in fresh.values()}
-    if complete and not any(_without_path(span.finding) in candidates for span in absent.values()):
+    may_have_moved = now.gaps or any(
+        _without_path(span.finding) in candidates or not proves_lack(now, span.finding) for span in absent.values()
+    )
+    if not may_have_moved:
         return
-    paths = renames()
+    paths = past.renames()
     for mark, span in absent.items():
         if span.finding.file_path not in paths:
             continue
@@ -128,36 +149,98 @@ def _moves(
         found = fresh.get(followed.fingerprint)
         if found is not None:
             yield mark, found
-        elif not complete and followed.fingerprint not in active:
+        elif followed.fingerprint not in active and not proves_lack(now, followed):
             # The renamed file was not read: the finding is carried along under its new name, neither closed nor lost.
-            # Where an equal finding stands under that name already, the name is taken: this one waits under its old.
+            # Where an equal finding already has that name, this one keeps its old name for now.
             yield mark, followed
 
 
-def _continued(span: Span, finding: Finding, position: int, cause: str, word: str) -> tuple[str, Span]:
+def _last_seen(span: Span, before: Reading | None) -> int:
+    if span.end_after is not None:
+        return span.end_after
+    return span.start if before is None else before.position
+
+
+def _last_lacking(
+    fresh: Mapping[str, Finding], before: Reading | None, now: Reading, past: Past
+) -> dict[str, int | None]:
+    """The last position that is known to lack each of the findings that are new; None where no commit is."""
+    if now.is_root:
+        return dict.fromkeys(fresh, BEFORE_THE_ROOT)
+    parent = now.position - 1
+    found: dict[str, int | None] = dict.fromkeys(fresh)
+    unknown = set(fresh)
+    if before is not None and not before.gaps:
+        lacking = {mark for mark in unknown if proves_lack(before, fresh[mark])}
+        found |= dict.fromkeys(lacking, before.position)
+        unknown -= lacking
+    for reading, old_paths in past.earlier() if unknown else ():
+        lacking = {mark for mark in unknown if proves_lack(reading, _renamed(fresh[mark], old_paths))}
+        found |= dict.fromkeys(lacking, reading.position)
+        unknown -= lacking
+        if not unknown:
+            break
+    if any(found[mark] != parent for mark in fresh):
+        added = past.added_files()
+        found |= {mark: parent for mark, finding in fresh.items() if finding.file_path in added}
+    return found
+
+
+def _renamed(finding: Finding, paths: Mapping[str, str]) -> Finding:
+    path = paths.get(finding.file_path, finding.file_path)
+    return finding if path == finding.file_path else replace(finding, file_path=path)
+
+
+def _continued(span: Span, finding: Finding, position: int, seen: int, cause: str, word: str) -> tuple[str, Span]:
     if finding.status != span.finding.status:
-        word = "suppressed" if finding.status == "suppressed" else "unsuppressed"
-    return word, Span(span.life, finding, span.introduced, span.opened, position, word, cause)
+        word = "unsuppressed" if finding.is_open else "suppressed"
+    begun = replace(
+        span, finding=finding, start=position, start_after=seen, started_as=word, start_cause=cause, end_after=None
+    )
+    return word, begun
 
 
-def _begin(finding: Finding, fixed: Span | None, sha: str, position: int, cause: str) -> Span:
-    if fixed is not None:
-        return Span(fixed.life, finding, fixed.introduced, position, position, "reopened", cause)
-    life = hashlib.sha256(f"{finding.fingerprint} {sha}".encode()).hexdigest()[:32]
-    return Span(life, finding, position, position, position, "introduced", cause)
+def _begin(finding: Finding, fixed: Span | None, now: Reading, lacking: int | None, cause: str) -> Span:
+    position = now.position
+    if fixed is not None and fixed.end is not None:
+        lacking = fixed.end if lacking is None else max(lacking, fixed.end)
+        return Span(
+            life=fixed.life,
+            finding=finding,
+            introduced=fixed.introduced,
+            introduced_after=fixed.introduced_after,
+            opened=position,
+            opened_after=lacking,
+            start=position,
+            start_after=lacking,
+            started_as="reopened",
+            start_cause=cause,
+        )
+    return Span(
+        life=hashlib.sha256(f"{finding.fingerprint} {now.sha}".encode()).hexdigest()[:32],
+        finding=finding,
+        introduced=position,
+        introduced_after=lacking,
+        opened=position,
+        opened_after=lacking,
+        start=position,
+        start_after=lacking,
+        started_as="found" if lacking is None else "introduced",
+        start_cause=cause,
+    )
 
 
-def _end(span: Span, position: int, word: str, cause: str) -> Span:
-    return replace(span, end=position, ended_as=word, end_cause=cause)
+def _end(span: Span, position: int, seen: int, word: str, cause: str) -> Span:
+    return replace(span, end=position, end_after=seen, ended_as=word, end_cause=cause)
 
 
 def _without_path(finding: Finding) -> tuple[str, str, str, int]:
     return finding.framework, finding.check_id, finding.resource, finding.ordinal
 
 
-def _causes(before: Reading | None, now: Reading, cross: Cross, renames: Renames) -> Causes:
+def _causes(before: Reading | None, now: Reading, past: Past) -> Causes:
     other = CODE if before is None else now.circumstances.cause_against(before.circumstances)
     if other == CODE:
         return Causes(CODE)
-    found = cross()
-    return causes(other, found, renames() if found else {})
+    found = past.cross()
+    return causes(other, found, past.renames() if found else {})

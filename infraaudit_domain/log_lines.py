@@ -1,4 +1,4 @@
-"""What a printed line says of itself: its level, and what in it looks like a secret. Deliberately absent: keeping it."""
+"""The level of a log line, and what in it looks like a secret. Deliberately absent: keeping it."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _NAMES = {"warn": "warning", "fatal": "error", "critical": "error"}
 
 
 def mask_secrets(text: str) -> str:
-    """Replace what looks like a secret by ``***``; what it is the value of stays readable."""
+    """Replace what looks like a secret by ``***``; the name it belongs to stays readable."""
     return _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}***", text)
 
 

@@ -1,4 +1,4 @@
-"""What a commit's manifests may bring: kinds, namespace, and nothing that reaches the node or other accounts.
+"""What a commit's manifests may contain: kinds, namespace, and nothing that reaches the node or other accounts.
 
 A commit is untrusted, so every shape is expected: what is no mapping where one belongs is refused, never a crash.
 Deliberately absent: what a rendered manifest looks like (manifests), reading the policy (resources/configuration/gate.py).
@@ -29,7 +29,7 @@ WITH_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob
 
 @dataclass(frozen=True, slots=True)
 class ManifestPolicy:
-    """What is let through. The defaults reach neither the node nor anything outside the namespace."""
+    """What is allowed. The defaults reach neither the node nor anything outside the namespace."""
 
     kinds: frozenset[str] = KINDS
     """``group/Kind``, and just ``Kind`` for the core group."""
@@ -38,7 +38,7 @@ class ManifestPolicy:
     )
     capabilities: frozenset[str] = frozenset({"NET_BIND_SERVICE"})
     allow: frozenset[str] = frozenset()
-    """Of RISKS, those that are taken."""
+    """Those of RISKS that are accepted."""
 
 
 def refusals(documents: Sequence[tuple[str, object]], namespace: str, policy: ManifestPolicy) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Manifests of a commit, made into those of a release: checked, ordered, labelled, with the image just built.
+"""Turn a commit's manifests into a release's: checked, ordered, labelled, with the image just built.
 
 Everything the pipeline does not own stays as its author wrote it. Works on parsed documents (dicts as YAML gives
 them); deliberately absent: reading and writing YAML (resources/manifests/files.py), talking to a cluster.

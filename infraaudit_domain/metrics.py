@@ -86,10 +86,10 @@ LOG_ERRORS = Metric(
     "Error lines of the live commit, of all lines it printed there.",
     _ENVIRONMENT,
 )
-DELIVERIES = Metric(
+PUSHES = Metric(
     "infraaudit_webhook_deliveries_total", "counter", "Webhook deliveries, by how they ended.", ("project", "outcome")
 )
-DELIVERIES_WAITING = Metric(
+PUSHES_WAITING = Metric(
     "infraaudit_webhook_deliveries_waiting", "gauge", "Webhook deliveries stored and not yet processed.", ("project",)
 )
 REJECTED = Metric(

@@ -1,4 +1,4 @@
-"""A notice: what people are told, and when. Each event of the pipeline makes one, with a key of its own.
+"""A notice: what is reported to people, and when. Each event of the pipeline makes one, with a key of its own.
 
 Text of a commit (subject, names, messages) is shortened and freed of control characters: its author controls it.
 Deliberately absent: sending it, and finding out what happened.
@@ -14,10 +14,10 @@ from infraaudit_domain.errors import excerpt
 from infraaudit_domain.findings import Finding, Severity
 
 URGENCIES = ("info", "failure", "critical")
-"""From least to most; an address may ask for one and what is above it."""
+"""From least to most urgent; an address may ask for one level and those above it."""
 SEVERE = (Severity.CRITICAL, Severity.HIGH)
 NOT_DEPLOYED = "Not deployed:"
-"""How the reason of a deployment begins that a gate kept from being tried."""
+"""The beginning of the reason of a deployment that a gate prevented."""
 _NAMED = 5
 
 
@@ -26,7 +26,7 @@ class Notice:
     """One message, sent once."""
 
     key: str
-    """What makes it one and the same, however often it is written; at most 255 characters."""
+    """Identifies the notice, however often it is written; at most 255 characters."""
     project: str
     title: str
     body: str
@@ -36,7 +36,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where notices go to: a webhook or apprise URL, and the least urgency it wants."""
+    """Where notices are sent: a webhook or apprise URL, and the lowest urgency it accepts."""
 
     url: str
     urgency: str = "info"
@@ -46,12 +46,12 @@ class Address:
 
     @property
     def id(self) -> str:
-        """Names the address where its URL, which may hold a password, must not stand."""
+        """Identifies the address where its URL, which may hold a password, must not appear."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Culprit:
+class NamedCommit:
     """A commit as a notice names it."""
 
     project: str
@@ -59,7 +59,7 @@ class Culprit:
     subject: str = ""
     author: str = ""
     owners: tuple[str, ...] = ()
-    """Who answers for the files it touches, by the CODEOWNERS file; none is the author alone."""
+    """The owners of the files it touches, by the CODEOWNERS file; empty leaves the author alone."""
 
     @property
     def short(self) -> str:
@@ -86,62 +86,62 @@ def recovery_key(done: Deployment) -> str:
     return f"{deployment_key(done)}:recovered"
 
 
-def stage_failed(culprit: Culprit, stage: str, run_id: str, reason: str, detail: str, link: str) -> Notice:
-    """A stage failed, or its gate stays shut; ``detail`` is what the first failing test says, for example."""
+def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, detail: str, link: str) -> Notice:
+    """A stage failed, or its gate stayed closed; ``detail`` is what the first failing test says, for example."""
     what = "the tests stop" if stage == "test_results" else f"{stage} fails at"
     return Notice(
         key=stage_key(run_id, stage),
-        project=culprit.project,
-        title=f"{culprit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {culprit.short}",
-        body=_body(culprit, reason, detail, link=link),
+        project=commit.project,
+        title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
+        body=_body(commit, reason, detail, link=link),
         urgency="failure",
     )
 
 
-def run_failed(culprit: Culprit, run_id: str, message: str, link: str) -> Notice:
+def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Notice:
     """A run failed without any of its stages having said why: it could not start, or was killed."""
     return Notice(
         key=f"run:{run_id}",
-        project=culprit.project,
-        title=f"{culprit.project}: the run of {culprit.short or 'no commit'} died",
-        body=_body(culprit, message or "It was ended from outside; its log tells more.", link=link),
+        project=commit.project,
+        title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
+        body=_body(commit, message or "It was ended from outside; see its log.", link=link),
         urgency="failure",
     )
 
 
-def deployment_failed(culprit: Culprit, done: Deployment, link: str) -> Notice:
-    """A deployment did not become healthy: it was rolled back, or could not even be."""
-    where = f"{culprit.project} in {done.environment}"
+def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notice:
+    """A deployment did not become healthy; the body says what runs now."""
+    where = f"{commit.project} in {done.environment}"
     title = {
-        Outcome.ROLLED_BACK: f"{where}: {culprit.short} was rolled back",
-        Outcome.DEGRADED: f"{where} is degraded: {culprit.short} failed, and so did its rollback",
-    }.get(done.outcome, f"{where}: {culprit.short} could not be deployed")
+        Outcome.ROLLED_BACK: f"{where}: {commit.short} was rolled back",
+        Outcome.DEGRADED: f"{where} is degraded: {commit.short} failed, and so did its rollback",
+    }.get(done.outcome, f"{where}: {commit.short} could not be deployed")
     after = {
         Outcome.ROLLED_BACK: f"{done.replaced_sha[:12]} runs again." if done.replaced_sha else "",
-        Outcome.DEGRADED: f"Mend it by hand: `infraaudit status --project {done.project}` shows what runs, `infraaudit "
+        Outcome.DEGRADED: f"Fix it by hand: `infraaudit status --project {done.project}` shows what runs, `infraaudit "
         f"rollback --project {done.project} --environment {done.environment} --to SHA` goes back.",
     }.get(done.outcome, "")
     return Notice(
         key=deployment_key(done),
-        project=culprit.project,
+        project=commit.project,
         title=title,
-        body=_body(culprit, done.reason, after, link=link),
+        body=_body(commit, done.reason, after, link=link),
         urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
     )
 
 
-def recovered(culprit: Culprit, done: Deployment, link: str) -> Notice:
+def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
     """A deployment became healthy after something had failed."""
     return Notice(
         key=recovery_key(done),
-        project=culprit.project,
-        title=f"{culprit.project} in {done.environment} has recovered: {culprit.short} is healthy",
-        body=_body(culprit, done.url or "", link=link),
+        project=commit.project,
+        title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
+        body=_body(commit, done.url or "", link=link),
     )
 
 
-def severe_findings(culprit: Culprit, new: Sequence[Finding]) -> Notice | None:
-    """Findings of severity critical or high that a commit brought; None where there are none."""
+def severe_findings(commit: NamedCommit, new: Sequence[Finding]) -> Notice | None:
+    """Findings of severity critical or high that a commit introduced; None where there are none."""
     severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
     if not severe:
         return None
@@ -149,16 +149,17 @@ def severe_findings(culprit: Culprit, new: Sequence[Finding]) -> Notice | None:
     named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
-        key=f"findings:{culprit.project}:{culprit.sha}",
-        project=culprit.project,
-        title=f"{culprit.project}: {len(severe)} new severe {_plural('finding', severe)} with {culprit.short}",
-        body=_body(culprit, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        key=f"findings:{commit.project}:{commit.sha}",
+        project=commit.project,
+        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} with {commit.short}",
+        body=_body(commit, *(excerpt(line, 300) for line in named), more, link=first.guideline),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
 
 
 def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:
-    """What runs is not what was deployed; the same differences to one commit are told once. None where there are none."""
+    """What runs is not what was deployed; the same differences from one commit are reported once. None where there
+    are none."""
     if not differences:
         return None
     digest = hashlib.sha256("\n".join(sorted(differences)).encode()).hexdigest()[:16]
@@ -179,7 +180,7 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
 
 
 def sensor_dead(project: str, sensor: str, since: datetime, reason: str, link: str) -> Notice:
-    """A sensor no longer looks for commits."""
+    """A sensor stopped looking for commits."""
     return Notice(
         key=_sensor_key(sensor, since),
         project=project,
@@ -190,7 +191,7 @@ def sensor_dead(project: str, sensor: str, since: datetime, reason: str, link: s
 
 
 def sensor_alive(project: str, sensor: str, since: datetime, link: str) -> Notice:
-    """A sensor that was called dead ``since`` looks again."""
+    """A sensor that was reported dead ``since`` works again."""
     return Notice(
         key=f"{_sensor_key(sensor, since)}:alive",
         project=project,
@@ -203,9 +204,9 @@ def _sensor_key(sensor: str, since: datetime) -> str:
     return f"sensor:{sensor}:{since:%Y%m%dT%H%M%S}"
 
 
-def _body(culprit: Culprit | None, *what: str, link: str) -> str:
+def _body(commit: NamedCommit | None, *what: str, link: str) -> str:
     said = [excerpt(text, 1500) for text in what if text]
-    return "\n".join([*(culprit.lines() if culprit else ()), *said, *([link] if link else ())])
+    return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
 
 
 def _plural(word: str, things: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""Who answers for a file, by the rules of a CODEOWNERS file: the last rule that matches a path names its owners.
+"""The owners of a file, by the rules of a CODEOWNERS file: the last rule that matches a path names them.
 
 Patterns are matched segment by segment in bounded time, because a commit's author writes them (a regular expression
 made of one may run for hours). Deliberately absent: sections and approvals of GitLab, and finding the file.
@@ -21,7 +21,7 @@ class Rule:
 
 
 def parse_owners(text: str) -> tuple[Rule, ...]:
-    """The rules of a CODEOWNERS file; lines that are none are left out, as forges do."""
+    """The rules of a CODEOWNERS file; invalid lines are skipped, as forges do."""
     lines = (line.split("#", 1)[0].split() for line in text.splitlines()[:_RULES])
     return tuple(Rule(words[0], tuple(words[1:])) for words in lines if words and not words[0].startswith(("[", "^[")))
 

@@ -1,4 +1,4 @@
-"""From the manifests of a release to containers that an engine can run: one pod, its volumes, its probes.
+"""Convert a release's manifests to containers that an engine can run: one pod, its volumes, its probes.
 
 Works on parsed documents. Deliberately absent: replicas beyond one, several workloads, cluster DNS, service accounts;
 what would need the host (hostPath, hostNetwork, privileged, added capabilities) is refused.

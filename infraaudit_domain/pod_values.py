@@ -34,7 +34,7 @@ def number(value: object, default: float) -> float:
 
 
 def text_of(value: object) -> str:
-    """A text; nothing for nothing. Raises ValueError for a mapping or a list."""
+    """A text; empty where there is none. Raises ValueError for a mapping or a list."""
     if isinstance(value, Mapping | list):
         raise ValueError(f"{excerpt(str(value), 80)} stands where a text belongs")
     return "" if value is None else str(value)

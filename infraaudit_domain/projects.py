@@ -42,8 +42,8 @@ class Environment:
     """This environment's own manifests or kustomize overlay; none are those of the project, with the image alone
     changed."""
     promote_after: float | None = None
-    """Seconds that a commit has to be healthy in the environment before this one until it comes here by itself;
-    None leaves that to `infraaudit promote`."""
+    """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
+    None leaves promotion to `infraaudit promote`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Project:
     deploy_branch: str = "main"
     paths: Paths = field(default_factory=Paths)
     environments: tuple[Environment, ...] = (Environment(),)
-    """In the order of promotion; a commit goes to the first by itself."""
+    """In the order of promotion; a commit is deployed to the first automatically."""
     default: bool = False
     """The project whose newest report is also kept as ``reports/latest_scan.json``."""
     commit_url: str | None = None
@@ -77,13 +77,13 @@ class Project:
     supersede: bool = False
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()
-    """Who is told, beside the addresses of the settings."""
+    """Addresses that are notified, besides those of the settings."""
     fault: str = ""
-    """What is wrong with the entry of the projects file; such a project loads, and runs nothing."""
+    """What is wrong with its entry in the projects file; such a project is loaded but runs nothing."""
 
     @property
     def environment(self) -> Environment:
-        """The environment that a commit of the deploy branch goes to by itself."""
+        """The environment that commits of the deploy branch are deployed to automatically."""
         return self.environments[0]
 
     def before(self, environment: Environment) -> Environment | None:

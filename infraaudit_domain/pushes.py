@@ -1,8 +1,8 @@
-"""What a forge says of a push, and whether the forge really said it.
+"""What a forge reports of a push, and whether the report is authentic.
 
 GitHub, Gitea and Forgejo, GitLab, Bitbucket, and a plain ``{"ref", "after"}`` for anything else. The payload is
-outside input: everything is checked for its type and shape, and nothing of it is a path, a URL or an option.
-Deliberately absent: reading requests, storing deliveries.
+outside input: the type and shape of everything is checked, and nothing in it is used as a path, URL or option.
+Deliberately absent: reading requests, storing pushes.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ _SIGNATURE_HEADERS = {
 }
 
 
-class DeliveryState(StrEnum):
-    """How far a stored delivery is."""
+class PushState(StrEnum):
+    """How far the processing of a stored push has come."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -43,7 +43,7 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class MovedBranch:
     """One branch that moved."""
 
     branch: str
@@ -80,7 +80,7 @@ def is_authentic(forge: str, headers: Mapping[str, str], body: bytes, secrets: S
     given = _signature(forge, headers).encode("utf-8", "surrogateescape")
     real = [secret for secret in secrets if secret]
     expected = real if forge == "gitlab" else [sign(body, secret) for secret in real]
-    # Every secret is compared, so that the time does not tell which one matched.
+    # Every secret is compared, so that the time taken does not reveal which one matched.
     return sum(hmac.compare_digest(given, one.encode()) for one in expected) > 0
 
 
@@ -94,13 +94,13 @@ def sign(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def delivery_id(project: str, forge: str, headers: Mapping[str, str], body: bytes) -> str:
-    """What makes a delivery and its redelivery the same: the forge's id, else the body itself."""
+def push_id(project: str, forge: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The same for a push and its redelivery: from the forge's id for it, or else from the body."""
     given = headers.get(_DELIVERY_HEADERS[forge], "") or hashlib.sha256(body).hexdigest()
     return hashlib.sha256("\0".join((project, forge, given)).encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-def parse_pushes(forge: str, headers: Mapping[str, str], payload: Any) -> Sequence[Push] | NotAPush:
+def moved_branches(forge: str, headers: Mapping[str, str], payload: Any) -> Sequence[MovedBranch] | NotAPush:
     """The branches that an event moved. Raises MalformedPushError."""
     if not isinstance(payload, dict):
         raise MalformedPushError("the body is no JSON object")
@@ -122,12 +122,12 @@ def parse_pushes(forge: str, headers: Mapping[str, str], payload: Any) -> Sequen
     return _one(_text(payload, "ref"), payload.get("before") or "", _text(payload, "after"))
 
 
-def _bitbucket(payload: Mapping[str, Any]) -> Sequence[Push] | NotAPush:
+def _bitbucket(payload: Mapping[str, Any]) -> Sequence[MovedBranch] | NotAPush:
     push = payload.get("push")
     changes = push.get("changes") if isinstance(push, dict) else None
     if not isinstance(changes, list) or len(changes) > 100 or not all(isinstance(c, dict) for c in changes):
         raise MalformedPushError("push.changes is no list of at most 100 objects")
-    pushes: list[Push] = []
+    pushes: list[MovedBranch] = []
     for change in changes:
         new, old = change.get("new"), change.get("old")
         if not isinstance(new, dict) or new.get("type") != "branch":
@@ -142,7 +142,7 @@ def _hash(side: Any) -> str:
     return _text(target, "hash") if isinstance(target, dict) else ""
 
 
-def _one(ref: str, before: Any, after: str) -> Sequence[Push] | NotAPush:
+def _one(ref: str, before: Any, after: str) -> Sequence[MovedBranch] | NotAPush:
     if ref.startswith("refs/tags/"):
         return NotAPush("a tag, not a branch")
     branch = ref.removeprefix("refs/heads/")
@@ -159,7 +159,7 @@ def _one(ref: str, before: Any, after: str) -> Sequence[Push] | NotAPush:
         return NotAPush("the branch was deleted")
     if not isinstance(before, str) or (before and not _SHA.fullmatch(before)):
         raise MalformedPushError("before is no full SHA")
-    return [Push(branch, before if before.strip("0") else "", after)]
+    return [MovedBranch(branch, before if before.strip("0") else "", after)]
 
 
 def _text(payload: Mapping[str, Any], key: str) -> str:

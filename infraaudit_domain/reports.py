@@ -10,7 +10,7 @@ from infraaudit_domain.findings import Finding, Scan
 
 def report_of(project: str, scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
     """A scan as JSON: the same for the same scan, sorted, without times of the machine that made it."""
-    still_open = [finding for finding in scan.findings if finding.status == "open"]
+    still_open = [finding for finding in scan.findings if finding.is_open]
     severities = Counter(finding.severity.value for finding in still_open)
     return {
         "project": project,
@@ -45,4 +45,8 @@ def report_of(project: str, scan: Scan, against: str | None, changes: FindingCha
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    return {"id": finding.fingerprint} | asdict(finding) | {"severity": finding.severity.value}
+    return (
+        {"id": finding.fingerprint}
+        | asdict(finding)
+        | {"status": finding.status.value, "severity": finding.severity.value}
+    )

@@ -1,4 +1,4 @@
-"""Which commits' details may go. Lineage, lifecycles of findings, deployments and counts are kept; see prune."""
+"""Which commits' details may be deleted. Lineage, lifecycles of findings, deployments and counts are kept."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

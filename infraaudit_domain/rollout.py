@@ -1,4 +1,4 @@
-"""Judge a rollout from what the API server says of a workload and its pods. Deliberately absent: asking it."""
+"""Judge a rollout by what the API server reports of a workload and its pods. Deliberately absent: asking it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ _DISGUISES = re.compile(rb"\\[xuU\r\n]|\x00|\xef\xbb\xbf")
 
 @dataclass(frozen=True, slots=True)
 class BlobFacts:
-    """What the text of a blob says about who may be interested in it."""
+    """Which frameworks a blob's text may concern."""
 
     relevant_to: frozenset[str]
     """Of the frameworks that recognise their files by words: those that may take this one."""

@@ -1,6 +1,6 @@
-"""How bad a failed check is. Checkov says so only with an API key, so a table of our own does.
+"""The severity of a failed check, from a table of our own: Checkov gives it only with an API key.
 
-Deliberately absent: a guess. A check that nobody rated is ``unknown``, and the gate's policy says what that means.
+Deliberately absent: guessing. A check without a rating is ``unknown``, and the gate's policy decides what that means.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Findings that a project's owners decided to live with, for a time and with a reason.
+"""Findings that a project's owners decided to accept, for a limited time and with a reason.
 
 Kept in InfraAudit's own configuration, so that a commit cannot hide its own findings there. A suppression counts
 through its last day and not a day longer. Deliberately absent: Checkov's inline comments, which a scan reports
@@ -11,7 +11,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from infraaudit_domain.changes import FindingChanges
-from infraaudit_domain.findings import Finding, Scan
+from infraaudit_domain.findings import Finding, FindingStatus, Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A suppression past its last day that open findings still match: somebody has to decide again."""
+    """An expired suppression that open findings still match: it has to be decided anew."""
 
     suppression: Suppression
     findings: tuple[Finding, ...]
@@ -56,7 +56,7 @@ class Lapsed:
 
 def suppressed_by(finding: Finding, suppressions: Iterable[Suppression], day: date) -> Suppression | None:
     """The first suppression that hides an open finding on a day."""
-    if finding.status != "open":
+    if not finding.is_open:
         return None
     return next((one for one in suppressions if one.counts_on(day) and one.matches(finding)), None)
 
@@ -64,7 +64,9 @@ def suppressed_by(finding: Finding, suppressions: Iterable[Suppression], day: da
 def hide(finding: Finding, suppressions: Iterable[Suppression], day: date) -> Finding:
     """The finding as it counts on a day: suppressed, with the reason, where a suppression hides it."""
     found = suppressed_by(finding, suppressions, day)
-    return finding if found is None else replace(finding, status="suppressed", suppression_reason=found.reason)
+    return (
+        finding if found is None else replace(finding, status=FindingStatus.SUPPRESSED, suppression_reason=found.reason)
+    )
 
 
 def hide_in(scan: Scan, suppressions: Sequence[Suppression], day: date) -> Scan:
@@ -79,8 +81,8 @@ def hide_in(scan: Scan, suppressions: Sequence[Suppression], day: date) -> Scan:
 
 
 def lapsed(findings: Sequence[Finding], suppressions: Iterable[Suppression], day: date) -> list[Lapsed]:
-    """The suppressions that ran out, with the findings that are open again for want of another one."""
-    still_open = [finding for finding in findings if finding.status == "open"]
+    """The expired suppressions, with the findings that no other one hides, so that they are open again."""
+    still_open = [finding for finding in findings if finding.is_open]
     ended = ((one, tuple(filter(one.matches, still_open))) for one in suppressions if one.expires < day)
     return [Lapsed(one, found) for one, found in ended if found]
 
@@ -88,4 +90,8 @@ def lapsed(findings: Sequence[Finding], suppressions: Iterable[Suppression], day
 def hide_in_changes(changes: FindingChanges, suppressions: Iterable[Suppression], day: date) -> FindingChanges:
     """Changes without the new findings that a suppression hides."""
     kept = list(suppressions)
-    return replace(changes, new=tuple(f for f in changes.new if suppressed_by(f, kept, day) is None))
+    new, perhaps_new = (
+        tuple(finding for finding in found if suppressed_by(finding, kept, day) is None)
+        for found in (changes.new, changes.perhaps_new)
+    )
+    return replace(changes, new=new, perhaps_new=perhaps_new)

@@ -1,7 +1,20 @@
 """Test results as facts. Deliberately absent: running tests (resources/engine/test_runner.py)."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
+
+
+class CaseOutcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    """It broke outside of the test itself: in a fixture, or while it was collected."""
+    SKIPPED = "skipped"
+
+
+COUNTS = {outcome: outcome.value for outcome in CaseOutcome} | {CaseOutcome.ERROR: "errors"}
+"""What each outcome's number of cases is called in tables and JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +23,14 @@ class TestCase:
 
     __test__: ClassVar[bool] = False
     name: str
-    """``file::class::test`` as far as the report tells."""
-    outcome: str
-    """passed, failed, error or skipped."""
+    """``file::class::test``, as far as the report has them."""
+    outcome: CaseOutcome
     seconds: float
     message: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        return self.outcome in (CaseOutcome.FAILED, CaseOutcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +44,18 @@ class TestRun:
     reason: str = ""
     """Why there is no usable report (nothing collected, time limit, memory limit); empty where there is one."""
 
-    def count(self, outcome: str) -> int:
-        return sum(case.outcome == outcome for case in self.cases)
+    def count(self, outcome: CaseOutcome) -> int:
+        return sum(case.outcome is outcome for case in self.cases)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: self.count(outcome) for outcome, name in COUNTS.items()}
+
+    @property
+    def bad_cases(self) -> tuple[TestCase, ...]:
+        return tuple(case for case in self.cases if case.is_bad)
 
     @property
     def succeeded(self) -> bool:
-        """Whether at least one test passed, none failed, and the run came to its end."""
-        return not self.reason and self.count("passed") > 0 and not self.count("failed") and not self.count("error")
+        """Whether at least one test passed, none failed, and the run completed."""
+        return not self.reason and self.count(CaseOutcome.PASSED) > 0 and not self.bad_cases

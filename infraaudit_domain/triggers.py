@@ -1,4 +1,4 @@
-"""Which commits a push starts runs for, and what became of branches.
+"""Which commits a push starts runs for, and what happened to branches.
 
 Deliberately absent: reading Git (infraaudit/intake/new_commits.py), and path patterns, which are gitignore's.
 """
@@ -15,7 +15,7 @@ _SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip-ci|ci-skip)\]", re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class GitEvent:
-    """Something of a branch that is neither a new commit nor nothing: kept, so that people can ask later."""
+    """A change of a branch other than a new commit, kept for later questions."""
 
     kind: str
     """``forced`` (rebased or reset), ``deleted``, ``recreated``, ``skipped`` (a commit without a run) or

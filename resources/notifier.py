@@ -22,7 +22,7 @@ _SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Which addresses have a notice now, and what went wrong with the others."""
+    """Which addresses have accepted a notice, and the errors of the others."""
 
     accepted_by: frozenset[str]
     fault: str | None
@@ -64,7 +64,7 @@ def _send(url: str, notice: Notice) -> str | None:
 def _post(url: str, notice: Notice) -> str | None:
     import httpx
 
-    # A receiver that answered too late is asked again: the key tells it that it has the notice.
+    # A receiver that answered too late gets the notice again, and recognises it by the key.
     headers = {"Idempotency-Key": notice.key}
     try:
         _client().post(url, json=asdict(notice), headers=headers).raise_for_status()
@@ -77,7 +77,7 @@ def _post(url: str, notice: Notice) -> str | None:
 
 @lru_cache(maxsize=1)
 def _client() -> "httpx.Client":
-    """One for all: making its TLS context takes longer than sending."""
+    """One client for all: creating its TLS context takes longer than sending."""
     import httpx
 
     return httpx.Client(timeout=_SECONDS, limits=httpx.Limits(max_keepalive_connections=AT_ONCE))

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 1.0
 class RenderedConfig:
     text: str
     ignored: tuple[str, ...]
-    """Keys of the commit's own configuration that were left out."""
+    """Keys of the commit's own configuration that were ignored."""
 
 
 def render_prometheus(project: str, own: str | None, targets: list[str]) -> RenderedConfig:
@@ -53,7 +53,7 @@ def render_prometheus(project: str, own: str | None, targets: list[str]) -> Rend
 
 
 def check_prometheus(text: str) -> str:
-    """Have promtool check a configuration; says what checked it. Raises MonitoringError with promtool's words."""
+    """Check a configuration with promtool; returns what checked it. Raises MonitoringError with promtool's words."""
     if not shutil.which("promtool"):
         _parse(text)
         return "its structure only: promtool is not installed"
@@ -81,7 +81,7 @@ def target_is_up(url: str, path: str = "/metrics") -> str | None:
 
 
 def reload_prometheus(url: str) -> None:
-    """Have a running Prometheus read its configuration again (it needs --web.enable-lifecycle). Raises MonitoringError."""
+    """Make a running Prometheus reload its configuration (it needs --web.enable-lifecycle). Raises MonitoringError."""
     import httpx
 
     try:
@@ -119,11 +119,11 @@ def _targets(url: str) -> list[dict[str, Any]]:
         answer.raise_for_status()
         return list(answer.json()["data"]["activeTargets"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise MonitoringError(f"Prometheus at {url} does not say its targets: {excerpt(str(error), 200)}") from error
+        raise MonitoringError(f"Prometheus at {url} does not list its targets: {excerpt(str(error), 200)}") from error
 
 
 def _is_of(labels: dict[str, str], wanted: dict[str, str]) -> bool:
-    """A configuration of one's own may not label the environment or commit; the project it must."""
+    """The configuration of a site may lack labels for environment and commit, but not for the project."""
     return "project" in labels and all(labels.get(name, value) == value for name, value in wanted.items())
 
 

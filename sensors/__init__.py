@@ -1,1 +1,1 @@
-"""What starts runs, and what watches."""
+"""Sensors and schedules: what starts runs, and what watches deployments."""

@@ -1,7 +1,7 @@
 """The Git sensor: one partition and one run for each new commit of the configured branches.
 
-What is new is decided in infraaudit/intake/new_commits.py; this asks Dagster for the runs. A fetch that fails makes the tick
-fail, and the cursor stays. Whatever is asked for twice, here or by the webhook, the run queue takes once.
+What is new is decided in infraaudit/intake/new_commits.py; this requests the runs. A failed fetch fails the tick, and
+the cursor stays where it is. A run that is requested twice, here or by the webhook, is enqueued once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             raise ConfigurationError(project.fault)
         submit_forgotten(context.instance, sensor_name(project))
         requeue_unlaunched(context.instance, sensor_name(project))
-        past, mirror = history.open(), git.mirror(project)
+        past, mirror = history.connect(), git.connect(project)
         mirror.fetch()
         before = Cursor.parse(context.cursor)
         found = look(
@@ -116,7 +116,7 @@ def _delivery(
 ) -> tuple[Cursor, list[dg.RunRequest]]:
     """Deliver a commit that ran on another branch and has now reached the deploy branch without a new commit.
 
-    It ran once and was not deployed then. While that run goes on, the cursor of the deploy branch waits for it.
+    It ran once and was not deployed then. Until that run ends, the cursor of the deploy branch stays where it is.
     """
     branch = project.deploy_branch
     old, tip = before.tips.get(branch), after.tips.get(branch)

@@ -1,6 +1,6 @@
-"""Tell people what went wrong and what works again: written to the outbox first, then sent, so that no notice is lost.
+"""Notify of failures and recoveries: written to the outbox first, then sent, so that no notice is lost.
 
-One plain sensor takes all that is new in one tick; a run status sensor of Dagster takes five runs a tick, which is
+One plain sensor handles everything new in one tick; a run status sensor of Dagster takes five runs a tick, which is
 minutes for a backlog. The service sends too (service/notices.py): the outbox gives each notice to one of them.
 """
 
@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
 from infraaudit_domain.notices import Notice, run_failed
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
 from resources.history.outbox import write_notices
@@ -21,7 +22,7 @@ from resources.history.queries.events import stages_of_run
 
 _SECONDS = 5
 _SETTLING = timedelta(seconds=60)
-"""Clocks of the database and this process may differ, and a run is looked at again within this time."""
+"""Clocks of the database and this process may differ, so runs of this long ago are read again."""
 
 
 def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
@@ -32,18 +33,18 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
         name="notices",
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells of failed stages and runs, deployments that failed, and recoveries; sends what is due.",
+        description="Reports failed stages, runs and deployments, and recoveries; sends the notices that are due.",
     )
     def notices(
         context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource, notifier: NotifierResource
     ) -> dg.SkipReason:
-        past, now = history.open(), datetime.now(UTC)
-        announcer = Announcer(past, by_name, git.mirror, notifier.dagster_url, notifier.service_url)
+        past, now = history.connect(), datetime.now(UTC)
+        announcer = Announcer(past, by_name, git.connect, notifier.dagster_url, notifier.service_url)
         since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
         died = list(_died(context.instance, past, by_job, announcer, since))
         written = announcer.announce(now) + write_notices(past, died)
         context.update_cursor((now - _SETTLING).isoformat())
-        sent = deliver_notices(past, lambda name: notifier.connect(by_name.get(name)))
+        sent = send_notices(past, lambda name: notifier.connect(by_name.get(name)))
         return dg.SkipReason(f"{written} new notices, {sent} sent.")
 
     return notices
@@ -57,7 +58,7 @@ def _died(
     for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
         run = record.dagster_run
         project = by_job.get(run.job_name)
-        if project is None or "failed" in stages_of_run(past, run.run_id).values():
+        if project is None or StageOutcome.FAILED in stages_of_run(past, run.run_id).values():
             continue
-        culprit = announcer.culprit(project.name, run.tags.get(PARTITION, ""))
-        yield run_failed(culprit, run.run_id, "", announcer.run_link(run.run_id))
+        commit = announcer.commit(project.name, run.tags.get(PARTITION, ""))
+        yield run_failed(commit, run.run_id, "", announcer.run_link(run.run_id))

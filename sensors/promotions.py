@@ -1,8 +1,8 @@
-"""Promote by itself what has been healthy in one environment for the time that the next one asks for.
+"""Promote a commit automatically once it has been healthy in one environment for the time that the next one requires.
 
-The cursor holds the commit that is watched and since when every look found it healthy; a look that does not begins
-that time anew. What a person took back stays away: its run key was used, and the deployment asset keeps the order
-(infraaudit_domain/deployments.py).
+The cursor holds the watched commit and since when every check found it healthy; an unhealthy check starts that time
+anew. What was rolled back by hand is not promoted again: its run key is used up, and the deployment asset keeps the
+order (infraaudit_domain/deployments.py).
 """
 
 import json
@@ -19,7 +19,7 @@ from resources.dagster.resources import HistoryResource, KubernetesResource
 
 
 def build_promotion_sensors(project: Project, seconds: int) -> Iterator[dg.SensorDefinition]:
-    """A sensor for each environment that commits come to by themselves after health in the one before."""
+    """A sensor for each environment that commits are promoted to automatically."""
     for before, environment in zip(project.environments, project.environments[1:], strict=False):
         if environment.promote_after is not None:
             yield _build_sensor(project, before, environment, environment.promote_after, seconds)
@@ -38,7 +38,7 @@ def _build_sensor(
     def promotion(
         context: dg.SensorEvaluationContext, history: HistoryResource, kubernetes: KubernetesResource
     ) -> dg.RunRequest | dg.SkipReason:
-        past = history.open()
+        past = history.connect()
         live, there = past.live(project.name, before.name), past.live(project.name, environment.name)
         if live is None or (there is not None and there.sha == live.sha):
             return dg.SkipReason(f"Nothing in {before.name} is new to {environment.name}.")

@@ -1,4 +1,4 @@
-"""The schedule that keeps looking at what is live: new log lines, and drift."""
+"""The schedule that checks what is live: new log lines, and drift."""
 
 import dagster as dg
 
@@ -16,7 +16,7 @@ def build_watch_schedule(project: Project, minutes: int) -> dg.ScheduleDefinitio
         description=f"Collects the logs of {project.name} and compares what runs with what was deployed.",
     )
     def watch(context: dg.ScheduleEvaluationContext, history: HistoryResource) -> dg.RunRequest | dg.SkipReason:
-        past = history.open()
+        past = history.connect()
         found = (past.live(project.name, environment.name) for environment in project.environments)
         live = next((deployment for deployment in found if deployment is not None), None)
         if live is None:

@@ -1,7 +1,7 @@
 """The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
 
-It reads the history and takes webhooks; nothing else writes through it. Loopback by default; with tokens set, every
-path but health and signed webhooks needs one. Deliberately absent: settings (the command gives what is needed).
+It reads the history; webhooks are the only way to write through it. Loopback by default; with tokens set, every path
+except health and signed webhooks needs one. Deliberately absent: settings, which the command passes in.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
-from service.push_worker import DeliveryWorker
+from service.push_worker import PushWorker
 from service.received import Received
 from service.webhook import REASONS, Webhook
 
-_BUSY = "The history cannot be read now: it may be busy, or being migrated. Try again in a moment."
+_BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
 
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """What the service is told by whoever starts it."""
+    """What the command that starts the service passes to it."""
 
     projects: Sequence[str]
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -46,18 +46,18 @@ class ServiceOptions:
     write_tokens: Sequence[str] = ()
     dagster_url: str = ""
     rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()
-    """What the configuration says of a project; read for each request, so that an edit needs no restart."""
+    """The configuration of a project, read again for each request so that an edit needs no restart."""
 
 
 def build_app(
     history: History,
     options: ServiceOptions,
-    worker: DeliveryWorker | None = None,
+    worker: PushWorker | None = None,
     notices: NoticeWorker | None = None,
     received: Received | None = None,
 ) -> Starlette:
-    """The service over a history; without workers, deliveries and notices are stored and wait, and without
-    a folder for what is received there is no webhook."""
+    """The service over a history. Without workers, pushes and notices are stored and wait; without ``received`` there
+    is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:
@@ -83,7 +83,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
-        # The first reading of a long history takes seconds: until then a scrape is told so, and not kept waiting.
+        # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
         yield
         for task in [*tasks, *reading_ahead]:
@@ -111,7 +111,7 @@ async def _read_ahead(registry: CollectorRegistry) -> None:
 
 
 def _targets(history: History) -> list[dict[str, object]]:
-    """What is live, in the form that Prometheus' http_sd reads."""
+    """What is live, in the format of Prometheus' http_sd."""
     groups: list[dict[str, object]] = []
     for project, environment in environments(history):
         live = history.live(project, environment)

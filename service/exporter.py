@@ -1,7 +1,7 @@
 """Metrics of the history, read at scrape time.
 
-A counter pushed by a run would restart at 1 in each; the history does not. Every known label set is there from the
-start with 0, so that the first failure is an increase. A history that cannot be read is a sample, not an error page.
+A counter pushed by runs would restart with each run; totals of the history do not. Every known label set starts at 0,
+so that the first failure is an increase. An unreadable history is reported as a sample, not as an error page.
 """
 
 import threading
@@ -20,22 +20,22 @@ from infraaudit_domain import metrics as m
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.dora import Dora
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
-from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.pushes import PushState
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
 _CHANGES = ("introduced", "reopened", "fixed")
-_STATUSES = ("open", "suppressed")
-_TEST_OUTCOMES = {"passed": "passed", "failed": "failed", "error": "errors", "skipped": "skipped"}
-_DELIVERY_OUTCOMES = (DeliveryState.DONE, DeliveryState.IGNORED, DeliveryState.FAILED)
+_PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 
 
 class HistoryCollector(Collector):
-    """Reads the history each time it is asked."""
+    """Reads the history at each scrape."""
 
     def __init__(self, history: History, rejected: Counter[str] | None = None) -> None:
         self._history = history
@@ -51,7 +51,7 @@ class HistoryCollector(Collector):
         began = time.perf_counter()
         families: list[Family] = []
         try:
-            # Two scrapes at once would both take in the same new stages.
+            # Two concurrent scrapes would both add the same new stages.
             with self._lock:
                 for read in (self._scans, self._artifacts, self._stages, self._deployments, self._logs, self._messages):
                     families += read()
@@ -74,7 +74,9 @@ class HistoryCollector(Collector):
             times.append(((project,), scan["started_at"].timestamp()))
             counts = findings_of(history, project, scan["sha"])
             frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
-            findings |= {(project, f, s.value, st): 0 for f in frameworks for s in Severity for st in _STATUSES}
+            findings |= {
+                (project, f, s.value, st.value): 0 for f in frameworks for s in Severity for st in FindingStatus
+            }
             findings |= {(project, *key): number for key, number in counts.items()}
         scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
             history, schema.scans, "project", "status"
@@ -96,7 +98,7 @@ class HistoryCollector(Collector):
             _family(m.IMAGE_SIZE, [((p,), row["size_bytes"]) for p, row in images.items() if row]),
             _family(
                 m.TESTS,
-                [((p, o), row[column]) for p, row in tests.items() if row for o, column in _TEST_OUTCOMES.items()],
+                [((p, o.value), row[column]) for p, row in tests.items() if row for o, column in COUNTS.items()],
             ),
         ]
 
@@ -108,7 +110,7 @@ class HistoryCollector(Collector):
             buckets = list(zip(bounds, accumulate(total.buckets), strict=True))
             durations.add_metric(key, buckets, total.seconds)
         projects = project_names(self._history)
-        runs = {(p, o): 0 for p in projects for o in ("succeeded", "failed")} | dict(
+        runs = {(p, o): 0 for p in projects for o in (StageOutcome.SUCCEEDED.value, StageOutcome.FAILED.value)} | dict(
             self._totals.runs(datetime.now(UTC))
         )
         return [durations, _family(m.RUNS, runs.items())]
@@ -122,7 +124,7 @@ class HistoryCollector(Collector):
         for key, deployed in live.items():
             findings |= {(*key, severity.value): 0 for severity in Severity}
             for (_, severity, status), number in findings_of(history, key[0], deployed.sha).items():
-                if status == "open":
+                if status == FindingStatus.OPEN:
                     findings[(*key, severity)] += number
         now = datetime.now(UTC)
         measured = {key: self._dora(key, now) for key in keys}
@@ -150,12 +152,13 @@ class HistoryCollector(Collector):
         return [_family(m.LOG_LINES, lines.items()), _known(m.LOG_ERRORS, ratios)]
 
     def _digest(self, deployed: Deployment) -> str:
-        """The registry's digest of what is deployed, or the engine's id of an image that no registry has."""
+        """The registry's digest of what is deployed, or the engine's id where the image is in no registry."""
         image = self._history.image(deployed.project, deployed.sha)
         return (image.digest or image.image_id) if image else ""
 
     def _dora(self, key: tuple[str, str], now: datetime) -> Dora:
-        """The measures of a (project, environment), worked out again for each deployment and each quarter of an hour."""
+        """The measures of a (project, environment), computed again after each deployment and every quarter of an
+        hour."""
         table = schema.deployments
         wanted = (table.c.project == key[0]) & (table.c.environment == key[1])
         newest_id = self._history.rows(sa.select(sa.func.max(table.c.id).label("id")).where(wanted))[0]["id"]
@@ -168,8 +171,8 @@ class HistoryCollector(Collector):
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
         stored = counted(history, schema.deliveries, "project", "state")
-        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _DELIVERY_OUTCOMES}
-        undone = {(p,): stored.get((p, DeliveryState.WAITING.value), 0) for p in projects}
+        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _PUSH_OUTCOMES}
+        undone = {(p,): stored.get((p, PushState.WAITING.value), 0) for p in projects}
         table = schema.notices
         per_project = history.rows(
             sa.select(
@@ -186,8 +189,8 @@ class HistoryCollector(Collector):
         sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
         waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
         return [
-            _family(m.DELIVERIES, ended.items()),
-            _family(m.DELIVERIES_WAITING, undone.items()),
+            _family(m.PUSHES, ended.items()),
+            _family(m.PUSHES_WAITING, undone.items()),
             _family(m.NOTICES_SENT, sent.items()),
             _family(m.NOTICES_WAITING, waiting.items()),
             _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),

@@ -1,8 +1,8 @@
 """Who may use the service, and the security headers of every answer.
 
-Read and write tokens are apart: one that reads cannot write; one that writes can also read. Browsers have no way to
-send a bearer token, so that a reader may also give a token as the password of HTTP Basic; for writing that is not
-taken, since a browser would send it along with a request that another site made.
+A read token cannot write; a write token can also read. Browsers cannot send a bearer token by themselves, so for
+reading a token is also accepted as the password of HTTP Basic; not for writing, since a browser would attach it to a
+request that another site made.
 """
 
 import base64
@@ -31,7 +31,7 @@ _READING = ("GET", "HEAD")
 
 
 class Guard:
-    """With tokens set, every path but health and webhooks (which are signed) needs one; with none, all are open.
+    """With tokens set, every path except health and webhooks (which are signed) needs one; with none set, all are open.
 
     A webhook that carries a write token counts as signed: ``scope["state"]["may_write"]``.
     """
@@ -67,7 +67,7 @@ class Guard:
 
 
 def _is_among(given: bytes, tokens: Sequence[str]) -> bool:
-    """Whether it is one of them, in the same time for any."""
+    """Whether it is one of the tokens, in constant time."""
     return sum(hmac.compare_digest(given, token.encode()) for token in tokens if token) > 0
 
 

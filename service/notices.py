@@ -1,4 +1,4 @@
-"""Announce what happened and send what is due, from the service too: that works while Dagster's daemon is dead.
+"""Announce events and send due notices from the service too, so that notices arrive while Dagster's daemon is down.
 
 Deliberately absent: what is announced (infraaudit/notices/announcer.py) and how it is sent (resources/notifier.py).
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infraaudit.notices.announcer import Announcer
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.outgoing import send_notices
 from infraaudit.notices.sensor_watch import SensorWatch
 from resources.history import History
 from resources.notifier import Notifier
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("infraaudit.notices")
 
 
 class NoticeWorker:
-    """Announces and sends, one round after the other."""
+    """Announces and sends in rounds."""
 
     def __init__(
         self,
@@ -44,4 +44,4 @@ class NoticeWorker:
         self._announcer.announce(now)
         if self._sensors:
             self._sensors.look(now)
-        return deliver_notices(self._history, self._notifier_of)
+        return send_notices(self._history, self._notifier_of)

@@ -1,6 +1,7 @@
-"""The routes of the audit page: a query string to what is wanted, what is wanted to HTML.
+"""The routes of the audit page: parse the query string, render HTML.
 
-Deliberately absent: what a page shows and how (infraaudit/pages/audit), which the file kept by commit shares.
+Deliberately absent: the content and layout of a page (infraaudit/pages/audit), shared with the file kept for each
+commit.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def page_routes(history: History, dagster_url: str) -> list[Route]:
 
 
 def refusal_page(status: int, reason: str) -> Response:
-    """Why there is no page."""
+    """The page that explains why a request was refused."""
     title = {404: "Not found", 503: "That did not work"}.get(status, "That cannot be shown")
     return _html("error.html", status, title=title, reason=reason)
 

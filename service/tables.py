@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -27,9 +27,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def refuse_unknown(request: Request, known: Collection[str]) -> None:
-    """Raises HTTPException 400 that lists the parameters there are, where the request has another one."""
-    if unknown := sorted(set(request.query_params) - set(known)):
+    """Raises HTTPException 400 for a repeated parameter, and for an unknown one with the list of those that exist."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if unknown := sorted(set(names) - set(known)):
         raise HTTPException(400, f"{unknown[0][:80]!r} is no parameter here; there are: {', '.join(sorted(known))}")
+    # Only one of the values would count, and the others would be ignored silently.
+    if repeated := next((name for name in known if names.count(name) > 1), ""):
+        raise HTTPException(400, f"{repeated} is given more than once")
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -58,14 +62,6 @@ def word(request: Request, name: str) -> str:
     return given
 
 
-def fitting(request: Request, name: str, pattern: str, told: str) -> str:
-    """A text of a form, or nothing. Raises HTTPException 400 that tells the form."""
-    given = request.query_params.get(name, "")
-    if not re.fullmatch(pattern, given, re.ASCII):
-        raise HTTPException(400, f"{name} is {told}")
-    return given
-
-
 def text(request: Request, name: str) -> str:
     """Free text to look for; it never becomes a pattern. Raises HTTPException 400."""
     given = request.query_params.get(name, "")
@@ -74,20 +70,7 @@ def text(request: Request, name: str) -> str:
     return given
 
 
-def day(request: Request, name: str, at: time) -> datetime | None:
-    """A time of a day in UTC, or None where no day is given. Raises HTTPException 400."""
-    given = request.query_params.get(name)
-    if given is None:
-        return None
-    try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given, re.ASCII):
-            raise ValueError
-        return datetime.combine(date.fromisoformat(given), at, UTC)
-    except ValueError as error:
-        raise HTTPException(400, f"{name} is a day, like 2026-01-31") from error
-
-
-def answer(
+def page_answer(
     request: Request, columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, limit: int, offset: int
 ) -> Response:
     """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV."""

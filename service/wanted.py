@@ -1,4 +1,4 @@
-"""What a request asks for, in the history's terms; the page and the API read it alike. Raises HTTPException 400, 404."""
+"""What a request asks for, in terms of the history, for page and API alike. Raises HTTPException 400, 404."""
 
 import re
 
@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from infraaudit.questions.table import SEVERITIES, STATUSES
+from infraaudit_domain.findings import FindingStatus
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
 from resources.history.queries.environments import recorded_projects
@@ -16,7 +17,7 @@ from service.tables import MAX_OFFSET, MAX_PAGE, choice, number, text, word
 
 
 def known_line(history: History, request: Request) -> StoredLine:
-    """The line of the project that a path names."""
+    """The line of the project in the path."""
     project = str(request.path_params["project"])
     if project not in recorded_projects(history):
         raise HTTPException(404, "no such project")
@@ -24,7 +25,7 @@ def known_line(history: History, request: Request) -> StoredLine:
 
 
 def known_fingerprint(request: Request) -> str:
-    """The finding that a path names."""
+    """The fingerprint in the path."""
     given = str(request.path_params["fingerprint"])
     if not re.fullmatch(r"[0-9a-f]{32}", given):
         raise HTTPException(404, "no such finding; its id is 32 hexadecimal digits")
@@ -34,7 +35,7 @@ def known_fingerprint(request: Request) -> str:
 def wanted_findings(request: Request) -> FindingFilter:
     return FindingFilter(
         severity=choice(request, "severity", "", SEVERITIES),
-        status=choice(request, "status", "open", STATUSES),
+        status=choice(request, "status", FindingStatus.OPEN.value, STATUSES),
         framework=word(request, "framework"),
         text=text(request, "q"),
         order=choice(request, "order", "severity", ORDERS),
@@ -53,7 +54,7 @@ def wanted_commit(line: StoredLine, request: Request, given: str = "", name: str
     query = sa.select(table.c.sha).where(table.c.project == line.project, table.c.sha.startswith(given)).limit(2)
     found = line.history.rows(query)
     if len(found) != 1:
-        raise HTTPException(404, "no such commit, or more than one that begins so")
+        raise HTTPException(404, "no such commit, or more than one that begins with this")
     return str(found[0]["sha"])
 
 
@@ -62,5 +63,5 @@ def offset_of(request: Request) -> int:
 
 
 def page_of(request: Request) -> tuple[int, int]:
-    """How many rows, from which on."""
+    """The limit and the offset."""
     return number(request, "limit", 50, 1, MAX_PAGE), offset_of(request)

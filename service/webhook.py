@@ -1,7 +1,7 @@
 """`POST /webhooks/{project}`: take a push, store it, answer. Nothing here waits for Git or Dagster.
 
-What is refused is refused with a reason, before anything is stored: unknown project 404, no or a wrong signature
-401 (a write token is as good as one), a body too large 413 or too slow 408, and one that is no push payload 400.
+A request is refused, with a reason and before anything is stored, for an unknown project (404), a missing or wrong
+signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400).
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from infraaudit_domain.errors import MalformedPushError, excerpt
-from infraaudit_domain.pushes import NotAPush, Push, delivery_id, forge_of, is_authentic, is_signed, parse_pushes
-from resources.history.pushes import Delivery
+from infraaudit_domain.pushes import MovedBranch, NotAPush, forge_of, is_authentic, is_signed, moved_branches, push_id
+from resources.history.pushes import Push
 from service.received import Received
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 _MAX_DEPTH = 60
 REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored")
-"""Why a request may be refused; each is a label of the metric, there from the start."""
+"""Why a request may be refused: the label values of the metric, all exported from the start."""
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 
 class Webhook:
-    """The receiver of every project's pushes."""
+    """Receives the pushes of every project."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Webhook:
         self._rejected, self._wake = rejected, wake
 
     async def receive(self, request: Request) -> JSONResponse:
-        """Answer one delivery."""
+        """Answer one request."""
         project = str(request.path_params["project"])
         try:
             return await self._take(project, request)
@@ -61,7 +61,7 @@ class Webhook:
         except OSError as error:
             self._rejected["not_stored"] += 1
             _LOG.error("Webhook of %s not stored: %s. Is the disk full?", project, error.strerror)
-            return JSONResponse({"error": "the delivery could not be stored; send it again"}, status_code=503)
+            return JSONResponse({"error": "the push could not be stored; send it again"}, status_code=503)
 
     async def _take(self, project: str, request: Request) -> JSONResponse:
         if project not in self._projects:
@@ -77,27 +77,27 @@ class Webhook:
         if not trusted and not is_authentic(forge, headers, body, secrets):
             raise _Refused(401, "the signature is missing or wrong", "signature")
         try:
-            pushes = parse_pushes(forge, headers, _json(body))
+            branches = moved_branches(forge, headers, _json(body))
         except MalformedPushError as error:
             raise _Refused(400, str(error), "malformed") from error
-        if isinstance(pushes, NotAPush):
-            return JSONResponse({"state": "ignored", "reason": pushes.reason})
-        given = delivery_id(project, forge, headers, body)
-        stored = await run_in_threadpool(self._received.keep, given, _rows(given, project, forge, pushes))
+        if isinstance(branches, NotAPush):
+            return JSONResponse({"state": "ignored", "reason": branches.reason})
+        given = push_id(project, forge, headers, body)
+        stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
         return JSONResponse({"state": "stored" if stored else "known", "delivery": given}, status_code=202)
 
 
-def _rows(given: str, project: str, forge: str, pushes: Sequence[Push]) -> list[Delivery]:
+def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:
     now = datetime.now(UTC)
     return [
-        Delivery(f"{given}-{index}", project, forge, push.branch, push.before, push.after, now)
-        for index, push in enumerate(pushes)
+        Push(f"{given}-{index}", project, forge, moved.branch, moved.before, moved.after, now)
+        for index, moved in enumerate(branches)
     ]
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, within limits of size and time."""
+    """The whole body, limited in size and time."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -118,14 +118,14 @@ def _json(body: bytes) -> Any:
     try:
         parsed = json.loads(body.decode("utf-8"), parse_constant=lambda name: None)
     except (ValueError, RecursionError) as error:
-        raise MalformedPushError("the body is no JSON in UTF-8") from error
+        raise MalformedPushError("the body is not JSON in UTF-8") from error
     if _depth(parsed) > _MAX_DEPTH:
         raise MalformedPushError(f"the body is nested deeper than {_MAX_DEPTH}")
     return parsed
 
 
 def _depth(value: Any) -> int:
-    """How deep a value is nested; without recursion, and no deeper than the limit needs."""
+    """How deeply a value is nested: computed without recursion, and only as far as the limit."""
     level, depth = [value], 0
     while level and depth <= _MAX_DEPTH:
         depth += 1

@@ -1,46 +1,54 @@
-"""What every test may build on: real repositories, and real outside parts where they are to be had.
+"""Shared by all tests: real repositories, and real external parts where they are available.
 
-Marked e2e is what drives a container engine, a cluster, a browser, a Prometheus or the pipeline itself: seconds each,
-most of them spent waiting for others. The rest, `pytest -m "not e2e"`, is what one runs while working; databases,
-Checkov and small commands are real there too.
+Tests that drive a container engine, a cluster, a browser, a Prometheus or the pipeline itself are marked e2e: they take
+seconds each, mostly waiting. Run the rest, `pytest -m "not e2e"`, while working; databases, Checkov and small commands
+are real there too.
 """
 
+import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from resources.git.mirror import Mirror
 from tests import distribution
 
-# A shell's `&` starts us with interrupts ignored. After a run of its own in this process, Dagster gives SIGTERM the
-# same handler, and whatever the tests start from then on would outlive its terminate().
+# A shell's `&` starts us with interrupts ignored. After a run in this process, Dagster installs the same handler for
+# SIGTERM, and processes that tests start later would survive terminate().
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
-_given: set[int] = set()
+_PORTS = Path(tempfile.gettempdir()) / f"infraaudit-test-ports-{os.getuid()}"
+_reserved: list[IO[str]] = []
 _chance = random.SystemRandom()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of an address of this machine that nobody has now, and that no other test of this process was given.
+    """A free port of an address of this machine, reserved until this process ends.
 
-    Below the range that the kernel hands out for connections, and drawn at random: what other workers start in the
-    meantime does not get it.
+    Below the range that the kernel hands out for connections. The lock on the port's file keeps it from every other
+    test process of this machine, also while the program that will listen on it starts or restarts.
     """
+    _PORTS.mkdir(exist_ok=True)
     while True:
         port = _chance.randrange(20_000, 30_000)
-        with suppress(OSError), socket.create_server((host, port)):
-            if port not in _given:
-                _given.add(port)
-                return port
+        lock = (_PORTS / str(port)).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            socket.create_server((host, port)).close()
+        except OSError:
+            lock.close()
+            continue
+        _reserved.append(lock)
+        return port
 
 
 def _engine_answers() -> bool:
@@ -88,7 +96,7 @@ def _postgres_bin() -> str | None:
 
 
 def require(part: str) -> None:
-    """Skip the test where an outside part is missing; fail where INFRAAUDIT_TEST_REQUIRE names it."""
+    """Skip the test where an external part is missing; fail where INFRAAUDIT_TEST_REQUIRE names it."""
     if part not in _answers:
         _answers[part] = PARTS[part]()
     if _answers[part]:
@@ -105,20 +113,25 @@ def needs() -> Callable[[str], None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run what only repeats for certainty, too (make test-long)")
+    parser.addoption(
+        "--long", action="store_true", help="also run the tests that only repeat others more often (make test-long)"
+    )
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker a core."""
+    """One worker per core."""
     return os.cpu_count() or 1
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What uses the engine or the Prometheus server is e2e, wherever it stands; what is long waits to be asked for."""
+    """Tests that use the engine or the Prometheus server are e2e, in any folder; long ones run only on request."""
     for item in items:
         if {"engine", "scraped"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("e2e")
+        if item.get_closest_marker("e2e"):
+            patient = pytest.mark.timeout(distribution.PATIENCE * distribution.limit_of(item))
+            item.add_marker(patient, append=False)
     if not config.getoption("--long"):
         left = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left)
@@ -160,17 +173,29 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def write_odd(self, date: str = "1700000000 +0000", author: bytes = b"Ada", message: bytes = b"odd") -> str:
-        """Commit nothing, on top of what there is, in bytes that `git commit` would not take. Returns the SHA."""
+        """Add an empty commit in bytes that `git commit` would refuse. Returns the SHA."""
         header = f"tree {self.git('rev-parse', 'HEAD^{tree}')}\nparent {self.git('rev-parse', 'HEAD')}\n".encode()
         who = [role + author + b" <ada@example.org> " + date.encode() + b"\n" for role in (b"author ", b"committer ")]
-        words = ["git", "-C", str(self.path), "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
-        content = b"".join((header, *who, b"\n", message, b"\n"))
-        sha = subprocess.run(words, input=content, check=True, capture_output=True).stdout.decode().strip()
+        sha = self.write_object("commit", b"".join((header, *who, b"\n", message, b"\n")))
         self.git("reset", "--quiet", "--hard", sha)
         return sha
 
+    def write_object(self, kind: str, content: bytes) -> str:
+        """One object as it is, also what Git would refuse to make. Returns its name."""
+        words = ["git", "-C", str(self.path), "hash-object", "-t", kind, "-w", "--stdin", "--literally"]
+        return subprocess.run(words, input=content, check=True, capture_output=True).stdout.decode().strip()
+
+    @staticmethod
+    def lose(mirror: Mirror, sha: str) -> None:
+        """Take one object away from a mirror."""
+        (pack,) = mirror.path.glob("objects/pack/*.pack")
+        words = ["git", "-C", str(mirror.path), "unpack-objects", "-q"]
+        aside = pack.rename(mirror.path / "aside")
+        subprocess.run(words, input=aside.read_bytes(), check=True)
+        (mirror.path / "objects" / sha[:2] / sha[2:]).unlink()
+
     def mirror(self) -> Mirror:
-        """A fetched mirror of this repository, beside it."""
+        """A fetched mirror of this repository, next to it."""
         mirror = Mirror(str(self.path), self.path.parent / f"{self.path.name}.mirror")
         mirror.fetch()
         return mirror

@@ -1,27 +1,31 @@
 """Which tests one xdist worker runs together, and which start first (`--dist loadgroup --no-loadscope-reorder`).
 
-Together: what shares a fixture of a module or the warm state folder, so that each is made once; and the unit tests of
-a file. Every other e2e test makes what it needs under names of its own, and goes to whichever worker is free.
-Deliberately absent: marks by hand. The fixtures say what is shared.
+Together: the installations of the sample, tests that share a module fixture or the warm state folder, so that each is
+made once; and the unit tests of a file. Every other e2e test creates what it needs under its own names, and goes to any
+free worker. Deliberately absent: manual marks. The fixtures determine what is shared.
 """
 
 import pytest
 
 DEFAULT_LIMIT = 300.0
+PATIENCE = 3
+"""How many times what is ample on a quiet machine an e2e test may wait: another worker has the machine, too."""
 
 
 def prepare(items: list[pytest.Item]) -> None:
-    """Name each test's group, and put those with the longest time limits first: the run ends with the short ones."""
+    """Assign each test its group, and put those with the longest time limits first, so that the run ends with short
+    ones."""
     for item in items:
         if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, -_limit(item)))
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, _group(item) != "sample", -limit_of(item)))
 
 
 def _group(item: pytest.Item) -> str:
     scopes = _scopes(item)
-    if "warm_home" in scopes:
-        return "warm_home"
+    for shared in ("sample", "warm_home"):
+        if shared in scopes:
+            return shared
     if item.get_closest_marker("e2e") is None or "module" in scopes.values():
         return item.nodeid.partition("::")[0]
     return ""
@@ -33,6 +37,7 @@ def _scopes(item: pytest.Item) -> dict[str, str]:
     return {name: found[-1].scope for name, found in definitions.items()}
 
 
-def _limit(item: pytest.Item) -> float:
+def limit_of(item: pytest.Item) -> float:
+    """How many seconds a test may take."""
     marker = item.get_closest_marker("timeout")
     return float(marker.args[0]) if marker and marker.args else DEFAULT_LIMIT

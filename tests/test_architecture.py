@@ -1,4 +1,5 @@
-"""What import-linter cannot say: the domain is standard library only, modules stay short, the wheel is whole."""
+"""Rules that import-linter cannot check: the domain uses the standard library only, modules stay short, the wheel is
+complete."""
 
 import ast
 import subprocess
@@ -42,7 +43,8 @@ def lazy_own_imports(path: Path) -> list[str]:
 
 
 def test_own_modules_are_imported_at_the_top() -> None:
-    """So that a circle shows at once. The CLI alone loads a command's module when it is called: --help stays quick."""
+    """So that a circle shows at once. Only the CLI loads a command's module when it is called, so that --help stays
+    quick."""
     lazily = [ROOT / "infraaudit_assets" / "cli.py", *(ROOT / "infraaudit_assets" / "commands").rglob("*.py")]
     assert [line for path in MODULES if path not in lazily for line in lazy_own_imports(path)] == []
 
@@ -64,7 +66,7 @@ def test_the_domain_touches_nothing_outside(path: Path) -> None:
 
 
 def test_modules_stay_short() -> None:
-    """About 250 lines is the aim; one that is far above it wants to be two."""
+    """The aim is about 250 lines; a module far above that should be split."""
     lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {path: lines for path, lines in lengths.items() if lines > 310} == {}
 
@@ -106,7 +108,8 @@ def test_dg_and_the_workspace_name_one_code_location(monkeypatch: pytest.MonkeyP
 
 
 def test_a_step_imports_nothing_heavy() -> None:
-    # Every process of every run imports the definitions; what only some of them need is imported there.
+    # Every process of every run imports the definitions; libraries that only some need are imported where they are
+    # used.
     heavy = ["pandas", "kubernetes", "checkov", "altair", "httpx", "apprise", "jinja2", "starlette", "duckdb", "docker"]
     script = f"import sys, infraaudit_assets.definitions; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

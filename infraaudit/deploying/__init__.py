@@ -1,1 +1,1 @@
-"""Releases: made of a commit, deployed, looked at, and their logs collected."""
+"""Releases: built from a commit, deployed and inspected; collecting their logs."""

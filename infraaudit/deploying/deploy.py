@@ -1,7 +1,7 @@
-"""Bring a release into an environment, and put back what ran before where it does not become healthy.
+"""Deploy a release to an environment, and roll back where it does not become healthy.
 
-One delivery at a time for a project and environment, on this machine and, where the target is shared, across
-machines. Deliberately absent: how a target applies manifests, and whether a commit may be delivered at all
+One deployment at a time for a project and environment, on this machine and, where the target is shared, across
+machines. Deliberately absent: how a target applies manifests, and whether a commit may be deployed at all
 (infraaudit_domain/gate.py).
 """
 
@@ -31,11 +31,11 @@ def deploy(
     superseded: Callable[[Deployment], str],
     on_progress: Callable[[str], None],
 ) -> Deployment:
-    """Deploy, wait until healthy, put back what was live on failure, and record how that ended.
+    """Deploy, wait until healthy, roll back on failure, and record the outcome.
 
-    ``timeout`` is in seconds for each of the two. ``superseded`` says why the release must not replace what is live;
-    it is asked when this deployment's turn has come, and the outcome is recorded before the next one's turn, which
-    judges by it. Raises what a retry may fix; any other error of the target is an outcome.
+    ``timeout`` is in seconds for each of the two rollouts. ``superseded`` returns why the release must not replace what
+    is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
+    the next deployment judges by it. Raises errors that a retry may fix; any other error of the target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
@@ -46,7 +46,7 @@ def deploy(
 
 
 def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[Deployment], str]:
-    """The rule for what comes by itself: never backwards, and never against a person who went back."""
+    """The rule for automatic deployments: never to an older commit, and never against a manual rollback."""
     return lambda live: superseded_by(
         release.sha, healthy_deployments(history, release.project, release.environment), mirror.is_ancestor
     )
@@ -86,7 +86,7 @@ def _deploy(
     except InfraAuditError as error:
         if error.retryable:
             raise
-        # Who is refused in the middle (an expired login) can neither watch nor put back.
+        # After a rejected login (an expired one) we can neither watch nor roll back.
         return ended(Outcome.FAILED, f"{error} Nothing was put back; run the commit again to take its rollout up.")
     if rollout.healthy:
         return ended(Outcome.DEPLOYED, url=rollout.url)
@@ -103,17 +103,17 @@ def _put_back(target: Target, live: Deployment, timeout: float, on_progress: Cal
     before = Release(live.project, live.environment, live.sha, live.image, live.manifests)
     try:
         return target.deploy(before, timeout=timeout, on_progress=on_progress)
-    except InfraAuditError as error:  # That the way back is blocked is the fact to record, not a step to retry.
+    except InfraAuditError as error:  # A blocked rollback is recorded, not retried.
         return Rollout(False, str(error))
 
 
 def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:
-    """The commits that became live: all that what was live before has not, merged branches included.
+    """The commits that became live: those that the commit live before does not contain, merged branches included.
 
-    The first deployment to an environment brings itself alone: how long older commits waited, nobody can say.
+    The first deployment to an environment brings only its own commit: how long older ones waited is unknown.
     """
     try:
-        return mirror.commit_times([done.sha], [live.sha] if live else mirror.commit(done.sha).parents)
+        return mirror.commit_times([done.sha], [live.sha] if live else mirror.existing(mirror.commit(done.sha).parents))
     except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
         return []
 
@@ -124,8 +124,8 @@ def _alone(
 ) -> Iterator[None]:
     """Hold the lock file, and the target's own lock where other machines can reach it.
 
-    What the file holds names this machine in the target's lock: a delivery that was killed here is taken over at
-    once, because the kernel has freed its file lock; one on another machine only when its lock has run out.
+    The file's content identifies this machine in the target's lock: a deployment that was killed here is taken over at
+    once, because the kernel has freed its file lock; one on another machine only when its lock has expired.
     """
     with locked(lock) as stream:
         stream.seek(0)

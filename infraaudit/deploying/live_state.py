@@ -14,22 +14,22 @@ from resources.targets.target import DriftingTarget, Target
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """One look at an environment."""
+    """The observed state of an environment."""
 
     live: Deployment | None = None
     healthy: bool = False
     degraded: bool = False
-    """Whether the last delivery left it without a way back."""
+    """Whether the last rollback failed."""
     reason: str = ""
     url: str | None = None
     drift: tuple[Difference, ...] | None = None
-    """None where the target cannot tell."""
+    """None where the target cannot report it."""
 
 
 def look_at(
     history: History, project: Project, environment: Environment, connect: Callable[[Deployment], Target]
 ) -> LiveState:
-    """Look at an environment. Raises an InfraAuditError where that cannot be done, for example without a cluster."""
+    """Observe an environment. Raises an InfraAuditError where that is impossible, for example without a cluster."""
     live = history.live(project.name, environment.name)
     if live is None:
         return LiveState()

@@ -1,6 +1,6 @@
-"""Collect what an environment's containers printed since the last look: kept, counted, and old days tidied away.
+"""Collect the lines that an environment's containers printed since the last time; count them, and delete old days.
 
-Counts are made of the files and never added up along the way, so that a process that dies between the two loses none.
+Lines are counted in the files and not while they are collected, so that a process that dies in between loses none.
 """
 
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from resources.targets.target import Target
 def collect_logs(
     history: History, store: LogStore, target: Target, project: Project, environment: Environment
 ) -> list[Row]:
-    """The lines that were not kept before; how many are kept of each commit and level is recorded in the history."""
+    """The new lines; the number kept of each commit and level is recorded in the history."""
     name = environment.name
     fresh = store.append(name, target.logs(project.name, name, store.last(name)))
     for day, counts in store.counts(name, counted_days(history, project.name, name)):

@@ -1,4 +1,4 @@
-"""Make a release of a commit: its manifests, as the policy allows them, with an image, for one environment."""
+"""Build the release of a commit: its manifests, within the policy, with an image, for one environment."""
 
 from pathlib import Path
 

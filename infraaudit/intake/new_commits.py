@@ -19,8 +19,9 @@ _MOST_GONE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a repository was taken: by branch its last tip, or in the middle of a long push the frontier of what
-    was taken (several SHAs, with spaces). ``gone`` are the branches that were deleted; they may come back."""
+    """How much of a repository was taken in: by branch its last tip or, in the middle of a long push, the frontier of
+    what was taken in (several SHAs, separated by spaces). ``gone`` are the branches that were deleted; they may come
+    back."""
 
     tips: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +68,7 @@ def look(
     events = [GitEvent("deleted", name, old, "") for name, old in cursor.tips.items() if name not in branches]
     # No more than an interrupted look can have begun: a cursor that was reset does not go through all of history.
     earlier = mirror.existing(begun()[-BATCH:]) if not bases else []
-    before_earlier = frontier(mirror.parents(earlier))
+    before_earlier = mirror.existing(frontier(mirror.parents(earlier)))
     new: dict[str, str] = {}
     taken: dict[str, str] = {}
     for name in sorted(tips, key=lambda branch: (branch != project.deploy_branch, branch)):
@@ -84,12 +85,12 @@ def look(
         batch = list(fresh)[: BATCH - len(new)]
         new |= dict.fromkeys(batch, name)
         remaining = {sha: parents for sha, parents in fresh.items() if sha not in new}
-        taken[name] = " ".join(frontier(remaining)) if remaining else tip
+        taken[name] = " ".join(mirror.existing(frontier(remaining))) if remaining else tip
     return Look(new, Cursor(taken, dict(list(gone.items())[-_MOST_GONE:])), events)
 
 
 def unseen(mirror: Mirror, project: Project, tip: str, recorded: Sequence[str]) -> list[str]:
-    """The commits of a branch whose old tip nobody told: those that no recorded commit leads to, parents first."""
+    """The commits of a branch whose old tip is not known: those that no recorded commit contains, parents first."""
     fresh = mirror.commits([tip], mirror.existing(recorded))
     return fresh if recorded else fresh[-(project.first_commits or len(fresh)) :]
 
@@ -105,14 +106,14 @@ def reasons_to_skip(mirror: Mirror, project: Project, commits: Sequence[str]) ->
         counting = [path for path in changed if not ignored.match_file(path)]
         if project.paths_only:
             counting = [path for path in counting if only.match_file(path)]
-        # An empty commit is somebody's way to ask for a run.
+        # An empty commit is a way to ask for a run.
         if changed and not counting:
             reasons.setdefault(sha, "it changes only paths that start no run")
     return reasons
 
 
 def _readable(tips: Mapping[str, str]) -> dict[str, str]:
-    """Branches under the names that a mirror gives them; cursors of old hold some that are no text."""
+    """Branches under the names that a mirror gives them; old cursors hold some that are not valid text."""
     return {
         name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"): shas for name, shas in tips.items()
     }

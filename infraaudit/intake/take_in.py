@@ -1,4 +1,4 @@
-"""Take a commit in: fetch what the repository has, and record the commit before any stage speaks of it."""
+"""Take a commit in: fetch the repository and record the commit, before any stage refers to it."""
 
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.projects import Project
@@ -7,7 +7,7 @@ from resources.history.store import History
 
 
 def take_in(past: History, mirror: Mirror, project: Project, sha: str) -> Commit:
-    """Fetch what the repository has and record a commit of it; every stage that may come first does it."""
+    """Fetch the repository and record one of its commits; every stage that may run first does this."""
     mirror.fetch()
     found = mirror.commit(sha)
     past.record_project(project)

@@ -1,1 +1,1 @@
-"""Notices: what people are told, whom, and when it is sent."""
+"""Notices: what is reported, to whom, and when."""

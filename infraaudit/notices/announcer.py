@@ -1,7 +1,7 @@
-"""Write a notice for whatever happened and was not told yet: read from the history, so that no process can lose it.
+"""Write a notice for every event that has none yet: read from the history, so that no process can lose it.
 
-A stage, a command or a person records a fact; this makes notices of the facts of the last day, each with the fact's
-own key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).
+A stage, a command or a person records a fact; this writes a notice for each fact of the last day, under the fact's own
+key. It may run in several processes and be killed at any point. Deliberately absent: sending (resources/notifier.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from infraaudit.notices.code_owners import culprit_of
+from infraaudit.notices.code_owners import named_commit
 from infraaudit_domain import notices
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.errors import RepositoryError
-from infraaudit_domain.notices import Culprit, Notice
+from infraaudit_domain.notices import NamedCommit, Notice
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
@@ -22,11 +22,11 @@ from resources.history.outbox import known_keys, write_notices
 from resources.history.queries.events import failed_stages
 
 LOOK_BACK = timedelta(days=1)
-"""How long everything that announces may be down without an event being missed."""
+"""How long all announcers may be down without missing an event."""
 
 
 class Announcer:
-    """Announces events of some projects; links lead to the Dagster UI and, for a deployment, the audit page."""
+    """Announces events of some projects, with links to the Dagster UI and, for a deployment, to the audit page."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Announcer:
         self._dagster_url, self._service_url = dagster_url.rstrip("/"), service_url.rstrip("/")
 
     def announce(self, now: datetime) -> int:
-        """Write what is new since the last day; returns how many notices were new."""
+        """Write notices for the events of the last day; returns the number of new ones."""
         since = now - LOOK_BACK
         events: dict[str, Callable[[], Notice | None]] = {}
         for row in failed_stages(self._history, since):
@@ -54,13 +54,13 @@ class Announcer:
         found = (event() for key, event in events.items() if key in unknown)
         return write_notices(self._history, (notice for notice in found if notice))
 
-    def culprit(self, project: str, sha: str) -> Culprit:
+    def commit(self, project: str, sha: str) -> NamedCommit:
         """A commit with its author and owners; bare where the project or the commit is no longer to be had."""
         known = self._projects.get(project)
         try:
-            return culprit_of(known, self._mirror_of(known), sha) if known and sha else Culprit(project, sha)
+            return named_commit(known, self._mirror_of(known), sha) if known and sha else NamedCommit(project, sha)
         except RepositoryError:
-            return Culprit(project, sha)
+            return NamedCommit(project, sha)
 
     def run_link(self, run_id: str) -> str:
         return f"{self._dagster_url}/runs/{run_id}"
@@ -68,19 +68,19 @@ class Announcer:
     def _stage(self, row: sa.RowMapping) -> Notice:
         project, sha, stage = row["project"], row["sha"], row["stage"]
         detail = self._first_failure(project, sha) if stage == "test_results" else ""
-        culprit, link = self.culprit(project, sha), self.run_link(row["run_id"])
-        return notices.stage_failed(culprit, stage, row["run_id"], row["reason"], detail, link)
+        commit, link = self.commit(project, sha), self.run_link(row["run_id"])
+        return notices.stage_failed(commit, stage, row["run_id"], row["reason"], detail, link)
 
     def _first_failure(self, project: str, sha: str) -> str:
         run = self._history.test_run(project, sha)
-        bad = (case for case in (run.cases if run else ()) if case.outcome in ("failed", "error"))
-        first = next(bad, None)
+        bad = run.bad_cases if run else ()
+        first = next(iter(bad), None)
         return f"{first.name}: {first.message}" if first else ""
 
     def _deployment(self, done: Deployment) -> Notice | None:
         link = f"{self._service_url}/projects/{done.project}"
         if done.outcome is not Outcome.DEPLOYED:
-            return notices.deployment_failed(self.culprit(done.project, done.sha), done, link)
+            return notices.deployment_failed(self.commit(done.project, done.sha), done, link)
         if not ends_an_incident(self._history, done):
             return None
-        return notices.recovered(self.culprit(done.project, done.sha), done, link)
+        return notices.recovered(self.commit(done.project, done.sha), done, link)

@@ -1,12 +1,12 @@
-"""Who answers for what a commit touches: by the CODEOWNERS file of the branch that is deployed.
+"""The owners of the files that a commit changes, by the CODEOWNERS file of the deployed branch.
 
-The commit's own file is not asked: it could name whom it likes. Deliberately absent: telling them.
+The commit's own file is not used: it could name anybody. Deliberately absent: notifying them.
 """
 
 from collections.abc import Iterable
 
 from infraaudit_domain.errors import RepositoryError
-from infraaudit_domain.notices import Culprit
+from infraaudit_domain.notices import NamedCommit
 from infraaudit_domain.owners import OWNER_FILES, Rule, owners_of, parse_owners
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
@@ -14,7 +14,7 @@ from resources.git.mirror import Mirror
 _FILE_BYTES = 64 * 1024
 
 
-def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> Culprit:
+def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> NamedCommit:
     """A commit with its author, and the owners of some files or else of all it changed.
 
     A CODEOWNERS file that cannot be read, or is too long, names nobody. Raises RepositoryError for the commit.
@@ -23,7 +23,7 @@ def culprit_of(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] 
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
     owners = owners_of(_rules(mirror, project.deploy_branch), touched)
-    return Culprit(project.name, sha, commit.subject, author, owners)
+    return NamedCommit(project.name, sha, commit.subject, author, owners)
 
 
 def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
@@ -31,6 +31,6 @@ def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
     found = (mirror.read(tip, path, _FILE_BYTES) for path in OWNER_FILES) if tip else iter(())
     try:
         content = next((file for file in found if file is not None), b"")
-    except RepositoryError:  # Who may be told is no reason to fail what there is to tell.
+    except RepositoryError:  # A notice is sent even where no owners can be found.
         return ()
     return parse_owners(content.decode("utf-8", "replace"))

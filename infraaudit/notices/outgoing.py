@@ -1,7 +1,7 @@
 """Send the notices of the outbox that are due, several at a time.
 
-Where an address of a project does not answer, the project's other notices are postponed for a moment, so that they do
-not each wait for it. Deliberately absent: how a notice is sent (resources/notifier.py).
+Where an address of a project does not answer, the project's other notices are postponed, so that they do not all wait
+for it. Deliberately absent: how a notice is sent (resources/notifier.py).
 """
 
 import logging
@@ -19,16 +19,16 @@ _PAUSE = timedelta(seconds=5)
 _LOG = logging.getLogger("infraaudit.notices")
 
 
-def deliver_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
-    """Send what is due, for about ``seconds``; returns how many notices everyone has now.
+def send_notices(history: History, notifier_of: Callable[[str], Notifier], seconds: float = 20) -> int:
+    """Send due notices, for about ``seconds``; returns the number of fully delivered ones.
 
-    ``notifier_of`` gives a project's notifier; it is asked for names that are no longer configured too.
+    ``notifier_of`` gives a project's notifier, also of a project that is no longer configured.
     """
     end, sent = time.monotonic() + seconds, 0
     send = partial(_send_unless_silent, notifier_of, set[str]())
     while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC), AT_ONCE)):
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            # Settled by this thread alone: writers of one database only wait for each other.
+            # Recorded by this thread alone: several writers of one database only wait for each other.
             for one, done in zip(taken, pool.map(send, taken), strict=True):
                 sent += _settle(history, one, done)
     return sent

@@ -1,4 +1,4 @@
-"""Watch the sensors that see new commits from outside Dagster's daemon: a dead daemon cannot tell that it is dead.
+"""Watch the sensors for new commits from outside Dagster's daemon: a dead daemon cannot report its own death.
 
 Deliberately absent: switching a sensor on again; a person may have switched it off.
 """
@@ -14,11 +14,12 @@ from resources.history.outbox import write_notices
 
 EVERY = timedelta(seconds=15)
 PATIENCE = timedelta(seconds=60)
-"""A webserver or daemon that is restarted is not dead."""
+"""A webserver or daemon that restarts is not dead."""
 
 
 class SensorWatch:
-    """Tells once when a sensor died, and once when it works again. ``sensors`` is (job, sensor) by project."""
+    """Reports once when a sensor stops working, and once when it works again. ``sensors`` is (job, sensor) by
+    project."""
 
     def __init__(self, history: History, api: DagsterApi, sensors: Mapping[str, tuple[str, str]]) -> None:
         self._history, self._api, self._sensors = history, api, sensors
@@ -27,7 +28,7 @@ class SensorWatch:
         self._next = datetime.min.replace(tzinfo=UTC)
 
     def look(self, now: datetime) -> None:
-        """Look at every sensor, at most every 15 seconds."""
+        """Check every sensor, at most every 15 seconds."""
         if now < self._next:
             return
         self._next = now + EVERY

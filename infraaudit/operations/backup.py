@@ -1,8 +1,8 @@
 """An installation's state as one archive: the history as a portable file, kept reports, logs, Dagster's own SQLite.
 
-What can be made again is left out (mirrors, checkouts), and so is what is hidden in the state's folder: scratch, and in
-the image, where it is the home, Git's credentials. Deliberately absent: Dagster's tables in PostgreSQL (pg_dump takes
-those; docs/operations.md), and the settings, which belong to whoever deploys them.
+Left out: files that can be made again (mirrors, checkouts), and hidden ones in the state folder: scratch and, in the
+image, where it is the home, Git's credentials. Deliberately absent: Dagster's tables in PostgreSQL (pg_dump saves
+those; docs/operations.md), and the settings, which are kept with the deployment.
 """
 
 import json
@@ -26,16 +26,16 @@ from resources.machine.state_folder import StateFolder
 
 FORMAT = 1
 _STATE = StateFolder(Path())
-"""Relative paths, as they are in any installation's state folder."""
+"""Relative paths, the same in every installation's state folder."""
 _MADE_AGAIN = {path.name for path in (_STATE.mirrors, _STATE.checkouts, _STATE.scans, _STATE.demo, _STATE.example)}
 _SECRET_KEY = _STATE.scans / KEY_FILE
-"""Under another key every secret that was found in code would be a new finding."""
+"""With another key every secret already found in code would be a new finding."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What an archive holds; its ``backup.json``."""
+    """The contents of an archive: its ``backup.json``."""
 
     format: int
     created_at: str
@@ -44,9 +44,9 @@ class Backup:
 
 
 def write_backup(archive: Path, history: History, state: Path, reports: Path, now: datetime) -> Backup:
-    """Write the archive beside its name and then rename it. The installation may keep running.
+    """Write the archive under a temporary name, then rename it. The installation may keep running.
 
-    Every database is copied as of one moment; files that come later than their database are harmless.
+    Every database is copied from one snapshot; files that are newer than their database are harmless.
     """
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".backup-") as scratch:
@@ -75,7 +75,7 @@ def _add(tar: tarfile.TarFile, root: Path, kind: str, scratch: Path) -> int:
         source = _as_of_now(path, scratch) if path.suffix == ".db" else path
         try:
             tar.add(source, f"{kind}/{path.relative_to(root)}", recursive=False)
-        except FileNotFoundError:  # Compacted or pruned while we were at it.
+        except FileNotFoundError:  # Compressed or pruned meanwhile.
             continue
         number += 1
     return number
@@ -95,7 +95,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _as_of_now(database: Path, scratch: Path) -> Path:
-    """A copy of an SQLite database that others may be writing to."""
+    """A copy of an SQLite database while others may write to it."""
     copy = scratch / "copy.db"
     copy.unlink(missing_ok=True)
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
@@ -105,7 +105,7 @@ def _as_of_now(database: Path, scratch: Path) -> Path:
 
 def restore_backup(archive: Path, history: History, state: Path, reports: Path) -> Backup:
     """Fill an empty installation. Raises ConfigurationError for a file that is no backup, HistoryError where the
-    history holds something; then nothing has been changed."""
+    history is not empty; nothing is changed then."""
     state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=state, prefix=".restore-") as scratch:
         folder = Path(scratch)

@@ -1,7 +1,7 @@
-"""Look at every outside part of the pipeline: is it there, which version, and what is lost without it.
+"""Check every external part of the pipeline: whether it is there, its version, and what does not work without it.
 
-Every question has a time limit, and all are asked at once: the slowest part decides how long it takes, and one that
-hangs is reported as hanging. Deliberately absent: repairing anything.
+Every check has a time limit, and all run at once: the slowest one decides how long it takes, and a part that hangs is
+reported. Deliberately absent: repairing anything.
 """
 
 import json
@@ -24,19 +24,19 @@ from resources.machine import process
 from resources.targets.cluster import connect
 
 SECONDS = 3.0
-# Imported before the clock runs: a slow disk is no part that hangs.
+# Imported before the clock starts, because a slow disk is no hanging part.
 _CLIENTS = ("kubernetes.client", "kubernetes.config", "sqlalchemy", "resources.targets.cluster", "resources.engine")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One outside part, as it is right now."""
+    """The current state of one external part."""
 
     name: str
     found: bool
     version: str = ""
     detail: str = ""
-    """Where it is, or why it does not answer."""
+    """Its address, or why it does not answer."""
     lost: str = ""
     """What the pipeline does not do without it."""
     needed: bool = False
@@ -66,7 +66,7 @@ def examine(
     grafana_url: str | None = None,
     database_url: str = "",
 ) -> list[Part]:
-    """Every outside part, in the order of the pipeline; takes seconds at most, and raises nothing."""
+    """Every external part, in the order of the pipeline. Takes seconds at most, and raises nothing."""
     questions = [
         _Question("git", "everything: commits are read with it", _git, needed=True),
         _Question("engine", "build, tests and container deployment; scan, history and trends work", _engine(engine)),
@@ -87,7 +87,7 @@ def examine(
 
 def _ask_all(questions: Sequence[_Question]) -> list[Part]:
     for client in _CLIENTS:
-        # What cannot be imported is told by the question that needs it.
+        # What cannot be imported is reported by the check that needs it.
         with suppress(ImportError):
             import_module(client)
     began = monotonic()
@@ -102,11 +102,11 @@ def _asked(question: _Question) -> "Queue[Part]":
         try:
             version, detail = question.ask()
             answers.put(Part(question.name, True, version, detail, question.lost, question.needed))
-        except Exception as error:  # Whatever a part does wrong, the table shows it.
+        except Exception as error:  # The table shows every error of a part.
             words = excerpt(str(error), 300) or type(error).__name__
             answers.put(Part(question.name, False, "", words, question.lost, question.needed))
 
-    # A daemon: one that hangs does not keep the program alive.
+    # A daemon thread: one that hangs does not keep the program running.
     Thread(target=work, daemon=True, name=f"doctor-{question.name}").start()
     return answers
 
@@ -183,7 +183,7 @@ def _tool(name: str, option: str) -> Callable[[], tuple[str, str]]:
             done = process.run([name, option], timeout=SECONDS)
         except ToolMissingError:
             raise _NotConfigured("not installed") from None
-        # Some print their version on the other stream.
+        # Some print their version to stderr.
         words = (done.text + done.stderr.decode("utf-8", "replace")).split()
         return next((word for word in words if word[:1].isdigit()), ""), shutil.which(name) or ""
 

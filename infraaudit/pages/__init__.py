@@ -1,1 +1,1 @@
-"""What people look at: the audit page, the Grafana dashboard, the trend picture."""
+"""Pages and pictures for people: the audit page, the Grafana dashboard, the trend picture."""

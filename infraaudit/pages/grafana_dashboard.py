@@ -55,7 +55,7 @@ PANELS = (
 )  # fmt: skip
 
 ANNOTATIONS = (("Deployments", "green", "deployed"), ("Rollbacks and failures", "red", "rolled_back|failed|degraded"))
-"""Marks in every panel: their name, colour, and the outcomes of deployments that they are for."""
+"""Marks in every panel: name, colour, and the deployment outcomes that they show."""
 
 
 def build_dashboard() -> str:

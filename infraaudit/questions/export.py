@@ -27,7 +27,7 @@ def exported(form: Exchange, project: str, url: str, raw: Scan, suppressions: Se
         return _csv(findings)
     document: object
     if form is Exchange.SARIF:
-        outside = {f.fingerprint for f in raw.findings if f.status == "open"}
+        outside = {f.fingerprint for f in raw.findings if f.is_open}
         document = sarif(findings, url, scan.sha, scan.scanner_version, outside)
     elif form is Exchange.CYCLONEDX:
         document = cyclonedx(findings, project, scan.sha)

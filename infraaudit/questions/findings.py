@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.columns import COMPARE_COLUMNS, FINDING_COLUMNS
+from infraaudit_domain.errors import NotScannedError
 from infraaudit_domain.findings import Finding, Scan
 from infraaudit_domain.lifecycle import Span
 from infraaudit_domain.suppressions import Suppression, hide, hide_in
@@ -19,22 +20,21 @@ from resources.history.queries.frames import commits_named, committed_at, frame
 if TYPE_CHECKING:
     import pandas as pd
 
-FINDING_COLUMNS = (
-    "id", "framework", "check_id", "check_name", "severity", "status", "file_path", "resource", "line_start",
-    "line_end", "introduced_by", "introduced_at", "author", "opened_by", "opened_at", "age_days",
-    "suppression_reason", "guideline",
-)  # fmt: skip
-COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
-                   "line_start", "id")  # fmt: skip
-
 
 def findings_at(
     line: Line, sha: str, now: datetime, since: str | None = None, suppressions: Sequence[Suppression] = ()
 ) -> "pd.DataFrame":
+    """The findings that stand at a commit, as a table; see :func:`finding_rows`."""
+    return frame(FINDING_COLUMNS, finding_rows(line, sha, now, since, suppressions))
+
+
+def finding_rows(
+    line: Line, sha: str, now: datetime, since: str | None = None, suppressions: Sequence[Suppression] = ()
+) -> list[dict[str, Any]]:
     """The findings that stand at a commit; with ``since``, those that did not stand at that commit.
 
     ``opened_by`` is the commit that introduced a finding, or last reopened it; the age counts from there. What a
-    suppression hides today is suppressed. Raises HistoryError where the commit was never scanned.
+    suppression hides today is suppressed. Raises NotScannedError where the commit was never scanned.
     """
     _scanned(line, sha)
     path, spans = line.standing(sha)
@@ -44,12 +44,19 @@ def findings_at(
         spans = [span for span in spans if span.life not in lives]
     lines = _current(line, sha)
     commits = commits_named(line.history, line.project, (path[p] for s in spans for p in (s.introduced, s.opened)))
-    return frame(FINDING_COLUMNS, (_row(span, path, lines, commits, now, suppressions) for span in spans))
+    return [_row(span, path, lines, commits, now, suppressions) for span in spans]
 
 
 def compare(
     line: Line, before: str, after: str, suppressions: Sequence[Suppression] = (), day: date = date.min
 ) -> "pd.DataFrame":
+    """What two commits' scans differ in, as a table; see :func:`compare_rows`."""
+    return frame(COMPARE_COLUMNS, compare_rows(line, before, after, suppressions, day))
+
+
+def compare_rows(
+    line: Line, before: str, after: str, suppressions: Sequence[Suppression] = (), day: date = date.min
+) -> list[dict[str, Any]]:
     """What two commits' scans differ in: added, removed, moved; and whether code, config or scanner may be why.
 
     What a suppression hides on the day is in neither.
@@ -61,16 +68,24 @@ def compare(
     rows = [_changed("added", why.of_presence(f.fingerprint, f.status), f) for f in changes.new]
     rows += [_changed("removed", why.of_absence(f.fingerprint), f) for f in changes.fixed]
     rows += [_changed("moved", "code", now_there) for _, now_there in changes.moved]
-    return frame(COMPARE_COLUMNS, rows)
+    return rows
+
+
+def not_scanned(project: str, sha: str) -> NotScannedError:
+    """The error that says so, and what to run."""
+    if not sha:
+        return NotScannedError(
+            f"No commit of {project} has been scanned. Run: infraaudit scan --project {project} --all"
+        )
+    return NotScannedError(
+        f"{sha[:12]} of {project} has not been scanned. Run: infraaudit scan --project {project} --commit {sha[:12]}"
+    )
 
 
 def _scanned(line: Line, sha: str) -> Scan:
     scan = line.history.scan(line.project, sha)
     if scan is None:
-        raise HistoryError(
-            f"{sha[:12]} of {line.project} has not been scanned. "
-            f"Run: infraaudit scan --project {line.project} --commit {sha[:12]}"
-        )
+        raise not_scanned(line.project, sha)
     return scan
 
 

@@ -1,6 +1,7 @@
-"""What a question to the history is: its path, its line of help, its typed columns and its parameters.
+"""What a question to the history is: its name, path and command, its lines of help, its typed columns and parameters.
 
-Deliberately absent: how it is answered, which each face does with what it has (a terminal Git, the service pages).
+The answer to a question is the function of its name in infraaudit/questions/answers.py. Deliberately absent: that
+import, so that a face can list the questions without a database library.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Schema = dict[str, Any]
-"""The JSON schema of a value."""
+"""The JSON schema of a value; its ``description`` is the help of the option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,30 +17,72 @@ class Column:
     name: str
     type: str
     """string, integer, number or boolean, as JSON has it; any value may also be missing."""
+    title: str
+    """Over the column, where people read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``path`` is below /api/v1; ``command`` is that of the program which asks the same, if there is one."""
+    """``path`` is below /api/v1; ``command`` is that of the program which asks the same."""
 
+    name: str
     path: str
     help: str
     columns: tuple[Column, ...]
     parameters: Mapping[str, Schema] = field(default_factory=dict)
     command: str = ""
+    of: str = ""
+    """Where several questions share a command: which of them, as its option --of names it."""
+    details: str = ""
+    """What the help of the command adds to its first line."""
+    shown: str = ""
+    """The columns of a table for people, the most important first; all of them by default."""
+    positional: tuple[str, ...] = ()
+    """Parameters that the command takes without their names."""
+    command_defaults: Mapping[str, str] = field(default_factory=dict)
+    """Defaults in which the command differs from the path; both are older than this table."""
+    needs_git: bool = True
+    """Whether the command first brings the branch up to date with its mirror."""
+    panel: str = "Ask the history"
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def headings(self) -> dict[str, str]:
+        """The titles of the columns for people, by name, in their order."""
+        titles = {column.name: column.title for column in self.columns}
+        return {name: titles[name] for name in self.shown.split()} if self.shown else titles
 
-def typed(names: Sequence[str], integer: str = "", number: str = "", boolean: str = "") -> tuple[Column, ...]:
+
+_TITLES = {
+    "check_id": "check", "check_name": "name", "file_path": "file", "line_start": "line", "line_end": "to line",
+    "introduced_by": "introduced by", "age_days": "days", "suppression_reason": "suppressed because", "at": "at (UTC)",
+    "sha": "commit", "live_to": "to", "hours_exposed": "hours", "live_now": "live", "sla_days": "allowed",
+    "introduced_at": "introduced", "fixed_at": "fixed", "brought_back_by": "brought back by", "owner": "who",
+    "reason": "why", "up_to_7_days": "≤7", "up_to_30_days": "≤30", "up_to_90_days": "≤90", "over_90_days": ">90",
+    "oldest_days": "oldest", "median_days": "median", "mean_days_to_fix": "mean to fix",
+    "median_days_to_fix": "median to fix", "committed_at": "time (UTC)", "finished_at": "ended (UTC)",
+    "started_at": "started (UTC)", "replaced_sha": "replaced", "deployed": "deployments", "per_day": "a day",
+    "lead_seconds": "lead time", "failure_ratio": "change failure rate", "restore_seconds": "time to restore",
+    "run_id": "run",
+}  # fmt: skip
+"""The title of a column, where it is not its name with spaces."""
+
+
+def typed(
+    names: Sequence[str], integer: str = "", number: str = "", boolean: str = "", **titles: str
+) -> tuple[Column, ...]:
     """Columns of text, but for those that are named: each of the three is names with spaces between.
 
-    Raises ValueError where one of them is no column.
+    ``titles`` are those of this question alone. Raises ValueError where a name is no column.
     """
     types = {name: kind for kind, some in (("integer", integer), ("number", number), ("boolean", boolean))
              for name in some.split()}  # fmt: skip
-    if unknown := types.keys() - set(names):
+    if unknown := (types.keys() | titles.keys()) - set(names):
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
-    return tuple(Column(name, types.get(name, "string")) for name in names)
+    every_title = _TITLES | titles
+    return tuple(
+        Column(name, types.get(name, "string"), every_title.get(name, name.replace("_", " "))) for name in names
+    )

@@ -1,46 +1,79 @@
-"""Follow a commit's findings back to the commit it is compared with."""
+"""Compare a commit's findings with those of its nearest scanned first parent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 
 import sqlalchemy as sa
 
-from infraaudit_domain.changes import FindingChanges, compare_scans
+from infraaudit.scans.cross_scans import cross_scan
+from infraaudit_domain.causes import CODE, Causes
+from infraaudit_domain.changes import FindingChanges, compare_scans, follow, in_order, was_not_open
 from infraaudit_domain.findings import Scan, ScanStatus
+from infraaudit_domain.readings import reading_of
 from infraaudit_domain.suppressions import Suppression, hide_in, hide_in_changes
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.store import History
 
 _LOOK_BACK = 500
+"""Commits among which the one to compare with is looked for."""
+_EARLIER = 50
+"""Scans before it that are asked about findings in files that it did not read."""
 
 
 def changes_of(history: History, mirror: Mirror, project: str, scan: Scan) -> tuple[str | None, FindingChanges]:
-    """What a commit's scan changed, and the commit it is compared with.
+    """What a commit's scan changed, and the commit it is compared with: the nearest first parent that was scanned.
 
-    That is the nearest first parent with a complete scan; where there is none, every finding is new.
+    What that one did not read is looked up in the scans before it, file by file. Where nothing before was scanned, every
+    finding is perhaps new; those of a root commit are new.
     """
     ancestors = mirror.first_parents(scan.sha, limit=_LOOK_BACK)[-2::-1]
-    parent = _nearest_complete(history, project, ancestors)
-    before = history.scan(project, parent) if parent else None
-    if parent is None or before is None:
-        empty = Scan(scan.sha, (), scan.scanner_version, scan.config_digest, scan.started_at, 0.0)
-        return None, compare_scans(empty, scan, {})
-    return parent, compare_scans(before, scan, mirror.renames(parent, scan.sha))
-
-
-def _nearest_complete(history: History, project: str, ancestors: Sequence[str]) -> str | None:
-    table = schema.scans
-    wanted = (table.c.project == project) & (table.c.status == ScanStatus.COMPLETE.value) & table.c.sha.in_(ancestors)
     with history.reading() as connection:
-        complete = set(connection.execute(sa.select(table.c.sha).where(wanted)).scalars())
-    return next((sha for sha in ancestors if sha in complete), None)
+        scanned = list(islice(_scanned(connection, project, ancestors), _EARLIER))
+    if not scanned or (before := history.scan(project, scanned[0])) is None:
+        still_open = tuple(finding for finding in scan.findings if finding.is_open)
+        nothing = FindingChanges((), (), (), Causes(CODE))
+        is_root = not ancestors and not mirror.parents([scan.sha])[scan.sha]
+        return None, replace(nothing, new=still_open) if is_root else replace(nothing, perhaps_new=still_open)
+    parent = scanned[0]
+    cross = cross_scan(history, project, parent, scan.sha)
+    changes = compare_scans(before, scan, mirror.renames(parent, scan.sha), cross)
+    return parent, _looked_up(history, mirror, project, scan.sha, changes, scanned[1:])
+
+
+def _scanned(connection: sa.Connection, project: str, shas: Sequence[str]) -> Iterator[str]:
+    table = schema.scans
+    wanted = (table.c.project == project) & (table.c.status != ScanStatus.FAILED.value) & table.c.sha.in_(shas)
+    scanned = set(connection.execute(sa.select(table.c.sha).where(wanted)).scalars())
+    return (sha for sha in shas if sha in scanned)
+
+
+def _looked_up(
+    history: History, mirror: Mirror, project: str, sha: str, changes: FindingChanges, earlier: Sequence[str]
+) -> FindingChanges:
+    """Changes in which as little as possible is perhaps new."""
+    unknown, new = list(changes.perhaps_new), list(changes.new)
+    for ancestor in earlier:
+        if not unknown:
+            break
+        scan = history.scan(project, ancestor)
+        reading = reading_of(scan) if scan else None
+        old_paths = {path: old for old, path in mirror.renames(ancestor, sha).items()}
+        then = {finding: follow(finding, old_paths) for finding in unknown}
+        new += [finding for finding, old in then.items() if was_not_open(reading, old)]
+        unknown = [
+            finding
+            for finding, old in then.items()
+            if not was_not_open(reading, old) and (reading is None or old.fingerprint not in reading.findings)
+        ]
+    return replace(changes, new=in_order(new), perhaps_new=tuple(unknown))
 
 
 @dataclass(frozen=True, slots=True)
 class CountedScan:
-    """A scan as it counts on a day, and what it changed against the commit that it is compared with."""
+    """A scan with a day's suppressions applied, and its changes against the commit that it is compared with."""
 
     scan: Scan
     against: str | None

@@ -1,21 +1,22 @@
 """Scan many commits into the history: each worker holds a warm scanner, each scan is stored as soon as it ends.
 
-Deliberately absent: which commits (the caller says), progress, and anything but scanning.
+Deliberately absent: which commits (the caller decides), progress, and anything but scanning.
 """
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
 
+from infraaudit.scans.cross_scanning import Runner
+from infraaudit.scans.scan_commit import store_scan
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
 from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
@@ -50,7 +51,7 @@ def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
 class Backfill(AbstractContextManager["Backfill"]):
     """Scans of commits as an iterator of how each ended, in the order in which they end.
 
-    A commit that cannot be scanned at all is one that failed, and the others continue. What was yielded is stored, and
+    A commit that cannot be scanned counts as failed, and the others continue. What was yielded is stored, and
     what was stored is yielded, also after ``stop``.
     """
 
@@ -61,12 +62,11 @@ class Backfill(AbstractContextManager["Backfill"]):
         project: Project,
         shas: Sequence[str],
         *,
-        scratch: Path,
-        severities: Mapping[str, Severity],
+        runner: Runner,
         workers: int = 1,
     ) -> None:
         self._history, self._mirror, self._project = history, mirror, project
-        self._scratch, self._severities = scratch, severities
+        self._runner = runner
         self._todo: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
         for block in _blocks(shas, workers):
             self._todo.put(block)
@@ -98,7 +98,7 @@ class Backfill(AbstractContextManager["Backfill"]):
                 yield one
 
     def stop(self) -> None:
-        """Start no more scans; those under way are yielded yet."""
+        """Start no more scans; those under way are still yielded."""
         self._stop.set()
 
     def _work(self) -> None:
@@ -109,30 +109,29 @@ class Backfill(AbstractContextManager["Backfill"]):
         self._ended.put(None)
 
     def _scan_some(self) -> None:
-        with CheckovRunner(self._scratch, self._severities, reuse=self._history.framework_scan) as runner:
+        with self._runner() as scanner:
             while not self._stop.is_set() and not self._todo.empty():
                 with suppress(queue.Empty):
-                    self._scan_block(runner, self._todo.get_nowait())
+                    self._scan_block(scanner, self._todo.get_nowait())
 
-    def _scan_block(self, runner: CheckovRunner, shas: Sequence[str]) -> None:
+    def _scan_block(self, scanner: CheckovRunner, shas: Sequence[str]) -> None:
         for sha in shas:
             if self._stop.is_set():
                 return
-            self._ended.put(self._scan(runner, sha))
+            self._ended.put(self._scan(scanner, sha))
 
-    def _scan(self, runner: CheckovRunner, sha: str) -> Done:
+    def _scan(self, scanner: CheckovRunner, sha: str) -> Done:
         try:
-            self._history.record_commit(self._project.name, self._mirror.commit(sha))
-            result = runner.scan(self._mirror, sha, self._project.paths.checkov_config)
-            self._history.record_scan(self._project.name, result)
+            result = store_scan(self._history, self._mirror, self._project, sha, scanner)
         except InfraAuditError as error:
             return Done(sha, ScanStatus.FAILED, reason=str(error))
         reason = next((part.reason for part in result.frameworks if part.reason), "")
-        count = sum(finding.status == "open" for finding in result.findings)
+        count = sum(finding.is_open for finding in result.findings)
         return Done(sha, result.status, count, result.seconds, reason)
 
 
 def _blocks(shas: Sequence[str], workers: int) -> list[Sequence[str]]:
-    """Neighbours stay together: the next commit reuses what the last one found, and another worker's is not there yet."""
+    """Neighbours stay together: a commit reuses what its predecessor found, which another worker might not have
+    stored yet."""
     length = max(1, min(50, len(shas) // (workers * 4)))
     return [shas[start : start + length] for start in range(0, len(shas), length)]

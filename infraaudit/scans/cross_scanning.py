@@ -6,7 +6,6 @@ Deliberately absent: what the result means (infraaudit_domain/causes.py). Nothin
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from infraaudit.scans.cross_scans import record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
@@ -16,16 +15,20 @@ from resources.checkov.versions import scanner_version
 from resources.git.mirror import Mirror
 from resources.history import History
 
+Runner = Callable[[], CheckovRunner]
+"""Makes a scanner, which holds a process until it is closed."""
+
 
 def attribute_causes(
     history: History,
     mirror: Mirror,
     project: Project,
-    runner: "Callable[[], AbstractContextManager[CheckovRunner]]",
+    runner: Runner,
 ) -> int:
-    """Make the cross scans that the deploy branch's lifecycles need; returns how many. They are not followed here.
+    """Make the cross scans that the deploy branch's lifecycles need; returns how many.
 
-    ``runner`` is only asked for where there is something to scan. Raises what the scanner raises.
+    The lifecycles are not updated here. ``runner`` is only called where there is something to scan. Raises what the
+    scanner raises.
     """
     branch = project.deploy_branch
     if branch not in mirror.branches():

@@ -14,7 +14,8 @@ from resources.history.store import History
 
 
 def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> None:
-    """Store the scan of ``scan.sha``'s files under the circumstances of ``sha``, whose lifecycles are followed anew."""
+    """Store the scan of ``scan.sha``'s files under the circumstances of ``sha``, and have its lifecycles
+    recomputed."""
     table = schema.cross_scan_parts
     key = {"project": project, "sha": sha, "tree_of": scan.sha}
     rows = [key | {"framework": part.framework, "scan_key": part.scan_key} for part in scan.frameworks]
@@ -29,7 +30,7 @@ def record_cross_scan(history: History, project: str, sha: str, scan: Scan) -> N
 def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
     """Neighbours on a line (earlier, later) whose circumstances differ and that have no cross scan yet.
 
-    Only those whose later one was scanned by ``scanner``, the version at hand.
+    Only those whose later one was scanned by ``scanner``, the installed version.
     """
     lines, scans, cross = schema.line_commits, schema.scans, schema.cross_scan_parts
     query = (
@@ -41,8 +42,8 @@ def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
     known = sa.select(cross.c.tree_of, cross.c.sha).where(cross.c.project == line.project)
     with line.history.reading() as connection:
         rows = connection.execute(query).all()
-        told = {(before, after) for before, after in connection.execute(known).all()}
-    return [pair for pair in _differing(rows, scanner) if pair not in told]
+        explained = {(before, after) for before, after in connection.execute(known).all()}
+    return [pair for pair in _differing(rows, scanner) if pair not in explained]
 
 
 def _differing(rows: Sequence[sa.Row], scanner: str) -> list[tuple[str, str]]:

@@ -5,27 +5,26 @@ not followed, and following starts again at the first such commit, so that any o
 result. Deliberately absent: the rules of a finding's life (infraaudit_domain/lifecycle.py).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from infraaudit.scans.readings import Readings
+from infraaudit.scans.span_rows import row_of, span_of
+from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.lifecycle import Cross, Fixed, Reading, Renames, Span, advance, after
+from infraaudit_domain.lifecycle import Span, Step, advance, after
 from infraaudit_domain.projects import Project
+from infraaudit_domain.readings import Reading
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED
-from resources.history.rows import finding_of
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
 _BATCH = 500
 """Commits followed in one transaction: other writers wait that long."""
-_QUERY = 400
-"""Values in one IN list."""
 
 
 class Line(StoredLine):
@@ -36,7 +35,7 @@ class Line(StoredLine):
         self.mirror = mirror
 
     def follow(self) -> "Line":
-        """Bring the line and the lifecycles to what Git and the stored scans say. Raises HistoryError."""
+        """Update the line and the lifecycles to match Git and the stored scans. Raises HistoryError."""
         head = self.mirror.branches().get(self.branch)
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
@@ -46,19 +45,18 @@ class Line(StoredLine):
         return self
 
     def standing(self, sha: str) -> tuple[list[str], list[Span]]:
-        """The line that ends in a commit, and the findings that stand there; also for one that is not on the branch."""
+        """The line that ends in a commit, and the findings present there; also for a commit that is not on the
+        branch."""
         path = self.mirror.first_parents(sha)
         shared = _common(self.shas, path)
         with self.history.reading() as connection:
             active = self._active(connection, shared - 1)
             readings = Readings(connection, self.project)
-            before = readings.last(reversed(path[:shared]))
-            for position, commit in enumerate(path[shared:], shared):
-                if (now := readings.of(commit)) is not None:
-                    step = advance(
-                        active, before, now, position, self._renames(before, now), self._fixed(connection, shared),
-                        self._cross(readings, before, now),
-                    )  # fmt: skip
+            before = next(readings.backwards(path[:shared]), None)
+            for position in range(shared, len(path)):
+                if (now := self._reading(readings, path, position)) is not None:
+                    past = StoredPast(self, self.mirror, connection, readings, path[:position], shared, before, now)
+                    step = advance(active, before, now, past)
                     active, before = after(active, step), now
         return path, sorted(active.values(), key=_order)
 
@@ -81,7 +79,7 @@ class Line(StoredLine):
             return start + _BATCH < len(self.shas)
 
     def _match(self, connection: sa.Connection) -> None:
-        """Make the stored line the branch's: what a force-push replaced is dropped, what is new is added."""
+        """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added."""
         table = schema.line_commits
         order = sa.select(table.c.sha).where(self.is_in(table)).order_by(table.c.position)
         stored = list(connection.execute(order).scalars())
@@ -128,27 +126,40 @@ class Line(StoredLine):
     def _advance(self, connection: sa.Connection, start: int, stop: int) -> None:
         table = schema.spans
         readings = Readings(connection, self.project)
+        before = next(readings.backwards(self.shas[:start]), None)
+        if before is not None:
+            # What later commits, which are followed anew, had said of spans that still stand.
+            seen = (table.c.start_position < start) & (table.c.end_position.is_(None))
+            unseen_later = self.is_in(table) & seen & (table.c.end_after >= before.position)
+            connection.execute(table.update().where(unseen_later).values(end_after=None))
         active = self._active(connection, start - 1)
-        before = readings.last(reversed(self.shas[:start]))
         for position in range(start, stop):
-            now = readings.of(self.shas[position])
-            if now is None or (before and before.complete and readings.are_equal(before.sha, now.sha)):
+            now = self._reading(readings, self.shas, position)
+            if now is None or (before and readings.are_equal(before.sha, now.sha)):
                 before = now or before
                 continue
-            step = advance(
-                active, before, now, position, self._renames(before, now), self._fixed(connection, position),
-                self._cross(readings, before, now),
-            )  # fmt: skip
+            past = StoredPast(self, self.mirror, connection, readings, self.shas[:position], position, before, now)
+            step = advance(active, before, now, past)
             active, before = after(active, step), now
-            for span in step.ended:
-                same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
-                ending = {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
-                connection.execute(table.update().where(self.is_in(table), same).values(ending))
-            if step.started:
-                connection.execute(table.insert(), [self._row(span) for span in step.started])
+            self._store(connection, step)
         lines = schema.line_commits
         done = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.position < stop)
         connection.execute(done.values(followed=True))
+
+    def _reading(self, readings: Readings, path: Sequence[str], position: int) -> Reading | None:
+        found = readings.of(path[position], position)
+        if found is None or position > 0:
+            return found
+        return replace(found, is_root=not self.mirror.parents([path[0]]).get(path[0]))
+
+    def _store(self, connection: sa.Connection, step: Step) -> None:
+        table = schema.spans
+        for span in (*step.ended, *step.resighted):
+            same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
+            connection.execute(table.update().where(self.is_in(table), same).values(row_of(span)))
+        mine = {"project": self.project, "branch": self.branch}
+        if step.started:
+            connection.execute(table.insert(), [mine | row_of(span) for span in step.started])
 
     def _active(self, connection: sa.Connection, position: int) -> dict[str, Span]:
         table = schema.spans
@@ -157,64 +168,19 @@ class Line(StoredLine):
         found = (span_of(row) for row in connection.execute(query).mappings())
         return {span.finding.fingerprint: span for span in found}
 
-    def _fixed(self, connection: sa.Connection, before: int) -> Fixed:
-        table = schema.spans
-
-        def newest(fingerprints: Collection[str]) -> Mapping[str, Span]:
-            found: dict[str, Span] = {}
-            for some in _chunks(fingerprints):
-                wanted = table.c.fingerprint.in_(some) & (table.c.ended_as == "fixed") & (table.c.end_position < before)
-                query = sa.select(table).where(self.is_in(table), wanted).order_by(table.c.start_position)
-                found |= {row["fingerprint"]: span_of(row) for row in connection.execute(query).mappings()}
-            return found
-
-        return newest
-
-    def _renames(self, before: Reading | None, now: Reading) -> Renames:
-        return lambda: self.mirror.renames(before.sha, now.sha) if before else {}
-
-    def _cross(self, readings: Readings, before: Reading | None, now: Reading) -> Cross:
-        return lambda: readings.cross(before.sha, now.sha) if before else None
-
     def _lock(self, connection: sa.Connection) -> None:
         if connection.dialect.name == "postgresql":
             key = f"{self.project} {self.branch}"
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
 
-    def _row(self, span: Span) -> dict[str, object]:
-        return (
-            {"project": self.project, "branch": self.branch, "fingerprint": span.finding.fingerprint}
-            | {"life": span.life, "introduced_position": span.introduced, "opened_position": span.opened}
-            | {"start_position": span.start, "started_as": span.started_as, "start_cause": span.start_cause}
-            | {"end_position": span.end, "ended_as": span.ended_as, "end_cause": span.end_cause}
-            | asdict(span.finding)
-            | {"severity": span.finding.severity.value}
-        )
-
 
 def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> None:
-    """Keep the deploy branch's lifecycles in step: what the audit page and the trend API read, which have no Git.
+    """Update the deploy branch's lifecycles, which the audit page and the trend API read without Git.
 
     Does nothing where the repository has no such branch (yet).
     """
     if project.deploy_branch in mirror.branches():
         Line(history, mirror, project.name, project.deploy_branch).follow()
-
-
-def span_of(row: sa.RowMapping) -> Span:
-    """A span as it is stored."""
-    return Span(
-        life=row["life"],
-        finding=finding_of(row),
-        introduced=row["introduced_position"],
-        opened=row["opened_position"],
-        start=row["start_position"],
-        started_as=row["started_as"],
-        start_cause=row["start_cause"],
-        end=row["end_position"],
-        ended_as=row["ended_as"],
-        end_cause=row["end_cause"],
-    )
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:
@@ -224,12 +190,6 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
             break
         length += 1
     return length
-
-
-def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
-    left = iter(values)
-    while some := list(islice(left, _QUERY)):
-        yield some
 
 
 def _order(span: Span) -> tuple[str, int, str, str]:

@@ -1,13 +1,13 @@
-"""What the stored scans say of commits, loaded once for each scan key."""
+"""The stored scans of commits as lifecycles read them, loaded once for each scan key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import sqlalchemy as sa
 
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.findings import Finding, ScanStatus
-from infraaudit_domain.lifecycle import Reading
+from infraaudit_domain.readings import PartReading, Reading
 from resources.history import schema
 from resources.history.rows import finding_of
 
@@ -21,20 +21,22 @@ class Readings:
     def __init__(self, connection: sa.Connection, project: str) -> None:
         self._connection, self._project = connection, project
         self._findings = lru_cache(maxsize=_KEPT)(self._load)
+        self._proof = lru_cache(maxsize=_KEPT)(self._load_proof)
         self._parts: dict[str, tuple] = {}
 
-    def of(self, sha: str) -> Reading | None:
+    def of(self, sha: str, position: int = 0) -> Reading | None:
         """The reading of a commit; None where it has no scan, or one that failed altogether."""
         row, parts = self._scan(sha)
-        states = {part["status"] for part in parts}
-        if row is None or not states or states == {ScanStatus.FAILED.value}:
+        usable = [part for part in parts if part["status"] != ScanStatus.FAILED.value]
+        if row is None or not usable:
             return None
-        findings = {mark: finding for part in parts for mark, finding in self._findings(part["scan_key"]).items()}
         return Reading(
-            sha,
-            findings,
-            states == {ScanStatus.COMPLETE.value},
-            Circumstances(row["scanner_version"], row["config_digest"], row["rules"]),
+            sha=sha,
+            position=position,
+            findings={mark: finding for part in parts for mark, finding in self._findings(part["scan_key"]).items()},
+            parts={part["framework"]: self._proof(part["scan_key"]) for part in usable},
+            circumstances=Circumstances(row["scanner_version"], row["config_digest"], row["rules"]),
+            gaps=any(part["status"] != ScanStatus.COMPLETE.value for part in parts),
         )
 
     def cross(self, before: str, after: str) -> dict[str, Finding] | None:
@@ -50,15 +52,17 @@ class Readings:
             return None
         return {mark: finding for row in rows for mark, finding in self._findings(row.scan_key).items()}
 
-    def last(self, shas: Iterable[str]) -> Reading | None:
-        """The first of some commits that has a reading."""
-        return next((found for sha in shas if (found := self.of(sha)) is not None), None)
+    def backwards(self, shas: Sequence[str]) -> Iterator[Reading]:
+        """The readings of a line of commits, the newest first; positions count from its beginning."""
+        for position in range(len(shas) - 1, -1, -1):
+            if (found := self.of(shas[position], position)) is not None:
+                yield found
 
     def are_equal(self, left: str, right: str) -> bool:
         """Whether two commits share every stored result, so that nothing can differ between them."""
         (_, these), (_, those) = self._scan(left), self._scan(right)
         same = {part["scan_key"] for part in these} == {part["scan_key"] for part in those}
-        return same and all(part["status"] == ScanStatus.COMPLETE.value for part in those)
+        return same and all(part["status"] != ScanStatus.FAILED.value for part in those)
 
     def _scan(self, sha: str) -> tuple[sa.RowMapping | None, tuple[sa.RowMapping, ...]]:
         if sha not in self._parts:
@@ -67,7 +71,7 @@ class Readings:
             scans, parts, stored = schema.scans, schema.scan_parts, schema.framework_scans
             of_commit = sa.select(scans).where(scans.c.project == self._project, scans.c.sha == sha)
             query = (
-                sa.select(parts.c.scan_key, stored.c.status)
+                sa.select(parts.c.scan_key, stored.c.status, stored.c.framework)
                 .join(stored, stored.c.scan_key == parts.c.scan_key)
                 .where(parts.c.project == self._project, parts.c.sha == sha)
             )
@@ -79,3 +83,9 @@ class Readings:
         table = schema.findings
         rows = self._connection.execute(sa.select(table).where(table.c.scan_key == scan_key)).mappings()
         return {row["fingerprint"]: finding_of(row) for row in rows}
+
+    def _load_proof(self, scan_key: str) -> PartReading:
+        table = schema.framework_scans
+        query = sa.select(table.c.unreadable, table.c.evidence).where(table.c.scan_key == scan_key)
+        row = self._connection.execute(query).one()
+        return PartReading(frozenset(file["path"] for file in row.unreadable), row.evidence)

@@ -1,4 +1,4 @@
-"""The report of a scan on disk: kept by commit, and shown as the latest where the commit is the newest."""
+"""The report of a scan on disk: kept by commit, and published as the latest where the commit is the newest."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from resources.machine.artifact_store import ArtifactStore
 
 
 def write_report(store: ArtifactStore, mirror: Mirror, project: Project, counted: CountedScan) -> Path:
-    """Keep a commit's report; only the tip of the deploy branch is shown as latest_scan.json."""
+    """Keep a commit's report; only the tip of the deploy branch becomes latest_scan.json."""
     scan = counted.scan
     report = report_of(project.name, scan, counted.against, counted.changes)
     content = json.dumps(report, indent=2).encode()

@@ -23,9 +23,9 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
     def commit(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            mirror = git.mirror(project)
+            mirror = git.connect(project)
             found = take_in(past, mirror, project, current.sha)
             follow_deploy_branch(past, mirror, project)
             link = project.commit_url.replace("{sha}", found.sha) if project.commit_url else None

@@ -34,13 +34,13 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
         artifacts: ArtifactsResource,
         grafana: GrafanaResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
             generated = build_dashboard()
-            own = git.mirror(project).read(current.sha, project.paths.dashboard)
+            own = git.connect(project).read(current.sha, project.paths.dashboard)
             text = own.decode("utf-8", "replace") if own else generated
             found = check_dashboard(text)
-            store = artifacts.store()
+            store = artifacts.connect()
             path = store.keep("dashboards", project.name, current.sha, "grafana_dashboard.json", text.encode())
             store.keep("dashboards", project.name, current.sha, "infraaudit.json", generated.encode())
             page = audit_file(past, project.name, current.sha, datetime.now(UTC))

@@ -1,7 +1,7 @@
 """The `deployment` assets: the commit's manifests with its image, one asset for each environment of the project.
 
-`deployment` is the first environment, which commits go to by themselves; `deployment_<name>` are those after it.
-Deliberately absent: when a commit is promoted (sensors/promotions.py, `infraaudit promote`).
+`deployment` is the first environment, which commits are deployed to automatically; `deployment_<name>` are those
+after it. Deliberately absent: when a commit is promoted (sensors/promotions.py, `infraaudit promote`).
 """
 
 import time
@@ -37,9 +37,12 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
     key = dg.AssetKey([*common["key_prefix"], deployment_name(project, environment)])
     file = "manifests.yaml" if before is None else f"manifests-{environment.name}.yaml"
     gate = partitioned_check(
-        RELEASE_GATE, key, common["partitions_def"],
-        f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.", blocking=True,
-    )  # fmt: skip
+        RELEASE_GATE,
+        key,
+        common["partitions_def"],
+        f"{before.name if before else 'test_results'} let it on, and its scan is within configs/gate.yaml.",
+        blocking=True,
+    )
 
     @dg.asset(
         **common,
@@ -59,8 +62,8 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with stage(context, project, history.open()) as current:
-            turn = _Turn(project, environment, current, git.mirror(project), Path(history.gate_file))
+        with stage(context, project, history.connect()) as current:
+            turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
             verdict = turn.judge()
             yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
@@ -77,7 +80,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 return
             progress = _Progress(current)
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
-            artifacts.store().keep("deployments", project.name, current.sha, file, done.manifests.encode())
+            artifacts.connect().keep("deployments", project.name, current.sha, file, done.manifests.encode())
             if done.outcome is Outcome.SUPERSEDED:
                 current.skip(done.reason)
                 return
@@ -110,7 +113,7 @@ def deployment_metadata(done: Deployment) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One commit's turn in one environment."""
+    """The deployment of one commit to one environment."""
 
     project: Project
     environment: Environment
@@ -119,7 +122,7 @@ class _Turn:
     gate_file: Path
 
     def judge(self) -> Verdict:
-        """Judge from the history again, so that launching this asset alone cannot go past the tests or the scan."""
+        """Judge from the history again, so that launching this asset alone cannot bypass the tests or the scan."""
         return all_of((self._judge_before(), self._judge_scan()))
 
     def _judge_before(self) -> Verdict:
@@ -133,9 +136,14 @@ class _Turn:
 
     def _judge_scan(self) -> Verdict:
         return judge_commit(
-            self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, self.gate_file,
+            self.stage.history,
+            self.mirror,
+            self.project,
+            self.environment.name,
+            self.stage.sha,
+            self.gate_file,
             datetime.now(UTC),
-        )  # fmt: skip
+        )
 
     def is_on_deploy_branch(self) -> bool:
         tip = self.mirror.branches().get(self.project.deploy_branch)
@@ -151,23 +159,34 @@ class _Turn:
             self.mirror, scratch, self.project, self.environment, sha, image.digest or image.reference, self.gate_file
         )
         return deploy(
-            history, self.mirror, target, release,
-            timeout=timeout, superseded=in_order(history, self.mirror, release), on_progress=note,
-        )  # fmt: skip
+            history,
+            self.mirror,
+            target,
+            release,
+            timeout=timeout,
+            superseded=in_order(history, self.mirror, release),
+            on_progress=note,
+        )
 
     def skip(self, reason: str) -> None:
         """Say and record that this commit is not deployed here, and why."""
         self.stage.skip(reason)
         skipped = Deployment(
-            self.project.name, self.environment.name, self.stage.sha, "none", Outcome.SKIPPED,
-            self.stage.started_at, datetime.now(UTC), reason=reason,
-        )  # fmt: skip
+            self.project.name,
+            self.environment.name,
+            self.stage.sha,
+            "none",
+            Outcome.SKIPPED,
+            self.stage.started_at,
+            datetime.now(UTC),
+            reason=reason,
+        )
         self.stage.history.record_deployment(skipped)
 
 
 @dataclass
 class _Progress:
-    """What a rollout says, as it says it, with the seconds since its start."""
+    """Log a rollout's messages as they come, with the seconds since its start."""
 
     stage: Stage
     lines: list[str] = field(default_factory=list)

@@ -25,7 +25,7 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
     def no_drift(kubernetes: KubernetesResource, history: HistoryResource) -> dg.AssetCheckResult:
-        past = history.open()
+        past = history.connect()
         try:
             found = look_at(past, project, environment, lambda live: kubernetes.connect(environment, live))
         except InfraAuditError as error:  # What cannot be compared is not taken for equal.
@@ -35,8 +35,8 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
         if not found.healthy:
             return _result(False, f"{found.live.sha[:12]} is not healthy: {found.reason}", commit=found.live.sha)
         drift = [str(difference) for difference in found.drift or ()]
-        if told := drifted(project.name, environment.name, found.live.sha, drift):
-            write_notices(past, [told])
+        if notice := drifted(project.name, environment.name, found.live.sha, drift):
+            write_notices(past, [notice])
         said = f"{len(drift)} fields differ" if drift else f"{found.live.sha[:12]} runs as it was deployed"
         return _result(not drift, said, commit=found.live.sha, drift=code("\n".join(drift) or "none"))
 

@@ -32,13 +32,13 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
     def docker_image(
         context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        with stage(context, project, history.open()) as current:
+        with stage(context, project, history.connect()) as current:
             try:
                 engine = docker.connect()
                 image = _build(project, current, git, docker, engine)
             except EngineUnavailableError as error:
                 if context.retry_number:
-                    # It died while it built; a machine that never had one is another thing.
+                    # The engine died during the build; a machine without one is skipped above.
                     raise
                 current.skip(str(error))
                 return
@@ -60,7 +60,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
 def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: Engine) -> Image:
     return build_or_reuse(
         engine,
-        git.mirror(project),
+        git.connect(project),
         project,
         current.sha,
         scratch=git.scratch,

@@ -37,9 +37,9 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
         history: HistoryResource,
         logs: LogsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            store, fresh = logs.store(project), list[Row]()
+            store, fresh = logs.connect(project), list[Row]()
             for environment in project.environments:
                 live = past.live(project.name, environment.name)
                 if live is not None:
@@ -63,8 +63,8 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
-    """Loki gets the lines too; where it does not take them they are kept all the same, and sent the next time."""
-    loki, store = logs.loki(), logs.store(project)
+    """Loki gets the lines too; lines that it refuses are kept all the same, and sent again next time."""
+    loki, store = logs.loki(), logs.connect(project)
     if loki is None:
         return {}
     sent, refused = 0, ""

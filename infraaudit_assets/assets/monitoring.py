@@ -1,4 +1,4 @@
-"""The `monitoring` asset: Prometheus configured for what was just deployed, which is really up."""
+"""The `monitoring` asset: Prometheus configured for what was just deployed, and its target checked to be up."""
 
 from collections.abc import Iterator
 
@@ -37,16 +37,16 @@ def build_monitoring(project: Project, common: dict) -> dg.AssetsDefinition:
         artifacts: ArtifactsResource,
         prometheus: PrometheusResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
             live = past.live(project.name, project.environment.name)
             if live is None:
                 raise MonitoringError(f"Nothing of {project.name} is live; materialize deployment first.")
-            own = git.mirror(project).read(current.sha, project.paths.prometheus)
+            own = git.connect(project).read(current.sha, project.paths.prometheus)
             text = own.decode("utf-8", "replace") if own else None
             config = render_prometheus(project.name, text, [live.url] if live.url else [])
             checked_by = check_prometheus(config.text)
-            path = artifacts.store().keep(
+            path = artifacts.connect().keep(
                 "monitoring", project.name, current.sha, "prometheus.yml", config.text.encode()
             )
             fault = target_is_up(live.url) if live.url else "the service has no address on this machine"

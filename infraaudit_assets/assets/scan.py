@@ -9,12 +9,8 @@ from typing import Any
 import dagster as dg
 
 from infraaudit.gate import judge_commit
-from infraaudit.intake.take_in import take_in
-from infraaudit.notices.code_owners import culprit_of
-from infraaudit.scans.against_parent import counted_scan
-from infraaudit.scans.cross_scanning import attribute_causes
-from infraaudit.scans.lifecycles import follow_deploy_branch
-from infraaudit.scans.report_files import write_report
+from infraaudit.notices.code_owners import named_commit
+from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
@@ -22,7 +18,6 @@ from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Scan, Severity
 from infraaudit_domain.notices import severe_findings
 from infraaudit_domain.projects import Project
-from resources.configuration.suppressions import read_suppressions
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 from resources.history.outbox import write_notices
 
@@ -51,28 +46,20 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            mirror = git.mirror(project)
-            # A backfill of this asset alone reaches commits that no run has taken in.
-            take_in(past, mirror, project, current.sha)
-            with checkov.runner(past) as runner:
-                scan = runner.scan(mirror, current.sha, project.paths.checkov_config)
-            past.record_scan(project.name, scan)
-            attribute_causes(past, mirror, project, lambda: checkov.runner(past))
-            follow_deploy_branch(past, mirror, project)
-            now, rules = datetime.now(UTC), Path(history.gate_file)
-            suppressions = read_suppressions(rules.parent, project.name)
-            counted = counted_scan(past, mirror, project.name, scan, suppressions, now.date())
-            path = write_report(artifacts.store(), mirror, project, counted)
+            mirror, rules = git.connect(project), Path(history.gate_file)
+            reports = Reports(artifacts.connect(), rules.parent)
+            done = scan_commit(past, mirror, project, current.sha, lambda: checkov.connect(past), reports)
+            counted, now = done.counted, datetime.now(UTC)
             verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
             new = counted.changes.new if counted.against else ()
-            if new and (told := severe_findings(culprit_of(project, mirror, current.sha), new)):
-                write_notices(past, [told])
+            if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
+                write_notices(past, [notice])
             yield dg.MaterializeResult(
-                data_version=dg.DataVersion(_digest(scan)),
+                data_version=dg.DataVersion(_digest(done.scan)),
                 metadata=_metadata(counted.scan, counted.against, counted.changes)
-                | {"report": dg.MetadataValue.path(path)},
+                | {"report": dg.MetadataValue.path(done.report)},
                 check_results=[check_result(SCAN_GATE, key, verdict)],
             )
 
@@ -87,13 +74,13 @@ def _digest(scan: Scan) -> str:
 
 
 def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
-    counts = Counter(finding.severity for finding in scan.findings if finding.status == "open")
+    counts = Counter(finding.severity for finding in scan.findings if finding.is_open)
     return {
         "status": scan.status.value,
         "open": counts.total(),
         "new": len(changes.new),
         "fixed": len(changes.fixed),
-        "suppressed": sum(finding.status == "suppressed" for finding in scan.findings),
+        "suppressed": sum(not finding.is_open for finding in scan.findings),
         **{f"open_{severity.value}": counts[severity] for severity in Severity},
         "compared_with": against[:12] if against else "nothing: no earlier commit has a complete scan",
         "compared_under": "the same scanner and configuration"

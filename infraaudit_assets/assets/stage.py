@@ -10,6 +10,7 @@ import dagster as dg
 
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from resources.history import History
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
@@ -17,23 +18,23 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
 @dataclass
 class Stage:
-    """What a stage says of itself while it runs; written to the history when it ends."""
+    """The outcome of a stage while it runs; written to the history when it ends."""
 
     sha: str
     history: History
     log: dg.DagsterLogManager
-    outcome: str = "succeeded"
+    outcome: StageOutcome = StageOutcome.SUCCEEDED
     reason: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def skip(self, reason: str) -> None:
         """Say that this stage does nothing for this commit, and why. The asset then yields no output."""
-        self.outcome, self.reason = "skipped", reason
+        self.outcome, self.reason = StageOutcome.SKIPPED, reason
         self.log.warning("Skipped: %s", reason)
 
     def fail(self, reason: str) -> None:
         """Say that the stage ran and its result is bad (a failing test is a result, not an error)."""
-        self.outcome, self.reason = "failed", reason
+        self.outcome, self.reason = StageOutcome.FAILED, reason
 
 
 @contextmanager
@@ -51,10 +52,10 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
     except InfraAuditError as error:
         current.fail(str(error))
         if error.retryable and context.retry_number < RETRY.max_retries:
-            current.outcome = "retried"
+            current.outcome = StageOutcome.RETRIED
         raise dg.Failure(str(error), allow_retries=error.retryable) from error
     except dg.Failure as failure:
-        # What the stage said of itself tells more than the headline of the failure.
+        # The stage's own reason is more specific than the failure's description.
         current.fail(current.reason or str(failure.description))
         raise
     except OSError as error:

@@ -11,7 +11,7 @@ _ROWS = 50
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
-    """A Markdown table of at most 50 rows; the last row tells how many more there are."""
+    """A Markdown table of at most 50 rows; the last row says how many more there are."""
     every = [[_cell(value) for value in row] for row in rows]
     lines = [list(columns), ["---"] * len(columns), *every[:_ROWS]]
     if len(every) > _ROWS:

@@ -38,7 +38,7 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     def test_results(
         context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
             image = past.image(project.name, current.sha)
             if image is None:
@@ -54,13 +54,10 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
 
 
 def _metadata(run: TestRun) -> dict[str, Any]:
-    failures = [case for case in run.cases if case.outcome in ("failed", "error")]
+    failures = run.bad_cases
     slowest = sorted(run.cases, key=lambda case: -case.seconds)[:5]
     return {
-        "passed": run.count("passed"),
-        "failed": run.count("failed"),
-        "errors": run.count("error"),
-        "skipped": run.count("skipped"),
+        **run.counts,
         "seconds": run.seconds,
         "slowest": table(["test", "seconds"], [(case.name, case.seconds) for case in slowest]),
         **({"failures": table(["test", "message"], [(c.name, c.message) for c in failures])} if failures else {}),

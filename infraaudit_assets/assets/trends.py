@@ -28,9 +28,9 @@ def build_scan_trends(project: Project, common: dict) -> dg.AssetsDefinition:
     def scan_trends(
         context: dg.AssetExecutionContext, git: GitResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
-        past = history.open()
+        past = history.connect()
         with stage(context, project, past) as current:
-            shas = git.mirror(project).first_parents(current.sha, limit=COMMITS_SHOWN)
+            shas = git.connect(project).first_parents(current.sha, limit=COMMITS_SHOWN)
             counts = open_by_severity(past, project.name, shas)
             scanned = [sha for sha in shas if sha in counts]
             points = [

@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
+from infraaudit.questions.table import EXPORT, QUESTIONS
 from infraaudit_assets.commands.lazy import Entry
+
+
+def _asking(panel: str) -> dict[str, Entry]:
+    """The commands that ask the questions of a panel; where several share one, the first has the line."""
+    commands: dict[str, Entry] = {}
+    for question in (*QUESTIONS, EXPORT):
+        if question.panel == panel and " " not in question.command:
+            commands.setdefault(question.command, Entry("ask:command_of", question.help, panel, is_question=True))
+    return commands
+
 
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry(
@@ -38,48 +49,13 @@ COMMANDS: Mapping[str, Entry] = {
         "Deliver",
     ),
     "logs": Entry("logs:logs", "Show the kept lines, newest last.", "Deliver"),
-    "dora": Entry(
-        "dora:dora",
-        "Deployment frequency, lead time, change failure rate and time to restore, for each environment.",
-        "Deliver",
-    ),
+    **_asking("Deliver"),
     "scan": Entry(
         "scan:scan",
         "Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.",
         "Ask the history",
     ),
-    "trends": Entry(
-        "audit:trends", "Findings over time: open, introduced, fixed, reopened, suppressed.", "Ask the history"
-    ),
-    "findings": Entry(
-        "audit:findings", "The findings of a commit: since which commit, whose, and for how long.", "Ask the history"
-    ),
-    "blame": Entry(
-        "audit:blame",
-        "Lifecycles of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
-        "Ask the history",
-    ),
-    "compare": Entry(
-        "audit:compare",
-        "What two commits' findings differ in, and whether code, config or scanner may be why.",
-        "Ask the history",
-    ),
-    "exposure": Entry(
-        "exposure:exposure",
-        "How long findings were in production: introduced, live, fixed, fix live; and what a rollback brought back.",
-        "Ask the history",
-    ),
-    "sla": Entry(
-        "exposure:sla",
-        "How fast findings are fixed, how old the open ones are, and which break the SLA (max_age_days of gate.yaml).",
-        "Ask the history",
-    ),
-    "suppressions": Entry(
-        "exposure:suppressions",
-        "Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file.",
-        "Ask the history",
-    ),
-    "export": Entry("export:export", "Write a commit's findings as SARIF, JSON, CSV or CycloneDX.", "Ask the history"),
+    **_asking("Ask the history"),
     "page": Entry(
         "service:page",
         "Write the audit page as one file that needs nothing beside it: to send, or to keep as evidence.",

@@ -1,6 +1,5 @@
 """`infraaudit rollback` and `promote`: what people do to environments by hand."""
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson, EnvironmentName, ProjectName
+from infraaudit_assets.commands.formats import print_result
+from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.deployments import Deployment, Outcome, Release
@@ -28,6 +28,7 @@ def rollback(
     ] = None,
     environment_name: EnvironmentName = None,
     advise: Annotated[bool, typer.Option("--advise", help="Only name the commit that is best to go back to.")] = False,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
@@ -41,10 +42,12 @@ def rollback(
             f"Nothing of {found.name} was deployed to {environment.name}; there is nothing to roll back."
         )
     if advise:
-        _print_advice(found, past, live, as_json)
+        _print_advice(found, past, live, chosen(form, as_json))
         return
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
-    _finish(found, environment, _deliver(found, environment, past, release, superseded=lambda _: ""), as_json)
+    _finish(
+        found, environment, _deliver(found, environment, past, release, superseded=lambda _: ""), chosen(form, as_json)
+    )
 
 
 def promote(
@@ -53,6 +56,7 @@ def promote(
     commit: Annotated[
         str | None, typer.Option(help="The commit that is live one environment before, by default.")
     ] = None,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
@@ -79,7 +83,7 @@ def promote(
         newer = mirror.is_ancestor(source.sha, live.sha)
         return f"the newer commit {live.sha[:12]} is live; go back with `infraaudit rollback`" if newer else ""
 
-    _finish(found, environment, _deliver(found, environment, past, release, older), as_json)
+    _finish(found, environment, _deliver(found, environment, past, release, older), chosen(form, as_json))
 
 
 def _to_before(past: "History", live: Deployment) -> Release:
@@ -112,9 +116,14 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
         )
     _require_gate(past, mirror, project, environment, sha)
     return build_release(
-        mirror, settings().state.checkouts, project, environment, sha, image.digest or image.reference,
+        mirror,
+        settings().state.checkouts,
+        project,
+        environment,
+        sha,
+        image.digest or image.reference,
         settings().gate_file,
-    )  # fmt: skip
+    )
 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
@@ -153,22 +162,23 @@ def _deliver(
     from infraaudit.deploying.deploy import deploy
 
     return deploy(
-        past, mirror_of(project), target_of(environment, past.live(project.name, environment.name)), release,
-        timeout=settings().rollout_seconds, superseded=superseded,
+        past,
+        mirror_of(project),
+        target_of(environment, past.live(project.name, environment.name)),
+        release,
+        timeout=settings().rollout_seconds,
+        superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
-    )  # fmt: skip
+    )
 
 
-def _finish(project: Project, environment: Environment, done: Deployment, as_json: bool) -> None:
+def _finish(project: Project, environment: Environment, done: Deployment, how: Format) -> None:
     if done.outcome is Outcome.DEPLOYED:
         _show_in_dagster(project, environment, done)
-    if as_json:
-        fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")
-        print(json.dumps({name: getattr(done, name) for name in fields}, indent=2))
-    else:
-        print(f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip())
-        if done.reason:
-            print(done.reason)
+    fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")
+    told = f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip()
+    told += f"\n{done.reason}" if done.reason else ""
+    print_result({name: getattr(done, name) for name in fields}, how, told)
     raise typer.Exit(0 if done.outcome is Outcome.DEPLOYED else 1)
 
 
@@ -185,13 +195,14 @@ def _show_in_dagster(project: Project, environment: Environment, done: Deploymen
         instance.add_dynamic_partitions(commits_of(project).name or "", [done.sha])
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                asset_key=asset_of(project, environment), partition=done.sha,
+                asset_key=asset_of(project, environment),
+                partition=done.sha,
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
-        )  # fmt: skip
+        )
 
 
-def _print_advice(project: Project, past: "History", live: Deployment, as_json: bool) -> None:
+def _print_advice(project: Project, past: "History", live: Deployment, how: Format) -> None:
     from infraaudit_domain.advice import Candidate, advise
     from infraaudit_domain.gate import judge_tests
     from resources.history.queries.open_counts import open_by_severity
@@ -208,10 +219,8 @@ def _print_advice(project: Project, past: "History", live: Deployment, as_json: 
         for sha in reversed(before)
     )
     best = advise(counts.get(live.sha), candidates)
-    if as_json:
-        print(json.dumps({"live": live.sha, "advice": best.sha if best else None}))
-    elif best:
-        print(f"{best.sha} is the newest before {live.sha[:12]} with green tests and no more findings of any severity.")
-    else:
-        print(f"No commit before {live.sha[:12]} has green tests and no more findings of any severity.")
+    told = f"No commit before {live.sha[:12]} has green tests and no more findings of any severity."
+    if best:
+        told = f"{best.sha} is the newest before {live.sha[:12]} with green tests and no more findings of any severity."
+    print_result({"live": live.sha, "advice": best.sha if best else None}, how, told)
     raise typer.Exit(0 if best else 1)

@@ -1,6 +1,5 @@
 """`infraaudit doctor`: what this machine has for the pipeline."""
 
-import json
 from dataclasses import asdict, fields
 
 import typer
@@ -8,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from infraaudit.operations.doctor import Part, examine
-from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
-from infraaudit_assets.commands.options import AsJson
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import ConfigurationError
@@ -35,14 +34,8 @@ def doctor(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
         database_url=current.history_url,
     )
     parts.append(_dagster_yaml(current))
-    rows = [asdict(part) for part in parts]
-    match chosen(form, as_json):
-        case Format.JSON:
-            print(json.dumps(rows, indent=2))
-        case Format.CSV:
-            print_csv([each.name for each in fields(Part)], rows)
-        case Format.TABLE:
-            print_table(_table(parts))
+    columns = [each.name for each in fields(Part)]
+    print_rows([asdict(part) for part in parts], columns, chosen(form, as_json), _table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
 
 

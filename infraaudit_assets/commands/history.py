@@ -1,6 +1,5 @@
 """`infraaudit history`, `backup` and `restore`: a history in another database, and an installation's state in a file."""
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson
+from infraaudit_assets.commands.formats import print_result
+from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import settings
 
 app = typer.Typer(help="Move the history between databases.", no_args_is_help=True)
@@ -22,7 +22,9 @@ _STREAM = Path("-")
 
 @app.command("export")
 def export_history(
-    output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")], as_json: AsJson = False
+    output: Annotated[Path, typer.Argument(help="SQLite file to write; it must not exist.")],
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """Write the whole history into one SQLite file, from whichever database it is in."""
     from infraaudit_domain.errors import ConfigurationError
@@ -32,22 +34,25 @@ def export_history(
         raise ConfigurationError(f"{output} exists; give a new file.")
     target = History(f"sqlite:///{output.resolve()}")
     target.migrate()
-    rows = _copied(open_history(settings().history_url), target, quiet=as_json)
+    how = chosen(form, as_json)
+    rows = _copied(open_history(settings().history_url), target, quiet=how is not Format.TABLE)
     Path(f"{output}.migrating").unlink(missing_ok=True)
-    print(json.dumps({"rows": rows, "file": str(output)}) if as_json else f"{rows} rows written to {output}")
+    print_result({"rows": rows, "file": str(output)}, how, f"{rows} rows written to {output}")
 
 
 @app.command("import")
 def import_history(
     source: Annotated[Path, typer.Argument(help="SQLite file: an export, or the history.db of an installation.")],
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Fill this installation's empty history (INFRAAUDIT_DATABASE_URL) from a file. All or nothing."""
     from resources.history import open_history
     from resources.history.transfer import open_file
 
-    rows = _copied(open_file(source), open_history(settings().history_url), quiet=as_json)
-    print(json.dumps({"rows": rows}) if as_json else f"{rows} rows imported from {source}")
+    how = chosen(form, as_json)
+    rows = _copied(open_file(source), open_history(settings().history_url), quiet=how is not Format.TABLE)
+    print_result({"rows": rows}, how, f"{rows} rows imported from {source}")
 
 
 def _copied(source: object, target: object, quiet: bool) -> int:
@@ -68,6 +73,7 @@ def backup(
     output: Annotated[
         Path, typer.Argument(help="Archive to write, for example infraaudit.tar.gz; - is standard output.")
     ],
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Write history, reports, logs and Dagster's SQLite files into one archive; the installation may keep running.
@@ -83,18 +89,16 @@ def backup(
             archive, open_history(current.history_url), current.state.path, current.reports.resolve(), datetime.now(UTC)
         )
         size = archive.stat().st_size
-    print(
-        json.dumps(asdict(done) | {"bytes": size})
-        if as_json
-        else f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)",
-        file=sys.stderr if output == _STREAM else sys.stdout,
-    )
+    told = f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)"
+    beside = sys.stderr if output == _STREAM else sys.stdout
+    print_result(asdict(done) | {"bytes": size}, chosen(form, as_json), told, beside)
 
 
 def restore(
     archive: Annotated[
         Path, typer.Argument(help="Archive that `infraaudit backup` wrote; - is standard input.", allow_dash=True)
     ],
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty installation from a backup. Stop the roles first: Dagster's files are replaced."""
@@ -104,7 +108,8 @@ def restore(
     current = settings()
     with _read(archive, current.state.path) as file:
         done = restore_backup(file, open_history(current.history_url), current.state.path, current.reports.resolve())
-    print(json.dumps(asdict(done)) if as_json else f"{done.rows} rows and {done.files} files restored from {archive}")
+    told = f"{done.rows} rows and {done.files} files restored from {archive}"
+    print_result(asdict(done), chosen(form, as_json), told)
 
 
 @contextmanager

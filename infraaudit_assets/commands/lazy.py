@@ -17,6 +17,8 @@ class Entry:
     where: str
     help: str
     panel: str
+    is_question: bool = False
+    """Whether the function makes the command's own one from its questions."""
 
 
 def lazy_group(entries: Mapping[str, Entry]) -> type[TyperGroup]:
@@ -40,6 +42,8 @@ def load(name: str, entry: Entry) -> Any:
     """The command of an entry, or its group of commands."""
     module, _, attribute = entry.where.partition(":")
     found = getattr(importlib.import_module(f"infraaudit_assets.commands.{module}"), attribute)
+    if entry.is_question:
+        found = found(name)
     if isinstance(found, typer.Typer):
         group = get_command(found)
         group.name = name

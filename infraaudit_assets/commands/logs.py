@@ -1,6 +1,5 @@
 """`infraaudit logs`: what the deployed containers printed."""
 
-import json
 import re
 import time
 from collections.abc import Iterable
@@ -11,7 +10,8 @@ import typer
 from rich.text import Text
 
 from infraaudit_assets.commands.delivery import environment_of, target_of
-from infraaudit_assets.commands.options import EnvironmentName, ProjectName
+from infraaudit_assets.commands.formats import print_row
+from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_assets.settings import settings
@@ -20,6 +20,7 @@ from infraaudit_domain.errors import ConfigurationError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
 _FOLLOW_SECONDS = 2
+_COLUMNS = ("time", "commit", "pod", "container", "level", "text")
 
 
 def logs(
@@ -31,7 +32,8 @@ def logs(
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Collect and show new lines until Ctrl-C.")] = False,
     collect: Annotated[bool, typer.Option(help="Read new lines from the containers first.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """Show the kept lines, newest last."""
     from infraaudit.deploying.logs import collect_logs
@@ -50,14 +52,16 @@ def logs(
             past, store, target_of(environment, past.live(found.name, environment.name)), found, environment
         )
 
+    if (how := chosen(form, as_json)) is Format.CSV:
+        print(",".join(_COLUMNS))
     if collect or follow:
         collected()
-    _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), as_json)
+    _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
     try:
         while follow:
             time.sleep(_FOLLOW_SECONDS)
             rows = (row for row in collected() if row["commit"].startswith(commit) and level in (None, row["level"]))
-            _show((row for row in rows if pattern.search(row["text"])), as_json)
+            _show((row for row in rows if pattern.search(row["text"])), how)
     except KeyboardInterrupt:
         return
 
@@ -81,11 +85,11 @@ def _pattern(grep: str) -> re.Pattern[str]:
         raise ConfigurationError(f"--grep {grep!r} is no regular expression: {error}.") from error
 
 
-def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
+def _show(rows: Iterable[dict[str, Any]], how: Format) -> None:
     console = standard_output()
     for row in rows:
-        if as_json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
+        if how is not Format.TABLE:
+            print_row(row, _COLUMNS, how)
         else:
             head = f"{row['time'][11:23]} {row['commit'][:8]} {row['pod'] or row['container']} "
             console.print(Text.assemble((head, "dim"), (row["text"], _STYLES.get(row["level"], ""))), soft_wrap=True)

@@ -1,9 +1,23 @@
 """Options that several commands have."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+
+class Format(StrEnum):
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
 ProjectName = Annotated[str, typer.Option("--project", help="Name of the project, as in the projects file.")]
 EnvironmentName = Annotated[str | None, typer.Option("--environment", help="The first one of the project by default.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Form = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The short form of --format json.")]
+
+
+def chosen(form: Format, as_json: bool) -> Format:
+    """The format that is asked for."""
+    return Format.JSON if as_json else form

@@ -1,15 +1,14 @@
 """`infraaudit projects`: which repositories there are."""
 
-import json
 from dataclasses import asdict, fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from infraaudit_assets.commands.example import write_missing_example
-from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.formats import print_result, print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
 from infraaudit_domain.projects import Project
@@ -43,30 +42,29 @@ def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
     projects = load_projects(settings().projects)
     names = ("name", "url", "branches", "deploy_branch")
     rows = [{name: getattr(project, name) for name in names} for project in projects]
-    if (how := chosen(form, as_json)) is Format.JSON:
-        print(json.dumps(rows, indent=2))
-        return
-    if how is Format.CSV:
-        print_csv(names, rows)
-        return
     table = Table("name", "repository", "branches", "deployed from", "to")
     for project in projects:
         environments = ", ".join(environment.name for environment in project.environments)
         table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, environments)
-    print_table(table)
+    print_rows(rows, names, chosen(form, as_json), table)
 
 
 @app.command()
-def check() -> None:
+def check(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
     """Check the projects file, and that every repository can be read. Exits with 1 where one cannot."""
-    faults = 0
-    for project in load_projects(settings().projects):
-        try:
-            verdict = f"good, {_branches_of(project)} branches"
-        except (ConfigurationError, RepositoryError) as error:
-            verdict, faults = str(error), faults + 1
-        print(f"{project.name}: {verdict}")
-    raise typer.Exit(1 if faults else 0)
+    rows = [_verdict(project) for project in load_projects(settings().projects)]
+    if (how := chosen(form, as_json)) is Format.TABLE:
+        for row in rows:
+            print(f"{row['name']}: {row['fault'] or 'good, {branches} branches'.format(**row)}")
+    print_rows(rows, ("name", "good", "branches", "fault"), how)
+    raise typer.Exit(0 if all(row["good"] for row in rows) else 1)
+
+
+def _verdict(project: Project) -> dict[str, Any]:
+    try:
+        return {"name": project.name, "good": True, "branches": _branches_of(project), "fault": None}
+    except (ConfigurationError, RepositoryError) as error:
+        return {"name": project.name, "good": False, "branches": None, "fault": str(error)}
 
 
 @app.command()
@@ -101,17 +99,11 @@ def events(
 
     found = git_events(open_history(settings().history_url), find_project(project).name, limit)
     rows = [{"seen_at": seen_at.isoformat()} | asdict(event) for seen_at, event in found]
-    if (how := chosen(form, as_json)) is Format.JSON:
-        print(json.dumps(rows, indent=2))
-        return
-    if how is Format.CSV:
-        print_csv(["seen_at", *(each.name for each in fields(GitEvent))], rows)
-        return
     table = Table("seen", "what", "branch", "before", "after", "reason")
     for seen_at, event in found:
         when = seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(when, event.kind, event.branch, event.before[:12], event.after[:12], event.reason)
-    print_table(table)
+    print_rows(rows, ["seen_at", *(each.name for each in fields(GitEvent))], chosen(form, as_json), table)
 
 
 @app.command()
@@ -119,9 +111,11 @@ def add(
     name: Annotated[str, typer.Option(help="Name of the project: lower case, digits, - and _.")],
     url: Annotated[str, typer.Option(help="Path or URL of its Git repository.")],
     branch: Annotated[str, typer.Option(help="Branch that is built and deployed.")] = "main",
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
 ) -> None:
     """Add a repository to the projects file; what is in the file stays as it is."""
     project = add_project(settings().projects, name, url, branch)
-    print(
-        f"Added {project.name} ({project.url}) to {settings().projects}. Next: infraaudit run --project {name} --commit {branch}"
-    )
+    listed = settings().projects
+    told = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
+    print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), told)

@@ -1,6 +1,5 @@
 """`infraaudit prune`: retention. Details of old commits go; lineage, lifecycles of findings and counts stay."""
 
-import json
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict
@@ -9,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson
+from infraaudit_assets.commands.formats import print_result, print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.dagster_names import PARTITION
 from infraaudit_domain.projects import Project
@@ -21,6 +21,7 @@ def prune(
         int, typer.Option(min=1, help="Newest commits of each project that stay whatever their age.")
     ] = 200,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Delete the details of old commits: listed findings, test cases, kept reports, and Dagster's finished runs.
@@ -45,8 +46,13 @@ def prune(
             row["files"] = _delete_files(current, project, shas)
             row["runs"] = _delete_runs(current, project, shas)
         done[project.name] = row
-    if as_json:
-        print(json.dumps({"before": before.isoformat(), "dry_run": dry_run, "projects": done}, indent=2))
+    how = chosen(form, as_json)
+    if how is Format.JSON:
+        print_result({"before": before, "dry_run": dry_run, "projects": done}, how, "")
+        return
+    if how is Format.CSV:
+        columns = list(next(iter(done.values()), {}))
+        print_rows(({"project": name} | row for name, row in done.items()), ["project", *columns], how)
         return
     for name, row in done.items():
         what = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in row.items())

@@ -1,11 +1,11 @@
 """`infraaudit run`: one commit through the whole pipeline, in the foreground."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.formats import print_result
+from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.dagster_home import prepare_dagster_home
@@ -17,6 +17,7 @@ from resources.dagster.forkserver import start_forkserver
 def run(
     project: ProjectName,
     commit: Annotated[str, typer.Option(help="Branch, tag or SHA.")],
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
 ) -> None:
@@ -41,12 +42,9 @@ def run(
             finished = run_commit(instance, found, sha)
         shown.advance(task)
     (row,) = overview(open_history(settings().history_url), mirror, found.name, found.environment.name, [sha])
-    if as_json:
-        print(
-            json.dumps(
-                commit_row(row, finished.run_id) | {"succeeded": finished.succeeded, "reasons": row.reasons}, indent=2
-            )
-        )
+    if (how := chosen(form, as_json)) is not Format.TABLE:
+        said = {"succeeded": finished.succeeded, "reasons": row.reasons}
+        print_result(commit_row(row, finished.run_id) | said, how, "")
     else:
         print_summary([row])
         for stage, reason in row.reasons.items():

@@ -3,7 +3,6 @@
 Every scan is stored as soon as it ends. Deliberately absent: builds, tests, deployments.
 """
 
-import json
 import signal
 import sys
 import threading
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.formats import print_result, print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
 
@@ -42,6 +43,7 @@ def scan(
     through_dagster: Annotated[
         bool, typer.Option("--dagster", help="Start a Dagster backfill of scan_report instead of scanning here.")
     ] = False,
+    form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
@@ -54,8 +56,8 @@ def scan(
     Exits with 1 where a commit could not be scanned, with 130 after Ctrl-C.
     """
     from infraaudit.scans.backfill import unscanned
-    from infraaudit.scans.cross_scanning import attribute_causes
     from infraaudit.scans.lifecycles import follow_deploy_branch
+    from infraaudit.scans.scan_commit import follow_up
     from resources.history import open_history
 
     if sum((commit is not None, span is not None, everything)) != 1:
@@ -66,21 +68,23 @@ def scan(
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
     todo = shas if again else unscanned(past, found.name, shas)
+    how = chosen(form, as_json)
     if through_dagster:
-        _hand_to_dagster(found, todo, as_json)
+        _hand_to_dagster(found, todo, how)
         return
     started = time.monotonic()
-    done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=as_json)
+    done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=how is not Format.TABLE)
     # Also where an earlier call was killed between storing the head's scan and this line.
     _publish_head(past, mirror, found, set(shas))
-    if not is_interrupted:
-        attribute_causes(past, mirror, found, lambda: _runner(past))
-    follow_deploy_branch(past, mirror, found)
-    _tell(found, done, len(shas) - len(todo), time.monotonic() - started, as_json)
+    if is_interrupted:
+        follow_deploy_branch(past, mirror, found)
+    else:
+        follow_up(past, mirror, found, lambda: _runner(past))
+    _print_done(found, done, len(shas) - len(todo), time.monotonic() - started, how)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
-    raise typer.Exit(1 if any(one.status == "failed" for one in done) else 0)
+    raise typer.Exit(1 if any(one.status is ScanStatus.FAILED for one in done) else 0)
 
 
 def _scan_all(
@@ -88,14 +92,12 @@ def _scan_all(
 ) -> tuple[list["Done"], bool]:
     """What was scanned and stored, and whether Ctrl-C ended it early."""
     from infraaudit.scans.backfill import Backfill
-    from resources.configuration.severities import read_severities
 
-    scratch, severities = settings().state.scans, read_severities(settings().severities)
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
-        Backfill(past, mirror, project, todo, scratch=scratch, severities=severities, workers=workers) as scans,
-        _told_to_stop(scans) as stopped,
+        Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
+        _stopped_by_ctrl_c(scans) as stopped,
     ):
         for one in scans:
             done.append(one)
@@ -104,8 +106,8 @@ def _scan_all(
 
 
 @contextmanager
-def _told_to_stop(scans: "Backfill") -> Iterator[threading.Event]:
-    """Ctrl-C brings what is under way to its end, to be stored and told of; a second one does not wait for it."""
+def _stopped_by_ctrl_c(scans: "Backfill") -> Iterator[threading.Event]:
+    """After Ctrl-C, scans under way are finished, stored and reported; a second Ctrl-C does not wait for them."""
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -128,7 +130,7 @@ def _runner(past: "History") -> "CheckovRunner":
     return CheckovRunner(settings().state.scans, severities, reuse=past.framework_scan)
 
 
-def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
+def _hand_to_dagster(project: Project, shas: list[str], how: Format) -> None:
     from infraaudit_domain.dagster_names import group_of, pipeline_name
     from resources.dagster.api import DagsterApi
     from resources.dagster.partitions import commits_of
@@ -137,10 +139,8 @@ def _hand_to_dagster(project: Project, shas: list[str], as_json: bool) -> None:
     dagster, asset = DagsterApi(settings().dagster_url), [group_of(project), "scan_report"]
     backfill = dagster.backfill(pipeline_name(project), asset, name, shas)
     url = f"{settings().dagster_link}/runs/b/{backfill}"
-    if as_json:
-        print(json.dumps({"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}, indent=2))
-    else:
-        print(f"Dagster scans {len(shas)} commits of {project.name}: {url}")
+    result = {"project": project.name, "backfill": backfill, "commits": len(shas), "url": url}
+    print_result(result, how, f"Dagster scans {len(shas)} commits of {project.name}: {url}")
 
 
 def _wanted(
@@ -165,14 +165,11 @@ def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: s
     scan_of_head = past.scan(project.name, head) if head in wanted and head else None
     if scan_of_head is None:
         return
-    from infraaudit.scans.against_parent import counted_scan
-    from infraaudit.scans.report_files import write_report
-    from resources.configuration.suppressions import read_suppressions
+    from infraaudit.scans.scan_commit import Reports, publish
     from resources.machine.artifact_store import ArtifactStore
 
-    suppressions, day = read_suppressions(settings().shipped, project.name), datetime.now(UTC).date()
-    counted = counted_scan(past, mirror, project.name, scan_of_head, suppressions, day)
-    write_report(ArtifactStore(settings().state.path, settings().reports), mirror, project, counted)
+    store = ArtifactStore(settings().state.path, settings().reports)
+    publish(past, mirror, project, scan_of_head, Reports(store, settings().shipped))
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
@@ -189,7 +186,7 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
                 progress.advance(task)
                 count = progress.tasks[0].completed
                 progress.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
-                if one.status != "complete":
+                if one.status is not ScanStatus.COMPLETE:
                     progress.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
 
             yield tick
@@ -197,13 +194,14 @@ def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
     return bar()
 
 
-def _tell(project: Project, done: list["Done"], skipped: int, seconds: float, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}
-            for d in done
-        ]
-        result = {"project": project.name, "scanned": len(done), "skipped": skipped, "seconds": round(seconds, 3)}
-        print(json.dumps(result | {"commits": rows}, indent=2))
+def _print_done(project: Project, done: list["Done"], skipped: int, seconds: float, how: Format) -> None:
+    rows = [
+        {"sha": d.sha, "status": d.status, "open": d.open, "seconds": round(d.seconds, 3), "reason": d.reason}
+        for d in done
+    ]
+    if how is Format.CSV:
+        print_rows(rows, ("sha", "status", "open", "seconds", "reason"), how)
         return
-    print(f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} were scanned before.")
+    result = {"project": project.name, "scanned": len(done), "skipped": skipped, "seconds": round(seconds, 3)}
+    told = f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} had been scanned before."
+    print_result(result | {"commits": rows}, how, told)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.ask import rules_of
 from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import Settings, settings
@@ -18,8 +19,8 @@ from infraaudit_domain.projects import Project
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from infraaudit.questions.asked import ProjectRules
     from resources.history import History
-    from service.audit import ProjectRules
     from service.notices import NoticeWorker
     from service.push_worker import Launch
 
@@ -33,7 +34,7 @@ def serve(
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
 
-    # A scrape or a delivery that is worked off computes in a thread; an answer to a webhook does not wait for it.
+    # Scrapes and pushes are processed in threads; the answer to a webhook must not wait for them.
     sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
@@ -90,7 +91,7 @@ def build_service(current: Settings) -> "Starlette":
     from resources.history import open_history
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
-    from service.push_worker import DeliveryWorker
+    from service.push_worker import PushWorker
     from service.received import Received
 
     projects = load_projects(current.projects)
@@ -99,34 +100,24 @@ def build_service(current: Settings) -> "Starlette":
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
-    worker = DeliveryWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
+    worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
-        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
+        rules=lambda name: _rules({project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
 
 
-def _rules(current: Settings, project: Project | None) -> "ProjectRules":
+def _rules(project: Project | None) -> "ProjectRules":
     """What the configuration says now; nothing of a project that it no longer has."""
-    from resources.configuration.gate import read_gate
-    from resources.configuration.suppressions import read_suppressions
-    from service.audit import ProjectRules
+    from infraaudit.questions.asked import ProjectRules
 
-    if project is None:
-        return ProjectRules()
-    return ProjectRules(
-        project.environment.name,
-        read_suppressions(current.shipped, project.name),
-        read_gate(current.shipped / "gate.yaml").max_age_days,
-        mirror_of(project),
-        project.url,
-    )
+    return rules_of(project) if project else ProjectRules()
 
 
 def _notice_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "NoticeWorker":

@@ -1,14 +1,13 @@
 """`infraaudit status`: what is live in every environment, and whether it is as it was deployed."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from infraaudit_assets.commands.delivery import target_of
-from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
-from infraaudit_assets.commands.options import AsJson
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import InfraAuditError
@@ -35,19 +34,18 @@ def status(
     past = open_history(settings().history_url)
     projects = [find_project(project)] if project else list(read_projects(settings().projects))
     rows = [_status_row(found, environment, past) for found in projects for environment in found.environments]
-    if (how := chosen(form, as_json)) is Format.JSON:
-        print(json.dumps(rows, indent=2))
-    elif how is Format.CSV:
-        print_csv(_COLUMNS, rows)
-    else:
-        table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
-        for row in rows:
-            drift = "not known" if row["drift"] is None else "\n".join(row["drift"]) or "none"
-            since = (row["since"] or "")[:19].replace("T", " ")
-            table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"],
-                          drift, row["url"] or row["target"])  # fmt: skip
-        print_table(table)
+    print_rows(rows, _COLUMNS, chosen(form, as_json), _table(rows))
     raise typer.Exit(0 if all(row["state"] in ("healthy", "empty") and not row["drift"] for row in rows) else 1)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
+    for row in rows:
+        drift = "unknown" if row["drift"] is None else "\n".join(row["drift"]) or "none"
+        since = (row["since"] or "")[:19].replace("T", " ")
+        table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"], drift,
+                      row["url"] or row["target"])  # fmt: skip
+    return table
 
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:

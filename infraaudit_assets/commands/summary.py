@@ -11,6 +11,7 @@ from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.test_runs import CaseOutcome
 
 _LONGEST_SUBJECT = 120
 _COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}
@@ -29,14 +30,7 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
             "digest": image.digest or image.image_id,
             "reused": image.reused_from is not None,
         },
-        "tests": None
-        if tests is None
-        else {
-            "passed": tests.count("passed"),
-            "failed": tests.count("failed"),
-            "errors": tests.count("error"),
-            "skipped": tests.count("skipped"),
-        },
+        "tests": None if tests is None else tests.counts,
         "findings": None
         if scan is None or changes is None
         else {"total": _open(row), "new": len(changes.new), "fixed": len(changes.fixed)},
@@ -70,7 +64,7 @@ def _outcome(row: CommitOverview) -> str:
 
 
 def _open(row: CommitOverview) -> int:
-    return sum(finding.status == "open" for finding in row.scan.findings) if row.scan else 0
+    return sum(finding.is_open for finding in row.scan.findings) if row.scan else 0
 
 
 def _image(row: CommitOverview) -> str:
@@ -82,7 +76,7 @@ def _image(row: CommitOverview) -> str:
 def _tests(row: CommitOverview) -> Text:
     if row.tests is None:
         return Text("—")
-    passed, bad = row.tests.count("passed"), row.tests.count("failed") + row.tests.count("error")
+    passed, bad = row.tests.count(CaseOutcome.PASSED), len(row.tests.bad_cases)
     if passed + bad == 0:
         return Text("no result", style="red")
     return Text(f"{passed} passed" + (f", {bad} failed" if bad else ""), style="red" if bad else "")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.formats import Form, Format, chosen, print_csv, print_table
-from infraaudit_assets.commands.options import AsJson, ProjectName
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, DagsterUnavailableError
@@ -35,7 +35,7 @@ def send_test_push(
     mirror = mirror_of(found)
     mirror.fetch()
     branch = found.deploy_branch
-    sha = mirror.resolve(branch)
+    sha = mirror.tip(branch)
     dagster, key = DagsterApi(current.dagster_url), run_key(found, sha)
     earlier = dagster.runs(key)
     began, clock = time.time(), time.monotonic()
@@ -80,7 +80,7 @@ def _post(service: str, project: Project, branch: str, sha: str, secret: str) ->
 
 
 @app.command("list")
-def list_deliveries(
+def list_pushes(
     project: ProjectName,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     form: Form = Format.TABLE,
@@ -90,19 +90,14 @@ def list_deliveries(
     from rich.table import Table
 
     from resources.history import open_history
-    from resources.history.pushes import Delivery, newest_deliveries
+    from resources.history.pushes import Push, newest_pushes
 
-    found = newest_deliveries(open_history(settings().history_url), find_project(project).name, limit)
+    found = newest_pushes(open_history(settings().history_url), find_project(project).name, limit)
     rows = [asdict(d) | {"received_at": d.received_at.isoformat(), "state": s, "reason": r} for d, s, r in found]
-    if (how := chosen(form, as_json)) is Format.JSON:
-        print(json.dumps(rows, indent=2))
-        return
-    if how is Format.CSV:
-        print_csv([*(each.name for each in fields(Delivery)), "state", "reason"], rows)
-        return
     table = Table("received", "forge", "branch", "commit", "state", "tries", "what became of it")
-    for delivery, state, reason in found:
-        when = delivery.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        words = (delivery.branch, delivery.after[:12], state, str(delivery.attempts), reason)
-        table.add_row(when, delivery.forge, *words)
-    print_table(table)
+    for push, state, reason in found:
+        when = push.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        words = (push.branch, push.after[:12], state, str(push.attempts), reason)
+        table.add_row(when, push.forge, *words)
+    columns = [*(each.name for each in fields(Push)), "state", "reason"]
+    print_rows(rows, columns, chosen(form, as_json), table)

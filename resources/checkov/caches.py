@@ -1,7 +1,8 @@
-"""Folders that outlive a scanner: tables of grammars for every installation of a user, parsed files for one of them.
+"""Folders that outlive a scanner: grammar tables, shared by all installations of a user, and parsed files, of one
+installation.
 
-The two are apart because the first hold pickles, which only a primed parent writes and reads; the second hold JSON
-that scans leave to the next ones. Deliberately absent: results of scans (resources/history).
+They are separate because the tables are pickles, which only a primed parent writes and reads; the parsed files are JSON
+that one scan leaves for the next. Deliberately absent: results of scans (resources/history).
 """
 
 import os
@@ -12,8 +13,8 @@ from pathlib import Path
 def grammar_folder(state: Path) -> Path:
     """A private folder for the tables that Lark builds: 10 CPU seconds, the same for every state folder.
 
-    Lark names a table by its grammar and its own version. Where the user's cache folder is not to be had, or others
-    may write to it, each state folder has its own tables.
+    Lark names a table by its grammar and its own version. Where the user's cache folder is unavailable or writable by
+    others, each state folder has its own tables.
     """
     import platformdirs
 
@@ -22,7 +23,7 @@ def grammar_folder(state: Path) -> Path:
 
 
 def parsed_folder(state: Path) -> Path:
-    """Where scans of one installation leave what they parsed and evaluated to the next."""
+    """Where scans of one installation keep what they parsed and evaluated, for the next scan."""
     return _made(state / "parsed")
 
 
@@ -32,15 +33,16 @@ def _made(folder: Path) -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether a folder, made where it is missing, is ours and nobody else may write to it; a link is not."""
+    """Whether a folder, made where it is missing, belongs to us and nobody else may write to it; a link does not
+    count."""
     try:
-        told = _made(folder).lstat()
+        status = _made(folder).lstat()
     except OSError:
         return False
     others = stat.S_IWGRP | stat.S_IWOTH
     return (
-        stat.S_ISDIR(told.st_mode)
-        and told.st_uid == os.geteuid()
-        and not told.st_mode & others
+        stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.geteuid()
+        and not status.st_mode & others
         and os.access(folder, os.W_OK)
     )

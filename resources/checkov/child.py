@@ -1,7 +1,7 @@
 """What happens inside the processes that hold Checkov: priming the parent, and one scan in a forked child.
 
-Each framework's runner is wrapped, so that its crash, its time and the files it opened are told apart from those of
-the others. Deliberately absent: Checkov's own output; its records are written in the shape of its JSON report.
+Each framework's runner is wrapped, so that its crash, its time and the files it opened are recorded separately.
+Deliberately absent: Checkov's own output; its records are written in the shape of its JSON report.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def prime() -> list[str]:
     checkov.DEFAULT_RUNNERS = shared
     if _evaluations is not None:
         _evaluations.forget()
-    # Checkov formats every debug message for a support bundle that nobody asked for: a tenth of its time.
+    # Checkov formats every debug message for a support bundle that is not wanted here: a tenth of its time.
     logging.disable(logging.CRITICAL)
     return left_out
 
@@ -53,7 +53,7 @@ _NEVER = {"helm", "kustomize", "sca_image", "sca_package", "sast", "cdk"}
 
 def run(request: dict[str, Any]) -> None:
     """Do what a request asks and write the answer to its ``answer`` file."""
-    # A child lives for seconds; collecting its garbage as often as usual costs more than the memory is worth.
+    # A child runs for seconds: collecting garbage as often as usual would cost more than it saves.
     gc.set_threshold(100_000, 20, 100)
     root = request["root"]
     if request["task"] == "inspect":
@@ -80,11 +80,17 @@ def _scan(
     argv = [f"--directory={root}", "-o", "json", "--compact", "--quiet", "--skip-download", *arguments]
     scan = checkov.Checkov([*argv, "--framework", *frameworks])
     scan.runners = [runner for runner in scan.runners if runner.check_type in frameworks]
+<<<<<<< HEAD
     told: dict[str, dict[str, Any]] = {
         name: {"seconds": 0.0, "error": "", "opened": [], "proof": {}, "reasons": {}} for name in frameworks
     }
     for runner in scan.runners:
         _wrap(runner, told[runner.check_type], root, (expected or {}).get(runner.check_type, []))
+=======
+    records: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
+    for runner in scan.runners:
+        _wrap(runner, records[runner.check_type])
+>>>>>>> main
     sections: list[dict[str, Any]] = []
 
     def keep_results(**_: Any) -> int:
@@ -95,16 +101,22 @@ def _scan(
     if scan.runners:
         scan.run()
     for name, opened in _OPENED.items():
-        if name in told:
-            told[name]["opened"] = sorted(opened)
-    return {"report": sections, "frameworks": told}
+        if name in records:
+            records[name]["opened"] = sorted(opened)
+    return {"report": sections, "frameworks": records}
 
 
+<<<<<<< HEAD
 def _wrap(runner: Any, told: dict[str, Any], root: str, expected: list[str]) -> None:
     """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason.
 
     What the run proves, and why an expected file was not read, is told beside its report.
     """
+=======
+def _wrap(runner: Any, records: dict[str, Any]) -> None:
+    """Turn a runner's crash into an empty report with a reason: Checkov would lose the other findings, or the
+    reason."""
+>>>>>>> main
     original = runner.run
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -123,11 +135,16 @@ def _wrap(runner: Any, told: dict[str, Any], root: str, expected: list[str]) -> 
             raise
         except BaseException as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            told["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
+            records["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
             return Report(runner.check_type)
         finally:
+<<<<<<< HEAD
             told["seconds"] = time.monotonic() - started
             _current, proof.current = "", None
+=======
+            records["seconds"] = time.monotonic() - started
+            _current = ""
+>>>>>>> main
 
     runner.run = run
 
@@ -156,7 +173,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 
 def _restrict(framework: str, root: str, files: list[str]) -> None:
-    """Let the search for secrets look at these files of the tree only; the others are known."""
+    """Restrict the search for secrets to these files of the tree; the results of the others are known."""
     assert framework == "secrets"
     from checkov.secrets import runner
 
@@ -175,8 +192,8 @@ _REFUSED = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", 
 def _confine(root: str, *writable: str) -> None:
     """Note which files of the tree each framework opens; refuse files of the machine, the network and programs.
 
-    The first shows that a key covers what was read. The second keeps ``source = "../../etc"`` inside the tree, and
-    the network away also where the kernel lets no ordinary user have an empty one of his own.
+    The notes prove that a key covers what was read. The refusals keep ``source = "../../etc"`` inside the tree, and the
+    network away also where the kernel gives an ordinary user no empty one.
     """
     inside = f"{root}/"
     own = (*writable, sys.prefix, sys.base_prefix, "/usr", "/proc/self")

@@ -9,9 +9,9 @@ from resources.git.mirror import Mirror
 
 
 def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -> tuple[Any, tuple[str, ...]]:
-    """The parsed document (None where there is none to use) and warnings.
+    """The parsed document (None where none is usable) and warnings.
 
-    A file that cannot be used changes nothing: the defaults scan more than any configuration may ask for.
+    An unusable file changes nothing: the defaults scan more than any configuration may ask for.
     """
     import yaml
 

@@ -1,7 +1,7 @@
 """When a framework crashes: find the files that break it, and scan the rest.
 
-Halving finds a few bad files among thousands in a few dozen short processes. Deliberately absent: scanning file by
-file for good, which would lose every check that crosses files.
+Bisecting finds a few bad files among thousands in a few dozen short processes. Deliberately absent: always scanning
+file by file, which would lose every check that spans files.
 """
 
 import shutil
@@ -16,11 +16,11 @@ from resources.checkov.tree import link_files
 
 
 class KilledError(Exception):
-    """Somebody else ended an attempt: whether its files are bad is not known."""
+    """An attempt was ended from outside: whether its files are bad is unknown."""
 
 
 Attempt = Callable[[Path, float], str]
-"""Scan a tree within so many seconds; tells what went wrong, or nothing. Raises KilledError."""
+"""Scan a tree within so many seconds; returns what went wrong, or an empty text. Raises KilledError."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Search:
     deadline: float = 0.0
 
     def culprits(self, paths: Sequence[str]) -> list[tuple[str, str]] | None:
-        """Files that fail alone, with the reason; None when they cannot be told, or not within the limits."""
+        """Files that fail alone, with the reason; None where they cannot be found within the limits."""
         self.deadline = time.monotonic() + self.limits.seconds
         try:
             return self._halve(list(paths), is_known_bad=True)

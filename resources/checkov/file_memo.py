@@ -1,7 +1,7 @@
-"""What was found in single files, for the framework that looks at nothing but single files.
+"""Known findings of single files, for the one framework that reads each file by itself.
 
-Checkov's search for secrets reads one file at a time and puts its records together by file and line; nothing crosses
-files. Deliberately absent: every framework with a graph, and OpenAPI, where that was not shown.
+Checkov's search for secrets reads one file at a time and puts its records together by file and line; no finding depends
+on two files. Deliberately absent: every framework with a graph, and OpenAPI, for which this was not verified.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,15 +22,15 @@ class FileMemo:
         self._most = most
 
     def missing(self, filters: object, files: Iterable[TreeEntry]) -> list[TreeEntry]:
-        """Those files of which nothing is known."""
+        """The files without known findings."""
         return [entry for entry in files if (filters, entry.path, entry.blob) not in self._found]
 
     def recall(self, filters: object, files: Iterable[TreeEntry]) -> list[Finding]:
-        """What is known of files, without ordinals."""
+        """The known findings of files, without ordinals."""
         return [finding for entry in files for finding in self._found.get((filters, entry.path, entry.blob), ())]
 
     def learn(self, filters: object, files: Sequence[TreeEntry], findings: Sequence[Finding]) -> None:
-        """Keep a scan of exactly these files; not kept where it names any other file."""
+        """Keep the findings of a scan of exactly these files; findings in any other file are not kept."""
         if {finding.file_path for finding in findings} - {entry.path for entry in files}:
             return
         if len(self._found) > self._most:

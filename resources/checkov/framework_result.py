@@ -1,4 +1,4 @@
-"""What a child told of one framework, as the result that is stored: complete, partial or failed, and under which key.
+"""Turn a child's report on one framework into the result that is stored: complete, partial or failed, with its key.
 
 Deliberately absent: running anything.
 """
@@ -40,7 +40,7 @@ class Job:
     arguments: list[str]
     skip_paths: tuple[str, ...] = ()
     memo: FileMemo | None = None
-    """What is known of single files; None where nothing may be reused."""
+    """Known findings of single files; None where nothing may be reused."""
 
     @property
     def arguments_key(self) -> tuple[str, ...]:
@@ -48,17 +48,21 @@ class Job:
 
 
 @dataclass(slots=True)
-class Told:
-    """What a child told of one framework; ``error`` where it gave no result."""
+class ChildResult:
+    """A child's report on one framework; ``error`` where it has no result."""
 
     report: FrameworkReport
     error: str = ""
     was_killed: bool = False
-    """Whether somebody else ended it, which says nothing about the files."""
+    """Whether it was ended from outside, which says nothing about the files."""
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
+<<<<<<< HEAD
     """Whether files were left out for what is in them only, and not for a limit of time."""
+=======
+    """Whether every file that was left out was left out for its content."""
+>>>>>>> main
     culprits: tuple[UnreadableFile, ...] = field(default=())
     proven: Proven = field(default_factory=Proven)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -68,18 +72,40 @@ class Told:
 def framework_result(
     name: str,
     job: Job,
-    told: Told,
+    result: ChildResult,
     broken: Mapping[str, str],
     refused: Mapping[str, str],
     tree: Path,
     limits: ScanLimits,
 ) -> FrameworkScan:
+<<<<<<< HEAD
     unreadable = _gaps(name, job, told, broken, refused, tree)
     status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+=======
+    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
+    reads = {entry.path for entry in job.reads[name]}
+    gaps = [*job.left_out[name]]
+    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    gaps += [
+        UnreadableFile(path, f"it is no YAML: {reason}")
+        for path, reason in broken.items()
+        if path in reads
+        and path.endswith((".yaml", ".yml"))
+        and name != "secrets"
+        and is_expected_by(name, path, blobs[path])
+    ]
+    gaps += [
+        file for file in result.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
+    ]
+    gaps += result.culprits
+    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
+    status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+>>>>>>> main
     return FrameworkScan(
         framework=name,
-        scan_key=job.keys[name] if _is_repeatable(name, told) else _once(name, job),
+        scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
         status=status,
+<<<<<<< HEAD
         findings=told.report.findings,
         unreadable=bounded(unreadable, limits.gaps),
         seconds=told.seconds,
@@ -106,13 +132,32 @@ def _gaps(
         called = called_with_unread_values(tree, job.expected[name], unread.keys())
         unread = {gap.path: gap for gap in called if not is_skipped(gap.path, job.skip_paths)} | unread
     return sorted(unread.values(), key=lambda gap: gap.path)
+=======
+        findings=result.report.findings,
+        unreadable=_bounded(unreadable, limits.gaps),
+        seconds=result.seconds,
+        reason=result.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+    )
 
 
-def _is_repeatable(name: str, told: Told) -> bool:
-    """Whether an equal key gives an equal result: nothing failed, and nothing was read that the key leaves out."""
+def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
+    """A hostile commit may have 100,000 unreadable files; nobody reads that many names, and each would be stored."""
+    if len(files) <= most:
+        return files
+    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
+>>>>>>> main
+
+
+def _is_repeatable(name: str, result: ChildResult) -> bool:
+    """Whether an equal key gives an equal result: nothing failed, and the key covers every file that was read."""
     reads_all = name == "serverless"
+<<<<<<< HEAD
     is_known = not told.error and told.is_certain
     return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
+=======
+    is_known = not result.error and not result.culprits and result.is_certain
+    return is_known and (reads_all or all(may_read(name, path) for path in result.opened))
+>>>>>>> main
 
 
 def _once(name: str, job: Job) -> str:

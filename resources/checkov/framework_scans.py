@@ -1,4 +1,4 @@
-"""Scan the frameworks of a commit whose results are not known: all in one child, and apart when that goes wrong."""
+"""Scan the frameworks of a commit whose results are unknown: all in one child, or one by one where that fails."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from infraaudit_domain.errors import ScanError, excerpt
 from infraaudit_domain.findings import Finding, FrameworkScan, UnreadableFile
 from resources.checkov.fallback import KilledError, Search
 from resources.checkov.file_memo import FRAMEWORK, FileMemo
-from resources.checkov.framework_result import Job, Told, framework_result
+from resources.checkov.framework_result import ChildResult, Job, framework_result
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Answer, Parent
 from resources.checkov.tree import link_files
@@ -23,21 +23,25 @@ _INSPECTED = (".yaml", ".yml", ".json", ".template")
 def scan_frameworks(
     job: Job, mirror: Mirror, work: Path, parent: Parent, limits: ScanLimits, secret_key: bytes
 ) -> dict[str, FrameworkScan]:
-    """The result of every framework of the job, by name; those with nothing to read need no Checkov."""
+    """The result of every framework of the job, by name; a framework without files to read needs no Checkov."""
     scanner = _Scanner(job, work, parent, limits, secret_key)
     asked = [name for name in job.frameworks if scanner.wanted(name)]
     broken: dict[str, str] = {}
-    told: dict[str, Told] = {}
+    results: dict[str, ChildResult] = {}
     if asked:
         wanted = {entry.path: entry for name in asked for entry in scanner.wanted(name)}
         mirror.export(wanted.values(), work / "tree")
         broken = scanner.inspect(sorted(wanted))
-        told = scanner.scan(asked)
+        results = scanner.scan(asked)
         if job.memo is not None and FRAMEWORK in asked:
-            scanner.remember(job.memo, told[FRAMEWORK])
+            scanner.remember(job.memo, results[FRAMEWORK])
     return {
         name: framework_result(
+<<<<<<< HEAD
             name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, work / "tree", limits
+=======
+            name, job, results.get(name) or scanner.unscanned(name), broken, scanner.refused, facts, limits
+>>>>>>> main
         )
         for name in job.frameworks
     }
@@ -48,7 +52,7 @@ class _Scanner:
         self._job, self._work, self._parent = job, work, parent
         self._limits, self._secret_key = limits, secret_key
         self._tree = work / "tree"
-        # A hostile commit may make every attempt run into its limit; all attempts together have one of their own.
+        # A hostile commit may drive every attempt to its limit; all attempts together have a limit too.
         self._deadline = time.monotonic() + 2 * limits.seconds
         self._is_certain = True
         self._ran_out_of_time = False
@@ -61,31 +65,40 @@ class _Scanner:
         """The files that a framework has to be run for."""
         return self._job.reads[framework] if framework != FRAMEWORK or self._only is None else self._only
 
-    def untold(self, framework: str) -> Told:
+    def unscanned(self, framework: str) -> ChildResult:
         """The result of a framework that needs no run: nothing to read, or all of it known."""
         known: Sequence[Finding] = ()
         if framework == FRAMEWORK and self._job.memo is not None:
             known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
+<<<<<<< HEAD
         read = Proven(dict.fromkeys((entry.path for entry in self._job.reads[framework]), None))
         return Told(
             FrameworkReport(framework, with_ordinals(known)),
             proven=read if known or framework == FRAMEWORK else Proven(),
         )
+=======
+        return ChildResult(FrameworkReport(framework, with_ordinals(known)))
+>>>>>>> main
 
-    def remember(self, memo: FileMemo, told: Told) -> None:
-        """Add what is known of the files that did not have to be read, and keep what was found in the others."""
-        if told.error or told.culprits or self._only is None:
+    def remember(self, memo: FileMemo, result: ChildResult) -> None:
+        """Add the known findings of the files that were not read, and remember those of the files that were."""
+        if result.error or result.culprits or self._only is None:
             return
         read = [entry for entry in self._only if entry.path in told.proven.read]
         fresh = {entry.path for entry in self._only}
         rest = [entry for entry in self._job.reads[FRAMEWORK] if entry.path not in fresh]
         known = memo.recall(self._job.arguments_key, rest)
+<<<<<<< HEAD
         memo.learn(self._job.arguments_key, read, told.report.findings)
         told.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *told.report.findings]))
         told.proven = Proven({**told.proven.read, **dict.fromkeys((entry.path for entry in rest), None)})
+=======
+        memo.learn(self._job.arguments_key, read, result.report.findings)
+        result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *result.report.findings]))
+>>>>>>> main
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
-        """Take out what would be dangerous to parse; returns what is no YAML at all."""
+        """Remove files that would be dangerous to parse; returns those that are not YAML."""
         files = [path for path in paths if path.endswith(_INSPECTED)]
         if not files:
             return {}
@@ -109,6 +122,7 @@ class _Scanner:
             "The process that looks at a commit's files was killed three times; is the machine out of memory?"
         )
 
+<<<<<<< HEAD
     def scan(self, frameworks: Sequence[str]) -> dict[str, Told]:
         """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
         told = self._ask(frameworks, self._tree, None)
@@ -118,8 +132,21 @@ class _Scanner:
         for result in told.values():
             result.is_certain = result.is_certain and self._is_certain
         return told
+=======
+    def scan(self, frameworks: Sequence[str]) -> dict[str, ChildResult]:
+        """Every framework's result: first all in one process, then one by one, at last without the bad files."""
+        results = self._ask(frameworks, self._tree, None)
+        if len(frameworks) > 1 and all(result.error for result in results.values()):
+            results = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
+        results = {
+            name: self._without_culprits(name, result) if result.error else result for name, result in results.items()
+        }
+        for result in results.values():
+            result.is_certain = self._is_certain
+        return results
+>>>>>>> main
 
-    def _without_culprits(self, framework: str, failed: Told) -> Told:
+    def _without_culprits(self, framework: str, failed: ChildResult) -> ChildResult:
         if failed.was_killed:
             return failed
         paths = [entry.path for entry in self.wanted(framework) if entry.path not in self.refused]
@@ -137,12 +164,12 @@ class _Scanner:
         return result
 
     def _attempt(self, framework: str, tree: Path, seconds: float) -> str:
-        told = self._ask([framework], tree, seconds)[framework]
-        if told.was_killed:
+        result = self._ask([framework], tree, seconds)[framework]
+        if result.was_killed:
             raise KilledError
-        return told.error
+        return result.error
 
-    def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, Told]:
+    def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, ChildResult]:
         started = time.monotonic()
         only = {FRAMEWORK: [entry.path for entry in self._only]} if self._only is not None else {}
         expected = {name: [*self._job.expected[name]] for name in frameworks if name != FRAMEWORK}
@@ -154,14 +181,15 @@ class _Scanner:
         if answer.outcome != "done":
             spent = (time.monotonic() - started) / len(frameworks)
             return {
-                name: Told(FrameworkReport(name, ()), answer.reason, answer.was_killed, spent) for name in frameworks
+                name: ChildResult(FrameworkReport(name, ()), answer.reason, answer.was_killed, spent)
+                for name in frameworks
             }
         try:
             reports = {r.framework: r for r in read_reports(answer.document["report"], str(tree), self._secret_key)}
         except ScanError as error:
-            return {name: Told(FrameworkReport(name, ()), error=str(error)) for name in frameworks}
+            return {name: ChildResult(FrameworkReport(name, ()), error=str(error)) for name in frameworks}
         return {
-            name: Told(
+            name: ChildResult(
                 reports.get(name) or FrameworkReport(name, ()),
                 error=_error(details, name in reports),
                 seconds=details["seconds"],

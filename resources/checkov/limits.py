@@ -16,10 +16,10 @@ class ScanLimits:
     """Larger files are left out."""
     total_bytes: int = 512 * 1024**2
     files: int = 20_000
-    """Files that some framework can read; the rest is left out."""
+    """Files that some framework can read; further ones are left out."""
     yaml_depth: int = 100
     yaml_nodes: int = 500_000
-    """Nodes of one file, those behind aliases counted each time they are referred to."""
+    """Nodes of one file; those behind an alias count at each reference."""
     gaps: int = 1_000
     """Files that could not be read, listed by name for each framework."""
     report_bytes: int = 256 * 1024**2

@@ -1,4 +1,5 @@
-"""The primed parent as its user sees it: started when first needed, asked one thing at a time, started anew if lost."""
+"""The client of the primed parent: starts it when first needed, asks one thing at a time, restarts it when it is
+lost."""
 
 import json
 import os
@@ -40,41 +41,41 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        told = {
+        reason = {
             "time": "Checkov ran longer than its limit and was killed",
             "cpu": "Checkov used more processor time than its limit and was killed",
             "memory": "Checkov needed more memory than its limit",
         }.get(self.outcome, f"Checkov ended early ({self.outcome})")
-        return f"{told}: {excerpt(self.words, 300)}" if self.words.strip() else told
+        return f"{reason}: {excerpt(self.words, 300)}" if self.words.strip() else reason
 
 
 class Parent:
     """One primed Checkov process. Not for use by several threads at once."""
 
     def __init__(self, scratch: Path, limits: ScanLimits, state: Path) -> None:
-        """``scratch`` is for what ends with it, ``state`` for what it leaves to the next one."""
+        """``scratch`` is for files that end with it, ``state`` for those that the next one uses."""
         self._scratch, self._limits, self._state = scratch, limits, state
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self.is_offline = False
         self.left_out: tuple[str, ...] = ()
-        """Patches that do not fit the installed Checkov: it is slower without them."""
+        """Patches that do not fit the installed Checkov, which is slower without them."""
         self.cpu = 0.0
         """CPU seconds that the children used so far."""
         self.peak_memory = 0
 
     @property
     def pid(self) -> int | None:
-        """The running parent, where there is one."""
+        """Of the running parent, where there is one."""
         return self._process.pid if self._process else None
 
     def close(self) -> None:
-        """End the parent and whatever it runs."""
+        """Stop the parent and its children."""
         self._process = None
         self._stack.close()
 
     def ask(self, task: str, root: Path, work: Path, seconds: float | None = None, **details: Any) -> Answer:
-        """Fork a child for a task on a tree; ``work`` is a folder of its own for what it writes.
+        """Fork a child for a task on a tree; ``work`` is its own folder for files that it writes.
 
         Raises ScanError when no parent can be started.
         """
@@ -84,17 +85,17 @@ class Parent:
         depth = {"yaml_depth": self._limits.yaml_depth, "yaml_nodes": self._limits.yaml_nodes}
         request = {"task": task, "root": str(root), "scratch": str(home), "answer": str(home / "answer.json")}
         try:
-            told = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
-            self.cpu += told.get("cpu", 0.0)
-            self.peak_memory = max(self.peak_memory, told.get("memory", 0))
-            return self._read(told, home / "answer.json")
+            report = self._exchange({**request, **limits, **depth, "seconds": wall, **details}, wall + _GRACE_SECONDS)
+            self.cpu += report.get("cpu", 0.0)
+            self.peak_memory = max(self.peak_memory, report.get("memory", 0))
+            return self._read(report, home / "answer.json")
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
-    def _read(self, told: dict[str, Any], path: Path) -> Answer:
-        words, cpu, memory = told.get("words", ""), told.get("cpu", 0.0), told.get("memory", 0)
-        if told["outcome"] != "done":
-            return Answer(told["outcome"], None, words, cpu, memory)
+    def _read(self, report: dict[str, Any], path: Path) -> Answer:
+        words, cpu, memory = report.get("words", ""), report.get("cpu", 0.0), report.get("memory", 0)
+        if report["outcome"] != "done":
+            return Answer(report["outcome"], None, words, cpu, memory)
         try:
             return Answer("done", json.loads(path.read_text("utf-8")), words, cpu, memory)
         except (OSError, ValueError) as error:
@@ -158,7 +159,7 @@ class Parent:
 
 
 def environment(home: Path, state: Path, log: Path) -> dict[str, str]:
-    """All that the parent and its children get to know of ours: no token, no key, no switch of Checkov's."""
+    """The whole environment of the parent and its children: no token, no key, no switch of Checkov."""
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).parents[2]),

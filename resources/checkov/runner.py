@@ -1,6 +1,6 @@
-"""One commit after the other: what is known is reused, the rest is scanned in one limited child.
+"""Scan commits one after the other: known results are reused, the rest is scanned in one limited child.
 
-A scan that went wrong is a value (``partial`` or ``failed``, with the reason). Deliberately absent: deciding what a
+A scan that fails is a value (``partial`` or ``failed``, with the reason). Deliberately absent: deciding what a
 scan means for findings of other commits, and storing it.
 """
 
@@ -70,7 +70,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self.parent.close()
 
     def scan(self, mirror: Mirror, sha: str, config_path: str, config_of: str | None = None) -> Scan:
-        """What Checkov says of a commit, under the commit's configuration (or another's) as far as it is honoured.
+        """Scan a commit under its own configuration (or another commit's), as far as that is honoured.
 
         Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
         """
@@ -93,8 +93,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
 
     def _slow(self) -> tuple[str, ...]:
         left_out = ", ".join(self.parent.left_out)
-        told = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
-        return (told,) if left_out else ()
+        warning = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
+        return (warning,) if left_out else ()
 
     def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
         document, faults = parse_config_file(mirror, sha, path, self._limits)

@@ -1,4 +1,4 @@
-"""The key of this installation under which secrets found in code are digested."""
+"""The key with which this installation digests secrets found in code."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ KEY_FILE = "secret-resource.key"
 def secret_key(folder: Path) -> bytes:
     """The key kept in ``folder``, made when first asked for; every process gets the same one.
 
-    Losing the file makes every secret that was found look like a new one.
+    Without the file, every secret already found would look like a new one.
     """
     path = folder / KEY_FILE
     if not path.exists():
@@ -31,5 +31,5 @@ def secret_key(folder: Path) -> bytes:
 
 
 def key_digest(key: bytes) -> str:
-    """Tells keys apart without telling them."""
+    """Distinguishes keys without revealing them."""
     return hashlib.sha256(key).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The primed parent: imports Checkov once, then forks a limited child for every request on its standard input.
 
-A request is a line of JSON, an answer too. Single-threaded, so that forking is safe; the environment was scrubbed
-by whoever started it. Deliberately absent: anything of a commit in this process. It never reads a tree.
+Requests and answers are lines of JSON. Single-threaded, so that forking is safe; its environment was scrubbed by the
+process that started it. Deliberately absent: any data of a commit in this process. It never reads a tree.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """Fork a child for a request, wait for its end, and tell how it ended."""
+    """Fork a child for a request, wait for its end, and report how it ended."""
     started = time.monotonic()
     with tempfile.TemporaryFile(dir=request["scratch"]) as errors:
         pid = os.fork()
@@ -78,7 +78,7 @@ def _run_child(request: dict[str, Any], errors: int) -> None:
 
 
 def limit(request: dict[str, Any]) -> None:
-    """Bound this process; what a limit hits ends the scan, never the host."""
+    """Limit this process: exceeding a limit ends the scan and does not harm the host."""
     cpu = int(request["cpu_seconds"])
     for what, soft, hard in (
         (resource.RLIMIT_AS, request["memory_bytes"], request["memory_bytes"]),
@@ -115,12 +115,12 @@ def _outcome(status: int | None) -> str:
 
 
 def leave_the_network() -> bool:
-    """Move into an empty network, where the kernel lets us; children inherit it."""
+    """Move into an empty network namespace where the kernel permits it; children inherit it."""
     return any(_LIBC.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
 
 
 def silence(path: str) -> None:
-    """Nothing that Checkov prints may reach the answers."""
+    """Keep what Checkov prints out of the answers."""
     nowhere = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

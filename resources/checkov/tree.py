@@ -1,4 +1,4 @@
-"""A commit's files as Checkov gets to see them: regular files only, within the limits, in a neutral folder."""
+"""A commit's files as Checkov sees them: regular files only, within the limits, in a neutral folder."""
 
 import os
 import re
@@ -22,8 +22,8 @@ from resources.git.mirror import Mirror
 _TAINTED = re.compile(
     r"venv|node_modules|\.git|\.terraform|\.serverless|\.external_modules|site-packages|dist-packages|/\."
 )
-"""Checkov drops findings of files with such a word anywhere in their absolute path; a hidden folder there, as our
-own .infraaudit is, hides every Kubernetes manifest."""
+"""Checkov drops findings of files with one of these words anywhere in their absolute path; a hidden folder in it, such
+as .infraaudit, hides every Kubernetes manifest."""
 _LEFT_BEHIND_SECONDS = 24 * 3600
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
@@ -34,11 +34,11 @@ class Selection:
 
     files: tuple[TreeEntry, ...]
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
-    """By framework: a file that it would not have opened is no gap in what it says."""
+    """By framework: a file that it would not have opened is no gap in its result."""
 
 
 def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: ScanLimits) -> Selection:
-    """The files that one of the frameworks may read, as far as the limits allow; smaller limits hit the rest."""
+    """The files that any of the frameworks may read, within the limits."""
     entries = [entry for entry in entries if entry.is_file and entry.path not in _OWN_SETTINGS]
     reading = concerned(frameworks, (entry.path for entry in entries))
     files: list[TreeEntry] = []
@@ -93,7 +93,7 @@ def neutral_folder(scratch: Path) -> Path:
 
 
 class Facts:
-    """What is known of blobs, kept between scans; a blob is read once."""
+    """Facts about blobs, kept between scans; each blob is read once."""
 
     def __init__(self, most: int = 200_000) -> None:
         self.by_blob: dict[str, BlobFacts] = {}
@@ -101,8 +101,13 @@ class Facts:
         self._most = most
 
     def learn(self, mirror: Mirror, entries: Iterable[TreeEntry], work: Path) -> None:
+<<<<<<< HEAD
         """Read those blobs of the entries that are recognised by their words or their looks and not known yet."""
         if len(self._looks) > self._most:
+=======
+        """Read the blobs of the entries that are recognised by their words and not yet known."""
+        if len(self.by_blob) > self._most:
+>>>>>>> main
             self.by_blob.clear()
             self._looks.clear()
         unknown = {(entry.blob, kind): entry for entry in entries if (kind := kind_of(entry.path))}
@@ -134,7 +139,7 @@ class Facts:
 
 
 def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
-    """A second tree of some files of the first, made of hard links."""
+    """A second tree with some files of the first, as hard links."""
     for path in paths:
         target = destination / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +148,7 @@ def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
 
 
 def sweep(scratch: Path) -> None:
-    """Remove what scans left behind that were killed: folders of ours that nobody touched for a day."""
+    """Remove what killed scans left behind: our folders that were not touched for a day."""
     for folder in (*scratch.glob("scan-*"), *scratch.glob("parent-*")):
         try:
             is_old = time.time() - folder.stat().st_mtime > _LEFT_BEHIND_SECONDS

@@ -1,4 +1,4 @@
-"""The versions that a stored result depends on, told without importing Checkov."""
+"""The versions that a stored result depends on, read without importing Checkov."""
 
 import functools
 import hashlib
@@ -6,10 +6,15 @@ import re
 import sys
 from importlib import metadata
 
+<<<<<<< HEAD
 from infraaudit_domain import evidence
 
 RULES = "6"
 """Raised by hand when we read reports, trees or configurations differently."""
+=======
+RULES = "5"
+"""Increased by hand when we read reports, trees or configurations differently."""
+>>>>>>> main
 
 
 @functools.cache

@@ -1,7 +1,7 @@
-"""Look at YAML and JSON before Checkov does: how deep, how large with its aliases written out, is it readable at all.
+"""Check YAML and JSON before Checkov reads it: nesting depth, size with aliases expanded, and whether it parses at all.
 
-It reads events of the parser and builds nothing, so that a bomb stays small. Deliberately absent: an opinion on
-files that nobody takes for YAML of theirs; that is the caller's.
+It reads parser events and builds no document, so that an alias bomb stays small. Deliberately absent: whether a file is
+meant to be YAML; the caller decides that.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def inspect(root: str, files: list[str], depth: int, nodes: int) -> dict[str, dict[str, Any]]:
-    """By file: ``reason`` why it must not be scanned, or ``broken`` why it is no YAML, or nothing."""
+    """By file: ``reason`` why it must not be scanned, ``broken`` why it is no YAML, or nothing."""
     return {path: inspect_text(Path(root, path).read_bytes(), depth, nodes) for path in files}
 
 

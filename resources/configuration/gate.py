@@ -1,7 +1,7 @@
 """Read configs/gate.yaml. Every fault is reported at once, with its key; a missing file is a fault."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -35,17 +35,18 @@ class _Gate(BaseModel):
     new: dict[Severity, Limit]
     new_in_environment: dict[Severity, Limit] = {}
     max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
+    unknown_age: Literal["block", "allow"] = "block"
     allow_partial: bool = False
 
 
 def read_gate(path: Path) -> GatePolicy:
-    """The policy of the gate. Raises ConfigurationError: without a policy nothing is let through."""
+    """The policy of the gate. Raises ConfigurationError: without a policy the gate stays closed."""
     gate = _read(path)
     return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
 
 
 def read_manifest_policy(path: Path) -> ManifestPolicy:
-    """What manifests may bring, of the same file. Raises ConfigurationError."""
+    """What manifests may contain, from the same file. Raises ConfigurationError."""
     return ManifestPolicy(**dict(_read(path).manifests))
 
 

@@ -111,7 +111,7 @@ class _File(_Entry):
 
 
 def _clash(projects: Sequence[_Project | Project]) -> str:
-    """What is wrong with projects beside each other."""
+    """Conflicts between projects."""
     names = [project.name.replace("-", "_") for project in projects]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         return f"two projects are named {', '.join(doubled)} ('-' and '_' count as equal)"
@@ -126,7 +126,7 @@ def read_projects(path: Path) -> tuple[Project, ...]:
 def load_projects(path: Path) -> tuple[Project, ...]:
     """The projects of a projects file, the broken ones too, so that one never stops the others.
 
-    A broken entry keeps what is right of it; its ``fault`` says what is not, and it runs nothing. Raises
+    A broken entry keeps its valid parts; its ``fault`` names the invalid ones, and it starts no runs. Raises
     ConfigurationError where the file as a whole cannot be read.
     """
     raw = _yaml(path) or {}
@@ -167,9 +167,9 @@ def _yaml(path: Path) -> Any:
 
 
 def add_project(path: Path, name: str, url: str, branch: str = "main") -> Project:
-    """Append a project to a projects file, which is made where there is none. Raises ConfigurationError.
+    """Append a project to a projects file, creating the file where it is missing. Raises ConfigurationError.
 
-    The text of the file above it, with its comments, stays as it is.
+    The existing text of the file, comments included, is unchanged.
     """
     text = path.read_text("utf-8") if path.exists() else "projects:\n"
     entry = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}

@@ -1,4 +1,4 @@
-"""Read configs/suppressions/<project>.yaml. Every fault is reported at once; a file that is not there suppresses nothing."""
+"""Read configs/suppressions/<project>.yaml. Every fault is reported at once; a missing file suppresses nothing."""
 
 from datetime import date
 from pathlib import Path
@@ -42,7 +42,7 @@ def suppressions_path(configs: Path, project: str) -> Path:
 
 
 def read_suppressions(configs: Path, project: str) -> tuple[Suppression, ...]:
-    """The suppressions of a project. Raises ConfigurationError: what cannot be read must not hide anything."""
+    """The suppressions of a project. Raises ConfigurationError: an unreadable file must not hide anything."""
     path = suppressions_path(configs, project)
     try:
         read = _File.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})

@@ -1,1 +1,1 @@
-"""Dagster's door: resources, partitions, its API, run queue and launcher; all that touches its private parts."""
+"""Dagster's edge: resources, partitions, its API, run queue and launcher; all that uses its private names."""

@@ -34,7 +34,7 @@ _SENSOR = """query($s:SensorSelector!){
 
 @dataclass(frozen=True, slots=True)
 class SensorState:
-    """Whether a sensor is looked after, and how its newest ticks ended."""
+    """Whether a sensor works, and how its newest ticks ended."""
 
     fault: str
     """Why it does not work; empty where it does."""
@@ -60,7 +60,7 @@ class DagsterApi:
         self._selectors: dict[str, dict[str, str]] = {}
 
     def runs(self, run_key: str) -> list[Started]:
-        """The runs of a run key, by whomever they were started; newest first."""
+        """The runs of a run key, whoever started them; newest first."""
         tags = [{"key": RUN_KEY, "value": run_key}]
         found = self._ask(_RUNS, {"f": {"tags": tags}})["runsOrError"].get("results") or []
         return [Started(run["runId"], run["status"], run["startTime"]) for run in found]
@@ -68,8 +68,8 @@ class DagsterApi:
     def launch(self, job: str, partitions: str, partition: str, run_key: str, tags: Mapping[str, str]) -> Started:
         """Add a partition and start the job for it, unless a run of this run key is there.
 
-        A run that is there and was never submitted, because its creator died, is started by asking once more: the
-        run queue takes one run of a key, and gives back which.
+        A run that exists but was never submitted, because its creator died, is started by a second request: the run
+        queue accepts one run per key and returns it.
         """
         known = self.runs(run_key)
         if known and all(run.status != "NOT_STARTED" for run in known):
@@ -100,7 +100,7 @@ class DagsterApi:
         return str(launched["backfillId"])
 
     def sensor(self, job: str, name: str) -> SensorState:
-        """The state of a sensor that stands beside a job. Raises DagsterUnavailableError."""
+        """The state of a sensor in the code location of a job. Raises DagsterUnavailableError."""
         found = self._ask(_SENSOR, {"s": self._selector_of(job) | {"sensorName": name}})
         self._expect(found["sensorOrError"], "Sensor")
         state = found["sensorOrError"]["sensorState"]

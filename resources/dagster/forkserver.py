@@ -1,4 +1,4 @@
-"""The process that the steps of a run are forked from, with all that they need imported."""
+"""The process that the steps of a run are forked from, with everything that they need already imported."""
 
 import multiprocessing.forkserver
 

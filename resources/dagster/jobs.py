@@ -1,4 +1,4 @@
-"""Jobs as Dagster holds them: what it has no public name for."""
+"""Types of jobs that Dagster has no public name for."""
 
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -8,5 +8,5 @@ AssetJob = UnresolvedAssetJobDefinition
 
 
 def reconstructable_job(module: str, definitions: str, job: str) -> ReconstructableJob:
-    """A job that steps in processes of their own can load again, by the module and name of its definitions."""
+    """A job that step processes can load by the module and name of its definitions."""
     return ReconstructableRepository.for_module(module, definitions).get_reconstructable_job(job)

@@ -1,6 +1,6 @@
-"""Dagster's view of the outside systems: configuration in, plain client out.
+"""Dagster's view of the outside systems: configuration in, a plain client out of ``connect``.
 
-Deliberately absent: behaviour. Each client imports its library where it is made.
+Deliberately absent: behaviour. Each client imports its library when it is created.
 """
 
 import json
@@ -27,7 +27,7 @@ from resources.targets.target import Target
 
 
 def from_environment(variable: str, value: object) -> str:
-    """A secret, read from its variable where it is used: the configuration of resources is in its UI and its database."""
+    """A secret, read from its variable when it is used: Dagster shows and stores the configuration of resources."""
     return dg.EnvVar(variable) if value else ""
 
 
@@ -36,7 +36,7 @@ class GitResource(dg.ConfigurableResource):
 
     state: str
 
-    def mirror(self, project: Project) -> Mirror:
+    def connect(self, project: Project) -> Mirror:
         return Mirror(project.url, StateFolder(Path(self.state)).mirror(project.name))
 
     @property
@@ -50,12 +50,12 @@ class ArtifactsResource(dg.ConfigurableResource):
     state: str
     reports: str
 
-    def store(self) -> ArtifactStore:
+    def connect(self) -> ArtifactStore:
         return ArtifactStore(Path(self.state), Path(self.reports))
 
 
 class LogsResource(dg.ConfigurableResource):
-    """Where the lines of deployed containers are kept, and the Loki that gets them too where there is one."""
+    """Where the log lines of deployed containers are kept, and the Loki that they are sent to, where there is one."""
 
     state: str
     days: int = 30
@@ -63,7 +63,7 @@ class LogsResource(dg.ConfigurableResource):
     loki_url: str = ""
     loki_tenant: str = ""
 
-    def store(self, project: Project) -> LogStore:
+    def connect(self, project: Project) -> LogStore:
         folder = StateFolder(Path(self.state)).logs(project.name)
         return LogStore(folder, days=self.days, max_bytes=self.megabytes * 1024 * 1024)
 
@@ -111,7 +111,7 @@ class CheckovResource(dg.ConfigurableResource):
     state: str
     severities: str
 
-    def runner(self, history: History) -> CheckovRunner:
+    def connect(self, history: History) -> CheckovRunner:
         return CheckovRunner(
             StateFolder(Path(self.state)).scans, read_severities(Path(self.severities)), reuse=history.framework_scan
         )
@@ -123,18 +123,18 @@ class HistoryResource(dg.ConfigurableResource):
     url: str
     gate_file: str
 
-    def open(self) -> History:
+    def connect(self) -> History:
         return open_history(self.url)
 
 
 class PrometheusResource(dg.ConfigurableResource):
-    """A Prometheus that is reloaded and asked; empty where there is none."""
+    """The Prometheus that is reloaded and queried; empty where there is none."""
 
     url: str = ""
 
 
 class GrafanaResource(dg.ConfigurableResource):
-    """A Grafana that dashboards are provisioned to; empty where there is none."""
+    """The Grafana that dashboards are provisioned to; empty where there is none."""
 
     url: str = ""
     token: str = ""
@@ -145,7 +145,7 @@ class GrafanaResource(dg.ConfigurableResource):
 
 
 class NotifierResource(dg.ConfigurableResource):
-    """Who is told; the log alone where no URL is configured. ``urls`` is a JSON list, as the setting is."""
+    """Who is notified; without a URL notices are only logged. ``urls`` is a JSON list, as the setting is."""
 
     urls: str = ""
     dagster_url: str = ""

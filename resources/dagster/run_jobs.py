@@ -1,7 +1,7 @@
 """Dagster's launcher of runs as Kubernetes Jobs, patient with an API server that does not answer.
 
-Run monitoring asks every few seconds, and fails a run whose state it does not get: a single refused connection would
-fail every run at once, and start each a second time beside the first, which works on. Deliberately absent: everything
+Run monitoring asks every few seconds, and fails a run whose state it cannot read: a single refused connection would
+fail every run at once, and start each a second time while the first is still working. Deliberately absent: everything
 else (dagster-k8s). dagster.yaml names this class as its run launcher.
 """
 
@@ -10,7 +10,7 @@ from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster_k8s import K8sRunLauncher
 
 _GONE = "could not be found"
-"""What dagster-k8s says of a Job that the API server does not have; it has no other word for it than unknown."""
+"""What dagster-k8s says of a Job that the API server does not have; its only status for that is unknown."""
 
 
 class RunJobs(K8sRunLauncher):

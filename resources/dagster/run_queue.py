@@ -1,10 +1,10 @@
 """A run coordinator that enqueues at most one run per run key.
 
-Two processes start runs: the daemon for the Git sensor, the webserver for the webhook. Each looks for a run of the
-key, creates one, then submits it, and none sees what the other is about to do; any of them may be killed in between.
-So the choice is made here, where every run must pass, under a lock that its holder's death frees: a run that is
-beyond "not started" was taken before; else the oldest is taken. The others never began, and are deleted. A run whose
-creator died before submitting it is taken by whoever submits its key next, or by the Git sensor's next look.
+Two processes start runs: the daemon for the Git sensor, the webserver for the webhook. Each looks for a run of the key,
+creates one, then submits it; neither sees what the other is about to do, and either may be killed in between. So the
+choice is made here, which every run passes, under a lock that is freed when its holder dies: a run that is beyond "not
+started" was chosen before; otherwise the oldest is chosen. The others never began, and are deleted. A run whose creator
+died before submitting it is enqueued when its key is submitted next, or at the Git sensor's next tick.
 
 Deliberately absent: which commits get a run. dagster.yaml names this class as its run coordinator.
 """
@@ -24,7 +24,7 @@ from infraaudit_domain.dagster_names import PARENT_RUN, RUN_KEY, SENSOR_NAME
 from resources.machine.locks import locked
 
 _LOCK = 0x1AFA_0D17
-"""The advisory lock's number in PostgreSQL; anything, but the same everywhere."""
+"""The advisory lock's number in PostgreSQL: arbitrary, but the same everywhere."""
 
 
 _MOST_TRIES = 20
@@ -50,23 +50,23 @@ class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
 
 
 def submit_forgotten(instance: DagsterInstance, sensor: str) -> int:
-    """Submit the runs of a sensor's keys whose creator died before it did; returns how many there were."""
+    """Submit the runs of a sensor's keys whose creator died before submitting them; returns their number."""
     if not isinstance(instance.run_coordinator, KeyedRunQueue):
         return 0
     waiting = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED]))
     forgotten = [run for run in waiting if run.tags.get(SENSOR_NAME) == sensor]
     for run in forgotten:
-        # The queue decides by the run alone; it has no use for a workspace.
+        # The queue decides by the run alone; it needs no workspace.
         instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
     return len(forgotten)
 
 
 def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
-    """Put failed runs of a sensor that never began back into the queue; returns how many there were.
+    """Put failed runs of a sensor that never began back into the queue; returns their number.
 
     A daemon or code server that dies while a run is launched leaves it to be failed by its start time limit. Dagster
-    retries such a run, unless its own daemon or the code server is away at that moment too: it has a minute for it.
-    It is the same run that continues; should its first worker turn up after all, Dagster lets only one of the two in.
+    retries such a run within a minute, unless its daemon or the code server is down at that moment too. The same run
+    continues; should its first worker start after all, Dagster admits only one of the two.
     """
     now = datetime.now(UTC)
     day, minute = now - timedelta(days=1), (now - timedelta(minutes=1)).timestamp()
@@ -82,7 +82,7 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
             with _alone(instance):
                 again = instance.get_run_by_id(run.run_id)
                 if again and again.status is DagsterRunStatus.FAILURE and "dagster/auto_retry_run_id" not in again.tags:
-                    # From here on Dagster leaves this run's retries to us.
+                    # From here on we retry this run, and Dagster does not.
                     instance.add_run_tags(again.run_id, {"dagster/max_retries": "0"})
                     instance.report_dagster_event(DagsterEvent.job_enqueue(again), run_id=again.run_id)
                     requeued += 1
@@ -100,7 +100,7 @@ def _enqueued(instance: DagsterInstance, run: DagsterRun) -> int:
 
 
 def cancel_queued(instance: DagsterInstance, run: DagsterRun, reason: str) -> bool:
-    """Cancel a run that waits in the queue; one that has been taken out of it is left alone."""
+    """Cancel a run that waits in the queue; a dequeued run is left alone."""
     now = instance.get_run_by_id(run.run_id)
     if now is None or now.status is not DagsterRunStatus.QUEUED:
         return False
@@ -110,7 +110,7 @@ def cancel_queued(instance: DagsterInstance, run: DagsterRun, reason: str) -> bo
 
 
 def _runs_of_the_key(instance: DagsterInstance, submitted: DagsterRun) -> list[DagsterRun]:
-    """Every run of the submitted run's key, oldest first; re-executions aside."""
+    """Every run with the submitted run's key, oldest first, without re-executions."""
     # By the key alone: every run has the sensor's tag, and the join of the two is slow (Dagster does the same).
     runs = instance.get_runs(RunsFilter(tags={RUN_KEY: submitted.tags[RUN_KEY]}), ascending=True)
     sensor = submitted.tags.get(SENSOR_NAME)

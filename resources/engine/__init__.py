@@ -1,7 +1,7 @@
 """The container engine: Docker or Podman, driven by its own program.
 
-The program, not a socket library: it has BuildKit, credential helpers, contexts and remote engines. It is started by
-resources/machine/process, which gives it a time limit and our death.
+The program, not a socket library: it has BuildKit, credential helpers, contexts and remote engines.
+resources/machine/process starts it, with a time limit, and kills it when we die.
 """
 
 from resources.engine.client import Builder, Engine, ImageFacts

@@ -1,7 +1,7 @@
-"""What a build would read, as one digest: equal inputs are built once.
+"""A digest of all that a build reads: equal inputs are built once.
 
-Deliberately absent: what a RUN fetches from the network. Two builds of equal inputs may differ by that, exactly as
-they may with the engine's own layer cache.
+Deliberately absent: what a RUN fetches from the network. Builds of equal inputs may differ in that, as with the
+engine's own layer cache.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from posixpath import normpath, relpath
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.dockerfile import images_read
 
-# Beyond these a .dockerignore is not followed: its patterns become regular expressions, and a hostile one never ends.
+# A .dockerignore beyond these limits is not followed: its patterns become regular expressions, and a hostile one never
+# ends.
 _MOST_PATTERNS = 500
 _MOST_WILDCARDS = 3
 _LONGEST_PATTERN = 300
@@ -23,7 +24,7 @@ _MOST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BuildInputs:
-    """Where a build of one commit reads; paths are relative to the repository's root."""
+    """The paths that a build of one commit reads, relative to the repository's root."""
 
     sha: str
     tree: Sequence[TreeEntry]
@@ -38,8 +39,8 @@ def inputs_digest(
 ) -> str:
     """A digest of all that the build would read: 64 hex digits.
 
-    ``read`` gives a file of the commit, ``identify`` what an image reference means now. Where that is unknown the
-    digest is the commit's own, and equals no other's.
+    ``read`` gives a file of the commit, ``identify`` what an image reference means now. Where that is unknown, the
+    digest is unique to the commit.
     """
     digest = hashlib.sha256(b"infraaudit build inputs 1\0")
     digest.update(inputs.dockerfile_text.encode("utf-8", "surrogateescape") + b"\0")
@@ -53,7 +54,7 @@ def inputs_digest(
 
 
 def context_entries(inputs: BuildInputs, read: Callable[[str], bytes | None]) -> list[TreeEntry]:
-    """The files of the commit that go to the builder: the context without what .dockerignore leaves out."""
+    """The files of the commit that are sent to the builder: the context minus what .dockerignore excludes."""
     context = normpath(inputs.context)
     prefix = "" if context == "." else f"{context}/"
     entries = [entry for entry in inputs.tree if entry.path.startswith(prefix)]
@@ -77,7 +78,7 @@ def context_entries(inputs: BuildInputs, read: Callable[[str], bytes | None]) ->
 
 
 def _ignore_patterns(inputs: BuildInputs, prefix: str, read: Callable[[str], bytes | None]) -> list[str]:
-    """The lines of the file the builder would follow; none where they are more than we dare to follow."""
+    """The lines of the .dockerignore that the builder would use; none where they exceed our limits."""
     present = {entry.path for entry in inputs.tree if entry.is_file}
     # BuildKit looks beside the Dockerfile first.
     names = (f"{normpath(inputs.dockerfile)}.dockerignore", f"{prefix}.dockerignore")

@@ -2,8 +2,8 @@
 
 The checkout is hostile input: the Dockerfile and the context stay inside it, the program gets a list of words, and a
 time limit ends the build. Deliberately absent: secrets and SSH agents (nothing of ours is mounted into a build), and
-pushing. A build that is stopped is stopped in Docker's engine too; with Podman a RUN that sleeps keeps sleeping (its
-CPU time is limited). A RUN has the engine's default network, because it must reach a package registry.
+pushing. Stopping a build also stops it in the Docker engine; under Podman a sleeping RUN keeps sleeping (its CPU time
+is limited). A RUN has the engine's default network, because it must reach a package registry.
 """
 
 import os
@@ -58,7 +58,7 @@ class BuildRequest:
     source: str
     """The repository's URL, for the image's labels; a password in it is left out."""
     committed_at: datetime
-    """Becomes the image's created label: the same commit makes the same labels."""
+    """Becomes the image's created label, so that the same commit gets the same labels."""
     checkout: Path
     dockerfile: str
     context: str
@@ -77,7 +77,7 @@ def image_reference(project: str, sha: str) -> str:
 def build_image(
     engine: Engine, request: BuildRequest, *, inputs_digest: str, timeout: float, on_line: Callable[[str], None]
 ) -> Image:
-    """Build, label and tag the image. ``timeout`` is in seconds; ``on_line`` gets the log as it comes.
+    """Build, label and tag the image. ``timeout`` is in seconds; ``on_line`` receives the log line by line.
 
     Raises BuildFailedError (the commit's fault; its message ends with the end of the log) or EngineError.
     """
@@ -109,7 +109,7 @@ def image_labels(request: BuildRequest) -> dict[str, str]:
 
 
 class _Build:
-    """One run of the build program, and a second without ``# syntax=`` where that frontend is out of reach."""
+    """Run the build program, and once more without ``# syntax=`` where that frontend cannot be pulled."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class _Build:
             )
         if fault := _NOT_THE_COMMITS_FAULT.search(words):
             return EngineError(
-                f"The build of {sha} stopped for lack of disk or network ({fault[0]}). Mend that, then run again.\n"
+                f"The build of {sha} stopped for lack of disk or network ({fault[0]}). Fix that, then run again.\n"
                 f"{self._log_end()}"
             )
         hint = ""
@@ -182,7 +182,7 @@ class _Build:
         )
 
     def _last_words(self) -> str:
-        """The program's own words on why it stopped, not what a RUN printed."""
+        """The program's own message on why it stopped, not the output of a RUN."""
         return "\n".join(line for line in list(self._log)[-25:] if _LAST_WORDS.match(line))
 
     def _log_end(self) -> str:

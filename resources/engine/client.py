@@ -1,4 +1,4 @@
-"""One engine that answered, and the few things the pipeline asks of it.
+"""A container engine that answered, with the operations that the pipeline needs.
 
 Deliberately absent: finding it (detection), building (resources/engine/builder.py), what runs in containers.
 """
@@ -73,7 +73,7 @@ class Engine:
         stdin: bytes | None = None,
         max_output: int = process.DEFAULT_OUTPUT_LIMIT,
     ) -> process.Completed:
-        """Run one command of the engine's program to its end. Raises EngineError, at the limit too."""
+        """Run one command of the engine's program to its end. Raises EngineError, also at the time limit."""
         try:
             done = process.run(
                 [self.program, *words],
@@ -94,7 +94,7 @@ class Engine:
         return done
 
     def error(self, action: str, done: process.Completed) -> EngineError:
-        """What a failed command of the program means."""
+        """The error that a failed command means."""
         if UNREACHABLE.search(done.stderr.decode("utf-8", "replace")):
             return EngineError(f"The {self.name} engine stopped answering during {action}. Start it, then run again.")
         return EngineError(f"{self.name} {action} failed: {excerpt(done.error_text, 500) or 'it said nothing'}")
@@ -132,17 +132,17 @@ class Engine:
         )
 
     def tag(self, image: str, reference: str) -> None:
-        """Give an image another reference; one that another image has moves over."""
+        """Give an image another reference, taking it from any other image that has it."""
         self.run("tag", image, reference)
 
     def remove_image(self, reference: str) -> None:
-        """Remove a reference, and the image with its last one. One that is not there is no error."""
+        """Remove a reference, and the image with its last one. A missing one is no error."""
         done = self.run("rmi", reference, check=False)
         if done.returncode != 0 and not _ABSENT.search(done.error_text):
             raise self.error("rmi", done)
 
     def label_template(self, label: str) -> str:
-        """What prints a label in a ``--format`` of ``ps`` and ``volume ls``."""
+        """The template that prints a label in a ``--format`` of ``ps`` and ``volume ls``."""
         return f'{{{{index .Labels "{label}"}}}}' if self.name == "podman" else f'{{{{.Label "{label}"}}}}'
 
     def containers(self, labels: Mapping[str, str], *, running_only: bool = False) -> list[str]:
@@ -161,13 +161,13 @@ class Engine:
         return [name for name, *found in rows if found == wanted]
 
     def remove_container(self, name: str) -> None:
-        """Kill and remove a container with its anonymous volumes. One that is not there is no error."""
+        """Kill and remove a container with its anonymous volumes. A missing one is no error."""
         done = self.run("rm", "--force", "--volumes", name, check=False)
         if done.returncode != 0 and not _ABSENT.search(done.error_text) and "in progress" not in done.error_text:
             raise self.error("rm", done)
 
     def remove_volume(self, name: str) -> None:
-        """Remove a volume; one that is not there is no error. Not by force: Podman would remove its containers too."""
+        """Remove a volume; a missing one is no error. Not by force: Podman would remove its containers too."""
         done = self.run("volume", "rm", name, check=False)
         if done.returncode != 0 and not _ABSENT.search(done.error_text):
             raise self.error("volume rm", done)

@@ -1,6 +1,6 @@
 """Find an engine that answers, and the program among those installed that can build with BuildKit.
 
-A machine may have several programs for one engine, and not every one can build: since 23, docker needs the buildx
+A machine may have several programs for one engine, and not all can build: since 23, docker needs the buildx
 plugin for BuildKit, while an older one beside it needs none.
 """
 
@@ -27,9 +27,9 @@ class _Program:
 
 
 def detect_engine(choice: str = "auto", *, timeout: float = 10) -> Engine:
-    """The engine that answers: ``docker``, ``podman``, or with ``auto`` whichever does, Docker first.
+    """The engine that answers: ``docker``, ``podman``, or with ``auto`` the first that answers, Docker before Podman.
 
-    ``timeout`` is in seconds for each question asked. Raises EngineUnavailableError that says what was tried.
+    ``timeout`` is in seconds for each question asked. Raises EngineUnavailableError, which lists what was tried.
     """
     if choice == "none":
         raise EngineUnavailableError("INFRAAUDIT_ENGINE is none: nothing is built, tested or deployed.")

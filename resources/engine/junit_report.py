@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infraaudit_domain.errors import TestRunError, excerpt
-from infraaudit_domain.test_runs import TestCase
+from infraaudit_domain.test_runs import CaseOutcome, TestCase
 
 REPORT_LIMIT = 32 * 1024 * 1024
 _CASES_LIMIT = 100_000
@@ -15,7 +15,7 @@ _MESSAGE_LENGTH = 4000
 
 
 def read_report(content: bytes) -> tuple[TestCase, ...]:
-    """The tests of a JUnit report. Raises TestRunError for one that is empty, broken, too long, or no report."""
+    """The tests of a JUnit report. Raises TestRunError where it is empty, broken, too long, or not a report."""
     if not content.strip():
         raise TestRunError("pytest wrote no report.")
     if len(content) > REPORT_LIMIT:
@@ -52,11 +52,12 @@ def _cases(content: bytes) -> Iterator[TestCase]:
 def _case(case: Any) -> TestCase:
     from junitparser import Error, Failure, Skipped
 
-    outcome, message = "passed", ""
+    kinds = {Failure: CaseOutcome.FAILED, Error: CaseOutcome.ERROR, Skipped: CaseOutcome.SKIPPED}
+    outcome, message = CaseOutcome.PASSED, ""
     for result in case.result:
-        kind = {Failure: "failed", Error: "error", Skipped: "skipped"}.get(type(result))
+        kind = kinds.get(type(result))
         # A test that failed and then broke in its teardown is reported with both.
-        if kind is not None and (outcome in ("passed", "skipped") or kind == "failed"):
+        if kind is not None and (outcome in (CaseOutcome.PASSED, CaseOutcome.SKIPPED) or kind is CaseOutcome.FAILED):
             outcome, message = kind, f"{result.message or ''}\n{result.text or ''}"
     return TestCase(_name(case), outcome, _seconds(case._elem.get("time")), excerpt(message, _MESSAGE_LENGTH))
 
@@ -81,7 +82,8 @@ def _seconds(time: object) -> float:
 
 
 def empty_report(name: str, owner: int) -> bytes:
-    """An archive of the report as the tests find it: empty, theirs to write, in a folder that is not."""
+    """An archive with the report as the tests find it: an empty file that they may write, in a folder that they may
+    not."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         member = tarfile.TarInfo(name)
@@ -92,7 +94,7 @@ def empty_report(name: str, owner: int) -> bytes:
 
 
 def only_file(archive: bytes) -> bytes:
-    """The report out of the archive that the engine makes of it. Raises TestRunError."""
+    """The report, extracted from the archive that the engine makes of it. Raises TestRunError."""
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as found:
             member = found.next()

@@ -1,6 +1,6 @@
-"""Containers and volumes that belong to one process, and removing those whose process is gone.
+"""Label containers and volumes with the process that owns them, and remove those whose process is gone.
 
-A killed process cannot clean up; the next one does, by the owner's label. Ownership is judged only on the same boot
+A killed process cannot clean up; the next one does it, by the owner's label. Ownership is judged only on the same boot
 and in the same PID namespace: an engine may be shared with processes that we cannot see.
 """
 
@@ -15,12 +15,12 @@ OWNER_LABEL = "infraaudit.owner"
 
 
 def owner_label() -> dict[str, str]:
-    """The label of what lives no longer than this process."""
+    """The label of containers and volumes that must not outlive this process."""
     return {OWNER_LABEL: f"{_machine()}.{os.getpid()}.{_started(os.getpid())}"}
 
 
 def sweep(engine: Engine) -> list[str]:
-    """Remove the containers and volumes of processes of this machine that no longer run; returns their names."""
+    """Remove the containers and volumes whose processes on this machine have ended; returns their names."""
     removed = []
     for name, owner in _owned(engine, "ps", "--all", "{{.Names}}"):
         if _is_orphan(owner):

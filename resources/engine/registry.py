@@ -33,8 +33,8 @@ def push(
 ) -> str:
     """Push an image to ``host[:port]/path`` and return ``repository@sha256:…`` as the registry reports it.
 
-    The tag there is that of the image's own reference. What may pass by itself is tried again, with ``pause`` seconds
-    before the second try and twice as long before each next one. ``timeout`` is in seconds for each try.
+    The tag there is that of the image's own reference. Transient failures are retried, with ``pause`` seconds
+    before the second attempt, doubled before each further one. ``timeout`` is in seconds for each attempt.
 
     Raises ConfigurationError where the registry refuses us, EngineError where it does not answer.
     """

@@ -1,10 +1,9 @@
-"""Run the tests of a commit inside its own image, where they can reach nothing of ours.
+"""Run the tests of a commit inside its own image, isolated from everything of ours.
 
 No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
-time and every file written. The one thing that comes out is one file: it lies in a volume whose folder belongs to root,
-so that the tests can fill that file and make no other (Podman gives them the folder; each file is still limited, and all
-are removed). Deliberately absent: trust in the report; tests can forge their
-own results, nothing else.
+time and every file written. Only one file comes out: it is in a volume whose folder belongs to root, so that the tests
+can write that file and create no other (Podman gives them the folder; each file is still limited, and all are removed).
+Deliberately absent: trust in the report; tests can forge their own results, but nothing else.
 """
 
 import re
@@ -41,7 +40,7 @@ class Limits:
     memory_megabytes: int = 1024
     processes: int = 512
     scratch_megabytes: int = 256
-    """Size of /tmp, in memory. Each file is at most this long too."""
+    """Size of /tmp, in memory, and of each file."""
 
 
 def run_tests(
@@ -55,7 +54,7 @@ def run_tests(
 ) -> TestRun:
     """Run pytest on ``tests_path`` (relative to the image's working directory) in a new container of the image.
 
-    A run that came to no usable report is a TestRun with a ``reason``. Raises EngineError where the engine failed.
+    A run without a usable report is a TestRun with a ``reason``. Raises EngineError where the engine failed.
     """
     limits = limits or Limits()
     if seconds is not None:
@@ -103,7 +102,7 @@ class _Run:
 
     @contextmanager
     def _container(self, program: str) -> Iterator[str]:
-        """A container that is ready to start and has an empty report; it and its volume are removed at the end."""
+        """A container that is ready to start, with an empty report; removed at the end, with its volume."""
         name = f"infraaudit-tests-{uuid.uuid4().hex[:16]}"
         labels = label_words(owner_label() | {"infraaudit.kind": "tests"})
         try:
@@ -112,7 +111,7 @@ class _Run:
             self.engine.run("cp", "-", f"{name}:/reports", stdin=empty_report(_REPORT, _USER))
             yield name
         finally:
-            # The sweep of the next run gets what cannot be removed now; the first error is the one that matters.
+            # What cannot be removed now is swept by the next run; the first error is the one that matters.
             with suppress(EngineError):
                 self.engine.remove_container(name)
                 self.engine.remove_volume(name)
@@ -135,11 +134,11 @@ class _Run:
             f"--pids-limit={limits.processes}",
             f"--ulimit=fsize={size << 20}:{size << 20}",
             "--ulimit=core=0:0",
-            # Named, because Podman asks for more than a host without CAP_SYS_RESOURCE may give.
+            # Set explicitly: by default Podman asks for more than a host without CAP_SYS_RESOURCE can give.
             "--ulimit=nofile=4096:4096",
             "--ulimit=nproc=16384:16384",
             "--shm-size=16m",
-            # Nothing the tests print is kept by the engine: it would fill the host's disk.
+            # The engine keeps nothing of what the tests print: it would fill the host's disk.
             "--log-driver=none",
             "--no-healthcheck",
             "--restart=no",
@@ -156,7 +155,7 @@ class _Run:
         return [f"--entrypoint={program}", self.image_id, "-m", "pytest", *options, "--", self.tests_path]
 
     def _start(self, name: str) -> bool:
-        """Run the container to its end. False where the image has no such program."""
+        """Run the container until it ends. False where the image has no such program."""
         seconds = self.limits.seconds
         try:
             done = self.engine.run(
@@ -186,7 +185,7 @@ class _Run:
         return state
 
     def _report(self, name: str) -> tuple[tuple[TestCase, ...], str]:
-        """The tests of the report, or why there is none."""
+        """The tests in the report, or why there is none."""
         done = self.engine.run("cp", f"{name}:/reports/{_REPORT}", "-", max_output=REPORT_LIMIT + 65536)
         try:
             return read_report(only_file(done.stdout)), ""
@@ -195,7 +194,7 @@ class _Run:
 
     def _judge(self, state: dict[str, Any], cases: tuple[TestCase, ...], broken: str) -> tuple[TestCase, ...]:
         code = int(state.get("ExitCode", -1))
-        bad = any(case.outcome in ("failed", "error") for case in cases)
+        bad = any(case.is_bad for case in cases)
         if state.get("OOMKilled"):
             raise TestRunError(
                 f"The tests used more than {self.limits.memory_megabytes} MB of memory and were stopped."
@@ -221,6 +220,6 @@ class _Run:
             1: " Is pytest installed in the image?",
             _INTERRUPTED: " It was interrupted, or a test could not be imported.",
             _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
-            # Podman does not tell why.
+            # Podman does not say why.
             _KILLED: f" It was killed; the limit is {self.limits.memory_megabytes} MB of memory.",
         }.get(code, "")

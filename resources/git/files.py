@@ -1,6 +1,6 @@
 """Write a commit's files from a mirror to disk: chosen ones as they are, or all of them as a clean copy.
 
-Deliberately absent: which files and how many (git.py, and whoever asks it).
+Deliberately absent: which files and how many (mirror.py and its callers).
 """
 
 import shutil

@@ -1,32 +1,30 @@
 """A project's repository as a bare mirror, read with the git program.
 
-The git program, and not a library, because it has everyone's credential helpers. It runs without prompts, hooks
-and the user's own configuration of them, with time limits. Deliberately absent: writing to a repository.
+The git program, and not a library, because it has the user's credential helpers. It runs without prompts and hooks,
+with time limits. Deliberately absent: writing to a repository.
 """
 
-import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
+from resources.git.fetching import fetch_into
 from resources.git.files import export_blobs, lacks_blob, unpacked
 from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
 from resources.git.program import run_git, without_password
+from resources.git.revisions import commit_at, resolve_in
+from resources.git.shallow import boundary, written_parents
 from resources.machine import process
-from resources.machine.locks import locked_within
 
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-FETCH_SECONDS = 600.0
 READ_SECONDS = 60.0
-LOCK_SECONDS = 20.0
 CHECKOUT_BYTES = 2 * 1024**3
 CHECKOUT_FILES = 200_000
+_ANSWER_BYTES = 512 * 1024 * 1024
 
 
 class Mirror:
@@ -36,108 +34,72 @@ class Mirror:
         self.url, self.path = url, path
 
     def fetch(self) -> None:
-        """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError.
-
-        One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
-        """
-        # Not for ever: behind a remote that hangs, the waiting would use up the threads of a code server, and stop every
-        # other project too.
-        with locked_within(self.path.parent / f".{self.path.name}.lock", LOCK_SECONDS) as ours:
-            if not ours:
-                raise RepositoryError(
-                    f"Another fetch of {without_password(self.url)} has been going on for {LOCK_SECONDS:.0f} "
-                    "seconds or more; this one gave way to it and is tried again."
-                )
-            if (self.path / "HEAD").exists():
-                self._fetch_existing()
-            else:
-                self._clone()
-
-    def _fetch_existing(self) -> None:
-        refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        self._remote("remote", "set-url", "origin", self.url)
-        self._remote("fetch", "--prune", "--no-auto-gc", "--quiet", "origin", *refs)
-
-    def _clone(self) -> None:
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".clone-") as scratch:
-            fresh = Path(scratch) / "mirror"
-            try:
-                run_git("clone", "--mirror", "--quiet", "--", self.url, str(fresh), timeout=FETCH_SECONDS)
-            except ToolError as error:
-                raise self._unreachable(error) from error
-            fresh.rename(self.path)
-
-    def _remote(self, *words: str) -> None:
-        try:
-            self._git(*words, timeout=FETCH_SECONDS)
-        except ToolError as error:
-            raise self._unreachable(error) from error
-
-    def _unreachable(self, error: Exception) -> RepositoryError:
-        return RepositoryError(
-            f"The repository {without_password(self.url)} cannot be read: {excerpt(str(error), 600)}. "
-            "Check its url in the projects file, that it exists, and that git can read it without a prompt."
-        )
+        """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError."""
+        fetch_into(self.path, self.url)
 
     def branches(self) -> dict[str, str]:
         """The tip of every branch, by branch name."""
         words = ("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/")
         # No branch has a backslash in its name: what is no UTF-8 keeps a name of its own.
-        lines = self._read(*words, undecodable="backslashreplace").splitlines()
-        return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
+        lines = self._read(*words, undecodable="backslashreplace").split("\n")
+        return {name: sha for sha, _, name in (line.partition(" ") for line in lines if line)}
+
+    def tip(self, branch: str) -> str:
+        """The newest commit of a branch, whatever else has its name. Raises UnknownRevisionError."""
+        if found := self.branches().get(branch):
+            return found
+        raise UnknownRevisionError(f"{without_password(self.url)} has no branch {excerpt(branch, 100)!r}.")
 
     def resolve(self, revision: str) -> str:
-        """The full SHA that a revision names. Raises UnknownRevisionError."""
-        if revision and not revision.startswith("-") and "\n" not in revision and "\0" not in revision:
-            words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-            done = self._git(*words, timeout=READ_SECONDS, check=False)
-            if done.returncode == 0 and _SHA.fullmatch(done.text.strip()):
-                return done.text.strip()
-        raise UnknownRevisionError(
-            f"{without_password(self.url)} has no commit {excerpt(revision, 100)!r}. "
-            "Give a branch, a tag or a SHA that was pushed."
-        )
+        """The full SHA that a branch, SHA, tag or beginning of a SHA means. Raises UnknownRevisionError."""
+        return resolve_in(self.path, without_password(self.url), revision)
 
     def commit(self, sha: str) -> Commit:
-        """One commit with the files it changed against its first parent. Raises UnknownRevisionError."""
-        words = ("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", self.resolve(sha))
+        """One commit, by its SHA, with the files it changed against its first parent. Raises UnknownRevisionError.
+
+        Where the repository is shallow, a commit may have parents that the mirror does not have.
+        """
+        if commit_at(self.path, sha) != sha:
+            raise UnknownRevisionError(f"{without_password(self.url)} has no commit {excerpt(sha, 100)}.")
+        words = ("show", "-s", "--no-show-signature", f"--format={COMMIT_FORMAT}", sha)
         fields = self._read(*words, undecodable="replace")
-        return parse_commit(fields.rstrip("\n"), self.changed_files(sha))
+        commit = parse_commit(fields.rstrip("\n"), self.changed_files(sha))
+        return replace(commit, parents=self._as_written({sha: commit.parents})[sha])
 
     def commits(self, new: Sequence[str], known: Sequence[str] = (), since: datetime | None = None) -> list[str]:
         """SHAs reachable from ``new`` and not from ``known``, committed at ``since`` or later, parents first."""
         shas = list(self.lineage(new, known))
         if since is None:
             return shas
-        # A filter: Git's plain --since stops at the first older commit, though younger ones may be behind it.
+        # A filter, because Git's plain --since stops at the first older commit, though newer ones may follow.
         words = ("rev-list", f"--since-as-filter={int(since.timestamp())}", "--stdin")
         young = set(self._read(*words, stdin=new).split())
         return [sha for sha in shas if sha in young]
 
     def lineage(self, new: Sequence[str], known: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
-        """What ``commits`` lists, in that order, each with its parents."""
+        """What ``commits`` lists, in that order, each with its parents, in the mirror or not."""
         words = ("rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
         lines = self._read(*words, stdin=[*new, *(f"^{sha}" for sha in known)]).splitlines()
-        return {sha: tuple(parents) for sha, *parents in (line.split() for line in lines)}
+        return self._as_written({sha: tuple(parents) for sha, *parents in (line.split() for line in lines)})
 
     def parents(self, shas: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The parents of each commit."""
+        """The parents of each commit, in the mirror or not."""
         lines = (
             self._read("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=shas).splitlines()
             if shas
             else []
         )
-        return {sha: tuple(found) for sha, *found in (line.split() for line in lines)}
+        return self._as_written({sha: tuple(found) for sha, *found in (line.split() for line in lines)})
 
     def existing(self, shas: Sequence[str]) -> list[str]:
-        """Those of some SHAs whose commits the mirror has; a mirror that was cloned anew lacks what left every branch."""
+        """Those SHAs whose commits the mirror has; a newly cloned mirror lacks commits that are on no branch."""
         if not shas:
             return []
         found = self._read("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=shas).splitlines()
         return [sha for sha, _, kind in (line.partition(" ") for line in found) if kind == "commit"]
 
     def messages(self, shas: Sequence[str]) -> dict[str, str]:
-        """The whole messages of commits."""
+        """The full messages of commits."""
         if not shas:
             return {}
         words = ("log", "--no-walk=unsorted", "--no-show-signature", "-z", "--format=%H%x0a%B", "--stdin")
@@ -145,7 +107,7 @@ class Mirror:
         return {sha: message for sha, _, message in (entry.partition("\n") for entry in found if entry)}
 
     def heads(self, shas: Sequence[str]) -> list[str]:
-        """Those of some commits that none of the others has in its history."""
+        """Those commits that are not in the history of any other one."""
         return self._read("merge-base", "--independent", *shas).split() if shas else []
 
     def commit_times(self, new: Sequence[str], known: Sequence[str] = ()) -> list[tuple[str, datetime]]:
@@ -166,14 +128,19 @@ class Mirror:
         return done.returncode == 0
 
     def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
-        """What a commit changed against its first parent; everything it holds, for a root commit."""
+        """What a commit changed against its first parent; everything it holds, for a root commit.
+
+        Nothing that is known, where the repository is shallow and its parent is not in the mirror.
+        """
+        if sha in boundary(self.path):
+            return ()
         parent = self._read("rev-list", "--parents", "--max-count=1", sha, "--").split()[1:2]
         against = parent or ["--root"]
         raw = self._read("diff-tree", "-r", "-M", "--no-commit-id", "--name-status", "-z", *against, sha)
         return tuple(parse_name_status(raw))
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
-        """Files that Git takes for renamed between two commits: new path by old path."""
+        """Files that Git considers renamed between two commits: new path by old path."""
         raw = self._read("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", "-z", parent, sha)
         return {change.old_path: change.path for change in parse_name_status(raw) if change.old_path}
 
@@ -221,12 +188,20 @@ class Mirror:
         with unpacked(self.path, sha, scratch) as folder:
             yield folder
 
+    def _as_written(self, parents: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Parents as the commits themselves name them, for those whose parents Git hides."""
+        return parents | {sha: written_parents(self.path, sha) for sha in boundary(self.path) & parents.keys()}
+
     def _read(self, *words: str, stdin: Sequence[str] | None = None, undecodable: str = "surrogateescape") -> str:
         lines = None if stdin is None else "".join(f"{line}\n" for line in stdin).encode()
         try:
-            done = self._git(*words, timeout=READ_SECONDS, max_output=512 * 1024 * 1024, stdin=lines)
+            done = self._git(*words, timeout=READ_SECONDS, max_output=_ANSWER_BYTES, stdin=lines)
         except ToolError as error:
             raise RepositoryError(f"The mirror of {without_password(self.url)} cannot answer: {error}") from error
+        if done.truncated:
+            raise RepositoryError(
+                f"The mirror of {without_password(self.url)} answers git {words[0]} with more than {_ANSWER_BYTES} bytes."
+            )
         return done.stdout.decode("utf-8", undecodable)
 
     def _git(self, *words: str, timeout: float, **options: Any) -> process.Completed:

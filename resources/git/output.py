@@ -1,4 +1,4 @@
-"""What git prints, read into what it means. Deliberately absent: running it."""
+"""Parse the output of git. Deliberately absent: running it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from infraaudit_domain.errors import excerpt
 COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 # A day short of what datetime holds: a database may answer in a time zone of its own.
 _LATEST = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
+_DIGITS = 20
 
 
 def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
@@ -29,7 +30,9 @@ def parse_commit(line: str, changed_files: tuple[ChangedFile, ...]) -> Commit:
 
 def commit_time(seconds: str) -> datetime:
     """A date of a commit, which its author may have set to anything; where Git finds none, the epoch."""
-    return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LATEST), UTC)
+    # Not a digit more than counts: Python refuses to read a number of thousands of them.
+    digits = seconds.strip().lstrip("0")[:_DIGITS]
+    return datetime.fromtimestamp(min(max(int(digits or 0), 0), _LATEST), UTC)
 
 
 def parse_name_status(raw: str) -> Iterator[ChangedFile]:
@@ -47,6 +50,6 @@ def parse_entry(line: str) -> TreeEntry:
     """One line of ``git ls-tree -r -l``."""
     description, _, path = line.partition("\t")
     mode, _kind, blob, size = description.split()
-    # Git says "-" for a submodule, and "BAD" for a file whose content a partial clone left behind.
+    # Git prints "-" for a submodule, and "BAD" for a file whose content a partial clone lacks.
     known = {"-": 0, "BAD": None}
     return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)

@@ -1,4 +1,4 @@
-"""Unpack what ``git archive`` wrote, so that nothing of it can lead out of the folder.
+"""Unpack the output of ``git archive`` so that no entry can leave the folder.
 
 Deliberately absent: tarfile's own filters. Debian 12's Python 3.11.2 does not have them.
 """
@@ -14,7 +14,7 @@ from typing import IO
 def extract(archive: IO[bytes], folder: Path) -> None:
     """Write the files and folders of a tar archive, then the links that stay inside; everything else is left out.
 
-    Links come last, so that no file is ever written through one, even where a hostile tree names a path twice.
+    Links are written last, so that no file is written through one, even where a hostile tree names a path twice.
     """
     links: list[tuple[Path, str]] = []
     with tarfile.open(fileobj=archive) as tar:

@@ -1,4 +1,5 @@
-"""The alert rules of configs/prometheus/rules.yml as Grafana's, for sites that have no Alertmanager: one source for both.
+"""Convert the alert rules of configs/prometheus/rules.yml to Grafana's, for sites without an Alertmanager: one source
+for both.
 
 Deliberately absent: sending them (resources/grafana/client.py).
 """
@@ -30,7 +31,7 @@ def read_alert_rules(path: Path, datasource: str) -> list[dict[str, Any]]:
 def _rule(rule: Mapping[str, Any], recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
     expression = _without_recorded(rule["expr"], recorded.items())
     asked = {"refId": "A", "expr": expression, "instant": True, "range": False}
-    # The expression already compares: whatever it returns, 0 too, is a reason to alert.
+    # The expression contains the comparison: any value that it returns, even 0, is a reason to alert.
     fires = {"refId": "B", "type": "math", "expression": "is_number($A)"}
     return {
         "uid": f"infraaudit-{rule['alert'].lower()}"[:40],

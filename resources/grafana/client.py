@@ -1,4 +1,4 @@
-"""Provision a Grafana over its HTTP API: folder, dashboard, alert rules and annotations, each again and again the same.
+"""Provision a Grafana over its HTTP API: folder, dashboard, alert rules and annotations. Every call is idempotent.
 
 Deliberately absent: a Grafana client library (the usual one replaces urllib3 beside Dagster), and the dashboard's
 content (infraaudit/pages/grafana_dashboard.py). Redirects are not followed, so that the token goes to no other host.
@@ -21,7 +21,7 @@ class Grafana:
         self.url, self._token = url.rstrip("/"), token
 
     def ensure_folder(self, uid: str = FOLDER, title: str = "InfraAudit") -> None:
-        """Make the folder unless it is there. Raises MonitoringError."""
+        """Create the folder unless it exists. Raises MonitoringError."""
         if self._call("GET", f"/api/folders/{uid}", missing_is_good=True) is None:
             self._call("POST", "/api/folders", {"uid": uid, "title": title})
 
@@ -47,7 +47,7 @@ class Grafana:
         self._call("PUT", path, body, {"X-Disable-Provenance": "true"})
 
     def annotate(self, milliseconds: int, text: str, tags: Sequence[str]) -> None:
-        """Mark a moment once: one with the same tags at the same time is left alone. Raises MonitoringError."""
+        """Add an annotation once: one with the same tags at the same time is left alone. Raises MonitoringError."""
         query = {"from": str(milliseconds), "to": str(milliseconds + 1), "tags": list(tags), "limit": "1"}
         if not self._call("GET", "/api/annotations", query=query):
             self._call("POST", "/api/annotations", {"time": milliseconds, "text": text, "tags": list(tags)})

@@ -1,6 +1,6 @@
-"""Everything that a Grafana is given of a project: folder, dashboards, alert rules and marks. Again is the same.
+"""Provision everything of a project in Grafana: folder, dashboards, alert rules and marks. Idempotent.
 
-A commit's own dashboard is stored under a name that is not its choice: it could otherwise replace any other.
+A commit's own dashboard is stored under a uid that we choose: its own could replace any other dashboard.
 """
 
 import json

@@ -9,7 +9,7 @@ __all__ = ["History", "open_history"]
 
 @lru_cache(maxsize=4)
 def open_history(url: str) -> History:
-    """The history at a URL, migrated; opened once in a process."""
+    """The history at a URL, migrated; opened once per process."""
     history = History(url)
     history.migrate()
     return history

@@ -12,7 +12,7 @@ from infraaudit_domain.evidence import Evidence
 
 
 class UTCDateTime(sa.TypeDecorator[datetime]):
-    """An aware time in UTC, also where the database keeps none (SQLite)."""
+    """An aware time in UTC, also where the database stores no time zone (SQLite)."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -24,7 +24,7 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: sa.Dialect, coltype: Any) -> Callable[[Any], datetime | None] | None:
-        # SQLite keeps text: read as UTC at once, since making a time aware takes longer than reading it.
+        # SQLite stores text: parsed as UTC at once, because making a time aware takes longer than parsing it.
         return _read_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 

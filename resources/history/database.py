@@ -17,8 +17,8 @@ from resources.machine.locks import locked
 
 _BUSY_SECONDS = 30
 _ALEMBIC = threading.Lock()
-"""Alembic's environment is one for the whole process: two threads that migrate at once break each other's."""
-_MIGRATING = 7_310_642_001  # a number of ours among PostgreSQL's advisory locks
+"""Alembic has one environment per process: two threads that migrate at once would break each other's."""
+_MIGRATING = 7_310_642_001  # our number among PostgreSQL's advisory locks
 
 
 def connect(url: str) -> sa.Engine:
@@ -65,7 +65,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest revision; does nothing where it is there. Raises HistoryError."""
+    """Bring the database to the newest revision; does nothing where it is up to date. Raises HistoryError."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -96,12 +96,13 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         location = engine.url.render_as_string(hide_password=True)
         raise HistoryError(
             f"The history {location} failed: {excerpt(str(cause), 300)}. Check that it can be reached, has free space, "
-            "and was migrated (`infraaudit doctor` tells)."
+            "and was migrated (`infraaudit doctor` reports both)."
         ) from error
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], highest: str = "") -> None:
-    """Insert rows, replacing those that have the same primary key; where theirs of ``highest`` is more, they stay."""
+    """Insert rows, replacing those that have the same primary key; a row whose value of ``highest`` is greater
+    stays."""
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -6,20 +6,21 @@ import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
 
 def deployed(history: History, project: str, environment: str, sha: str | None = None) -> Deployment | None:
-    """The newest deployment that became healthy, of a commit where one is given."""
+    """The newest deployment that became healthy; of one commit where it is given."""
     return _newest(history, project, environment, schema.deployments.c.sha == sha if sha else sa.true())
 
 
 def deployed_before(history: History, live: Deployment) -> Deployment | None:
-    """The newest deployment of another commit that became healthy before what is live was first tried.
+    """The newest healthy deployment of another commit from before the live commit was first tried.
 
-    Going back twice therefore goes back twice, instead of to and fro.
+    So two rollbacks go back two commits, instead of back and forth.
     """
     table = schema.deployments
     first_try = (
@@ -57,8 +58,8 @@ def tried_deployments(history: History, since: datetime) -> list[Deployment]:
 
 
 def ends_an_incident(history: History, done: Deployment) -> bool:
-    """Whether something had failed that a healthy deployment fixed: the attempt before it in its environment, or
-    a stage of a commit that it brought."""
+    """Whether a healthy deployment fixed a failure: of the attempt before it in its environment, or of a stage of a
+    commit that it brought."""
     table, brought, stages = schema.deployments, schema.deployed_commits, schema.stages
     here = (table.c.project == done.project) & (table.c.environment == done.environment)
     tried = here & table.c.outcome.in_([outcome.value for outcome in TRIED]) & (table.c.started_at < done.started_at)
@@ -69,7 +70,7 @@ def ends_an_incident(history: History, done: Deployment) -> bool:
     failed = (
         sa.select(stages.c.sha)
         .join(brought, (brought.c.project == stages.c.project) & (brought.c.sha == stages.c.sha))
-        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == "failed")
+        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == StageOutcome.FAILED.value)
         .where(stages.c.finished_at < done.started_at)
     )
     return bool(history.rows(failed.limit(1)))

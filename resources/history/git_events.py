@@ -1,4 +1,4 @@
-"""What happened to branches beside new commits, and which commits had a run."""
+"""Events of branches other than new commits, and which commits had a run."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from resources.history.store import History
 
 
 def record_git_events(history: History, project: str, events: Sequence[GitEvent]) -> None:
-    """Keep events; one that is seen again, because a tick was repeated, is there once."""
+    """Store events; one that is seen again, because a tick was repeated, is stored once."""
     now = datetime.now(UTC)
     rows = [
         {

@@ -1,6 +1,6 @@
-"""The outbox: what people are to be told is written here first and sent later, each notice once to each address.
+"""The outbox: notices are written here first and sent later, each notice once to each address.
 
-Whoever sends takes a notice for a minute; one that died with it gives it back that way. Deliberately absent: sending.
+A sender leases a notice for a minute; where the sender dies, the lease expires. Deliberately absent: sending.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,7 +15,7 @@ from resources.history import schema
 from resources.history.store import History
 
 LEASE = timedelta(seconds=60)
-"""Longer than a notice takes to be sent to all its addresses, time-outs included: take what is sent at once."""
+"""Longer than sending a notice to all its addresses takes, time-outs included: take only what is sent at once."""
 _LONGEST_WAIT = 300.0
 _QUERY = 400
 _TABLE = schema.notices
@@ -23,7 +23,7 @@ _TABLE = schema.notices
 
 @dataclass(frozen=True, slots=True)
 class TakenNotice:
-    """A notice that is this sender's for as long as the lease."""
+    """A notice that is leased to this sender."""
 
     notice: Notice
     attempts: int
@@ -31,7 +31,7 @@ class TakenNotice:
 
 
 def write_notices(history: History, notices: Iterable[Notice]) -> int:
-    """Put notices into the outbox; one with a key that was ever there is left out. Returns how many were new."""
+    """Put notices into the outbox, without those whose key was ever there. Returns the number of new ones."""
     given = {notice.key: notice for notice in notices}
     known = known_keys(history, given)
     fresh = [notice for key, notice in given.items() if key not in known]
@@ -40,14 +40,14 @@ def write_notices(history: History, notices: Iterable[Notice]) -> int:
     now = datetime.now(UTC)
     waiting = {"created_at": now, "due_at": now, "attempts": 0, "last_error": "", "accepted_by": []}
     dialect = postgresql if history.dialect == "postgresql" else sqlite
-    # Another process may have written the same meanwhile: the first one stands.
+    # Another process may have written the same one meanwhile: the first one counts.
     insert = dialect.insert(_TABLE).on_conflict_do_nothing()
     with history.writing() as connection:
         return sum(connection.execute(insert, asdict(notice) | waiting).rowcount for notice in fresh)
 
 
 def known_keys(history: History, keys: Collection[str]) -> set[str]:
-    """Which of some keys were ever written."""
+    """Those of the given keys that were ever written."""
     some, found = sorted(keys), set[str]()
     for start in range(0, len(some), _QUERY):
         query = sa.select(_TABLE.c.key).where(_TABLE.c.key.in_(some[start : start + _QUERY]))
@@ -56,7 +56,7 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
 
 
 def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
-    """Take what is due, the most urgent and oldest first; nobody else is given it while the lease lasts."""
+    """Take what is due, the most urgent and oldest first; no other sender gets it while the lease lasts."""
     due = (_TABLE.c.sent_at.is_(None)) & (_TABLE.c.due_at <= now)
     # Reading first keeps an idle sender from locking the database every few seconds.
     if not history.rows(sa.select(_TABLE.c.key).where(due).limit(1)):
@@ -73,7 +73,7 @@ def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotic
 def settle_notice(
     history: History, taken: TakenNotice, now: datetime, accepted_by: Collection[str], fault: str | None
 ) -> None:
-    """A notice was sent; or, with a fault, is due again later for the addresses that did not accept it."""
+    """Record that a notice was sent; with a fault it is due again later, for the addresses that did not accept it."""
     attempts = taken.attempts + 1
     wait = timedelta(seconds=min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)))
     change = {"attempts": attempts, "last_error": fault or "", "accepted_by": sorted(accepted_by)}
@@ -81,7 +81,7 @@ def settle_notice(
 
 
 def postpone_notice(history: History, taken: TakenNotice, until: datetime) -> None:
-    """Give a notice back without having tried to send it."""
+    """Return a notice that was not tried."""
     _change(history, taken, {"due_at": until})
 
 

@@ -1,4 +1,4 @@
-"""Webhook deliveries in the history: stored before they are answered, processed later, each once."""
+"""Pushes that forges sent by webhook, in the history: each is stored first, and processed once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.pushes import DeliveryState
+from infraaudit_domain.pushes import PushState
 from resources.history import schema
 from resources.history.store import History
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One branch that a forge said had moved."""
+class Push:
+    """One branch whose move a forge reported. Stored in the table deliveries, as pushes were once named."""
 
     id: str
     project: str
@@ -26,65 +26,65 @@ class Delivery:
     attempts: int = 0
 
 
-_FIELDS = tuple(Delivery.__dataclass_fields__)
+_FIELDS = tuple(Push.__dataclass_fields__)
 
 
-def store_deliveries(history: History, deliveries: Sequence[Delivery]) -> int:
-    """Store deliveries to be processed; returns how many were not there yet."""
+def store_pushes(history: History, pushes: Sequence[Push]) -> int:
+    """Store pushes to be processed; returns the number of new ones."""
     table = schema.deliveries
     with history.writing() as connection:
         known = set(
-            connection.execute(sa.select(table.c.id).where(table.c.id.in_([d.id for d in deliveries]))).scalars()
+            connection.execute(sa.select(table.c.id).where(table.c.id.in_([push.id for push in pushes]))).scalars()
         )
         rows = [
-            {name: getattr(d, name) for name in _FIELDS} | {"state": DeliveryState.WAITING.value, "reason": ""}
-            for d in deliveries
-            if d.id not in known
+            {name: getattr(push, name) for name in _FIELDS} | {"state": PushState.WAITING.value, "reason": ""}
+            for push in pushes
+            if push.id not in known
         ]
         if rows:
             connection.execute(table.insert(), rows)
     return len(rows)
 
 
-def is_stored(history: History, delivery_id: str) -> bool:
-    """Whether a delivery is in the history."""
-    return bool(_read(history, sa.select(schema.deliveries.c.id).where(schema.deliveries.c.id == delivery_id)))
+def is_stored(history: History, push_id: str) -> bool:
+    """Whether a push is in the history."""
+    return bool(_read(history, sa.select(schema.deliveries.c.id).where(schema.deliveries.c.id == push_id)))
 
 
-def waiting_deliveries(history: History, project: str, limit: int = 100) -> list[Delivery]:
-    """A project's deliveries to be processed, oldest first."""
+def waiting_pushes(history: History, project: str, limit: int = 100) -> list[Push]:
+    """A project's unprocessed pushes, oldest first."""
     table = schema.deliveries
-    query = sa.select(table).where(table.c.state == DeliveryState.WAITING.value, table.c.project == project)
+    query = sa.select(table).where(table.c.state == PushState.WAITING.value, table.c.project == project)
     rows = _read(history, query.order_by(table.c.received_at, table.c.id).limit(limit))
-    return [Delivery(**{name: row[name] for name in _FIELDS}) for row in rows]
+    return [Push(**{name: row[name] for name in _FIELDS}) for row in rows]
 
 
-def newest_deliveries(history: History, project: str, limit: int = 50) -> list[tuple[Delivery, str, str]]:
-    """The newest deliveries of a project, newest first, each with its state and the reason for it."""
+def newest_pushes(history: History, project: str, limit: int = 50) -> list[tuple[Push, str, str]]:
+    """The newest pushes of a project, newest first, each with its state and the reason for that state."""
     table = schema.deliveries
     query = sa.select(table).where(table.c.project == project).order_by(table.c.received_at.desc()).limit(limit)
     rows = _read(history, query)
-    return [(Delivery(**{name: row[name] for name in _FIELDS}), row["state"], row["reason"]) for row in rows]
+    return [(Push(**{name: row[name] for name in _FIELDS}), row["state"], row["reason"]) for row in rows]
 
 
-def finish_deliveries(history: History, deliveries: Sequence[Delivery], state: DeliveryState, reason: str = "") -> None:
-    """Say how deliveries ended: done, ignored, failed, or still waiting with what went wrong this time."""
-    if not deliveries:
+def finish_pushes(history: History, pushes: Sequence[Push], state: PushState, reason: str = "") -> None:
+    """Record how pushes ended: done, ignored, failed, or still waiting, with the error of this attempt."""
+    if not pushes:
         return
     table = schema.deliveries
     change: dict[str, Any] = {"state": state.value, "reason": reason, "attempts": table.c.attempts + 1}
-    change |= {} if state is DeliveryState.WAITING else {"done_at": datetime.now(UTC)}
-    these = table.c.id.in_([delivery.id for delivery in deliveries])
+    change |= {} if state is PushState.WAITING else {"done_at": datetime.now(UTC)}
+    these = table.c.id.in_([push.id for push in pushes])
     with history.writing() as connection:
         connection.execute(table.update().where(these).values(change))
 
 
-def abandon_deliveries(history: History, projects: Sequence[str]) -> None:
-    """Let the waiting deliveries of all other projects fail: these are the ones there are."""
+def abandon_pushes(history: History, projects: Sequence[str]) -> None:
+    """Fail the waiting pushes of all projects but the given ones, which are those of the projects file."""
     table = schema.deliveries
-    orphans = (table.c.state == DeliveryState.WAITING.value) & table.c.project.not_in(projects)
+    orphans = (table.c.state == PushState.WAITING.value) & table.c.project.not_in(projects)
     if _read(history, sa.select(table.c.id).where(orphans).limit(1)):
-        change = {"state": DeliveryState.FAILED.value, "reason": "the project is no longer in the projects file"}
+        change = {"state": PushState.FAILED.value, "reason": "the project is no longer in the projects file"}
         with history.writing() as connection:
             connection.execute(table.update().where(orphans).values(**change, done_at=datetime.now(UTC)))
 

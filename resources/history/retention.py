@@ -1,4 +1,4 @@
-"""Prune the details of old commits: findings as listed, test cases, output. What was derived from them stays.
+"""Prune the details of old commits: listed findings, test cases, output. Data derived from them stays.
 
 Kept: commits and parents, scans and test runs with their counts, images, stages, deployments, lifecycles of findings.
 Deliberately absent: which commits are old (infraaudit_domain/retention.py), and files.
@@ -21,7 +21,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many rows went."""
+    """Numbers of rows that were deleted."""
 
     findings: int = 0
     test_cases: int = 0
@@ -38,7 +38,7 @@ def aging_commits(history: History, project: str) -> list[Aging]:
 
 
 def in_use(history: History, project: str) -> set[str]:
-    """Commits that are live in an environment, and those that each replaced, which a rollback returns to."""
+    """Commits that are live in an environment, and the commit that each replaced, to which a rollback returns."""
     table = schema.deployments
     healthy = (table.c.project == project) & (table.c.outcome == Outcome.DEPLOYED.value)
     newest = sa.select(sa.func.max(table.c.id)).where(healthy).group_by(table.c.environment)
@@ -50,8 +50,8 @@ def in_use(history: History, project: str) -> set[str]:
 def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
     """Prune the details of commits; a stored scan that a kept commit references is kept.
 
-    A pruned framework scan is stored as partial, with the reason: it closes nothing, is not reused, and a gate that
-    would need it fails closed. Scanning the commit again brings it back.
+    A pruned framework scan is stored as partial, with the reason: it closes no finding, is not reused, and a gate that
+    needs it stays closed. Scanning the commit again restores it.
     """
     going = {(project, sha) for sha in shas}
     done = Pruned()
@@ -67,7 +67,7 @@ def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
 
 
 def _keys_of(connection: sa.Connection, going: set[tuple[str, str]]) -> list[str]:
-    """The scan keys that only these commits have and that have not been pruned."""
+    """The scan keys that only these commits have and that are not yet pruned."""
     parts, stored = schema.scan_parts, schema.framework_scans
     query = sa.select(parts.c.project, parts.c.sha, parts.c.scan_key).join(stored).where(stored.c.reason != PRUNED)
     leaving: set[str] = set()

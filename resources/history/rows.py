@@ -1,9 +1,12 @@
-"""Facts as rows hold them: the one module where a row becomes an image, a finding or a deployment."""
+"""Convert rows: the one module where a row becomes an image, a finding or a deployment."""
+
+from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, Severity
+from infraaudit_domain.findings import Finding, FindingStatus, Severity
 from infraaudit_domain.images import Image
 from resources.history import schema
 
@@ -20,7 +23,12 @@ def image_of(row: sa.RowMapping) -> Image:
 def finding_of(row: sa.RowMapping) -> Finding:
     """A finding as a row of the findings or the spans holds it."""
     fields = {name: row[name] for name in Finding.__dataclass_fields__}
-    return Finding(**fields | {"severity": Severity(row["severity"])})
+    return Finding(**fields | {"status": FindingStatus(row["status"]), "severity": Severity(row["severity"])})
+
+
+def row_of_finding(finding: Finding) -> dict[str, Any]:
+    """The reverse: what both tables hold of a finding."""
+    return asdict(finding) | {"status": finding.status.value, "severity": finding.severity.value}
 
 
 def deployment_of(row: sa.RowMapping) -> Deployment:

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from infraaudit_domain.findings import FrameworkScan, ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
+from resources.history.rows import row_of_finding
 
 
 def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
-    """Store a framework's result; whether another status was stored for its key before."""
+    """Store a framework's result; returns whether its key had another status before."""
     stored = sa.select(schema.framework_scans.c.status).where(schema.framework_scans.c.scan_key == part.scan_key)
     status = connection.execute(stored).scalar()
     if status == ScanStatus.COMPLETE and part.status is not ScanStatus.COMPLETE:
@@ -25,10 +26,7 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
         "unreadable": [asdict(file) for file in part.unreadable],
         "evidence": part.evidence,
     }
-    rows = [
-        {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | asdict(f) | {"severity": f.severity.value}
-        for f in part.findings
-    ]
+    rows = [{"scan_key": part.scan_key, "fingerprint": f.fingerprint} | row_of_finding(f) for f in part.findings]
     # This row first: who else stores the same key waits here, and not in the middle of its findings.
     upsert(connection, schema.framework_scans, [row])
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
@@ -37,7 +35,8 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
 
 
 def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:
-    """Mark a commit, and those that share results which changed, for the lifecycles of findings to be followed anew."""
+    """Mark a commit, and the commits that share changed results, so that their lifecycles of findings are computed
+    again."""
     lines, parts = schema.line_commits, schema.scan_parts
     connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
     if changed:

@@ -1,4 +1,5 @@
-"""Write facts to the history and read them back: one transaction a fact, replaced by its natural key.
+"""Write facts to the history and read them back: one transaction for each fact, which replaces the row of its natural
+key.
 
 Deliberately absent: questions over many commits (queries), and deciding anything.
 """
@@ -15,7 +16,8 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.database import upsert
@@ -33,7 +35,7 @@ class History(Access):
         self._write((schema.projects, [row]))
 
     def record_commit(self, project: str, commit: Commit) -> None:
-        """A commit that says it is from later than it was first seen is from then: ages and orders count on it."""
+        """A commit dated after it was first seen gets that time: ages and orders depend on it."""
         key, now = {"project": project, "sha": commit.sha}, datetime.now(UTC)
         known = self.row(_of_commit(schema.commits, project, commit.sha))
         row = key | {
@@ -65,10 +67,12 @@ class History(Access):
 
     def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
         key = {"project": project, "sha": sha}
-        counts = {name: run.count(outcome) for name, outcome in _OUTCOMES.items()}
-        row = key | counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
+        row = key | run.counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
         cases = [
-            key | {"position": position} | asdict(case) | {"message": case.message[:_MESSAGE_LENGTH]}
+            key
+            | {"position": position}
+            | asdict(case)
+            | {"outcome": case.outcome.value, "message": case.message[:_MESSAGE_LENGTH]}
             for position, case in enumerate(run.cases)
         ]
         with self.writing() as connection:
@@ -85,15 +89,15 @@ class History(Access):
             return None
         cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
         return TestRun(
-            cases=tuple(TestCase(c["name"], c["outcome"], c["seconds"], c["message"]) for c in cases),
+            cases=tuple(TestCase(c["name"], CaseOutcome(c["outcome"]), c["seconds"], c["message"]) for c in cases),
             seconds=row["seconds"],
             output_tail=row["output_tail"],
             reason=row["reason"],
         )
 
     def record_scan(self, project: str, scan: Scan) -> None:
-        """Store a commit's scan; what is stored for a scan key is shared, and a complete result is never replaced by
-        one that is not. The lifecycles of findings are followed anew from this commit on."""
+        """Store a commit's scan. The result of a scan key is shared, and a complete result is never replaced by an
+        incomplete one. Lifecycles of findings are computed again from this commit on."""
         key = {"project": project, "sha": scan.sha}
         row = key | {
             "status": scan.status.value,
@@ -106,7 +110,7 @@ class History(Access):
         }
         links = [key | {"framework": p.framework, "scan_key": p.scan_key, "reused": p.reused} for p in scan.frameworks]
         with self.writing() as connection:
-            # In one order, so that two commits that share results cannot wait for each other.
+            # In a fixed order, so that two commits that share results cannot deadlock.
             new = sorted((part for part in scan.frameworks if not part.reused), key=lambda part: part.scan_key)
             changed = [part.scan_key for part in new if store_result(connection, part)]
             table = schema.scan_parts
@@ -162,7 +166,7 @@ class History(Access):
             _record_brought(connection, deployment, brought)
 
     def live(self, project: str, environment: str) -> Deployment | None:
-        """What is in place: the last deployment that became healthy (one that was rolled back left it there)."""
+        """What is live: the last deployment that became healthy (a rolled-back one leaves it live)."""
         table = schema.deployments
         wanted = (table.c.project == project) & (table.c.environment == environment)
         healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
@@ -177,10 +181,23 @@ class History(Access):
         return None if row is None else deployment_of(row)
 
     def record_stage(
-        self, project: str, sha: str, stage: str, outcome: str, started_at: datetime, finished_at: datetime,
-        run_id: str, reason: str = "",
-    ) -> None:  # fmt: skip
-        row: dict[str, Any] = {"project": project, "sha": sha, "stage": stage, "run_id": run_id, "outcome": outcome}
+        self,
+        project: str,
+        sha: str,
+        stage: str,
+        outcome: StageOutcome,
+        started_at: datetime,
+        finished_at: datetime,
+        run_id: str,
+        reason: str = "",
+    ) -> None:
+        row: dict[str, Any] = {
+            "project": project,
+            "sha": sha,
+            "stage": stage,
+            "run_id": run_id,
+            "outcome": outcome.value,
+        }
         row |= {"started_at": started_at, "finished_at": finished_at, "reason": reason[:_MESSAGE_LENGTH]}
         self._write((schema.stages, [row]))
 
@@ -193,10 +210,10 @@ class History(Access):
 
     def record_log_counts(
         self, project: str, environment: str, day: str, counts: Mapping[tuple[str, str], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record how many lines of a day are kept by commit and level; of two counts of one key the higher stays.
 
-        A day's lines only become more, so that whoever counted more counted later.
+        A day's lines only increase, so the higher count is the later one.
         """
         key = {"project": project, "environment": environment, "day": day}
         rows = [key | {"sha": sha, "level": level, "lines": lines} for (sha, level), lines in sorted(counts.items())]
@@ -209,15 +226,13 @@ class History(Access):
                 upsert(connection, table, rows)
 
 
-_OUTCOMES = {"passed": "passed", "failed": "failed", "errors": "error", "skipped": "skipped"}
-
-
 def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
 
 
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
-    """A commit is brought once: what a rollback takes away and a later deployment brings again keeps its first time."""
+    """A commit is brought once: where a rollback removes it and a later deployment brings it again, the first time
+    stays."""
     table = schema.deployed_commits
     key = {"project": done.project, "environment": done.environment}
     known = sa.select(table.c.sha).where(

@@ -1,6 +1,6 @@
-"""A branch's first-parent line as it was last followed: all that a question without Git needs.
+"""A branch's first-parent line as it was last followed: enough for every question that does not need Git.
 
-Deliberately absent: following it (lifecycles.py), which every run does.
+Deliberately absent: following it (infraaudit/scans/lifecycles.py), which every run does.
 """
 
 import sqlalchemy as sa
@@ -25,15 +25,19 @@ class StoredLine:
         return (table.c.project == self.project) & (table.c.branch == self.branch)
 
 
-def stored_line(history: History, project: str) -> StoredLine:
-    """The line of a project's deploy branch. Raises HistoryError where the project was never recorded."""
+def stored_line(history: History, project: str, branch: str = "") -> StoredLine:
+    """The line of one of a project's branches, by default of the one that is deployed.
+
+    Raises HistoryError where the project was never recorded.
+    """
     lines, projects = schema.line_commits, schema.projects
+    deployed = sa.select(projects.c.deploy_branch).where(projects.c.name == project)
     with history.reading() as connection:
-        branch = connection.execute(sa.select(projects.c.deploy_branch).where(projects.c.name == project)).scalar()
-        if branch is None:
+        followed: str | None = branch or connection.execute(deployed).scalar()
+        if followed is None:
             raise HistoryError(
                 f"{project} is not in the history. Run: infraaudit run --project {project} --commit HEAD"
             )
-        query = sa.select(lines.c.sha).where(lines.c.project == project, lines.c.branch == branch)
+        query = sa.select(lines.c.sha).where(lines.c.project == project, lines.c.branch == followed)
         shas = list(connection.execute(query.order_by(lines.c.position)).scalars())
-    return StoredLine(history, project, branch, shas)
+    return StoredLine(history, project, followed, shas)

@@ -17,14 +17,14 @@ _ROWS = 1000
 
 
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
-    """Copy every row into an empty history; returns how many. All or nothing, and as of one moment.
+    """Copy every row into an empty history; returns how many. All or nothing, from one snapshot.
 
     Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
     """
     copied = 0
     with _snapshot(source) as reading, target.writing() as writing:
         _expect_empty(writing, target)
-        # Every role records the projects of the projects file when it starts.
+        # Every role records the projects of the projects file at its start.
         writing.execute(schema.projects.delete())
         for table in schema.metadata.sorted_tables:
             number = _copy_table(reading, writing, table)
@@ -51,7 +51,7 @@ def expect_empty(history: History) -> None:
 
 
 def _snapshot(history: History) -> AbstractContextManager[sa.Connection]:
-    """A connection whose reads all see one moment; in SQLite a transaction does that by itself."""
+    """A connection whose reads all see one snapshot; in SQLite every transaction does."""
     options = {} if history.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     return history.reading(**options)
 
@@ -76,7 +76,7 @@ def _copy_table(reading: sa.Connection, writing: sa.Connection, table: sa.Table)
 
 
 def _go_on_counting(writing: sa.Connection, table: sa.Table) -> None:
-    """PostgreSQL numbers new rows by a sequence that rows with given numbers do not move."""
+    """PostgreSQL numbers new rows by a sequence, which inserting rows with given numbers does not advance."""
     column = table.autoincrement_column
     if column is None or writing.dialect.name != "postgresql":
         return

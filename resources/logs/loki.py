@@ -1,8 +1,8 @@
-"""Send kept log lines on to Loki: at least once, in order, from where the last sending ended.
+"""Send kept log lines to Loki: at least once, in order, from where the last transfer ended.
 
-Labels are few (project, environment, container, level), because each combination is a stream of its own; commit and
-pod go along as structured metadata (Loki 3, or 2.9 with allow_structured_metadata). What is sent twice after a crash
-Loki recognises by time and text. Deliberately absent: collecting lines (infraaudit/deploying/logs.py).
+Labels are few (project, environment, container, level), because each combination is a stream of its own; commit and pod
+are sent as structured metadata (Loki 3, or 2.9 with allow_structured_metadata). Loki recognises by time and text what
+is sent twice after a crash. Deliberately absent: collecting lines (infraaudit/deploying/logs.py).
 """
 
 import json
@@ -25,7 +25,7 @@ _Offsets = dict[str, int]
 
 
 class _BusyError(MonitoringError):
-    """Loki does not answer, or asks for patience."""
+    """Loki does not answer, or asks for a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Loki:
     url: str
     tenant: str = ""
     pause: float = 0.5
-    """Seconds before the second try; twice as long before each next one."""
+    """Seconds before the second attempt; doubled before each further one."""
 
     def push(self, project: str, environment: str, rows: Sequence[Row]) -> str:
-        """Send lines; returns what Loki refused of them, empty for nothing.
+        """Send lines; returns why Loki refused some of them, or an empty text.
 
-        Raises MonitoringError where it does not answer, and ConfigurationError where it does not know us.
+        Raises MonitoringError where it does not answer, and ConfigurationError where it rejects our credentials.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -69,7 +69,7 @@ class Loki:
             return words
         if not answer.is_success:
             raise ConfigurationError(
-                f"Loki answers {answer.status_code}: {words} Mend INFRAAUDIT_LOKI_URL and INFRAAUDIT_LOKI_TENANT."
+                f"Loki answers {answer.status_code}: {words} Correct INFRAAUDIT_LOKI_URL and INFRAAUDIT_LOKI_TENANT."
             )
         return ""
 
@@ -91,9 +91,9 @@ def push_body(project: str, environment: str, rows: Sequence[Row]) -> dict[str, 
 
 
 def ship(store: LogStore, project: str, environment: str, loki: Loki) -> tuple[int, str]:
-    """Send what was kept since the last time; how many lines that were, and what Loki refused last.
+    """Send the lines kept since the last time; returns their number, and why Loki last refused some.
 
-    Raises MonitoringError or ConfigurationError; what is not sent then is sent the next time.
+    Raises MonitoringError or ConfigurationError; unsent lines are sent the next time.
     """
     marker = store.folder / environment / ".shipped.json"
     sent, refused = 0, ""
@@ -111,7 +111,7 @@ def ship(store: LogStore, project: str, environment: str, loki: Loki) -> tuple[i
 
 
 def _batches(path: Path, start: int) -> Iterator[tuple[list[Row], int]]:
-    """The whole lines from an offset on, in batches, each with the offset where it ends."""
+    """The complete lines from an offset on, in batches, each with the offset where it ends."""
     with path.open("rb") as stream:
         stream.seek(start)
         rows: list[Row] = []
@@ -122,7 +122,7 @@ def _batches(path: Path, start: int) -> Iterator[tuple[list[Row], int]]:
             end += len(line)
             try:
                 rows.append(json.loads(line))
-            except ValueError:  # What a writer that was killed left half.
+            except ValueError:  # A line that a killed writer left incomplete.
                 continue
             if len(rows) == BATCH_LINES:
                 yield rows, end

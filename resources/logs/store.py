@@ -1,6 +1,6 @@
 """Keep log lines as JSON lines, each once: a file for every day of an environment, the past days' compressed.
 
-A line is told from another by time, pod, container and text, and equal ones are counted, because a program may print
+Lines are distinguished by time, pod, container and text, and equal ones are counted, because a program may print
 the same twice within a microsecond. Deliberately absent: reading them from a cluster or an engine.
 """
 
@@ -22,7 +22,7 @@ from resources.targets.target import LogLine
 __all__ = ["LogStore", "mask_secrets"]
 
 OVERLAP = timedelta(seconds=60)
-"""Containers are read one after the other; what one printed meanwhile is asked for again and recognised."""
+"""Containers are read one after the other; lines printed meanwhile are read again next time, and recognised."""
 _LINE_LENGTH = 8000
 Row = dict[str, Any]
 
@@ -39,11 +39,11 @@ class LogStore:
         return found[-1] if found else self._day(environment, datetime.now(UTC).date().isoformat())
 
     def plain_files(self, environment: str) -> list[Path]:
-        """The files that lines are still appended to, oldest first."""
+        """The files to which lines are still appended, oldest first."""
         return [path for path in self._files(environment) if path.suffix == ".jsonl"]
 
     def last(self, environment: str) -> datetime | None:
-        """From when on to read again: the time of the newest line that is kept, less an overlap."""
+        """The time from which to read again: that of the newest kept line, minus an overlap."""
         files = self._files(environment)
         stamps = [row["time"] for row in _rows(files[-1])] if files else []
         return datetime.fromisoformat(max(stamps)) - OVERLAP if stamps else None
@@ -51,12 +51,15 @@ class LogStore:
     def append(self, environment: str, lines: Iterable[LogLine]) -> list[Row]:
         """Keep lines, oldest first, and return those that were not kept before.
 
-        ``lines`` are all that were printed since ``last``; only then are equal lines counted rightly.
+        ``lines`` are all that were printed since ``last``; only then are equal lines counted correctly.
         """
         with self._alone(environment):
             rows = [_row(line) for line in sorted(lines, key=lambda line: line.time)]
-            known = Counter(_key(row) for day in sorted({row["time"][:10] for row in rows})
-                            for row in _rows(self._day(environment, day)))  # fmt: skip
+            known = Counter(
+                _key(row)
+                for day in sorted({row["time"][:10] for row in rows})
+                for row in _rows(self._day(environment, day))
+            )
             fresh = []
             for row in rows:
                 if known[_key(row)]:
@@ -77,9 +80,14 @@ class LogStore:
                 yield path.name[:10], Counter((row["commit"], row["level"]) for row in _rows(path))
 
     def read(
-        self, environment: str, *, since: datetime | None = None, level: str | None = None, sha: str = "",
+        self,
+        environment: str,
+        *,
+        since: datetime | None = None,
+        level: str | None = None,
+        sha: str = "",
         matching: Callable[[str], object] = lambda _: True,
-    ) -> Iterator[Row]:  # fmt: skip
+    ) -> Iterator[Row]:
         """The kept lines, oldest first; ``sha`` may be the beginning of a commit's."""
         start = since.astimezone(UTC).isoformat(timespec="microseconds") if since else ""
         for path in self._files(environment):
@@ -91,7 +99,8 @@ class LogStore:
                     yield row
 
     def tidy(self, environment: str, *, today: datetime) -> int:
-        """Compress past days, and delete days that are too old or, oldest first, too much. Returns how many went."""
+        """Compress past days, and delete days that are too old or, oldest first, too much. Returns the number of
+        deleted ones."""
         with self._alone(environment):
             for path in self._files(environment):
                 # A day is left open for another one: late lines are appended to plain files only.
@@ -122,7 +131,7 @@ class LogStore:
             if path.suffix == ".gz":
                 data = gzip.compress(data)
             elif stream.tell() and not _ends_with_newline(path):
-                data = b"\n" + data  # What a writer that was killed left half.
+                data = b"\n" + data  # A line that a killed writer left incomplete.
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

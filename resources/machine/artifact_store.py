@@ -11,7 +11,7 @@ from resources.machine.atomic_file import write_atomically
 
 @dataclass(frozen=True, slots=True)
 class ArtifactStore:
-    """``state`` holds what is kept by commit, ``reports`` what the mission names reports/."""
+    """``state`` holds files by commit, ``reports`` is the reports folder."""
 
     state: Path
     reports: Path

@@ -1,7 +1,7 @@
-"""A folder of small files, each written durably before it counts: what was received and not yet processed.
+"""A folder of small files, each written durably before it counts: items that were received and are not yet processed.
 
-A file and not a row of the history, because the answer to a webhook must not wait for whatever else is being
-written there, nor for a database on another machine. Deliberately absent: what the files mean.
+A file and not a row of the history, because the answer to a webhook must wait neither for other writes nor for a
+database on another machine. Deliberately absent: what the files mean.
 """
 
 import os
@@ -17,7 +17,7 @@ class Inbox:
         folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, content: bytes) -> bool:
-        """Keep a file; False where one of this name is there. It survives a crash of the machine. Raises OSError."""
+        """Store a file, so that it survives a crash of the machine; False where its name exists. Raises OSError."""
         target, fresh = self._folder / name, self._folder / f".{name}.{os.urandom(4).hex()}"
         if target.exists():
             return False

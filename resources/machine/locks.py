@@ -1,7 +1,7 @@
 """File locks between processes of this machine. The kernel frees them with their holder, also after SIGKILL.
 
 They are flock(2) itself: the filelock library empties the file that it locks, which a deployment's lock must keep, and
-asks again and again where the kernel can wait.
+polls where the kernel can wait.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ from typing import IO
 
 @contextmanager
 def locked(path: Path) -> Iterator[IO[str]]:
-    """Wait for the lock, and hold it; gives the file, whose content stays from holder to holder."""
+    """Wait for the lock, and hold it; yields the file, whose content the next holder finds."""
     with _opened(path) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield stream
@@ -22,7 +22,7 @@ def locked(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def locked_within(path: Path, seconds: float) -> Iterator[bool]:
-    """Wait for the lock for some seconds; whether it is held. With 0 seconds: only where it is free."""
+    """Wait for the lock for some seconds; returns whether it is held. With 0 seconds: only where it is free."""
     end = time.monotonic() + seconds
     with _opened(path) as stream:
         while not (held := _try(stream)) and time.monotonic() < end:

@@ -1,9 +1,9 @@
 """Start programs so that they cannot outlive us, outrun a limit, or fill our memory.
 
-Every child leads its own session and asks the kernel to die with the thread that started it (PR_SET_PDEATHSIG);
-at a limit the whole group is killed. Deliberately absent: shells; a command is a list of words, always. A
-``preexec_fn``, too: with one, Python forks with the handlers of every library, and in a process that holds gRPC's
-threads, as Dagster's code server is, such a child crashes before it becomes the program.
+Every child leads its own session and asks the kernel to die with the thread that started it (PR_SET_PDEATHSIG); at a
+limit the whole group is killed. Deliberately absent: shells (a command is always a list of words), and a
+``preexec_fn``: with it, Python runs the fork handlers of every library, and in a process with gRPC's threads, such as
+Dagster's code server, the child crashes before it becomes the program.
 """
 
 import os
@@ -25,7 +25,7 @@ DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A program that came to its end."""
+    """The result of a program that ended."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -58,9 +58,9 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read
-    and dropped, so the program never blocks). ``on_line`` gets each line of both streams as it comes. ``called`` is its
-    name in messages, by default its first words.
+    ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read and
+    dropped, so the program never blocks). ``on_line`` gets each line of both streams as it is printed. ``called`` is
+    its name in messages, by default its first words.
 
     Raises ToolMissingError, ToolTimeoutError, and with ``check`` ToolError when the exit code is not 0.
     """
@@ -124,7 +124,7 @@ def spawned(
 def dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
     """The command that is killed when the thread that starts it ends. Raises ToolMissingError."""
     path = (env or os.environ).get("PATH", os.defpath)
-    # It belongs to the system and not to the tool's world: it is found whatever PATH the tool gets.
+    # It belongs to the system: it is found whatever PATH the tool gets.
     return [_find("setpriv", os.defpath), "--pdeathsig", "KILL", "--", _find(argv[0], path), *argv[1:]]
 
 

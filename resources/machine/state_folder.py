@@ -1,4 +1,4 @@
-"""The state folder of an installation: what is in it, by name. An installation of any version has these paths."""
+"""The state folder of an installation: its contents by name. Installations of every version have these paths."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class StateFolder:
 
     @property
     def containers(self) -> Path:
-        """What the container target keeps of its pods."""
+        """The container target's records of its pods."""
         return self.path / "containers"
 
     @property

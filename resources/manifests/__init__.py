@@ -1,1 +1,1 @@
-"""Manifests as files: read, bounded, and rendered by kustomize."""
+"""Manifests as files: read within limits, and rendered by kustomize."""

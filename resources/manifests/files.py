@@ -1,7 +1,7 @@
 """Read a commit's manifests from its checkout, and write rendered ones as YAML.
 
 The commit is untrusted: a safe loader, no aliases (an alias bomb takes gigabytes), limits on size and count.
-Deliberately absent: judging what is read (infraaudit_domain/manifests.py).
+Deliberately absent: judging the content (infraaudit_domain/manifests.py).
 """
 
 from pathlib import Path
@@ -80,7 +80,7 @@ def _read_file(file: Path, path: str) -> list[tuple[str, Document]]:
 
 def _parsed(text: str, path: str) -> list[tuple[str, Document]]:
     try:
-        if (count := text.count("\n---")) > DOCUMENTS:  # Told before the parser spends its time on them.
+        if (count := text.count("\n---")) > DOCUMENTS:  # Refused before the parser spends its time on them.
             raise ManifestError(f"{path}: {count} objects are more than the {DOCUMENTS} that a release may have.")
         return [(path, document) for document in parse_manifests(text)]
     except (yaml.YAMLError, RecursionError, ValueError) as error:

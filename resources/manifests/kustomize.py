@@ -1,8 +1,8 @@
 """Build a kustomization of a commit with kustomize, or with the one inside kubectl.
 
-Every kustomization that it reaches is judged before the program starts (infraaudit_domain/kustomization.py): all paths
-stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an empty
-home.
+Every kustomization that it refers to is checked before the program starts (infraaudit_domain/kustomization.py): all
+paths stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an
+empty home.
 """
 
 import shutil
@@ -27,7 +27,7 @@ def kustomization_of(folder: Path) -> Path | None:
 def build_kustomization(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -> str:
     """The manifests that a kustomization makes, as YAML; ``read`` gives the documents of a YAML file.
 
-    Raises ManifestError where it asks for what a commit may not, or does not build.
+    Raises ManifestError where it uses a forbidden feature or does not build.
     """
     _judge(checkout, folder, read)
     program, *words = _program()
@@ -55,7 +55,7 @@ def _program() -> list[str]:
 
 
 def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -> None:
-    """Walk every kustomization that is reached. Raises ManifestError with every fault of the first one that has any."""
+    """Check every kustomization that is referred to. Raises ManifestError with all faults of the first faulty one."""
     waiting, seen = [folder], set[Path]()
     while waiting:
         current = waiting.pop()
@@ -73,8 +73,11 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
         if not faults and isinstance(document, dict):
             found = [(path, (current / path).resolve()) for path in (*sources(document), *files(document))]
             root = checkout.resolve()
-            faults = [f"refers to {path}, which is not in the commit" for path, target in found
-                      if not target.is_relative_to(root) or not target.exists()]  # fmt: skip
+            faults = [
+                f"refers to {path}, which is not in the commit"
+                for path, target in found
+                if not target.is_relative_to(root) or not target.exists()
+            ]
             made_of = [(current / path).resolve() for path in sources(document)]
             waiting += [target for target in made_of if target.is_dir()]
             for target in made_of:

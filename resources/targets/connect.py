@@ -16,9 +16,9 @@ def connect_target(
 ) -> Target:
     """Kubernetes where one answers, else containers of the engine; ``choice`` narrows that.
 
-    A cluster that what is ``live`` was deployed to, and that does not answer for a while, is not replaced by containers.
-    Raises ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy
-    to, and ClusterError, which is worth a retry, where there was.
+    Where the ``live`` deployment is in a cluster that does not answer, containers do not replace it. Raises
+    ClusterUnavailableError or EngineUnavailableError where there is nowhere to deploy to, and ClusterError, which may
+    be retried, where that cluster does not answer.
     """
     if choice == "none":
         raise ClusterUnavailableError("INFRAAUDIT_TARGET is none: nothing is deployed.")

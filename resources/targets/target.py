@@ -1,6 +1,6 @@
-"""What every deployment target offers, whatever it drives.
+"""The interface of every deployment target.
 
-Deliberately absent: deciding on a rollback (the caller's), and the targets themselves (cluster, container_target).
+Deliberately absent: deciding on a rollback (the caller does), and the targets themselves (cluster, container).
 """
 
 from collections.abc import Callable, Iterable
@@ -18,14 +18,14 @@ class LogLine:
     """One line that a deployed container printed."""
 
     time: datetime
-    """Aware, in UTC, as the engine or the kubelet stamped it."""
+    """With time zone, in UTC, from the engine or the kubelet."""
     container: str
     text: str
     pod: str = ""
     sha: str = ""
-    """The commit that printed it; empty where that is not known."""
+    """The commit that printed it; empty where that is unknown."""
     stream: str = ""
-    """stdout or stderr; empty where the source does not tell (Kubernetes does not)."""
+    """stdout or stderr; empty where the source does not say (Kubernetes does not)."""
     previous: bool = False
     """Whether it is of the container instance before the last restart."""
 
@@ -35,7 +35,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What the history calls it: ``kubernetes:<context>/<namespace>`` or ``container``."""
+        """Its name in the history: ``kubernetes:<context>/<namespace>`` or ``container``."""
         ...
 
     def describe(self) -> str:
@@ -43,10 +43,10 @@ class Target(Protocol):
         ...
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        """Put a release in place and wait until it is healthy or has failed.
+        """Deploy a release and wait until it is healthy or has failed.
 
-        Idempotent: what is already there is left running, a rollout in progress is taken up. It never goes back by
-        itself; the caller deploys the last good release again. ``timeout`` is in seconds.
+        Idempotent: a release that runs already is left running, and a rollout in progress is resumed. It never rolls
+        back; the caller deploys the last good release again. ``timeout`` is in seconds.
         """
         ...
 
@@ -61,19 +61,19 @@ class Target(Protocol):
 
 @runtime_checkable
 class SharedTarget(Protocol):
-    """A target that other machines can reach too, and that therefore brings a lock of its own."""
+    """A target that other machines can reach too, and that therefore has its own lock."""
 
     def exclusive(
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> AbstractContextManager[None]:
-        """Hold an environment against other machines; ``holder`` stands for this machine's lock file."""
+        """Lock an environment against other machines; ``holder`` identifies this machine's lock file."""
         ...
 
 
 @runtime_checkable
 class DriftingTarget(Protocol):
-    """A target where others may change what was deployed, and that can tell what they did."""
+    """A target where others may change what was deployed, and which can report the changes."""
 
     def drift(self, manifests: str) -> list[Difference]:
-        """In what the objects that run differ from what was deployed."""
+        """How the running objects differ from what was deployed."""
         ...

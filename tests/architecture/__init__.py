@@ -1,1 +1,1 @@
-"""What holds the layout: folders, imports, and names that strings give."""
+"""Tests of the layout: folders, imports, and names in strings."""

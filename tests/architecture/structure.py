@@ -1,7 +1,7 @@
-"""What imports what between our folders and files: `python -m tests.architecture.structure` prints it, a test holds it.
+"""Imports between our folders and files: `python -m tests.architecture.structure` prints them, a test checks them.
 
 Every import statement counts, those inside functions too. A room is a module or folder directly inside a folder; a
-floor is a step of the longest way down through its rooms.
+floor is a step of the longest path down through its rooms.
 """
 
 import ast
@@ -35,7 +35,7 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def imports(files: Mapping[str, Path]) -> Imports:
-    """Which modules of ours each one names; ``from package import module`` counts for the module alone."""
+    """The modules of ours that each one imports; ``from package import module`` counts for the module alone."""
     return {name: frozenset(_named(name, path, files)) - {name} for name, path in files.items()}
 
 
@@ -53,7 +53,8 @@ def _named(name: str, path: Path, files: Mapping[str, Path]) -> Iterable[str]:
 
 
 def arrows(found: Imports, folder: str = "") -> Counter[tuple[str, str]]:
-    """How many imports lead from each room of a folder to each other one; of the top folders where none is named."""
+    """The number of imports from each room of a folder to each other one; between the top folders where none is
+    named."""
     inside = f"{folder}." if folder else ""
     depth = inside.count(".")
     counted: Counter[tuple[str, str]] = Counter()
@@ -72,7 +73,7 @@ def upward(found: Imports) -> list[tuple[str, str]]:
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """One way round, if there is any."""
+    """One circle of imports, if there is any."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -86,7 +87,7 @@ def rooms(found: Imports, folder: str) -> set[str]:
 
 
 def floors(ends: Iterable[tuple[str, str]], among: Iterable[str]) -> int:
-    """The rooms on the longest way down; 0 where they import each other in a circle."""
+    """The rooms on the longest path down; 0 where they import each other in a circle."""
     below: dict[str, set[str]] = {room: set() for room in among}
     for source, target in ends:
         below[source].add(target)

@@ -100,7 +100,7 @@ def test_who_waits_waits_for_something_with_a_health_check(compose: dict[str, An
 
 
 def configured(file: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """What compose itself makes of a file, with the settings that docker/.env would have."""
+    """A file as compose itself resolves it, with the settings that docker/.env would have."""
     require("compose")
     words = [
         "docker",

@@ -53,7 +53,7 @@ CHECKOUT = {
     "CRASH_SEED": ("1", "seed of the test that kills processes at random"),
 }
 INTERNAL = frozenset({"PARSED", "SCAN_LOG"})
-"""Set by one of our processes for its child; not settings."""
+"""Not settings: one of our processes sets them for its child."""
 
 
 def page() -> str:

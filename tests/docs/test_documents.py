@@ -37,7 +37,7 @@ COMPLETED: dict[str, tuple[str, ...]] = {
     "infraaudit scan --again": _SHOP,
     "infraaudit webhook list": _SHOP,
 }
-"""What a sentence leaves out of a command that it only names."""
+"""Arguments that a sentence omits where it only names a command."""
 
 
 def _named(pattern: str) -> list[tuple[Path, str]]:

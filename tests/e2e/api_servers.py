@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clusters import eventually
+from tests.conftest import free_port
+from tests.e2e.waiting import eventually
 
 
 class OwnApiServer:
@@ -22,9 +22,7 @@ class OwnApiServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = free_port()
         self._words = [
             *_words_of_api_server(), f"--secure-port={self._port}", f"--cert-dir={folder / 'certs'}",
         ]  # fmt: skip

@@ -73,7 +73,7 @@ class Page:
         return path
 
     def _receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._connection.recv(timeout=30))
+        message: dict[str, Any] = json.loads(self._connection.recv(timeout=60))
         if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
             self.complaints.append(message["params"]["entry"]["text"])
         if message.get("method") == "Runtime.exceptionThrown":
@@ -88,13 +88,13 @@ def browser() -> Iterator[Page]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             port = _port(Path(home), process)
-            tabs = httpx.get(f"http://127.0.0.1:{port}/json/list").json()
+            tabs = httpx.get(f"http://127.0.0.1:{port}/json/list", timeout=60).json()
             address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
             with connect(address, max_size=64 * 1024 * 1024) as connection:
                 yield Page(connection)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _port(home: Path, process: subprocess.Popen) -> int:

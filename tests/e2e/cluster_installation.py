@@ -39,8 +39,8 @@ from tests.e2e.own_image import (
     head,
     open_folder,
     running_postgres,
-    until,
 )
+from tests.e2e.waiting import until
 
 ROLES = ("code", "webserver", "daemon", "service")
 PROJECT = "infraauditai"
@@ -141,7 +141,7 @@ class Installation(Dagster):
         headers = {"X-GitHub-Event": "push", "X-GitHub-Delivery": str(uuid.uuid4()),
                    "X-Hub-Signature-256": f"sha256={sign(body, secret)}"}  # fmt: skip
         url = f"http://{self.cluster.address('service')}/webhooks/{PROJECT}"
-        return httpx.post(url, content=body, headers=headers, timeout=20).status_code
+        return httpx.post(url, content=body, headers=headers, timeout=60).status_code
 
     def pipeline_runs(self, sha: str) -> list[dict[str, Any]]:
         """The runs that a push of a commit led to; what is deployed is looked at by others every few minutes."""

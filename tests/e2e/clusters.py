@@ -7,9 +7,8 @@ Any cluster will do that KUBECONFIG logs in to as admin and whose nodes have IMA
 import base64
 import json
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from resources.history import History, open_history
 from resources.targets.cluster import KubernetesTarget, connect
 from tests import ROOT
 from tests.conftest import require
+from tests.e2e.waiting import eventually
 
 ROLE = ROOT / "configs/kubernetes/role.yaml"
 IMAGE = "infraaudit/base:bookworm"
@@ -61,14 +61,14 @@ def manifests(program: str, replicas: int = 1, **changes: Any) -> list[dict[str,
         "image": "replaced",
         "command": ["python3", "-u", "-c", program],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 5},
     }
     pod = {"containers": [container], "terminationGracePeriodSeconds": 2, "automountServiceAccountToken": False}
     labels = {"app": "web"}
     deployment: dict[str, Any] = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {
-            "replicas": replicas, "progressDeadlineSeconds": 30, "selector": {"matchLabels": labels},
+            "replicas": replicas, "progressDeadlineSeconds": 90, "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },
@@ -98,10 +98,10 @@ def release(number: int, documents: list[dict[str, Any]], namespace: str, image:
 
 
 @dataclass
-class Place:
+class Namespace:
     """A namespace, and what was delivered to it so far."""
 
-    namespace: str
+    name: str
     kubeconfig: Path
     folder: Path
     progress: list[str] = field(default_factory=list)
@@ -115,23 +115,23 @@ class Place:
         return self.history.live("shop", "production")
 
     def target(self, **options: Any) -> KubernetesTarget:
-        return KubernetesTarget(connect(self.kubeconfig), self.namespace, **options)
+        return KubernetesTarget(connect(self.kubeconfig), self.name, **options)
 
-    def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 60,
+    def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 180,
                 target: KubernetesTarget | None = None) -> Deployment:  # fmt: skip
         """Deliver commit ``number`` of a straight history as the asset does; the mirror has lost its commits."""
         return deploy(
             self.history,
             Mirror("/nowhere", self.folder / "mirrors" / "shop"),
             target or self.target(),
-            release(number, documents, self.namespace, image),
+            release(number, documents, self.name, image),
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             timeout=timeout,
             on_progress=self.progress.append,
         )
 
     def get(self, what: str) -> dict[str, Any]:
-        return dict(json.loads(kubectl("--namespace", self.namespace, "get", what, "-o", "json")))
+        return dict(json.loads(kubectl("--namespace", self.name, "get", what, "-o", "json")))
 
     def running_versions(self) -> set[str]:
         """The commits of the pods that are ready and stay."""
@@ -140,32 +140,25 @@ class Place:
         return {pod["metadata"]["annotations"]["infraaudit/commit"] for pod in ready}
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.2)
-
-
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def namespace(tmp_path: Path) -> Iterator[Namespace]:
     require("kubernetes")
-    with new_place(tmp_path) as found:
+    with new_namespace(tmp_path) as found:
         yield found
 
 
 @contextmanager
-def new_place(folder: Path) -> Iterator[Place]:
+def new_namespace(folder: Path) -> Iterator[Namespace]:
     """A namespace with the Role in it, removed afterwards."""
-    namespace = f"infraaudit-test-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", namespace)
+    name = f"infraaudit-test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
     try:
-        kubectl("--namespace", namespace, "apply", "-f", str(ROLE))
-        yield Place(namespace, _kubeconfig_of_role(namespace, folder / "kubeconfig"), folder)
+        kubectl("--namespace", name, "apply", "-f", str(ROLE))
+        yield Namespace(name, _kubeconfig_of_role(name, folder / "kubeconfig"), folder)
     finally:
         at_once = ("--all", "--force", "--grace-period=0", "--wait=false")
-        kubectl("--namespace", namespace, "delete", "pods", *at_once, check=False)
-        kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+        kubectl("--namespace", name, "delete", "pods", *at_once, check=False)
+        kubectl("delete", "namespace", name, "--wait=false", check=False)
 
 
 def _kubeconfig_of_role(namespace: str, path: Path) -> Path:

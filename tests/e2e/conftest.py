@@ -9,6 +9,12 @@ from resources.checkov import parent
 
 
 @pytest.fixture(scope="session")
+def sample() -> None:
+    """For whole installations of the sample project: its images and workloads are named alike in each of them, and one
+    installation alone keeps a machine busy, so they run one after another (tests/distribution.py)."""
+
+
+@pytest.fixture(scope="session")
 def warm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder for several tests, each with a database of its own: Checkov's parsing tables, which are kept in
     it, take ten seconds to make."""
@@ -20,8 +26,8 @@ def checkov_begins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     """Have the process that holds Checkov run some code of the test's first; everything else is the real thing."""
     usual = parent.environment
 
-    def environment(*places: Path) -> dict[str, str]:
-        words = usual(*places)
+    def environment(*folders: Path) -> dict[str, str]:
+        words = usual(*folders)
         return words | {"PYTHONPATH": f"{words['PYTHONPATH']}:{tmp_path / 'first'}"}
 
     def begin(code: str) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from resources.dagster.api import DagsterApi
 from resources.machine.process import dying_with_us
 from tests import ROOT
 from tests.conftest import Repository, free_port
+from tests.e2e.waiting import eventually
 
 SHIPPED = ROOT / "configs/dagster/dagster.yaml"
 BIN = Path(sys.executable).parent
@@ -44,8 +44,8 @@ class Installation:
         config = yaml.safe_load(SHIPPED.read_text())
         (home / "dagster/dagster.yaml").write_text(yaml.safe_dump(config | (instance or {})))
         (home / "projects.yaml").write_text(yaml.safe_dump({"projects": list(projects)}))
-        place = {"host": "127.0.0.1", "port": self.ports["code"], "location_name": "small"}
-        (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": place}]}))
+        server = {"host": "127.0.0.1", "port": self.ports["code"], "location_name": "small"}
+        (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("INFRAAUDIT_", "DAGSTER"))
         } | {
@@ -92,10 +92,7 @@ class Installation:
         process.wait()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
-        while not ready():
-            assert time.monotonic() < end, f"not within {seconds} s: {what}"
-            time.sleep(0.2)
+        eventually(ready, seconds, what)
 
     def wait_until_up(self, seconds: float = 60) -> None:
         self.wait_until(lambda: self.answers("webserver", "/server_info"), seconds, "the webserver answers")
@@ -103,7 +100,7 @@ class Installation:
 
     def answers(self, role: str, path: str) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self.ports[role]}{path}", timeout=5).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.ports[role]}{path}", timeout=20).status_code == 200
         return False
 
     def instance(self) -> dg.DagsterInstance:
@@ -126,7 +123,7 @@ class Installation:
         body = json.dumps({"ref": f"refs/heads/{branch}", "before": before, "after": after}).encode()
         url = f"http://127.0.0.1:{self.ports['service']}/webhooks/{project}"
         with suppress(httpx.HTTPError):
-            return httpx.post(url, content=body, headers={"X-InfraAudit-Signature": sign(body, SECRET)}, timeout=10)
+            return httpx.post(url, content=body, headers={"X-InfraAudit-Signature": sign(body, SECRET)}, timeout=60)
         return None
 
 

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,15 +35,6 @@ def open_folder(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-{name}-"))
     folder.chmod(0o755)
     return folder
-
-
-def until(what: str, look: Callable[[], Any], seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"{what}: not within {seconds:.0f} s")
 
 
 @lru_cache(maxsize=1)
@@ -130,7 +120,7 @@ class Dagster:
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return dict(json.load(answer)["data"])
 
     def answers(self) -> bool | None:

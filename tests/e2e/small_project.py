@@ -12,8 +12,8 @@ from infraaudit_assets.settings import settings
 from infraaudit_domain.dagster_names import delivery_name, group_of, pipeline_name
 from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
-from resources.dagster import resources as shells
 from resources.dagster.partitions import commits_of
+from resources.dagster.resources import GitResource, HistoryResource
 from sensors.commits import build_commit_sensor
 
 current = settings()
@@ -48,8 +48,8 @@ defs = dg.Definitions.merge(
     *(build_project(project) for project in load_projects(Path(current.projects))),
     dg.Definitions(
         resources={
-            "git": shells.GitResource(state=str(current.state.path)),
-            "history": shells.HistoryResource(url=current.history_url, gate_file=""),
+            "git": GitResource(state=str(current.state.path)),
+            "history": HistoryResource(url=current.history_url, gate_file=""),
         }
     ),
 )

@@ -14,14 +14,15 @@ from resources.targets.cluster import KubernetesTarget, connect, connection, obs
 from resources.targets.cluster import target as cluster_target
 from resources.targets.cluster.connection import translated
 from tests.e2e.api_servers import FaultyApi, OwnApiServer, faulty
-from tests.e2e.clusters import HEALTHY, SHAS, Place, eventually, manifests, place
+from tests.e2e.clusters import HEALTHY, SHAS, Namespace, manifests, namespace
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
-__all__ = ["faulty", "place"]
+__all__ = ["faulty", "namespace"]
 
 
-def test_no_cluster_is_told_and_an_expired_login_is_not_taken_for_it(place: Place, tmp_path: Path) -> None:
-    text = place.kubeconfig.read_text()
+def test_no_cluster_is_told_and_an_expired_login_is_not_taken_for_it(namespace: Namespace, tmp_path: Path) -> None:
+    text = namespace.kubeconfig.read_text()
     expired = tmp_path / "expired"
     expired.write_text(text.replace('"token": "', '"token": "x'))
     with pytest.raises(RejectedByClusterError, match="login has expired"):
@@ -33,10 +34,10 @@ def test_no_cluster_is_told_and_an_expired_login_is_not_taken_for_it(place: Plac
             connect(path)
 
 
-def test_an_api_server_that_is_killed_and_started_again_stops_no_rollout(place: Place, tmp_path: Path) -> None:
+def test_an_api_server_that_is_killed_and_started_again_stops_no_rollout(namespace: Namespace, tmp_path: Path) -> None:
     server = OwnApiServer(tmp_path)
     server.start()
-    own = Place(place.namespace, server.kubeconfig(place.kubeconfig), place.folder)
+    own = Namespace(namespace.name, server.kubeconfig(namespace.kubeconfig), namespace.folder)
     try:
         assert own.deliver(1, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
         slow = manifests(HEALTHY)
@@ -44,24 +45,24 @@ def test_an_api_server_that_is_killed_and_started_again_stops_no_rollout(place: 
         done: list[Outcome] = []
         thread = threading.Thread(target=lambda: done.append(own.deliver(2, slow, timeout=90).outcome))
         thread.start()
-        eventually(lambda: place.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
+        eventually(lambda: namespace.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
         server.kill()
         eventually(lambda: any("does not answer" in line for line in own.progress))
         server.start()
         thread.join()
         assert done == [Outcome.DEPLOYED], own.progress
-        assert place.running_versions() == {SHAS[2]}
+        assert namespace.running_versions() == {SHAS[2]}
     finally:
         server.kill()
 
 
 def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_nothing_silently(
-    place: Place, faulty: FaultyApi, tmp_path: Path
+    namespace: Namespace, faulty: FaultyApi, tmp_path: Path
 ) -> None:
-    target = KubernetesTarget(connect(faulty.kubeconfig(tmp_path / "faulty")), place.namespace)
+    target = KubernetesTarget(connect(faulty.kubeconfig(tmp_path / "faulty")), namespace.name)
     turn = itertools.count()
     faulty.fault = lambda method, path: (0, 0, 0, 429, 503)[next(turn) % 5]
-    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert faulty.faults > 5
     outage = time.monotonic() + 4
 
@@ -70,7 +71,7 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
         return 503 if asked and "/deployments/" in path else 410 if asked and "/pods" in path else 0
 
     faulty.fault = down_while_it_rolls
-    assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     asked: list[float] = []
 
     def roles_not_read_yet(method: str, path: str) -> int:
@@ -80,50 +81,50 @@ def test_a_busy_or_failing_api_server_is_asked_again_and_a_long_outage_changes_n
         return 403 if asked[-1] < asked[0] + 2 else 0
 
     faulty.fault = roles_not_read_yet
-    assert place.deliver(3, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(3, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert asked[-1] > asked[0] + 2
     faulty.fault = lambda method, path: 500 if method == "PATCH" else 0
     with pytest.raises(ClusterError, match="answered 500: made up by the test"):
-        place.deliver(4, manifests(HEALTHY), target=target)
-    assert place.running_versions() == {SHAS[3]}
+        namespace.deliver(4, manifests(HEALTHY), target=target)
+    assert namespace.running_versions() == {SHAS[3]}
 
 
 def test_a_conflict_that_is_over_is_tried_again_and_one_that_lasts_has_its_own_message(
-    place: Place, faulty: FaultyApi, tmp_path: Path
+    namespace: Namespace, faulty: FaultyApi, tmp_path: Path
 ) -> None:
     cluster = connect(faulty.kubeconfig(tmp_path / "faulty"))
-    target = KubernetesTarget(cluster, place.namespace)
+    target = KubernetesTarget(cluster, namespace.name)
     turn = itertools.count()
     faulty.fault = lambda method, path: 409 if method == "PATCH" and next(turn) % 2 == 0 else 0
-    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert faulty.faults == 4, "each of two objects once, in the dry run and in the apply"
     faulty.fault = lambda method, path: 409 if method == "PATCH" else 0
     with pytest.raises(ClusterError, match="checking Service/web: somebody else changed it at the same time"):
-        place.deliver(2, manifests(HEALTHY), target=target)
-    assert place.running_versions() == {SHAS[1]}
+        namespace.deliver(2, manifests(HEALTHY), target=target)
+    assert namespace.running_versions() == {SHAS[1]}
     # What the API server itself says of a write that met another.
     from kubernetes import client
 
-    found = client.CoreV1Api(cluster.client).read_namespaced_service("web", place.namespace)
+    found = client.CoreV1Api(cluster.client).read_namespaced_service("web", namespace.name)
     found.metadata.resource_version = "1"
     with pytest.raises(ClusterError, match="at the same time.*the object has been modified"), translated("writing"):
-        client.CoreV1Api(cluster.client).replace_namespaced_service("web", place.namespace, found)
+        client.CoreV1Api(cluster.client).replace_namespaced_service("web", namespace.name, found)
 
 
 def test_a_slow_api_server_is_waited_for_and_called_slow(
-    place: Place, faulty: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    namespace: Namespace, faulty: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubeconfig = faulty.kubeconfig(tmp_path / "faulty")
-    target = KubernetesTarget(connect(kubeconfig), place.namespace)
+    target = KubernetesTarget(connect(kubeconfig), namespace.name)
     for module in (observe, cluster_target):
         monkeypatch.setattr(module, "REQUEST_SECONDS", 0.5)
     slow_ones = itertools.count()
     faulty.pause = lambda method, path: 1 if method == "PATCH" and next(slow_ones) < 3 else 0
-    assert place.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     slow_reads = itertools.count()
     faulty.pause = lambda method, path: int(method == "GET" and "/deployments/" in path and next(slow_reads) < 3)
-    assert place.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
-    assert any("reading Deployment/web: the API server is too slow" in line for line in place.progress)
+    assert namespace.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert any("reading Deployment/web: the API server is too slow" in line for line in namespace.progress)
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
     faulty.pause = lambda method, path: 1
     with pytest.raises(ClusterError, match="the API server is too slow") as slow:
@@ -131,27 +132,29 @@ def test_a_slow_api_server_is_waited_for_and_called_slow(
     assert not isinstance(slow.value, ClusterUnavailableError), "nothing is deployed elsewhere because of it"
 
 
-def test_a_login_that_expires_in_the_middle_of_a_rollout_is_recorded_and_the_next_run_takes_it_up(place: Place) -> None:
-    place.deliver(1, manifests(HEALTHY))
+def test_a_login_that_expires_in_the_middle_of_a_rollout_is_recorded_and_the_next_run_takes_it_up(
+    namespace: Namespace,
+) -> None:
+    namespace.deliver(1, manifests(HEALTHY))
     slow = manifests(HEALTHY)
     slow[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 15
-    target = place.target()
+    target = namespace.target()
 
     def expire() -> None:
-        eventually(lambda: place.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
+        eventually(lambda: namespace.get("deployment/web")["metadata"]["annotations"]["infraaudit/commit"] == SHAS[2])
         settings = target.cluster.client.configuration
         settings.refresh_api_key_hook = lambda settings: settings.api_key.update(BearerToken="Bearer expired")
 
     with ThreadPoolExecutor() as pool:
         pool.submit(expire)
-        done = place.deliver(2, slow, target=target)
-    assert (done.outcome, done.replaced_sha) == (Outcome.FAILED, SHAS[1]) and place.history.last_deployment(
+        done = namespace.deliver(2, slow, target=target)
+    assert (done.outcome, done.replaced_sha) == (Outcome.FAILED, SHAS[1]) and namespace.history.last_deployment(
         "shop", "production", SHAS[2]
     ) == done
     assert "refused it (401)" in done.reason and "The login has expired" in done.reason
     assert "run the commit again" in done.reason
-    assert place.running_versions() == {SHAS[1]}, "what ran keeps running"
-    generation = place.get("deployment/web")["metadata"]["generation"]
-    assert place.deliver(2, slow).outcome is Outcome.DEPLOYED
-    assert place.running_versions() == {SHAS[2]}
-    assert place.get("deployment/web")["metadata"]["generation"] == generation, "taken up, not started over"
+    assert namespace.running_versions() == {SHAS[1]}, "what ran keeps running"
+    generation = namespace.get("deployment/web")["metadata"]["generation"]
+    assert namespace.deliver(2, slow).outcome is Outcome.DEPLOYED
+    assert namespace.running_versions() == {SHAS[2]}
+    assert namespace.get("deployment/web")["metadata"]["generation"] == generation, "taken up, not started over"

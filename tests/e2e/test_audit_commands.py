@@ -62,10 +62,10 @@ class Audited:
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory, warm_home: Path) -> Iterator[Audited]:
     folder = tmp_path_factory.mktemp("audited")
-    places = {"REPORTS": "reports", "PROJECTS": "projects.yaml", "CONFIGS": "configs"}
+    paths = {"REPORTS": "reports", "PROJECTS": "projects.yaml", "CONFIGS": "configs"}
     with pytest.MonkeyPatch.context() as environment:
-        for name, place in places.items():
-            environment.setenv(f"INFRAAUDIT_{name}", str(folder / place))
+        for name, path in paths.items():
+            environment.setenv(f"INFRAAUDIT_{name}", str(folder / path))
         environment.setenv("INFRAAUDIT_HOME", str(warm_home))
         environment.setenv("INFRAAUDIT_DATABASE_URL", f"sqlite:///{folder}/history.db")
         settings.cache_clear()
@@ -158,7 +158,6 @@ def test_export_writes_every_finding(audited: Audited, form: str) -> None:
 @pytest.mark.parametrize(
     ("words", "kind", "message"),
     [
-        (("blame",), ConfigurationError, "Say which findings"),
         (("findings", "--live"), ConfigurationError, "Nothing of p is live in production"),
         (("findings", "--at", "nothing"), InfraAuditError, "has no commit 'nothing'"),
         (("findings", "--severity", "hihg"), ConfigurationError, "critical, high, medium, low, info, unknown"),

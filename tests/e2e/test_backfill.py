@@ -5,11 +5,10 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from resources.checkov.secret_key import secret_key
 from resources.history import History, open_history, schema
 from tests import ROOT
 from tests.conftest import Repository, free_port
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 PROGRAM = Path(sys.executable).with_name("infraaudit")
@@ -178,7 +178,7 @@ def _children(pid: int) -> list[int]:
 def test_an_interrupt_keeps_what_is_scanned_and_the_next_call_goes_on(installation: Installation) -> None:
     shas = write_past(installation.repository, 14)
     scan = installation.scan("--all")
-    _until(lambda: (installation.home / "history.db").exists() and len(_scanned(installation)) >= 2)
+    eventually(lambda: (installation.home / "history.db").exists() and len(_scanned(installation)) >= 2)
     scan.send_signal(signal.SIGINT)
     said = scan.communicate()[0]
     kept = _scanned(installation)
@@ -204,13 +204,13 @@ def test_a_dagster_backfill_scans_the_past_and_moves_nothing(installation: Insta
     ports = {"INFRAAUDIT_DAGSTER_URL": f"http://127.0.0.1:{dagster}", "INFRAAUDIT_SERVICE_PORT": str(service)}
     up = installation.start("up", "--port", str(dagster), **ports)
     try:
-        _until(latest.exists, 120)  # the sensor has had the head scanned, and nothing before it
+        eventually(latest.exists, 120)  # the sensor has had the head scanned, and nothing before it
         published = latest.read_bytes()
         words = ("scan", "--project", "past", "--range", f"{first}..{past[-1]}", "--dagster", "--json")
         handed = installation.start(*words, **ports)
         told = json.loads(handed.communicate()[0])
         assert handed.returncode == 0 and told["commits"] == len(past)
-        _until(lambda: _status(dagster, told["backfill"]) == "COMPLETED_SUCCESS", 120)
+        eventually(lambda: _status(dagster, told["backfill"]) == "COMPLETED_SUCCESS", 120)
     finally:
         up.terminate()
         assert up.wait(60) == 0
@@ -228,17 +228,5 @@ def _status(port: int, backfill: str) -> str:
 
     query = "query($b:String!){partitionBackfillOrError(backfillId:$b){... on PartitionBackfill{status}}}"
     body = {"query": query, "variables": {"b": backfill}}
-    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=body, timeout=20).json()
+    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=body, timeout=60).json()
     return str(answer["data"]["partitionBackfillOrError"].get("status"))
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)

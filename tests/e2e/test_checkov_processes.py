@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from infraaudit_domain.findings import ScanStatus
 from resources.checkov import CheckovRunner, ScanLimits
 from tests.conftest import Repository
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 CONFIG = "scanner/checkov_config.yaml"
@@ -61,10 +61,10 @@ def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: 
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         parent = int(worker.stdout.readline().split()[1])
-        assert _until(lambda: len(_family(parent)) == 2), "a child hangs below the parent"
+        eventually(lambda: len(_family(parent)) == 2, 30, "a child that hangs below the parent")
         family = _family(parent)
         worker.kill()
-    assert _until(lambda: not any(_is_running(pid) for pid in family))
+    eventually(lambda: not any(_is_running(pid) for pid in family), 30)
 
 
 THROUGH_A_LINK = """
@@ -214,13 +214,3 @@ def _is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def _until(condition: Callable[[], bool]) -> bool:
-
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import ROOT
 from tests.conftest import require
+from tests.e2e.checkout import fresh_checkout
 from tests.e2e.documented import run_documented
-from tests.e2e.own_image import NAME, Dagster, docker, open_folder, until
+from tests.e2e.own_image import NAME, Dagster, docker, open_folder
+from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("sample")]
 ROLES = {"code", "webserver", "daemon", "service", "postgres", "prometheus", "alertmanager"}
 EXAMPLE = "/var/lib/infraaudit/example.git"
 
@@ -52,7 +53,7 @@ class Installation(Dagster):
         return {role["Service"]: role["Health"] for role in shown}
 
     def get(self, role: str, port: int, path: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address(role, port)}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{self.address(role, port)}{path}", timeout=60) as answer:
             return str(answer.read().decode())
 
     def query(self, query: str) -> str:
@@ -87,11 +88,7 @@ class Installation(Dagster):
 def installation() -> Iterator[Installation]:
     for part in ("engine", "compose"):
         require(part)
-    checkout = open_folder("compose") / "infraaudit"
-    shutil.copytree(
-        ROOT, checkout, ignore=shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".infraaudit", "reports")
-    )
-    shutil.rmtree(checkout / "docker" / "secrets", ignore_errors=True)
+    checkout = fresh_checkout(open_folder("compose"))
     # Only the newest of the sample's commits, so that the tests need not wait for ten.
     projects = yaml.safe_load((checkout / "docker" / "projects.yaml").read_text())
     projects["projects"][0]["first_commits"] = 1

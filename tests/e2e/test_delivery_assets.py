@@ -17,22 +17,24 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery
 from infraaudit_assets.commands.projects import mirror_of
-from infraaudit_assets.definitions import build_definitions, build_resources
+from infraaudit_assets.connections import build_resources
+from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
 from infraaudit_domain.dagster_names import promotion_name, watch_name
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.configuration.projects import read_projects
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource
 from tests.conftest import require
-from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, eventually, kubectl, manifests, place
+from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, kubectl, manifests, namespace
 from tests.e2e.test_delivery_commands import Shop, shop
+from tests.e2e.waiting import eventually
 from tests.service.test_notices import Receiver, receivers
 
 pytestmark = pytest.mark.e2e
-__all__ = ["place", "receivers", "shop"]
+__all__ = ["namespace", "receivers", "shop"]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -61,7 +63,7 @@ class Installation:
         sha = self.shop.repository.write(files, "a commit")
         mirror_of(self.project).fetch()
         self.instance.add_dynamic_partitions(commits_of(self.project).name or "", [sha])
-        self.past.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        self.past.record_test_run("shop", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
         part = FrameworkScan("dockerfile", sha, ScanStatus.COMPLETE, ())
         self.past.record_scan("shop", Scan(sha, (part,), "3", "x", NOW, 0.1))
         return sha
@@ -109,7 +111,7 @@ def _events(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:
 
 
 def test_from_commit_to_production_and_back(installed: Installation, receivers: list[Receiver]) -> None:
-    staging, production = installed.shop.place.namespace, f"{installed.shop.place.namespace}-production"
+    staging, production = installed.shop.namespace.name, f"{installed.shop.namespace.name}-production"
     first = installed.commit(HEALTHY)
     done = installed.run("shop_pipeline", first, "docker_image", "deployment")
     assert done.success, [event for event in done.all_events if event.is_failure]
@@ -117,7 +119,7 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     assert image and image.digest and image.digest.startswith(f"{installed.project.registry}@sha256:")
     assert _events(done, "deployment")["image"] == image.digest
     assert "updated" in _events(done, "deployment")["replicas over time"]
-    pods = installed.shop.place.get("pods")["items"]
+    pods = installed.shop.namespace.get("pods")["items"]
     assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {image.digest}
 
     # Promotion by itself after health, and only once.
@@ -137,7 +139,7 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     assert _events(watched, "application_logs")["lines"] >= 2
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=2")
     # While the second pod starts, what runs is called unhealthy and not drifted.
-    kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=180s")
     watched = installed.run(watch_name(installed.project), first)
     assert [(check.asset_key.path[-1], check.passed) for check in watched.get_asset_check_evaluations()
             if not check.passed] == [("deployment_production", False)]  # fmt: skip
@@ -168,7 +170,7 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     assert installed.run("shop_pipeline", third, "docker_image", "deployment").success
     assert installed.tell(receivers[0])[2:] == [f"shop in staging has recovered: {third[:12]} is healthy"]
     assert installed.live("staging") == third
-    eventually(lambda: installed.shop.place.running_versions() == {third})
+    eventually(lambda: installed.shop.namespace.running_versions() == {third})
     assert staging in installed.past.live("shop", "staging").target  # type: ignore[union-attr]
 
 

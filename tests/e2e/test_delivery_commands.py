@@ -21,14 +21,14 @@ from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus,
 from infraaudit_domain.images import Image
 from infraaudit_domain.manifest_policy import ManifestPolicy
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History, open_history
 from resources.manifests.files import render_release
 from tests.conftest import Repository
-from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, Place, kubectl, manifests, place
+from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, Namespace, kubectl, manifests, namespace
 
 pytestmark = pytest.mark.e2e
-__all__ = ["place"]
+__all__ = ["namespace"]
 app = typer.Typer()
 app.command("rollback")(delivery.rollback)
 app.command("promote")(delivery.promote)
@@ -40,7 +40,7 @@ app.command("logs")(logs.logs)
 class Shop:
     """A project of two environments in one namespace each, as its own installation."""
 
-    place: Place
+    namespace: Namespace
     repository: Repository
     history: History
     project: Project
@@ -52,18 +52,18 @@ class Shop:
     def deploy(self, sha: str) -> Outcome:
         """What the asset does with a commit, its gate aside."""
         environment, mirror = self.project.environment, self.repository.mirror()
-        with mirror.checkout(sha, self.place.folder / "checkouts") as folder:
+        with mirror.checkout(sha, self.namespace.folder / "checkouts") as folder:
             text = render_release(folder, self.project, environment, sha, IMAGE, ManifestPolicy())
         release = Release("shop", environment.name, sha, IMAGE, text)
         return deploy(
-            self.history, mirror, self.place.target(), release, timeout=60,
+            self.history, mirror, self.namespace.target(), release, timeout=180,
             superseded=in_order(self.history, mirror, release), on_progress=lambda _: None,
         ).outcome  # fmt: skip
 
     def record_facts(self, sha: str, severity: Severity) -> None:
         """An image, green tests and one finding of a commit."""
         self.history.record_image("shop", sha, Image(IMAGE, "sha256:1", 1, 0.1, sha))
-        self.history.record_test_run("shop", sha, TestRun((TestCase("t", "passed", 0.1),), 0.1))
+        self.history.record_test_run("shop", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
         finding = Finding("dockerfile", "CKV_1", "a check", "a", "b", 1, 1, severity=severity)
         part = FrameworkScan("dockerfile", f"{sha}{severity}", ScanStatus.COMPLETE, (finding,))
         self.history.record_scan("shop", Scan(sha, (part,), "3", "x", datetime.now(UTC), 0.1))
@@ -75,28 +75,28 @@ class Shop:
 
 
 @pytest.fixture
-def shop(place: Place, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    production = f"{place.namespace}-production"
+def shop(namespace: Namespace, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    production = f"{namespace.name}-production"
     kubectl("create", "namespace", production)
-    home = place.folder / "home"
+    home = namespace.folder / "home"
     home.mkdir()
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "infraaudit"}}
-    role["subjects"] = [{"kind": "ServiceAccount", "name": "infraaudit", "namespace": place.namespace}]
+    role["subjects"] = [{"kind": "ServiceAccount", "name": "infraaudit", "namespace": namespace.name}]
     role["roleRef"] = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "infraaudit"}
     kubectl("--namespace", production, "apply", "-f", str(Path("configs/kubernetes/role.yaml").resolve()))
     kubectl("--namespace", production, "apply", "-f", "-", stdin=json.dumps(role))
-    environments = [{"name": "staging", "namespace": place.namespace}, {"name": "production", "namespace": production}]
+    environments = [{"name": "staging", "namespace": namespace.name}, {"name": "production", "namespace": production}]
     entry = {"name": "shop", "url": str(repository.path), "paths": {"manifests": ["k8s.yaml"]}}
     (home / "projects.yaml").write_text(json.dumps({"projects": [entry | {"environments": environments}]}))
     for name, value in {
-        "HOME": home, "PROJECTS": home / "projects.yaml", "KUBECONFIG": place.kubeconfig, "TARGET": "kubernetes",
-        "ROLLOUT_SECONDS": "60",
+        "HOME": home, "PROJECTS": home / "projects.yaml", "KUBECONFIG": namespace.kubeconfig, "TARGET": "kubernetes",
+        "ROLLOUT_SECONDS": "180",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
     settings.cache_clear()
     project = Project("shop", str(repository.path), paths=Paths(manifests=("k8s.yaml",)),
                       environments=tuple(Environment(**one) for one in environments))  # fmt: skip
-    yield Shop(place, repository, open_history(settings().history_url), project)
+    yield Shop(namespace, repository, open_history(settings().history_url), project)
     settings.cache_clear()
     kubectl(
         "--namespace", production, "delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", check=False
@@ -146,6 +146,6 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     assert shop.run("rollback", "--project", "shop", "--to", never)["outcome"] == "deployed"
     assert CliRunner().invoke(app, ["logs", "--project", "shop", "--grep", "nothing like it"]).stdout == ""
 
-    kubectl("--namespace", shop.place.namespace, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
+    kubectl("--namespace", shop.namespace.name, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
     (drifted, _) = shop.run("status", "--project", "shop", code=1)
     assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1"]

@@ -11,9 +11,10 @@ import pytest
 from tests.e2e.cluster_installation import PROJECT, SECRET, Cluster, Installation, installed, new_cluster, pushed
 from tests.e2e.clusters import kubectl
 from tests.e2e.documented import documented
-from tests.e2e.own_image import IMAGE, PASSWORD, add_commit, build_image, docker, head, until
+from tests.e2e.own_image import IMAGE, PASSWORD, add_commit, build_image, docker, head
+from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("sample")]
 OF_ROLES = "app.kubernetes.io/component in (code, webserver, daemon, service)"
 OF_RUNS = "app.kubernetes.io/component=run_worker"
 AT_ONCE = 2

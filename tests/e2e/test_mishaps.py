@@ -80,13 +80,13 @@ def test_an_interrupt_ends_the_demo_and_leaves_nothing_running(tmp_path: Path) -
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 60 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(place)]
+    folder = tmp_path / "small"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder)]
     if subprocess.run(words, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_full_disk_is_told_and_the_next_run_works(
@@ -114,10 +114,10 @@ def test_a_full_disk_is_told_and_the_next_run_works(
 class Relay:
     """A socket that leads to the engine's, until it is cut."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, address: Path) -> None:
         self._ends: list[socket.socket] = []
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(place))
+        self._server.bind(str(address))
         self._server.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -157,22 +157,22 @@ def test_an_engine_that_dies_in_the_middle_is_told_and_the_next_run_works(
         pytest.skip("Podman has no engine that could die")
     slow = APPLICATION["docker/Dockerfile"] + f"RUN sleep 8 # {tmp_path}\n"
     repository.write(APPLICATION | {"docker/Dockerfile": slow}, "base")
-    place = tmp_path / "engine.sock"
-    environment = installation | {"DOCKER_HOST": f"unix://{place}"}
-    relay, log = Relay(place), tmp_path / "home/run.log"
+    address = tmp_path / "engine.sock"
+    environment = installation | {"DOCKER_HOST": f"unix://{address}"}
+    relay, log = Relay(address), tmp_path / "home/run.log"
     child = subprocess.Popen(
         [PROGRAM, "run", "--project", "one", "--commit", "main", "--json"], env=environment, stdout=subprocess.PIPE
     )
     _wait_for(lambda: log.exists() and "RUN sleep 8" in log.read_text(), child)
     relay.cut()
-    place.unlink()
+    address.unlink()
     printed, _ = child.communicate(timeout=200)
     result = json.loads(printed)
     assert child.returncode == 1
     assert "No container engine answers" in result["reasons"]["docker_image"]
     assert result["image"] is None and result["deployment"]["outcome"] == "skipped"
     assert result["findings"] is not None, "the audit half goes on"
-    back = Relay(place)
+    back = Relay(address)
     again = _run(environment)
     back.cut()
     assert json.loads(again.stdout)["tests"]["passed"] == 1, again.stdout

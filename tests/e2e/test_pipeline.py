@@ -20,6 +20,7 @@ def _infraaudit(home: Path, *words: str, **environment: str) -> subprocess.Compl
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("sample")
 def test_the_demo_delivers_and_audits_every_commit(needs: Callable[[str], None], tmp_path: Path) -> None:
     needs("engine")
     needs("kubernetes")
@@ -32,13 +33,13 @@ def test_the_demo_delivers_and_audits_every_commit(needs: Callable[[str], None],
     assert len(commits) >= 9
     assert {"deployed", "skipped", "rolled_back"} == set(outcomes)
     assert outcomes[-1] == "deployed"
-    by_outcome = {outcome: commits[place] for place, outcome in enumerate(outcomes)}
+    by_outcome = {outcome: commits[number] for number, outcome in enumerate(outcomes)}
     assert by_outcome["rolled_back"]["tests"]["failed"] == 0
     assert any(commit["tests"]["failed"] for commit in commits if commit["deployment"]["outcome"] == "skipped")
     assert any(commit["findings"]["new"] for commit in commits[1:]) and any(c["findings"]["fixed"] for c in commits)
     assert any(commit["image"]["reused"] for commit in commits) and not commits[0]["image"]["reused"]
     assert summary["live"]["sha"] == commits[-1]["sha"] and summary["live"]["healthy"]
-    with urllib.request.urlopen(f"{summary['live']['url']}/healthz", timeout=5) as response:
+    with urllib.request.urlopen(f"{summary['live']['url']}/healthz", timeout=30) as response:
         assert response.status == 200
     latest = json.loads((home / "reports/latest_scan.json").read_text())
     assert latest["commit"] == commits[-1]["sha"] and latest["summary"]["open"] == commits[-1]["findings"]["total"]

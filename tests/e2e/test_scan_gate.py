@@ -6,11 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_assets.definitions import build_definitions, build_resources
+from infraaudit_assets.connections import build_resources
+from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource
 from resources.history import open_history
@@ -39,7 +40,7 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     past = open_history(current.history_url)
     for sha in (good, bad):
         past.record_image("gated", sha, Image("p:1", "sha256:0", 1, 1.0, "d", None, None))
-        past.record_test_run("gated", sha, TestRun((TestCase("t", "passed", 0.1),), 1.0))
+        past.record_test_run("gated", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 1.0))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(commits_of(project).name or "", [good, bad])
         results = {sha: _run(project, current, instance, sha) for sha in (good, bad)}

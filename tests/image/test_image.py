@@ -1,4 +1,4 @@
-"""What holds inside our image, where the pipeline runs this file on its own commits; most of it holds outside too.
+"""Tests inside our image, where the pipeline runs this file on its own commits; most of them pass outside too.
 
 Deliberately absent: everything that needs more than pytest, a network or a writable root.
 """

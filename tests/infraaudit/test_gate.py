@@ -74,7 +74,7 @@ def test_a_finding_that_was_stopped_does_not_get_in_with_the_next_commit(release
 def test_the_gate_is_closed_for_want_of_a_scan_here_or_of_what_is_live(release: Release) -> None:
     live = release.repository.write({}, "never scanned")
     release.deploy(live)
-    assert "what is live has no complete scan" in str(release.judge(release.commit()))
+    assert "what is live has no usable scan" in str(release.judge(release.commit()))
     assert str(release.judge(release.repository.write({}, "not scanned either"))) == "it has not been scanned"
 
 

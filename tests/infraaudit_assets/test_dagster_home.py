@@ -45,7 +45,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def _release(installation: Settings, text: str) -> Settings:
-    """This installation with a version whose dagster.yaml has this text."""
+    """This installation under a version whose dagster.yaml has this text."""
     configs = installation.state.path.parent / "configs"
     (configs / "dagster" / "dagster.yaml").write_text(text)
     return installation.model_copy(update={"configs": configs})
@@ -76,7 +76,7 @@ def test_what_nobody_edited_follows_every_version(
     assert capfd.readouterr().err == ""
 
 
-def test_what_was_edited_stays_and_is_told_when_ours_is_newer(
+def test_what_was_edited_stays_and_is_reported_when_ours_is_newer(
     installation: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     old = _release(installation, "telemetry: {enabled: false}\n")
@@ -86,11 +86,11 @@ def test_what_was_edited_stays_and_is_told_when_ours_is_newer(
 
     new = _release(installation, "telemetry: {enabled: false}\nschedules: {use_threads: true}\n")
     assert _started(new, monkeypatch) == edited
-    (told,) = capfd.readouterr().err.splitlines()
-    assert f"{instance_file(installation)} was edited" in told and "Move it away" in told
+    (warning,) = capfd.readouterr().err.splitlines()
+    assert f"{instance_file(installation)} was edited" in warning and "Move it away" in warning
 
     instance_file(installation).rename(installation.state.path / "mine.yaml")
-    assert "schedules" in _started(new, monkeypatch) and capfd.readouterr().err == "", "as we told them to"
+    assert "schedules" in _started(new, monkeypatch) and capfd.readouterr().err == "", "as we set them to"
 
 
 def test_a_home_that_the_settings_name_keeps_its_own_file(
@@ -103,7 +103,7 @@ def test_a_home_that_the_settings_name_keeps_its_own_file(
     assert capfd.readouterr().err == ""
 
 
-def test_the_doctor_tells_of_an_edited_file_that_is_behind(installation: Settings) -> None:
+def test_the_doctor_reports_an_edited_file_that_is_behind(installation: Settings) -> None:
     def row() -> dict[str, object]:
         command = [Path(sys.executable).with_name("infraaudit"), "doctor", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)

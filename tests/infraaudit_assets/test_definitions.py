@@ -1,4 +1,4 @@
-"""What Dagster is told of an installation: its UI shows it, and its database keeps it."""
+"""What Dagster learns of an installation: its UI shows it, and its database keeps it."""
 
 import json
 
@@ -10,7 +10,7 @@ from dagster._serdes import serialize_value
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.projects import Project
-from resources.dagster import resources as shells
+from resources.dagster.resources import GrafanaResource, HistoryResource, LogsResource, NotifierResource
 
 SECRETS = {
     "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-7f3"]',
@@ -29,10 +29,10 @@ def definitions(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def test_no_secret_is_in_what_dagster_stores_and_shows(definitions: dg.Definitions) -> None:
     snapshot = RepositorySnap.from_def(definitions.get_repository_def())
-    told = serialize_value(snapshot) + "".join(
+    known = serialize_value(snapshot) + "".join(
         serialize_value(job.get_job_snapshot()) for job in definitions.get_repository_def().get_all_jobs()
     )
-    assert "INFRAAUDIT_NOTIFY" in told and "7f3" not in told
+    assert "INFRAAUDIT_NOTIFY" in known and "7f3" not in known
 
 
 def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> None:
@@ -40,10 +40,10 @@ def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> No
 
     @dg.asset
     def look(
-        notifier: shells.NotifierResource,
-        grafana: shells.GrafanaResource,
-        logs: shells.LogsResource,
-        history: shells.HistoryResource,
+        notifier: NotifierResource,
+        grafana: GrafanaResource,
+        logs: LogsResource,
+        history: HistoryResource,
     ) -> None:
         found.update(notify=json.loads(notifier.urls), token=grafana.token, loki=logs.loki_url, url=history.url)
 

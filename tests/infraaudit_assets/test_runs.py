@@ -1,4 +1,4 @@
-"""Running a commit in the foreground, and the UI: what an interrupt does where Dagster does not end, a taken port."""
+"""Running a commit in the foreground, and the UI: interrupts where Dagster does not end, and a taken port."""
 
 import signal
 import socket
@@ -24,32 +24,32 @@ with runs.ended_by_interrupts():
 """
 
 
-TOLD_AS_IT_STARTS = """
+SIGNALLED_AS_IT_STARTS = """
 import os, signal, sys
 from infraaudit_assets.commands import up
 from resources.machine import process
 words_of = process.dying_with_us
-def told(words):
+def signalled(words):
     os.kill(os.getpid(), signal.SIGTERM)
     return words_of(words)
-process.dying_with_us = told
+process.dying_with_us = signalled
 sys.exit(up._run_together(["sleep", "1000"], ["sleep", "1000"]))
 """
 
 SLOW_TO_STOP = """
 import signal, time
-told = []
-signal.signal(signal.SIGINT, lambda *_: told.append(1))
+signals = []
+signal.signal(signal.SIGINT, lambda *_: signals.append(1))
 print("ready", flush=True)
-while not told:
+while not signals:
     time.sleep(0.05)
 time.sleep(1)
-print(f"told {len(told)} times", flush=True)
+print(f"signalled {len(signals)} times", flush=True)
 """
 
 STUBBORN = """
 import signal, time
-signal.signal(signal.SIGINT, lambda *_: print("told", flush=True))
+signal.signal(signal.SIGINT, lambda *_: print("signalled", flush=True))
 print("ready", flush=True)
 while True:
     time.sleep(60)
@@ -63,12 +63,12 @@ sys.exit(up._run_together([sys.executable, "-c", sys.argv[1]], ["head", "--bytes
 
 
 def test_a_signal_that_comes_as_the_programs_start_stops_them() -> None:
-    assert subprocess.run([sys.executable, "-c", TOLD_AS_IT_STARTS], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", SIGNALLED_AS_IT_STARTS], timeout=60).returncode == 0
 
 
 @contextmanager
 def together(program: str) -> Iterator["subprocess.Popen[str]"]:
-    """A program that is run together with one that ends with its input; the first line that it prints is read."""
+    """A program that runs together with one that ends with its input; its first line of output is read."""
     words = [sys.executable, "-c", TOGETHER, program]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:
@@ -79,22 +79,22 @@ def together(program: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.parametrize("other_ends", [False, True])
-def test_each_program_is_told_once_to_stop(other_ends: bool) -> None:
-    """`dagster dev` leaves its own programs where it is told a second time."""
+def test_each_program_is_signalled_once_to_stop(other_ends: bool) -> None:
+    """`dagster dev` leaves its own programs behind where it is signalled a second time."""
     with together(SLOW_TO_STOP) as child:
         assert child.stdin and child.stdout
         if other_ends:
             child.stdin.close()
         else:
             child.send_signal(signal.SIGTERM)
-        assert child.stdout.read() == "told 1 times\n"
+        assert child.stdout.read() == "signalled 1 times\n"
         assert child.wait(60) == (1 if other_ends else 0)
 
 
-def test_told_a_second_time_it_waits_for_nothing() -> None:
+def test_signalled_a_second_time_it_waits_for_nothing() -> None:
     with together(STUBBORN) as child:
         child.send_signal(signal.SIGINT)
-        assert child.stdout and child.stdout.readline() == "told\n"
+        assert child.stdout and child.stdout.readline() == "signalled\n"
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 0 and child.stdout.read() == "", "the stubborn one is gone too"
 

@@ -1,4 +1,4 @@
-"""What the environment may say, and what is told of the rest."""
+"""Valid settings in the environment, and the errors reported of invalid ones."""
 
 import pytest
 

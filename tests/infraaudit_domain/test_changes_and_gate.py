@@ -6,15 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.evidence import Evidence
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.gate import judge_tests
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def scan(*findings: Finding, status: ScanStatus = ScanStatus.COMPLETE, version: str = "3", config: str = "c") -> Scan:
-    return Scan("a" * 40, (FrameworkScan("terraform", "k", status, findings, reason="why"),), version, config, NOW, 1.0)
+def scan(
+    *findings: Finding,
+    status: ScanStatus = ScanStatus.COMPLETE,
+    version: str = "3",
+    config: str = "c",
+    gaps: tuple[str, ...] = (),
+    evidence: Evidence | None = None,
+) -> Scan:
+    unreadable = tuple(UnreadableFile(path, "broken") for path in gaps)
+    part = FrameworkScan("terraform", "k", status, findings, unreadable, reason="why", evidence=evidence)
+    return Scan("a" * 40, (part,), version, config, NOW, 1.0)
 
 
 def finding(resource: str = "r", path: str = "main.tf", line: int = 1, **more: object) -> Finding:
@@ -51,34 +61,57 @@ def test_a_renamed_file_moves_its_findings_and_a_copied_resource_is_new() -> Non
     assert [(b.file_path, a.file_path) for b, a in changes.moved] == [("old.tf", "new.tf")]
 
 
-@pytest.mark.parametrize("status", [ScanStatus.PARTIAL, ScanStatus.FAILED])
-def test_a_scan_that_is_not_complete_closes_nothing(status: ScanStatus) -> None:
-    assert compare_scans(scan(finding("a")), scan(finding("b"), status=status), {}).fixed == ()
+def test_a_gap_touches_its_file_alone_and_a_failed_framework_all_of_its_own() -> None:
+    before = scan(finding("a"), finding("b", "other.tf"))
+    after = scan(finding("c"), gaps=("main.tf",))
+    changes = compare_scans(before, after, {})
+    assert [f.resource for f in changes.new] == ["c"]
+    assert ([f.resource for f in changes.fixed], [f.resource for f in changes.unread]) == (["b"], ["a"])
+    back = compare_scans(after, before, {})
+    assert ([f.resource for f in back.new], [f.resource for f in back.perhaps_new]) == (["b"], ["a"])
+    failed = compare_scans(before, scan(status=ScanStatus.FAILED), {})
+    assert failed.fixed == () and len(failed.unread) == 2
+
+
+def test_a_finding_is_gone_where_its_check_passed_or_its_resource_left_and_not_where_nothing_is_said() -> None:
+    before = scan(*(finding(name) for name in ("passed", "left", "unsaid", "undecided")))
+    evidence = Evidence(1, {"main.tf": {"passed": frozenset({"CKV_1"}), "unsaid": frozenset({"CKV_2"})}})
+    changes = compare_scans(before, scan(evidence=evidence), {})
+    assert [f.resource for f in changes.fixed] == ["left", "passed", "undecided"]
+    assert [f.resource for f in changes.unread] == ["unsaid"]
+    unsure = replace(evidence, undecided={"main.tf": frozenset({"CKV_1"})})
+    assert [f.resource for f in compare_scans(before, scan(evidence=unsure), {}).fixed] == ["passed"]
+
+
+def test_the_twin_of_a_finding_that_is_still_there_is_gone() -> None:
+    twins = scan(finding("a"), finding("a", line=9, ordinal=1))
+    left = scan(finding("a"), evidence=Evidence(1, {"main.tf": {"a": frozenset()}}))
+    assert [f.ordinal for f in compare_scans(twins, left, {}).fixed] == [1]
 
 
 def test_a_suppressed_finding_is_no_open_one() -> None:
-    changes = compare_scans(scan(finding("a")), scan(finding("a", status="suppressed")), {})
+    changes = compare_scans(scan(finding("a")), scan(finding("a", status=FindingStatus.SUPPRESSED)), {})
     assert [f.resource for f in changes.fixed] == ["a"]
 
 
 @pytest.mark.parametrize(
     ("version", "config", "cause"), [("3", "c", "code"), ("4", "c", "scanner"), ("3", "d", "config")]
 )
-def test_the_scanner_is_told_from_the_code(version: str, config: str, cause: str) -> None:
+def test_the_scanner_is_distinguished_from_the_code(version: str, config: str, cause: str) -> None:
     assert compare_scans(scan(), scan(finding(), version=version, config=config), {}).other_cause == cause
 
 
-def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_apart() -> None:
+def test_a_scan_of_the_earlier_files_under_the_later_scanner_distinguishes_the_causes() -> None:
     before = scan(finding("kept"), finding("deleted"), finding("dropped rule"))
     after = scan(finding("kept"), finding("written"), finding("new rule", "new.tf"), version="4")
     cross = scan(finding("kept"), finding("deleted"), finding("new rule", "old.tf"), version="4")
     renames = {"old.tf": "new.tf"}
-    told = compare_scans(before, after, renames, cross)
-    assert {f.resource: told.causes.of_presence(f.fingerprint, f.status) for f in told.new} == {
+    compared = compare_scans(before, after, renames, cross)
+    assert {f.resource: compared.causes.of_presence(f.fingerprint, f.status) for f in compared.new} == {
         "written": "code",
         "new rule": "scanner",
     }
-    assert {f.resource: told.causes.of_absence(f.fingerprint) for f in told.fixed} == {
+    assert {f.resource: compared.causes.of_absence(f.fingerprint) for f in compared.fixed} == {
         "deleted": "code",
         "dropped rule": "scanner",
     }
@@ -89,7 +122,9 @@ def test_a_scan_of_the_earlier_files_under_the_later_scanner_tells_the_causes_ap
 
 
 def test_tests_open_the_gate_only_when_some_passed_and_none_failed() -> None:
-    passed, failed, skipped = (TestCase(o, o, 0.0) for o in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (
+        TestCase(o, o, 0.0) for o in (CaseOutcome.PASSED, CaseOutcome.FAILED, CaseOutcome.SKIPPED)
+    )
     assert judge_tests(TestRun((passed, skipped), 1)).passed
     closed = [
         None,

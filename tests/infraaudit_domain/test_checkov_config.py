@@ -1,4 +1,4 @@
-"""What a commit may ask of Checkov, severities, and keys of reuse."""
+"""What a commit may configure in Checkov; severities; keys of reuse."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_severities_are_read_and_overridden() -> None:
     assert table == {"CKV_A": Severity.HIGH, "CKV_B": Severity.CRITICAL}
 
 
-def test_every_fault_of_a_severity_table_is_told() -> None:
+def test_every_fault_of_a_severity_table_is_reported() -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)line 2.*line 3.*override"):
         parse_severities("check_id,severity\nCKV_A,awful\nCKV_B\n", {"X": "?"})
 

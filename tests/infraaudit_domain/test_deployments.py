@@ -1,4 +1,4 @@
-"""Which commit may come to an environment by itself."""
+"""Which commits are deployed to an environment automatically."""
 
 from datetime import UTC, datetime, timedelta
 

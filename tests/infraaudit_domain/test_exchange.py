@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infraaudit_domain.exchange import cyclonedx, sarif
-from infraaudit_domain.findings import Finding, Severity
+from infraaudit_domain.findings import Finding, FindingStatus, Severity
 from tests import ROOT
 
 OPEN = Finding("terraform", "CKV_2", "two", "a b/ü.tf", "r", 0, 0, severity=Severity.UNKNOWN, guideline="https://x")
-HIDDEN = Finding("terraform", "CKV_1", "one", "a.tf", "r", 3, 5, status="suppressed", suppression_reason="known")
+HIDDEN = Finding(
+    "terraform", "CKV_1", "one", "a.tf", "r", 3, 5, status=FindingStatus.SUPPRESSED, suppression_reason="known"
+)
 
 
 def test_sarif_points_every_result_at_its_rule_and_a_place_that_exists() -> None:
@@ -53,8 +55,8 @@ findings = st.lists(
     st.builds(
         Finding, st.sampled_from(["terraform", "secrets"]), st.sampled_from(["CKV_1", "CKV_2"]), text,
         names, text, st.integers(-1, 9), st.integers(-1, 9), st.integers(0, 2),
-        st.sampled_from(["open", "suppressed"]), text, st.sampled_from(["", "https://x/y", "javascript:x"]),
-        st.sampled_from(list(Severity)),
+        st.sampled_from(FindingStatus), text, guideline=st.sampled_from(["", "https://x/y", "javascript:x"]),
+        severity=st.sampled_from(list(Severity)),
     ),
     max_size=5, unique_by=lambda finding: finding.fingerprint,
 )  # fmt: skip
@@ -82,7 +84,7 @@ def test_any_findings_make_a_cyclonedx_document(found: list[Finding]) -> None:
     assert fault is None, fault
 
 
-def test_what_the_configuration_suppresses_is_told_apart_from_a_comment() -> None:
+def test_what_the_configuration_suppresses_is_distinguished_from_a_comment() -> None:
     runs = sarif([HIDDEN], "https://h/x", "f" * 40, "3", outside=[HIDDEN.fingerprint])["runs"]
     assert runs[0]["results"][0]["suppressions"][0]["kind"] == "external"
 

@@ -1,4 +1,4 @@
-"""What the gate lets through, and that it is closed for want of facts."""
+"""What the gate lets through, and that it stays closed where facts are missing."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.ages import Age
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.gate import Evidence, GatePolicy, judge_scan
 from infraaudit_domain.suppressions import Suppression, hide_in, lapsed
 
@@ -38,7 +39,7 @@ def decision(expires: date = DAY, **what: str) -> Suppression:
         (GatePolicy(new={Severity.LOW: 0}), Evidence(scan(HIGH), new=[HIGH]), None),
         (GatePolicy(open={Severity.HIGH: 1}), Evidence(scan(HIGH)), None),
         (GatePolicy(open={Severity.HIGH: 1}), Evidence(scan(HIGH, OTHER)), "2 open high findings, 1 allowed"),
-        (GatePolicy(open={Severity.HIGH: 0}), Evidence(scan(replace(HIGH, status="suppressed"))), None),
+        (GatePolicy(open={Severity.HIGH: 0}), Evidence(scan(replace(HIGH, status=FindingStatus.SUPPRESSED))), None),
         (GatePolicy(open={Severity.UNKNOWN: 0}), Evidence(scan(replace(HIGH, severity=Severity.UNKNOWN))), "unknown"),
         (
             GatePolicy(new_in_environment={Severity.HIGH: 0}),
@@ -47,14 +48,33 @@ def decision(expires: date = DAY, **what: str) -> Suppression:
         ),
         (GatePolicy(new_in_environment={Severity.HIGH: 0}), Evidence(scan(HIGH), not_live=None), "is not known"),
         (GatePolicy(), Evidence(scan(HIGH), not_live=None), None),
-        (GatePolicy(max_age_days={Severity.HIGH: 30}), Evidence(scan(HIGH), age_days={HIGH.fingerprint: 30.0}), None),
         (
             GatePolicy(max_age_days={Severity.HIGH: 30}),
-            Evidence(scan(HIGH, OTHER), age_days={HIGH.fingerprint: 41.2, OTHER.fingerprint: 1.0}),
+            Evidence(scan(HIGH), ages={HIGH.fingerprint: Age(30.0, 30.0)}),
+            None,
+        ),
+        (
+            GatePolicy(max_age_days={Severity.HIGH: 30}),
+            Evidence(scan(HIGH, OTHER), ages={HIGH.fingerprint: Age(41.2, 41.2), OTHER.fingerprint: Age(1.0, 1.0)}),
             "1 open high findings are older than the 30 days that are allowed, the oldest for 41 days: CKV_1",
         ),
-        (GatePolicy(max_age_days={Severity.HIGH: 30}), Evidence(scan(HIGH), age_days={}), "an unknown time"),
-        (GatePolicy(max_age_days={Severity.HIGH: 30}), Evidence(scan(HIGH), age_days=None), "is not known"),
+        (GatePolicy(max_age_days={Severity.HIGH: 30}), Evidence(scan(HIGH), ages={}), "may be older"),
+        (GatePolicy(max_age_days={Severity.HIGH: 30}), Evidence(scan(HIGH), ages=None), "is not known"),
+        (
+            GatePolicy(max_age_days={Severity.HIGH: 30}),
+            Evidence(scan(HIGH), ages={HIGH.fingerprint: Age(2.0, None)}),
+            "1 open high findings may be older than the 30 days that are allowed",
+        ),
+        (
+            GatePolicy(max_age_days={Severity.HIGH: 30}, unknown_age="allow"),
+            Evidence(scan(HIGH), ages={HIGH.fingerprint: Age(2.0, None)}),
+            None,
+        ),
+        (
+            GatePolicy(max_age_days={Severity.HIGH: 30}),
+            Evidence(scan(HIGH), ages={HIGH.fingerprint: Age(2.0, 29.0)}),
+            None,
+        ),
         (GatePolicy(), Evidence(None), "it has not been scanned"),
         (GatePolicy(), Evidence(scan(status=ScanStatus.PARTIAL)), "its scan is partial: why"),
         (GatePolicy(allow_partial=True), Evidence(scan(status=ScanStatus.PARTIAL)), None),

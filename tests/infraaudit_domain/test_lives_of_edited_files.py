@@ -1,6 +1,6 @@
-"""Files are edited, renamed and copied at random; the lives that come out equal those of a reference that looks at sets.
+"""Files are edited, renamed and copied at random; the lifecycles equal those of a reference that compares sets.
 
-A file is a bag of resources, each with one finding; lines are made up anew for every scan, in any order.
+A file is a bag of resources, each with one finding; lines are chosen anew for every scan, in any order.
 """
 
 import random
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.checkov_report import with_ordinals
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Reading, Span, advance, after
+from infraaudit_domain.lifecycle import Span, advance, after
+from infraaudit_domain.readings import PartReading, Reading
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
-"""How often a file has a resource."""
+"""How many copies of a resource a file has."""
 edits = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(PATHS), st.sampled_from(RESOURCES)),
     st.tuples(st.just("remove"), st.sampled_from(PATHS), st.sampled_from(RESOURCES)),
@@ -28,37 +29,62 @@ commits = st.lists(st.tuples(edits, st.sampled_from(["complete"] * 4 + ["failed"
 
 
 @dataclass
+class Asked:
+    """What a step asks of the past, from what is in memory."""
+
+    renamed: dict[str, str]
+    ended: list[Span]
+    before: Reading | None
+
+    def renames(self) -> dict[str, str]:
+        return self.renamed
+
+    def cross(self) -> None:
+        return None
+
+    def fixed(self, fingerprints: object) -> dict[str, Span]:
+        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
+
+    def earlier(self) -> list[tuple[Reading, dict[str, str]]]:
+        return [(self.before, {new: old for old, new in self.renamed.items()})] if self.before else []
+
+    def added_files(self) -> frozenset[str]:
+        return frozenset()
+
+
+@dataclass
 class Lives:
-    """The spans that `advance` makes of a line of commits, and what it said of each step."""
+    """The spans that `advance` makes of a line of commits, and the events of each step."""
 
     active: dict[str, Span] = field(default_factory=dict)
     ended: list[Span] = field(default_factory=list)
     before: Reading | None = None
-    told: list[tuple[int, str, str, int]] = field(default_factory=list)
+    events: list[tuple[int, str, str, int]] = field(default_factory=list)
     """Position, event, fingerprint, position of the introduction."""
 
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         found = {finding.fingerprint: finding for finding in findings}
-        now = Reading(str(position), found, True, Circumstances("3", "c"))
-        step = advance(self.active, self.before, now, position, lambda: renames, self._fixed)
+        parts = {"terraform": PartReading()}
+        now = Reading(str(position), position, found, parts, Circumstances("3", "c"), is_root=position == 0)
+        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before))
         self.ended += step.ended
-        self.told += [(position, s.started_as, s.finding.fingerprint, s.introduced) for s in step.started]
+        words = {"found": "introduced"}  # where the first scans failed, nobody knows better
+        self.events += [
+            (position, words.get(s.started_as, s.started_as), s.finding.fingerprint, s.introduced) for s in step.started
+        ]
         fixed = (span for span in step.ended if span.ended_as == "fixed")
-        self.told += [(position, "fixed", s.finding.fingerprint, s.introduced) for s in fixed]
+        self.events += [(position, "fixed", s.finding.fingerprint, s.introduced) for s in fixed]
         self.active, self.before = after(self.active, step), now
-
-    def _fixed(self, marks: object) -> dict[str, Span]:
-        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
 
 
 class Reference:
-    """The same told by comparing whole sets of names; nothing is shared with the code under test but identity."""
+    """The same events, found by comparing sets of names; it shares only identity with the code under test."""
 
     def __init__(self) -> None:
         self.stands: dict[str, int] = {}
         self.fixed: dict[str, int] = {}
         self.names: dict[str, Finding] = {}
-        self.told: list[tuple[int, str, str, int]] = []
+        self.events: list[tuple[int, str, str, int]] = []
 
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         now = {finding.fingerprint: finding for finding in findings}
@@ -69,14 +95,14 @@ class Reference:
             moved = replace(old, file_path=renames.get(old.file_path, old.file_path)).fingerprint
             if moved in now and moved not in stands:
                 stands[moved] = left.pop(mark)
-                self.told.append((position, "moved", moved, stands[moved]))
+                self.events.append((position, "moved", moved, stands[moved]))
         for mark, introduced in left.items():
             self.fixed[mark] = introduced
-            self.told.append((position, "fixed", mark, introduced))
+            self.events.append((position, "fixed", mark, introduced))
         for mark in now.keys() - stands.keys():
             known = self.fixed.get(mark)
             stands[mark] = position if known is None else known
-            self.told.append((position, "introduced" if known is None else "reopened", mark, stands[mark]))
+            self.events.append((position, "introduced" if known is None else "reopened", mark, stands[mark]))
         self.stands, self.names = stands, now
 
 
@@ -90,7 +116,7 @@ def scanned(files: Files, shuffle: random.Random) -> list[Finding]:
 
 
 def edited(files: Files, edit: tuple[str, str, str]) -> tuple[Files, dict[str, str]]:
-    """The files after an edit, and what Git would call renamed."""
+    """The files after an edit, and the renames that Git would report."""
     kind, path, other = edit
     files = dict(files)
     if kind == "add":
@@ -103,7 +129,7 @@ def edited(files: Files, edit: tuple[str, str, str]) -> tuple[Files, dict[str, s
 
 
 def composed(first: dict[str, str], then: dict[str, str], gone: set[str]) -> dict[str, str]:
-    """Renames over two steps; what came about in between was there in no earlier scan."""
+    """Renames over two steps; files created in between were in no earlier scan."""
     whole = {old: then.get(new, new) for old, new in first.items()}
     whole |= {old: new for old, new in then.items() if old not in first.values() and old not in gone}
     return {old: new for old, new in whole.items() if old != new}
@@ -126,7 +152,7 @@ def test_lives_equal_the_reference_whatever_is_edited_and_whichever_scans_fail(
         lives.scan(position, scanned(files, shuffle), renames)
         reference.scan(position, scanned(files, shuffle), renames)
         renames = {}
-        assert sorted(lives.told) == sorted(reference.told)
+        assert sorted(lives.events) == sorted(reference.events)
         assert {mark: span.introduced for mark, span in lives.active.items()} == reference.stands
         assert sum(files.values()) == len(lives.active)
 
@@ -139,10 +165,10 @@ def test_lines_order_and_names_of_files_begin_and_end_no_life(
     files: Files = {}
     lives = Lives()
     for position, edit in enumerate(history):
-        before = len(lives.told)
+        before = len(lives.events)
         files, renamed = edited(files, edit)
         lives.scan(position, scanned(files, shuffle), renamed)
-        words = [event for _, event, *_ in lives.told[before:]]
+        words = [event for _, event, *_ in lives.events[before:]]
         if edit[0] == "add":
             assert words in (["introduced"], ["reopened"])  # a copy is one finding more, whichever it is a copy of
         elif edit[0] == "remove":

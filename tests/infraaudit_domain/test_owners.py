@@ -1,4 +1,4 @@
-"""CODEOWNERS rules against what GitHub documents of them."""
+"""CODEOWNERS rules as GitHub documents them."""
 
 import time
 

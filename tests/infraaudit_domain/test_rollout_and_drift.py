@@ -28,7 +28,7 @@ def test_workload(change: dict, state: str) -> None:
     assert judge_rollout(replace(DONE, **change), []).state == state
 
 
-def test_pods_tell_before_the_workload_does() -> None:
+def test_pods_report_before_the_workload_does() -> None:
     waiting = replace(DONE, available=0)
     for reason in ("CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"):
         judged = judge_rollout(waiting, [PodStatus("p", "c", reason, "the pod's own message")])

@@ -39,8 +39,8 @@ def migrated_history(folder: Path) -> History:
 
 
 def history_like(fill: Callable[[History], None], folder: Path) -> History:
-    """A history in a folder's history.db as ``fill`` leaves an empty one: done once a session, copied from then on,
-    because migrating alone takes longer than most tests."""
+    """A history in a folder's history.db, filled by ``fill``: made once per session and then copied, because migrating
+    alone takes longer than most tests."""
     (folder / "history.db").write_bytes(_file_of(fill))
     return History(f"sqlite:///{folder}/history.db")
 
@@ -118,7 +118,7 @@ def _make_template(server: str) -> None:
 
 
 def _ordinary_user() -> str | None:
-    """Who runs the server where the tests run as root, which PostgreSQL refuses."""
+    """The user that runs the server where the tests run as root, which PostgreSQL refuses."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

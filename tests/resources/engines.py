@@ -21,7 +21,7 @@ PROJECT = f"engine-tests-{os.getpid()}"
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """The engine of this machine; what the tests leave behind is removed at the end."""
+    """The engine of this machine; everything that the tests leave behind is removed at the end."""
     require("engine")
     found = detect_engine(os.environ.get("INFRAAUDIT_ENGINE") or "auto")
     if found.find_image(BASE) is None:

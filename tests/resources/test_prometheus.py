@@ -1,4 +1,4 @@
-"""A commit's prometheus.yml: what is honoured, what is left out, and that a hostile one gains nothing."""
+"""A commit's prometheus.yml: what is honoured, what is ignored, and that a hostile one gains nothing."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
 """A process that does what the daemon and the webserver do: look for a run of a key, create one, submit it.
 
-It may be told to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
+It may be made to die by SIGKILL after one of these steps. Started by test_run_queue.py, many at once.
 """
 
 import os
@@ -30,7 +30,7 @@ def create(instance: dg.DagsterInstance, key: str, job: str = "empty", **tags: s
 
 
 def race(home: Path, begin: Barrier, starts: Iterable[tuple[str, str]]) -> None:
-    """Start a run of each key at the same time as others do, dying after the step beside it."""
+    """Start a run of each key at the same time as other processes, and die after the step given with it."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         begin.wait()
         for key, die_after in starts:

@@ -1,4 +1,4 @@
-"""The Git sensor over real repositories and a real instance: what a tick asks for."""
+"""The Git sensor over real repositories and a real instance: the runs that a tick requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from dagster._core.events import DagsterEvent
 
 from infraaudit_assets.assets import build_project_assets
-from infraaudit_assets.definitions import build_resources
+from infraaudit_assets.connections import build_resources
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags
@@ -45,7 +45,7 @@ class Ticking:
         self.sensor = sensor
 
     def tick(self) -> list[tuple[str | None, str | None]]:
-        """The job and partition of each run that is asked for."""
+        """The job and partition of each requested run."""
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, definitions=self.repository, sensor_name=self.sensor.name
         )

@@ -1,4 +1,4 @@
-"""The sensor that tells: runs that died without a word, once, however many there are; and sensors that are dead."""
+"""The sensor that reports outcomes: runs that died silently, each once, however many; and dead sensors."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from infraaudit.notices.sensor_watch import SensorWatch
 from infraaudit_domain.dagster_names import pipeline_name
 from infraaudit_domain.errors import DagsterUnavailableError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
@@ -27,7 +28,7 @@ def past(tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRe
     yield from fresh_history("sqlite", tmp_path, needs, request)
 
 
-def test_sixty_dead_runs_are_told_in_one_tick_and_once(
+def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
     past: History, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sha = repository.write({"a": "1"}, "Start")
@@ -42,7 +43,7 @@ def test_sixty_dead_runs_are_told_in_one_tick_and_once(
     with dg.DagsterInstance.ephemeral() as instance:
         runs = [_dead_run(instance, pipeline_name(project), sha) for _ in range(60)]
         _dead_run(instance, "some_other_job", sha)
-        past.record_stage("shop", sha, "docker_image", "failed", NOW, NOW, runs[0], "no space left")
+        past.record_stage("shop", sha, "docker_image", StageOutcome.FAILED, NOW, NOW, runs[0], "no space left")
         for _ in range(2):
             sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))
     titles = [record.getMessage().splitlines()[0] for record in caplog.records if record.name == "infraaudit.notices"]
@@ -62,7 +63,7 @@ def _dead_run(instance: dg.DagsterInstance, job: str, sha: str) -> str:
 
 
 class Api(DagsterApi):
-    """Answers as told: the state of a sensor, or that Dagster is away."""
+    """Answers as the test sets it: the state of a sensor, or that Dagster is down."""
 
     answer: SensorState | None = None
 

@@ -1,4 +1,4 @@
-"""Promotion by itself: after health without a break, once, and only of what is new there."""
+"""Automatic promotion: after uninterrupted health, once, and only of commits that are new there."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -41,10 +41,10 @@ class Sensor:
 
     def deployed(self, sha: str, environment: str) -> None:
         now = datetime.now(UTC)
-        self.history.record_deployment(Deployment("shop", environment, sha, "told", Outcome.DEPLOYED, now, now))
+        self.history.record_deployment(Deployment("shop", environment, sha, "scripted", Outcome.DEPLOYED, now, now))
 
     def tick(self) -> str:
-        """The commit that is promoted, or why none is."""
+        """The promoted commit, or why none is promoted."""
         resources = {
             "history": HistoryResource(url=self.url, gate_file=""), "kubernetes": ToldCluster(state=""),
         }  # fmt: skip

@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.images import Image
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
+from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
-from service.audit import ProjectRules
 from service.received import Received
 from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import history_like
@@ -30,15 +31,17 @@ SHAS = [f"{n}" * 40 for n in range(1, 5)]
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 
 
-def finding(check: str, line: int = 1, status: str = "open", severity: Severity = Severity.HIGH) -> Finding:
+def finding(
+    check: str, line: int = 1, status: FindingStatus = FindingStatus.OPEN, severity: Severity = Severity.HIGH
+) -> Finding:
     name = f"name of {check} {HOSTILE}"
     return Finding(
-        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, "", "", severity
+        "terraform", check, name, f"main/{HOSTILE}.tf", "aws_s3_bucket.a", line, line + 2, 0, status, severity=severity
     )
 
 
 A, B, C = finding("CKV_A"), finding("CKV_B", severity=Severity.CRITICAL), finding("CKV_C", severity=Severity.LOW)
-SCANS = [(A, B), (finding("CKV_A", 9), C), None, (A, B, finding("CKV_D", status="suppressed"))]
+SCANS = [(A, B), (finding("CKV_A", 9), C), None, (A, B, finding("CKV_D", status=FindingStatus.SUPPRESSED))]
 """What four commits have: B is fixed by the second and comes back with the fourth; the third's scan crashed."""
 OUTCOMES = [Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.DEPLOYED]
 
@@ -65,6 +68,7 @@ def _four_commits(past: History) -> None:
     for index, sha in enumerate(SHAS):
         _record(past, index, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
+    past.record_log_counts("shop", "production", START.date().isoformat(), {(SHAS[0], "info"): 3})
     write_notices(past, [Notice("key", "shop", "title", "body")])
 
 
@@ -87,14 +91,23 @@ def _record(past: History, index: int, sha: str) -> None:
     past.record_test_run(
         "shop",
         sha,
-        TestRun((TestCase("a", "passed", 0.1), TestCase(f"b {HOSTILE}", "failed", 0.1, f"assert {HOSTILE}")), 1.0),
+        TestRun(
+            (
+                TestCase("a", CaseOutcome.PASSED, 0.1),
+                TestCase(f"b {HOSTILE}", CaseOutcome.FAILED, 0.1, f"assert {HOSTILE}"),
+            ),
+            1.0,
+        ),
     )
     found = SCANS[index]
     state = ScanStatus.FAILED if found is None else ScanStatus.COMPLETE
     part = FrameworkScan("terraform", f"key-{index}", state, found or ())
     past.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
-    for stage, outcome in (("docker_image", "succeeded"), ("deployment", "failed" if index == 1 else "succeeded")):
-        reason = f"it said {HOSTILE}" if outcome == "failed" else ""
+    for stage, outcome in (
+        ("docker_image", StageOutcome.SUCCEEDED),
+        ("deployment", StageOutcome.FAILED if index == 1 else StageOutcome.SUCCEEDED),
+    ):
+        reason = f"it said {HOSTILE}" if outcome is StageOutcome.FAILED else ""
         past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{index}", reason)
     end = then + timedelta(minutes=10)
     past.record_deployment(

@@ -136,6 +136,19 @@ def test_csv_is_the_same_table_and_runs_nothing(client: TestClient) -> None:
         ("/findings?offset=99999999999999999999", 400),
         ("/findings?q=" + "(a%2B)%2B" * 60, 400),
         ("/findings?q=%00", 400),
+        ("/findings?%00=1", 400),
+        ("/findings?severity=high&severity=low", 400),
+        ("/findings?limit=5&limit=5", 400),
+        ("/findings?limit=5.0", 400),
+        ("/findings?limit=1_0", 400),
+        ("/findings?limit=%2B5", 400),
+        ("/findings?limit", 400),
+        ("/findings?q[]=a", 400),
+        ("/findings?q=" + "a" * 50_000, 400),
+        ("/findings?" + "a" * 50_000, 400),
+        ("/findings?commit=abcdef0%0a", 400),
+        ("/findings?" + "&".join(f"a{n}" for n in range(5_000)), 400),
+        ("/findings/%C3%A9", 404),
         ("/findings/nothing", 404),
         ("/findings/nothing/live", 404),
         ("/blame?finding=xyz", 400),
@@ -158,6 +171,23 @@ def test_bad_queries_are_refused_with_a_reason(client: TestClient, path: str, st
     assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
 
 
+def test_a_parameter_that_is_unknown_or_repeated_is_named(client: TestClient) -> None:
+    unknown = client.get(f"{API}/stages?comit=abc").json()["error"]
+    assert unknown == "'comit' is no parameter here; there are: commit, format, limit, offset"
+    repeated = client.get(f"{API}/stages?commit={SHAS[0]}&commit={SHAS[1]}").json()["error"]
+    assert repeated == "commit is given more than once"
+    assert len(client.get(f"{API}/stages?{'a' * 50_000}").json()["error"]) < 200
+
+
+def test_reading_is_the_only_method(client: TestClient) -> None:
+    answer = client.head(f"{API}/commits")
+    assert (answer.status_code, answer.headers["x-total-count"]) == (200, "4")
+    for method in ("OPTIONS", "POST", "DELETE", "TRACE", "BREW"):
+        refused = client.request(method, f"{API}/commits")
+        assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "HEAD"}), method
+        assert refused.json()["error"]
+
+
 @pytest.mark.parametrize(
     "text", ["%", "'; DROP TABLE findings; --", "(a+)+$", "\\", '"', "\u202e", "${jndi:x}", "a" * 200]
 )
@@ -166,7 +196,7 @@ def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
     assert client.get(f"{API}/findings", params={"q": "_"}).json()["total"] == 2
 
 
-def test_every_path_of_the_document_answers_with_the_columns_it_tells(client: TestClient) -> None:
+def test_every_path_of_the_document_answers_with_the_columns_it_names(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "security" not in document
     tables = {path: item for path, item in document["paths"].items() if not path.endswith("/export")}
@@ -187,5 +217,7 @@ def test_every_path_is_a_question_and_every_question_a_path(client: TestClient) 
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
     for question in QUESTIONS:
-        told = [each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"]
-        assert told == [*question.parameters, "limit", "offset", "format"]
+        documented = [
+            each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"
+        ]
+        assert documented == [*question.parameters, "limit", "offset", "format"]

@@ -1,4 +1,4 @@
-"""The exporter over a real history: right numbers, counters that never fall, and promtool's judgement."""
+"""The exporter over a real history: correct numbers, counters that never fall, and promtool's check."""
 
 import subprocess
 import time
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from infraaudit_domain.metrics import METRICS
+from infraaudit_domain.stage import StageOutcome
 from resources.history import History
 from resources.history.queries.measures import RunningTotals
 from service.app import ServiceOptions, build_app
@@ -45,7 +46,7 @@ def test_the_numbers_are_those_of_the_history(client: TestClient) -> None:
     assert value(client, "infraaudit_runs_total", project="shop", outcome="failed") == 1
     assert value(client, "infraaudit_scans_total", project="shop", status="failed") == 1
     assert value(client, "infraaudit_notices_waiting", project="shop") == 1
-    # A and B with the first commit, C with the second; B went and came back. The crashed third scan says nothing.
+    # A and B with the first commit, C with the second; B went and came back. The crashed third scan counts for nothing.
     changes = {"introduced": 3, "reopened": 1, "fixed": 2}
     for change, number in changes.items():
         assert value(client, "infraaudit_finding_changes_total", project="shop", change=change) == number, change
@@ -67,7 +68,9 @@ def test_totals_over_stages_are_kept_and_only_grow(client: TestClient, history: 
     assert value(client, f"{name}_bucket", **labels, le="10.0") == 0
     assert value(client, f"{name}_bucket", **labels, le="30.0") == 4
     later = START + timedelta(hours=9)
-    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", later, later + timedelta(seconds=1), "again")
+    history.record_stage(
+        "shop", SHAS[0], "docker_image", StageOutcome.SUCCEEDED, later, later + timedelta(seconds=1), "again"
+    )
     assert value(client, f"{name}_count", **labels) == 5
     assert value(client, f"{name}_sum", **labels) == 81
 
@@ -79,9 +82,9 @@ def test_a_run_is_counted_when_it_is_over_and_never_taken_back(client: TestClien
 
     assert runs() == (3, 1)
     now = datetime.now(UTC)
-    history.record_stage("shop", SHAS[0], "docker_image", "succeeded", now, now, "going")
+    history.record_stage("shop", SHAS[0], "docker_image", StageOutcome.SUCCEEDED, now, now, "going")
     assert runs() == (3, 1), "its next stage may fail"
-    history.record_stage("shop", SHAS[0], "test_results", "failed", now, now, "going")
+    history.record_stage("shop", SHAS[0], "test_results", StageOutcome.FAILED, now, now, "going")
     assert runs() == (3, 2)
 
 
@@ -103,7 +106,7 @@ def test_a_history_that_cannot_be_read_is_a_sample(client: TestClient, history: 
     assert samples(client) == {("infraaudit_history_up", ()): 0}
 
 
-def test_a_scrape_is_told_to_come_back_while_the_history_is_read_for_the_first_time(
+def test_a_scrape_is_asked_to_come_back_while_the_history_is_read_for_the_first_time(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, read_stages = Event(), RunningTotals.read_stages

@@ -1,4 +1,4 @@
-"""What the forges really send, over real HTTP: what is read from it, and that nothing else gets in."""
+"""Real payloads of the forges over real HTTP: what is read from them, and that nothing else is accepted."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from resources.history import History
-from resources.history.pushes import waiting_deliveries
+from resources.history.pushes import waiting_pushes
 from service import webhook
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -53,9 +53,9 @@ def test_a_payload_of_a_forge_is_read(
     assert answer.status_code == (202 if example["pushes"] else 200), answer.text
     assert example["pushes"] or answer.json()["reason"]
     received.move_to(history)
-    stored = waiting_deliveries(history, "shop")
+    stored = waiting_pushes(history, "shop")
     assert sorted([d.branch, d.before, d.after] for d in stored) == sorted(example["pushes"])
-    assert {delivery.forge for delivery in stored} <= {forge}
+    assert {push.forge for push in stored} <= {forge}
 
 
 @pytest.mark.parametrize(("forge", "example"), EXAMPLES)

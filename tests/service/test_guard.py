@@ -1,4 +1,4 @@
-"""Who may read, who may write, and what an answer says of it."""
+"""Who may read and who may write, and the answers to both."""
 
 import base64
 import json

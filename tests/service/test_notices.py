@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from infraaudit.notices.announcer import Announcer
-from infraaudit.notices.code_owners import culprit_of
-from infraaudit.notices.outgoing import deliver_notices
+from infraaudit.notices.code_owners import named_commit
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.notices import Address, Culprit, Notice
+from infraaudit_domain.notices import Address, NamedCommit, Notice
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
@@ -83,7 +84,7 @@ def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, r
     for _ in range(2):
         write_notices(past, [Notice(f"n{number}", "shop", "title", "body", "failure") for number in range(500)])
     notifier = Notifier([Address(receivers[0].url)])
-    senders = [Thread(target=deliver_notices, args=(past, lambda _: notifier)) for _ in range(2)]
+    senders = [Thread(target=send_notices, args=(past, lambda _: notifier)) for _ in range(2)]
     for sender in senders:
         sender.start()
     for sender in senders:
@@ -109,14 +110,14 @@ def test_the_worker_goes_on_after_a_defect_of_ours(
     notifier = Notifier([Address(receivers[0].url)])
     worker = NoticeWorker(past, Defective(past, {}, lambda project: Mirror("", Path()), "", ""), lambda _: notifier)
 
-    async def until_told() -> None:
+    async def until_announced() -> None:
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             task = tasks.create_task(worker.run())
             while waiting_notices(past):
                 await asyncio.sleep(0.05)
             task.cancel()
 
-    asyncio.run(until_told())
+    asyncio.run(until_announced())
     assert [one["key"] for one in receivers[0].taken] == ["n"]
     assert "ValueError: a defect" in caplog.text
 
@@ -133,7 +134,7 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
                 taken.append(connection.execute(query).scalar_one())
             return super().send(notice, accepted_by)
 
-    assert deliver_notices(past, lambda _: Counting([])) == 30
+    assert send_notices(past, lambda _: Counting([])) == 30
     assert 1 <= max(taken) <= 8
 
 
@@ -142,12 +143,12 @@ def test_only_the_address_that_failed_is_asked_again(past: History, receivers: l
     notifier = Notifier([Address(good.url), Address(bad.url)])
     write_notices(past, [Notice("n", "shop", "title", "body")])
     bad.refuses, tried = True, datetime.now(UTC)
-    assert deliver_notices(past, lambda _: notifier) == 0
+    assert send_notices(past, lambda _: notifier) == 0
     bad.refuses = False
     assert take_notices(past, tried + timedelta(seconds=2), 8) == []
-    with past.writing() as connection:  # As if it had waited.
+    with past.writing() as connection:  # As if it had waited already.
         connection.execute(schema.notices.update().values(due_at=tried))
-    assert deliver_notices(past, lambda _: notifier) == 1
+    assert send_notices(past, lambda _: notifier) == 1
     assert (len(good.taken), len(bad.taken)) == (1, 1)
 
 
@@ -157,7 +158,7 @@ def test_a_project_whose_receiver_is_down_keeps_nobody_else_waiting(past: Histor
     write_notices(past, [Notice(f"bad{n}", "ill", "title", "body", "critical") for n in range(150)])
     write_notices(past, [Notice("good", "shop", "title", "body")])
     by_name = {"ill": Notifier([Address(bad.url)]), "shop": Notifier([Address(good.url)])}
-    assert deliver_notices(past, by_name.__getitem__) == 1
+    assert send_notices(past, by_name.__getitem__) == 1
     assert [one["key"] for one in good.taken] == ["good"]
     assert len(waiting_notices(past)) == 150
 
@@ -178,21 +179,21 @@ def test_an_address_gets_the_urgencies_it_wants(least: str, expected: int, recei
     assert len(receivers[0].taken) == expected
 
 
-class Told:
-    """A project with a real repository, facts that a pipeline would record, and what is told of them."""
+class Announced:
+    """A project with a real repository, facts that a pipeline would record, and what is announced of them."""
 
     def __init__(self, past: History, repository: Repository) -> None:
         owners = "* @everyone\n/src/ @team-src\n"
         self.shas = [
             repository.write({"CODEOWNERS": owners, "src/a.py": "1"}, "Start"),
             repository.write({"src/a.py": "2"}, "Change \x1b[31ma"),
-            repository.write({"src/a.py": "3"}, "Mend a"),
+            repository.write({"src/a.py": "3"}, "Fix a"),
         ]
         self.past, self.mirror = past, repository.mirror()
         project = Project("shop", str(repository.path))
         self.announcer = Announcer(past, {"shop": project}, lambda _: self.mirror, "http://dagster/", "http://audit")
 
-    def stage(self, sha: str, stage: str, outcome: str, reason: str = "", run: str = "run-1") -> None:
+    def stage(self, sha: str, stage: str, outcome: StageOutcome, reason: str = "", run: str = "run-1") -> None:
         self.past.record_stage("shop", sha, stage, outcome, NOW, NOW + timedelta(seconds=9), run, reason)
 
     def deploy(self, sha: str, outcome: Outcome, minutes: int, brought: tuple[str, ...] = (), reason: str = "") -> None:
@@ -201,26 +202,28 @@ class Told:
                           replaced_sha=self.shas[0], reason=reason)  # fmt: skip
         self.past.record_deployment(done, [(one, NOW) for one in brought])
 
-    def tell(self) -> list[Notice]:
+    def announce(self) -> list[Notice]:
         written, found = self.announcer.announce(NOW), waiting_notices(self.past)
         assert written == len(found)
-        assert self.announcer.announce(NOW) == 0, "told twice"
+        assert self.announcer.announce(NOW) == 0, "announced twice"
         return list(found)
 
 
 @pytest.fixture
-def told(past: History, repository: Repository) -> Told:
-    return Told(past, repository)
+def announced(past: History, repository: Repository) -> Announced:
+    return Announced(past, repository)
 
 
-def test_failing_tests_name_the_test_the_author_and_the_owners(told: Told) -> None:
-    sha = told.shas[1]
-    told.past.record_test_run(
-        "shop", sha, TestRun((TestCase("t::a", "passed", 1), TestCase("t::b", "failed", 1, "boom")), 1)
+def test_failing_tests_name_the_test_the_author_and_the_owners(announced: Announced) -> None:
+    sha = announced.shas[1]
+    announced.past.record_test_run(
+        "shop",
+        sha,
+        TestRun((TestCase("t::a", CaseOutcome.PASSED, 1), TestCase("t::b", CaseOutcome.FAILED, 1, "boom")), 1),
     )
-    told.stage(sha, "test_results", "failed", "1 of 2 tests failed")
-    told.stage(sha, "docker_image", "retried", "the engine was away")
-    (notice,) = told.tell()
+    announced.stage(sha, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
+    announced.stage(sha, "docker_image", StageOutcome.RETRIED, "the engine was away")
+    (notice,) = announced.announce()
     assert (notice.urgency, notice.title) == ("failure", f"shop: the tests stop {sha[:12]}")
     assert notice.body.splitlines() == [
         "Change a", "by Ada <ada@example.org> for @team-src", "1 of 2 tests failed", "t::b: boom",
@@ -236,45 +239,45 @@ def test_failing_tests_name_the_test_the_author_and_the_owners(told: Told) -> No
         (Outcome.FAILED, "failure", "could not be deployed"),
     ],
 )
-def test_a_deployment_that_failed_is_told_once_with_the_pods_words(
-    told: Told, outcome: Outcome, urgency: str, words: str
+def test_a_deployment_that_failed_is_announced_once_with_the_pods_words(
+    announced: Announced, outcome: Outcome, urgency: str, words: str
 ) -> None:
-    told.deploy(told.shas[1], outcome, 0, reason="container app: OOMKilled")
+    announced.deploy(announced.shas[1], outcome, 0, reason="container app: OOMKilled")
     # The asset's own stage failed with it: that is the same event.
-    told.stage(told.shas[1], "deployment", "failed", f"{outcome.value}: container app: OOMKilled")
-    (notice,) = told.tell()
+    announced.stage(announced.shas[1], "deployment", StageOutcome.FAILED, f"{outcome.value}: container app: OOMKilled")
+    (notice,) = announced.announce()
     assert notice.urgency == urgency and words in notice.title
     assert "container app: OOMKilled" in notice.body and notice.body.endswith("http://audit/projects/shop")
     assert ("infraaudit rollback --project shop" in notice.body) is (outcome is Outcome.DEGRADED)
 
 
-def test_recovery_is_told_after_a_rollback_and_after_a_stage_that_failed(told: Told) -> None:
-    first, second, third = told.shas
-    told.deploy(first, Outcome.DEPLOYED, -5, (first,))
-    assert told.tell() == [], "nothing had failed"
-    told.stage(second, "test_results", "failed", "1 of 2 tests failed")
-    told.deploy(third, Outcome.DEPLOYED, 5, (second, third))
-    assert {one.title for one in told.tell()} == {
+def test_recovery_is_announced_after_a_rollback_and_after_a_stage_that_failed(announced: Announced) -> None:
+    first, second, third = announced.shas
+    announced.deploy(first, Outcome.DEPLOYED, -5, (first,))
+    assert announced.announce() == [], "nothing had failed"
+    announced.stage(second, "test_results", StageOutcome.FAILED, "1 of 2 tests failed")
+    announced.deploy(third, Outcome.DEPLOYED, 5, (second, third))
+    assert {one.title for one in announced.announce()} == {
         f"shop: the tests stop {second[:12]}",
         f"shop in production has recovered: {third[:12]} is healthy",
     }
 
 
-def test_a_recovery_follows_a_rollback(told: Told) -> None:
-    told.deploy(told.shas[0], Outcome.DEPLOYED, 0)
-    told.deploy(told.shas[1], Outcome.ROLLED_BACK, 1)
-    told.deploy(told.shas[2], Outcome.DEPLOYED, 2)
-    assert sorted(one.urgency for one in told.tell()) == ["failure", "info"]
+def test_a_recovery_follows_a_rollback(announced: Announced) -> None:
+    announced.deploy(announced.shas[0], Outcome.DEPLOYED, 0)
+    announced.deploy(announced.shas[1], Outcome.ROLLED_BACK, 1)
+    announced.deploy(announced.shas[2], Outcome.DEPLOYED, 2)
+    assert sorted(one.urgency for one in announced.announce()) == ["failure", "info"]
 
 
-def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_told(repository: Repository) -> None:
+def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_announced(repository: Repository) -> None:
     sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
-    culprit = culprit_of(Project("shop", str(repository.path)), repository.mirror(), sha)
-    assert culprit == Culprit("shop", sha, "Start", "Ada <ada@example.org>")
+    commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)
+    assert commit == NamedCommit("shop", sha, "Start", "Ada <ada@example.org>")
 
 
-def test_facts_of_a_commit_that_is_gone_are_told_bare(told: Told) -> None:
-    told.past.record_commit("gone", Commit("e" * 40, "t", (), "A", "a@x", NOW, NOW, "s"))
-    told.stage("f" * 40, "docker_image", "failed", "no such file")
-    (notice,) = told.tell()
+def test_facts_of_a_commit_that_is_gone_are_announced_bare(announced: Announced) -> None:
+    announced.past.record_commit("gone", Commit("e" * 40, "t", (), "A", "a@x", NOW, NOW, "s"))
+    announced.stage("f" * 40, "docker_image", StageOutcome.FAILED, "no such file")
+    (notice,) = announced.announce()
     assert notice.body.startswith("no such file")

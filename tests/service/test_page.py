@@ -1,4 +1,4 @@
-"""The audit page: what it shows, what it refuses, and that nothing a commit says is markup."""
+"""The audit page: what it shows, what it refuses, and that no text of a commit is treated as markup."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -126,7 +126,7 @@ def test_links_lead_to_the_run_in_dagster(history: History) -> None:
     assert "http://dagster.example.org/runs/run-3" in Markup(TestClient(app).get("/projects/shop").text).links
 
 
-def test_a_commit_page_tells_what_changed_what_failed_and_why(client: TestClient) -> None:
+def test_a_commit_page_shows_what_changed_what_failed_and_why(client: TestClient) -> None:
     page = client.get(f"/projects/shop/commits/{SHAS[1][:9]}").text
     assert all(word in page for word in ("fixed", "introduced", "rolled back", "1 failed"))
     crashed = client.get(f"/projects/shop/commits/{SHAS[2]}").text
@@ -134,7 +134,7 @@ def test_a_commit_page_tells_what_changed_what_failed_and_why(client: TestClient
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "told"),
+    ("path", "status", "shown"),
     [
         ("/projects/unknown", 404, "no such project"),
         ("/projects/shop/findings/nothing", 404, "32 hexadecimal digits"),
@@ -150,10 +150,10 @@ def test_a_commit_page_tells_what_changed_what_failed_and_why(client: TestClient
         ("/projects/%3Cscript%3E", 404, "no such project"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_shown_is_told_on_a_page(client: TestClient, path: str, status: int, told: str) -> None:
+def test_what_cannot_be_shown_is_reported_on_a_page(client: TestClient, path: str, status: int, shown: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert told in answer.text and "<script" not in answer.text
+    assert shown in answer.text and "<script" not in answer.text
     Markup(answer.text)
 
 

@@ -26,7 +26,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.errors import MonitoringError
 from infraaudit_domain.metrics import METRICS
 from infraaudit_domain.projects import Project
-from resources.dagster import resources as shells
+from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped
 from service.app import ServiceOptions, build_app
@@ -54,7 +54,7 @@ def test_every_rule_does_what_its_test_says(needs: Callable[[str], None], tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     tested = (CONFIGS / "rules_test.yml").read_text()
     assert not [name for rule in RULES if (name := rule.get("alert") or rule["record"]) not in tested]
-    # A test that never fails shows nothing: with every threshold turned round, promtool must object.
+    # A test that never fails proves nothing: with every threshold inverted, promtool must object.
     shutil.copy(CONFIGS / "rules_test.yml", tmp_path)
     (tmp_path / "rules.yml").write_text((CONFIGS / "rules.yml").read_text().replace(" > ", " < -1 + 0 * "))
     assert promtool("test", "rules", "rules_test.yml", folder=tmp_path).returncode != 0
@@ -136,7 +136,7 @@ def ask(url: str, expression: str) -> list[dict[str, Any]]:
         response = httpx.get(f"{url}/api/v1/query", params={"query": expression}, timeout=5)
     except httpx.ConnectError:
         return []
-    if response.status_code == 503:  # It replays its log first.
+    if response.status_code == 503:  # Prometheus replays its log first.
         return []
     answer = response.json()
     assert answer["status"] == "success", (expression, answer)
@@ -158,7 +158,7 @@ def test_every_panel_has_data_from_a_real_prometheus(scraped: tuple[str, History
     assert firing
 
 
-def test_a_target_that_prometheus_has_not_up_is_told_with_its_words(scraped: tuple[str, History]) -> None:
+def test_a_target_that_prometheus_has_not_up_is_reported_with_its_words(scraped: tuple[str, History]) -> None:
     prometheus, history = scraped
     live = history.live("shop", "production")
     assert live
@@ -180,19 +180,19 @@ def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
     own = "scrape_configs: [{job_name: books, scrape_interval: 5s}]\nremote_write: [{url: 'http://evil.example'}]\n"
     sha, now = repository.write({"configs/prometheus/prometheus.yml": own}, "one"), datetime.now(UTC)
     project = Project("books", str(repository.path))
-    git = shells.GitResource(state=str(tmp_path))
-    git.mirror(project).fetch()
+    git = GitResource(state=str(tmp_path))
+    git.connect(project).fetch()
     history.record_project(project)
-    history.record_commit("books", git.mirror(project).commit(sha))
+    history.record_commit("books", git.connect(project).commit(sha))
     history.record_deployment(
         Deployment("books", "production", sha, "c", Outcome.DEPLOYED, now, now, "i", url=deployed)
     )
     commits = dg.DynamicPartitionsDefinition(name="commits")
     given = {
         "git": git,
-        "history": shells.HistoryResource(url=history.url, gate_file=""),
-        "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
-        "prometheus": shells.PrometheusResource(url=prometheus),
+        "history": HistoryResource(url=history.url, gate_file=""),
+        "artifacts": ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
+        "prometheus": PrometheusResource(url=prometheus),
     }
     before = reloaded_at(prometheus)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -203,11 +203,11 @@ def test_the_monitoring_asset_is_done_when_prometheus_has_the_commit_up(
     thread.join()
     assert reloaded_at(prometheus) > before
     (made,) = done.asset_materializations_for_node("books__monitoring")
-    told = {name: value.value for name, value in made.metadata.items()}
-    assert told["scraped"] == f"{deployed}/metrics"
-    assert (told["target_up"], told["checked_by"]) == ("yes", "promtool check config")
-    assert told["ignored_keys"] == "remote_write"
-    kept = yaml.safe_load(Path(str(told["config"])).read_text())["scrape_configs"]
+    reported = {name: value.value for name, value in made.metadata.items()}
+    assert reported["scraped"] == f"{deployed}/metrics"
+    assert (reported["target_up"], reported["checked_by"]) == ("yes", "promtool check config")
+    assert reported["ignored_keys"] == "remote_write"
+    kept = yaml.safe_load(Path(str(reported["config"])).read_text())["scrape_configs"]
     assert [(job["job_name"], job["static_configs"][0]["targets"]) for job in kept] == [
         ("books", [deployed.removeprefix("http://")])
     ]

@@ -1,4 +1,4 @@
-"""The webhook over real HTTP requests: who is believed, what is stored, what is refused."""
+"""The webhook over real HTTP requests: whose pushes are accepted, what is stored, what is refused."""
 
 import asyncio
 import hashlib
@@ -15,13 +15,13 @@ from starlette.testclient import TestClient
 from infraaudit_domain.dagster_names import run_tags
 from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
 from infraaudit_domain.projects import Project
-from infraaudit_domain.pushes import NotAPush, Push, parse_pushes
+from infraaudit_domain.pushes import MovedBranch, NotAPush, moved_branches
 from resources.dagster.api import DagsterApi, Started
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.pushes import Delivery, waiting_deliveries
+from resources.history.pushes import Push, waiting_pushes
 from service.app import ServiceOptions, build_app
-from service.push_worker import DeliveryWorker, Launch
+from service.push_worker import Launch, PushWorker
 from service.received import Received
 from tests.conftest import Repository
 from tests.service.conftest import SECRET
@@ -52,9 +52,9 @@ def post(client: TestClient, payload: Any, forge: str = "plain", secret: str = S
     return client.post("/webhooks/shop", content=body, headers=headers | extra)
 
 
-def waiting(received: Received, history: History) -> list[Delivery]:
+def waiting(received: Received, history: History) -> list[Push]:
     received.move_to(history)
-    return waiting_deliveries(history, "shop")
+    return waiting_pushes(history, "shop")
 
 
 @pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
@@ -63,9 +63,9 @@ def test_a_signed_push_is_stored_once(client: TestClient, received: Received, hi
     first, again = post(client, payload, forge), post(client, payload, forge)
     assert (first.status_code, first.json()["state"]) == (202, "stored")
     assert (again.status_code, again.json()["state"]) == (202, "known")
-    (delivery,) = waiting(received, history)
+    (push,) = waiting(received, history)
     assert (post(client, payload, forge).json()["state"], len(waiting(received, history))) == ("known", 1)
-    assert (delivery.forge, delivery.branch, delivery.before, delivery.after) == (forge, "main", BEFORE, AFTER)
+    assert (push.forge, push.branch, push.before, push.after) == (forge, "main", BEFORE, AFTER)
 
 
 @pytest.mark.parametrize("forge", ["github", "gitea", "gitlab", "bitbucket", "plain"])
@@ -116,14 +116,14 @@ def test_other_events_projects_and_methods(client: TestClient) -> None:
 def test_no_payload_breaks_the_parser(payload: Any) -> None:
     for forge, headers in (("plain", {}), ("bitbucket", {"x-event-key": "repo:push"})):
         try:
-            pushes = parse_pushes(forge, headers, payload)
+            found = moved_branches(forge, headers, payload)
         except MalformedPushError:
             continue
-        assert isinstance(pushes, NotAPush) or all(isinstance(push, Push) for push in pushes)
+        assert isinstance(found, NotAPush) or all(isinstance(one, MovedBranch) for one in found)
 
 
 class RecordingDagster(DagsterApi):
-    """Stands in for a webserver: notes what would be launched, or does not answer."""
+    """Stands in for a webserver: records what would be launched, or does not answer."""
 
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9")
@@ -152,7 +152,7 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
     project = Project("shop", str(repository.path))
     dagster, mirror = RecordingDagster(), repository.mirror()
     launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}", run_tags)
-    worker = DeliveryWorker(history, received, {"shop": launch}, lambda _: mirror, dagster)
+    worker = PushWorker(history, received, {"shop": launch}, lambda _: mirror, dagster)
     post(client, {"ref": "refs/heads/main", "before": shas[0], "after": shas[2]})
     dagster.answers = False
     worker.take_in()
@@ -173,7 +173,7 @@ def test_a_commit_that_the_repository_does_not_have_fails_for_good(
     repository.write({"a": "1"}, "one")
     mirror = repository.mirror()
     launch = Launch(Project("shop", ""), "job", "commits", "sensor", str, run_tags)
-    worker = DeliveryWorker(history, received, {"shop": launch}, lambda _: mirror, RecordingDagster())
+    worker = PushWorker(history, received, {"shop": launch}, lambda _: mirror, RecordingDagster())
     post(client, PUSH)
     worker.take_in()
     assert worker.process("shop") == 1
@@ -182,8 +182,8 @@ def test_a_commit_that_the_repository_does_not_have_fails_for_good(
     assert labels in client.get("/metrics").text
 
 
-def test_it_stops_though_a_delivery_comes_at_the_same_moment(received: Received, history: History) -> None:
-    worker = DeliveryWorker(history, received, {}, lambda project: Mirror("", Path(project.name)), RecordingDagster())
+def test_it_stops_though_a_push_comes_at_the_same_moment(received: Received, history: History) -> None:
+    worker = PushWorker(history, received, {}, lambda project: Mirror("", Path(project.name)), RecordingDagster())
 
     async def stops() -> bool:
         task = asyncio.create_task(worker.run())

@@ -1,7 +1,7 @@
 """The audit page as HTML, for the service that answers requests and for the file that is kept by commit.
 
-It is here because both need it and the assets may not import the service. Deliberately absent: HTTP and its query
-strings (service/pages.py).
+It is a package of its own because both need it, and the assets may not import the service. Deliberately absent: HTTP
+and its query strings (service/pages.py).
 """
 
 from infraaudit.pages.audit.contents import (

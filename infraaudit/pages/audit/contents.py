@@ -1,4 +1,4 @@
-"""What each page shows, read from the history. A page of an unknown commit or finding is None."""
+"""The contents of each page, read from the history. A page of an unknown commit or finding is None."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _WORST_SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an overview is asked to show."""
+    """The options of an overview."""
 
     commits: CommitFilter = field(default_factory=CommitFilter)
     window: str = "60"
@@ -67,7 +67,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
 def findings_of(
     line: StoredLine, sha: str, wanted: FindingFilter, links: Links, now: datetime, limit: int, offset: int
 ) -> dict[str, Any]:
-    """The findings of one commit; ``sha`` may be empty where nothing was scanned yet."""
+    """The findings of one commit; ``sha`` may be empty where no commit was scanned yet."""
     total, rows = finding_page(line, sha, wanted, now, limit, offset)
     return {
         "project": line.project,
@@ -85,7 +85,7 @@ def findings_of(
 
 
 def finding_of(line: StoredLine, fingerprint: str, links: Links) -> dict[str, Any] | None:
-    """One finding with its whole life."""
+    """One finding with its whole lifecycle."""
     life = finding_life(line, fingerprint)
     if life is None:
         return None
@@ -159,7 +159,7 @@ def _together(some: Sequence[Posture]) -> Counter[str]:
 
 
 def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]:
-    """One bar a commit, or so many commits to a bar that the picture can be read."""
+    """One bar for each commit, or for so many commits that the picture is readable."""
     size = ceil(len(trend) / _BARS)
     groups = [trend[max(0, end - size) : end] for end in range(len(trend), 0, -size)][::-1]
     commits = commits_named(line.history, line.project, (group[-1].sha for group in groups))
@@ -179,7 +179,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
 
 
 def _environment(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
-    """An environment: what is live in it, the worst that is live with it, and the four measures."""
+    """An environment: the live commit, its worst findings, and the four DORA measures."""
     live = line.history.live(line.project, environment)
     total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)
     here = line.positions().get(live.sha) if live else None

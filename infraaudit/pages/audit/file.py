@@ -1,4 +1,4 @@
-"""The audit page of one commit as a file that needs nothing beside it: for the record, and for who has no service."""
+"""The audit page of one commit as a self-contained file: for the record, and for sites without the service."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Where the things on a page lead to: pages of the service, or anchors in the same file. An empty link is none."""
+"""The link targets on a page: pages of the service, or anchors in the same file. An empty link means none."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class ServiceLinks:
 
 @dataclass(frozen=True, slots=True)
 class FileLinks:
-    """Links within one file; what it does not hold has none."""
+    """Links within one file; empty for what the file does not contain."""
 
     sha: str
     commits: Collection[str]

@@ -1,7 +1,7 @@
 """Open findings over commits as an SVG that a page can hold: stacked bars by severity, deployments marked below.
 
-Colours are classes, so that light and dark are the style sheet's. Deliberately absent from the keyboard's way: the
-bars lead where the table of commits leads too, and sixty stops before it would help nobody.
+Colours are classes, so that light and dark are the style sheet's. The bars are deliberately not in the tab order: the
+table of commits has the same links, and sixty tab stops before it would help nobody.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ _GOOD = "deployed"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One commit, or (where there are too many) a row of them told by the last one."""
+    """One commit, or (where there are too many) a run of them, named after the last one."""
 
     posture: Posture
     subject: str
     moment: datetime
     deployments: tuple[str, ...]
-    """Outcomes of what was tried to deploy, in order."""
+    """Outcomes of its deployments, in order."""
     link: str
     commits: int = 1
 
@@ -87,13 +87,13 @@ def _bar(bar: Bar, x: float, step: float, top: int) -> Markup:
             parts.insert(0, line.format(middle, _TOP, _FLOOR))
     reach = Markup('<rect class="reach" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>')
     parts.append(reach.format(x, _TOP, step, _FLOOR - _TOP + 22))
-    title = Markup("<title>{}</title>").format(_told(bar))
+    title = Markup("<title>{}</title>").format(_described(bar))
     if not bar.link:
         return Markup("<g>{}{}</g>").format(title, Markup("").join(parts))
     return Markup('<a href="{}" tabindex="-1">{}{}</a>').format(bar.link, title, Markup("").join(parts))
 
 
-def _told(bar: Bar) -> str:
+def _described(bar: Bar) -> str:
     open_now = ", ".join(f"{bar.posture.open[s]} {s.value}" for s in Severity if bar.posture.open[s]) or "none open"
     changes = ", ".join(f"{number} {name}" for name, number in bar.posture.changes.items() if number)
     several = f" and {bar.commits - 1} before it" if bar.commits > 1 else ""
@@ -103,7 +103,7 @@ def _told(bar: Bar) -> str:
 
 
 def _dates(bars: Sequence[Bar], step: float) -> list[Markup]:
-    """The time of some bars, as many as can be read side by side."""
+    """The dates of some bars, as many as are readable side by side."""
     every = max(1, ceil(84 / step))
     label = Markup('<text class="middle" x="{:.1f}" y="{}">{:%d %b %y}</text>')
     if step > 28:

@@ -1,4 +1,5 @@
-"""Templates to HTML. Whatever a commit's author controls (subjects, paths, resources, log ends) is escaped here."""
+"""Templates to HTML. Everything that a commit's author controls (subjects, paths, resources, log ends) is escaped
+here."""
 
 import base64
 import hashlib
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from infraaudit.questions.table import asked_as
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.findings import Severity
 
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "style.css").read_text().strip()
 STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}"
-"""Of the one style sheet, so that a content security policy can allow it and no other."""
+"""The hash of the one style sheet, so that a content security policy can allow it alone."""
 
 
 def render(template: str, **values: Any) -> str:
-    """One page. A name that a template uses and nobody gives is an error, not a blank."""
+    """One page. An undefined name in a template is an error, not a blank."""
     return _environment().get_template(template).render(**values)
 
 
@@ -51,6 +53,7 @@ def _environment() -> "jinja2.Environment":
     environment.globals |= {
         "severities": [severity.value for severity in Severity],
         "style": _STYLE,
+        "heading": _heading,
         "style_hash": STYLE_HASH,
         "now": lambda: datetime.now(UTC),
     }
@@ -74,6 +77,12 @@ def span(seconds: float | None) -> str:
     return f"{minutes} min" if minutes else f"{rest} s"
 
 
+def _heading(question: str, column: str) -> str:
+    """The title of a question's column, as the table of questions has it."""
+    title = asked_as(question).headings[column]
+    return title[:1].upper() + title[1:]
+
+
 def _clean(value: Any, limit: int = 400) -> str:
     return excerpt(str(value), limit)
 
@@ -84,6 +93,6 @@ def _moment(moment: datetime | str) -> str:
 
 
 def _query(given: Mapping[str, Any], **changed: Any) -> str:
-    """A query string with some values changed; an empty one falls away."""
+    """A query string with some values changed; empty values are removed."""
     kept = {name: str(value) for name, value in {**given, **changed}.items() if value not in ("", 0, None)}
     return f"?{urlencode(kept)}"

@@ -1,8 +1,8 @@
 """Terraform's expressions and their values, kept from one scan to the next.
 
 Checkov evaluates the same texts again and again, and evaluating one has a side effect: ``a = 1`` defines a symbol for
-everything that is evaluated after it in the same process. Only what was evaluated without such a symbol is kept, and
-once there are any, a known value is used only where none of them can matter.
+everything that is evaluated after it in the same process. Only values that were evaluated without such a symbol are
+kept. Once symbols are defined, a kept value is used only where none of them can affect it.
 """
 
 import json
@@ -44,7 +44,7 @@ class Symbols(dict[str, Any]):
 
 @made_for(*EVALUATING, "checkov.terraform.graph_builder.foreach.abstract_handler", "asteval.asteval")
 def remember_evaluations(kept: Path) -> "Evaluations":
-    """Have Checkov evaluate an expression once, alone and with all that it does around it."""
+    """Make Checkov evaluate an expression once, both by itself and with the processing around it."""
     evaluate_terraform: Any = import_module(f"{_RENDERING}.evaluate_terraform")
     safe_eval_functions: Any = import_module(f"{_RENDERING}.safe_eval_functions")
     abstract_handler: Any = import_module("checkov.terraform.graph_builder.foreach.abstract_handler")
@@ -66,14 +66,14 @@ def remember_evaluations(kept: Path) -> "Evaluations":
 
 
 class Evaluations:
-    """Texts and their values, read from a file of JSON when first needed and left there for the next process."""
+    """Texts and their values, read from a JSON file when first needed and saved there for the next process."""
 
     def __init__(self, path: Path, symbols: Symbols) -> None:
         self._path, self._symbols = path, symbols
         self._known: dict[str, list[Any]] | None = None
         self._learned = False
         self._unique = 0
-        """Expressions evaluated so far whose value may be another one the next time."""
+        """Expressions evaluated so far whose value may differ the next time."""
         self._attribute = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, symbols))})\s*\.")
 
     def of_expression(self, evaluate: Callable[[str], Any], text: Any) -> Any:
@@ -84,7 +84,7 @@ class Evaluations:
         return self._value("expression", evaluate, text)
 
     def of_value(self, how: str, evaluate: Callable[[str], Any], text: Any) -> Any:
-        """What ``evaluate``, which ``how`` names, makes of a text by evaluating one expression after the other."""
+        """The result of ``evaluate`` (named ``how``) for a text, expression by expression."""
         return evaluate(text) if self._symbols.defined else self._value(how, evaluate, text)
 
     def _value(self, how: str, evaluate: Callable[[str], Any], text: Any) -> Any:
@@ -107,7 +107,7 @@ class Evaluations:
             raise ValueError(*value)
         if kind == "raised":
             raise value
-        # Checkov changes lists and maps in place, so that everyone gets one of their own.
+        # Checkov changes lists and maps in place, so each caller gets a copy.
         return json.loads(value) if kind == "json" else value
 
     def _load(self) -> dict[str, list[Any]]:
@@ -118,11 +118,11 @@ class Evaluations:
         return known if isinstance(known, dict) else {}
 
     def forget(self) -> None:
-        """Know nothing again, so that whoever is forked from here reads the file."""
+        """Forget everything, so that a process forked from here reads the file."""
         self._known, self._learned = None, False
 
     def save(self) -> None:
-        """Leave what this process knows to the next one; too much of it is forgotten altogether."""
+        """Save what this process knows for the next one; where it is too much, all of it is forgotten."""
         if self._learned:
             text = json.dumps(self._known)
             fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
@@ -131,7 +131,7 @@ class Evaluations:
 
 
 def _outcome(evaluate: Callable[[str], Any], text: str) -> list[Any]:
-    """How an evaluation ended; ``raw`` and ``raised`` is what JSON cannot hold."""
+    """How an evaluation ended; ``raw`` and ``raised`` hold what JSON cannot."""
     try:
         value = evaluate(text)
     except ValueError as error:

@@ -1,8 +1,9 @@
 """The modules of Checkov and its libraries that our patches were written for, by the digest of their text.
 
-`python -m resources.checkov.speedups.known_sources` prints the digests of what is installed, to be put here after a new
-version was read and the benchmark found nothing different. A module that a new patch relies on is added with an empty
-digest first. Deliberately absent: versions, which say less, and which patch relies on what (that stands beside it).
+`python -m resources.checkov.speedups.known_sources` prints the digests of what is installed, to be copied here once a
+new version was reviewed and the benchmark found no difference. A module that a new patch relies on is added with an
+empty digest first. Deliberately absent: versions, which say less, and which patch relies on what (each patch declares
+that).
 """
 
 import functools
@@ -43,7 +44,7 @@ DIGESTS = {
 
 
 def are_known(modules: Iterable[str]) -> bool:
-    """Whether each module is installed, and with the text that is known."""
+    """Whether each module is installed with the known text."""
     return all(_digest(module) == DIGESTS.get(module, "") for module in modules)
 
 

@@ -1,4 +1,4 @@
-"""Texts and grammars that are parsed once instead of in every scan."""
+"""Parse texts and grammars once instead of in every scan."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def cache_jsonpath_tables(_kept: Path) -> None:
 
 @made_for("checkov.terraform.parser_utils", "hcl2.api")
 def keep_parsed_terraform(folder: Path) -> None:
-    """Parse a text of HCL once for all children of this parent; what JSON cannot hold exactly is parsed anew."""
+    """Parse a text of HCL once for all children of this parent; what JSON cannot represent exactly is parsed again."""
     from checkov.terraform import parser_utils
 
     hcl2: Any = import_module("hcl2")

@@ -10,13 +10,13 @@ from resources.checkov.speedups import known_sources
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A change of the Checkov that is imported in this process."""
+    """A change to the Checkov imported in this process."""
 
     name: str
     modules: tuple[str, ...]
-    """What it changes or relies on; it was written for their text and no other."""
+    """The modules that it changes or relies on; it fits their known text only."""
     apply: Callable[[Path], Any]
-    """Given the folder in which children leave what they parsed and evaluated; most patches keep nothing there."""
+    """Called with the folder in which children keep what they parsed and evaluated; most patches keep nothing there."""
 
     @property
     def fits(self) -> bool:
@@ -24,7 +24,7 @@ class Patch:
 
 
 def made_for(*modules: str) -> Callable[[Callable[[Path], Any]], Patch]:
-    """Make a patch of a function; a module without an entry in known_sources is a mistake of ours, said at import."""
+    """Make a patch of a function; a module without an entry in known_sources is a mistake of ours, raised at import."""
     unlisted = [module for module in modules if module not in known_sources.DIGESTS]
     if unlisted:
         raise KeyError(f"not in known_sources.DIGESTS: {', '.join(unlisted)}")

@@ -1,4 +1,4 @@
-"""All patches, applied: what is left out is said, as the scan is slower without it.
+"""Apply all patches, and name those that are left out: the scan is slower without them.
 
 The equality test and the benchmark compare findings with those of an unpatched process.
 """
@@ -11,13 +11,13 @@ from resources.checkov.speedups.patch import Patch
 _MODULES = (parsing, evaluations, rendering, shortcuts)
 
 PATCHES = tuple(value for module in _MODULES for value in vars(module).values() if isinstance(value, Patch))
-"""In the order in which they are written."""
+"""In the order of their definition."""
 
 
 def apply(parsed: Path) -> tuple[evaluations.Evaluations | None, list[str]]:
-    """Patch the Checkov that is imported in this process; returns what it keeps of evaluations, and what was left out.
+    """Patch the Checkov imported in this process; returns the kept evaluations and the patches that were left out.
 
-    ``parsed`` is where children leave what they parsed.
+    ``parsed`` is where children keep what they parsed.
     """
     parsed.mkdir(parents=True, exist_ok=True)
     done = {patch.name: patch.apply(parsed) for patch in PATCHES if patch.fits}

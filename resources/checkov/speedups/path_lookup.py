@@ -1,6 +1,6 @@
-"""``dpath`` for paths that name exactly one value, which are looked up instead of found by a walk over everything.
+"""``dpath`` for paths that name exactly one value, looked up directly instead of by walking the whole document.
 
-Deliberately absent: patterns, and whatever dpath might read in another way; those are left to it.
+Deliberately absent: patterns, and any path that dpath might read differently; those go to dpath.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ _LEAVES = (str, int, float, bool, type(None))
 
 
 class PathLookup:
-    """What Checkov uses of the module ``dpath``; a search tells only whether there is anything."""
+    """What Checkov uses of the module ``dpath``; a search says only whether there is anything."""
 
     def __init__(self, usual: Any) -> None:
         self._usual = usual

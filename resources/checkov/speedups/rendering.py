@@ -1,8 +1,8 @@
-"""Rendering Terraform's variables: the same steps in the same order, without those that cannot change anything.
+"""Rendering Terraform's variables: the same steps in the same order, without those that cannot change the result.
 
-Checkov renders by walking the edges between blocks in rounds, until nearly all edges of a round were in the one before
-the last; most rounds do again what was done. It does so for a whole copy of the graph at each level of modules.
-Deliberately absent: another order of the walk.
+Checkov renders by walking the edges between blocks in rounds, until nearly all edges of a round were already in the
+previous one; most rounds repeat earlier work, on a whole copy of the graph for each level of modules. Deliberately
+absent: a different order of the walk.
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ RENDERING = (
 
 
 class Memory:
-    """What is known while the edges of a graph are rendered: blocks' attributes, and evaluations without effect.
+    """State kept while the edges of a graph are rendered: the attributes of blocks, and evaluations without effect.
 
     An evaluation reads the blocks at the ends of its edges and may update the one where they start. Each update
-    counts as a new version of the block, so that one without effect need not be done again on equal versions.
+    counts as a new version of the block, so that an evaluation without effect need not be repeated on equal versions.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -66,7 +66,7 @@ class Memory:
 
 
 def _slots(vertices: Any) -> list[int]:
-    """Where to count the versions of each block: those that share a list or a map share one slot."""
+    """Where to count the versions of each block: blocks with a common list or map share one slot."""
     owners: dict[int, int] = {}
     slots = list(range(len(vertices)))
     for index, vertex in enumerate(vertices):
@@ -90,7 +90,7 @@ def _containers(value: Any) -> Any:
 
 @made_for(*RENDERING)
 def skip_evaluations_without_effect(_kept: Path) -> None:
-    """Do not evaluate edges again while the blocks at their ends are what they were when it changed nothing."""
+    """Skip evaluating edges whose end blocks are unchanged since an evaluation that had no effect."""
     from checkov.terraform.graph_builder.variable_rendering.renderer import TerraformVariableRenderer
 
     kind: Any = TerraformVariableRenderer
@@ -123,7 +123,7 @@ def skip_evaluations_without_effect(_kept: Path) -> None:
 
 @made_for(*RENDERING)
 def finish_blocks_once(_kept: Path) -> None:
-    """Look no more whether all edges of a block are done once they were: done edges stay done."""
+    """Stop checking whether all edges of a block are done once they were: done edges stay done."""
     from checkov.terraform.graph_builder.variable_rendering.renderer import TerraformVariableRenderer
 
     kind: Any = TerraformVariableRenderer
@@ -141,7 +141,7 @@ def finish_blocks_once(_kept: Path) -> None:
     "checkov.terraform.graph_builder.foreach.module_handler",
 )
 def keep_levels(_kept: Path) -> None:
-    """Render and connect the modules of a level anew only where the level before it made copies of some."""
+    """Render and connect the modules of a level again only where the previous level copied some."""
     from checkov.terraform.graph_builder.foreach.module_handler import ForeachModuleHandler
     from checkov.terraform.graph_builder.graph_components.block_types import BlockType
 

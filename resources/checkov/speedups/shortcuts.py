@@ -1,7 +1,7 @@
-"""Small functions of Checkov that are called a million times a scan: the same answers, sooner.
+"""Faster versions of small functions that Checkov calls a million times per scan, with the same answers.
 
-Each is pure, so that an answer may be kept for the scan. Deliberately absent: evaluating expressions, which is not
-(see evaluations.py).
+Each is pure, so its answers may be cached for the scan. Deliberately absent: evaluating expressions, which has side
+effects (see evaluations.py).
 """
 
 from importlib import import_module
@@ -39,7 +39,7 @@ def look_up_paths(_kept: Path) -> None:
     "checkov.common.util.data_structures_utils",
 )
 def copy_what_changes(_kept: Path) -> None:
-    """Copy no text and no number while variables are rendered and written back."""
+    """Skip copying texts and numbers while variables are rendered and written back."""
     for name in (
         "checkov.terraform.graph_builder.variable_rendering.renderer",
         "checkov.common.graph.graph_builder.utils",
@@ -57,7 +57,8 @@ def _copying(usual: Any) -> Any:
 
 @made_for("checkov.common.graph.graph_builder.graph_components.edge")
 def compare_edges(_kept: Path) -> None:
-    """Compare edges without making a text of each; the hash stays, as the order of sets is the order of the walk."""
+    """Compare edges without formatting each as text; the hash is unchanged, because the order of sets is the order of
+    the walk."""
     from checkov.common.graph.graph_builder.graph_components.edge import Edge
 
     def edge_hash(self: Any) -> int:
@@ -125,7 +126,7 @@ def remember_references(_kept: Path) -> None:
 
 @made_for("checkov.terraform.graph_builder.local_graph")
 def skip_search_among_none(_kept: Path) -> None:
-    """Find no best match where there is nothing to choose from."""
+    """Skip the search for a best match where there is no choice."""
     from checkov.terraform.graph_builder.local_graph import TerraformLocalGraph
 
     kind: Any = TerraformLocalGraph

@@ -1,1 +1,1 @@
-"""Questions asked of the history, a module a kind."""
+"""Questions asked of the history, one module for each kind."""

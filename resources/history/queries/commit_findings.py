@@ -1,6 +1,6 @@
-"""What stood after each of some commits of a line, and what each changed: the trend as an audit page shows it.
+"""Open findings after each commit of a line, and what each commit changed: the trend of the audit page.
 
-Read from the spans, so that a scan that crashed or read only some files closes nothing here either.
+Read from the spans, so that a scan that crashed or read only some files closes no finding here either.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 
@@ -27,24 +27,24 @@ class Posture:
 
 
 def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
-    """The commits from one position to another, both counted in."""
+    """The commits from one position to another, both included."""
     table = schema.spans
     standing: Counter[Severity] = Counter()
     begun = (table.c.start_position < first) & sa.or_(table.c.end_position.is_(None), table.c.end_position >= first)
-    for row in _counted(line, begun & (table.c.status == "open"), table.c.severity):
+    for row in _counted(line, begun & (table.c.status == FindingStatus.OPEN.value), table.c.severity):
         standing[Severity(row["severity"])] += row["number"]
     found = [Posture(sha, Counter()) for sha in line.shas[first : last + 1]]
     differences: list[Counter[Severity]] = [Counter() for _ in found]
     start = (table.c.start_position, table.c.severity, table.c.started_as, table.c.status)
     for row in _counted(line, table.c.start_position.between(first, last), *start):
         index, number = row["start_position"] - first, row["number"]
-        if row["status"] == "open":
+        if row["status"] == FindingStatus.OPEN:
             differences[index][Severity(row["severity"])] += number
             found[index].changes[_BORN.get(row["started_as"], row["started_as"])] += number
         elif row["started_as"] in ("suppressed", "introduced"):
             found[index].changes["suppressed"] += number
     end = (table.c.end_position, table.c.severity, table.c.ended_as)
-    ended = table.c.end_position.between(first, last) & (table.c.status == "open")
+    ended = table.c.end_position.between(first, last) & (table.c.status == FindingStatus.OPEN.value)
     for row in _counted(line, ended, *end):
         index, number = row["end_position"] - first, row["number"]
         differences[index][Severity(row["severity"])] -= number
@@ -59,10 +59,11 @@ def postures(line: StoredLine, first: int, last: int) -> list[Posture]:
 
 
 def newest_scanned(line: StoredLine) -> Posture | None:
-    """The newest commit of the line whose scan said something, with what stands there."""
+    """The newest commit of the line whose scan did not fail, with its open findings."""
     scans, lines = schema.scans, schema.line_commits
-    same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha) & (scans.c.status != "failed")
-    query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(line.is_in(lines))
+    same = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha)
+    usable = line.is_in(lines) & (scans.c.status != ScanStatus.FAILED.value)
+    query = sa.select(sa.func.max(lines.c.position).label("position")).join(scans, same).where(usable)
     newest = line.history.rows(query)[0]["position"]
     return None if newest is None else postures(line, newest, newest)[0]
 

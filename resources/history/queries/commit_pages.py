@@ -8,15 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
+_CASE_ORDER = {CaseOutcome.FAILED.value: 0, CaseOutcome.ERROR.value: 1, CaseOutcome.SKIPPED.value: 2}
+"""Of test cases in a list; what passed comes last."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommitFilter:
-    """Which commits of a line; an empty text is any."""
+    """Which commits of a line; an empty text matches any."""
 
     text: str = ""
     """Part of the subject, the author or the SHA."""
@@ -41,7 +47,7 @@ def commit_page(line: StoredLine, wanted: CommitFilter, limit: int, offset: int)
 
 
 def commit_row(line: StoredLine, sha: str) -> dict[str, Any] | None:
-    """One commit, also one beside the line (whose changes are not known)."""
+    """One commit, on the line or not (the changes of the latter are unknown)."""
     c, lines = schema.commits, schema.line_commits
     anywhere = c.outerjoin(lines, line.is_in(lines) & (lines.c.sha == c.c.sha))
     return next(iter(_rows(line, anywhere, [c.c.project == line.project, c.c.sha == sha], 1, 0)), None)
@@ -78,7 +84,7 @@ def _add_findings(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     first = min(positions, default=0)
     found = postures(line, first, max(positions)) if positions else []
     for row in rows:
-        scanned = row["scan"] in ("complete", "partial") and row["position"] is not None
+        scanned = row["scan"] in (ScanStatus.COMPLETE, ScanStatus.PARTIAL) and row["position"] is not None
         posture = found[row["position"] - first] if scanned else None
         row["open"] = posture.open.total() if posture else None
         for name in ("introduced", "fixed", "reopened", "suppressed"):
@@ -99,7 +105,7 @@ def _add_deployments(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
-    """The newest run of each commit, and the first stage of it that failed, which stopped what comes after."""
+    """The newest run of each commit, and the first stage of it that failed, which stopped the later ones."""
     s = schema.stages
     query = sa.select(s.c.sha, s.c.run_id, s.c.stage, s.c.outcome, s.c.finished_at).where(
         s.c.project == line.project, s.c.sha.in_([row["sha"] for row in rows])
@@ -109,7 +115,7 @@ def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     failed = {
         stage["sha"]: stage["stage"]
         for stage in reversed(stages)
-        if stage["outcome"] == "failed" and stage["run_id"] == newest[stage["sha"]]
+        if stage["outcome"] == StageOutcome.FAILED and stage["run_id"] == newest[stage["sha"]]
     }
     for row in rows:
         row["run_id"], row["stopped_by"] = newest.get(row["sha"]), failed.get(row["sha"])
@@ -153,7 +159,7 @@ def deployment_page(
     limit: int = 50,
     offset: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many deployments match, and one page of them, newest first; an empty text is any."""
+    """How many deployments match, and one page of them, newest first; an empty text matches any."""
     d, c = schema.deployments, schema.commits
     exact = {"project": project, "environment": environment, "outcome": outcome, "sha": sha}
     where = [d.c[name] == value for name, value in exact.items() if value]
@@ -168,7 +174,7 @@ def deployment_page(
 
 
 def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str, list[str]]:
-    """The outcomes of what was tried to deploy (skipped and superseded commits were not), by SHA, in order."""
+    """The outcomes of deployments that were tried (not skipped or superseded), by SHA, in order."""
     table = schema.deployments
     tried = table.c.outcome.in_([outcome.value for outcome in TRIED])
     query = sa.select(table.c.sha, table.c.outcome).where(table.c.project == project, tried).order_by(table.c.id)
@@ -180,9 +186,9 @@ def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str
 
 
 def test_case_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]:
-    """Every test case of a commit, what did not pass first."""
+    """Every test case of a commit, those that did not pass first."""
     table = schema.test_cases
-    first = sa.case({"failed": 0, "error": 1, "skipped": 2}, value=table.c.outcome, else_=3)
+    first = sa.case(_CASE_ORDER, value=table.c.outcome, else_=len(_CASE_ORDER))
     query = sa.select(table.c.name, table.c.outcome, table.c.seconds, table.c.message).where(
         table.c.project == project, table.c.sha == sha
     )

@@ -22,7 +22,7 @@ def recorded_projects(history: History) -> list[str]:
 
 
 def environments(history: History) -> list[tuple[str, str]]:
-    """Every project and environment that a deployment was recorded for."""
+    """Every project and environment with a recorded deployment."""
     table = schema.deployments
     pairs = history.rows(sa.select(table.c.project, table.c.environment).distinct())
     return sorted((row["project"], row["environment"]) for row in pairs)

@@ -1,4 +1,4 @@
-"""Stages as they ended: those that failed lately, and those of one run."""
+"""Outcomes of stages: those that failed recently, and those of one run."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,25 +6,26 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from infraaudit_domain.dora import TRIED
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History
 
 
 def failed_stages(history: History, since: datetime) -> Sequence[sa.RowMapping]:
-    """Stages that failed for good, oldest first; of a deployment that was tried, its own row tells more."""
+    """Stages that failed for good, oldest first; without those of a tried deployment, whose own row says more."""
     stages, tried = schema.stages, schema.deployments
-    told_by_deployment = sa.exists().where(
+    has_deployment_row = sa.exists().where(
         tried.c.project == stages.c.project,
         tried.c.sha == stages.c.sha,
         tried.c.outcome.in_([outcome.value for outcome in TRIED]),
         tried.c.finished_at.between(stages.c.started_at, stages.c.finished_at),
     )
-    query = sa.select(stages).where(stages.c.finished_at >= since, stages.c.outcome == "failed")
-    return history.rows(query.where(~told_by_deployment).order_by(stages.c.finished_at))
+    query = sa.select(stages).where(stages.c.finished_at >= since, stages.c.outcome == StageOutcome.FAILED.value)
+    return history.rows(query.where(~has_deployment_row).order_by(stages.c.finished_at))
 
 
-def stages_of_run(history: History, run_id: str) -> dict[str, str]:
+def stages_of_run(history: History, run_id: str) -> dict[str, StageOutcome]:
     """The outcome of each stage that a run recorded."""
     table = schema.stages
     rows = history.rows(sa.select(table.c.stage, table.c.outcome).where(table.c.run_id == run_id))
-    return {row["stage"]: row["outcome"] for row in rows}
+    return {row["stage"]: StageOutcome(row["outcome"]) for row in rows}

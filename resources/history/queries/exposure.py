@@ -1,18 +1,21 @@
-"""What stood in an environment: each finding from its introduction to the fix that went live, and each commit.
+"""Exposure in an environment: each finding from its introduction until its fix was live, and each live commit.
 
-Hours count while a commit with the finding was live. Deliberately absent: suppressions of the configuration (what
-they hide is in production all the same); a finding that Checkov's own comment suppresses is not exposed.
+Hours count while a commit with the finding was live. Deliberately absent: suppressions of the configuration (the
+findings that they hide are in production nevertheless); a finding that is suppressed by a Checkov comment is not
+exposed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS
 from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.findings import FindingStatus, ScanStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of, frame, line_times
 from resources.history.stored_line import StoredLine
@@ -21,17 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-EXPOSURE_COLUMNS = (
-    "id", "severity", "check_id", "file_path", "resource", "introduced_by", "introduced_at", "live_from", "fixed_by",
-    "fixed_at", "live_to", "hours_exposed", "live_now", "brought_back_by",
-)  # fmt: skip
-LIVE_COLUMNS = ("sha", "live_from", "live_to", "hours", "scan", "tests", "unscanned_hours", "untested_hours",
-                "rollback")  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A stretch of time over which one commit was live."""
+    """A period during which one commit was live."""
 
     sha: str
     position: int
@@ -44,7 +40,8 @@ class Spell:
 
 
 def spells(line: StoredLine, environment: str) -> list[Spell]:
-    """What was live in an environment from when to when, oldest first; a commit deployed again continues its spell."""
+    """The commits that were live in an environment, with their periods, oldest first; redeploying a commit continues
+    its spell."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
@@ -68,7 +65,7 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     """One row for each finding that was ever live, the longest exposed first.
 
     ``live_to`` is when the last commit with it left, None where it is live now; ``brought_back_by`` is the newest
-    commit that a rollback put in place and that had it, where what it replaced did not.
+    commit with the finding that a rollback deployed in place of one without it.
     """
     import pandas as pd
 
@@ -77,25 +74,38 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     if not past or not len(spans["life"]):
         return frame(EXPOSURE_COLUMNS, [])
     spans |= _reach(past, spans["start"], spans["end"], now)
-    return pd.DataFrame(_told(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
+    return pd.DataFrame(_columns(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
 
 
 def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
-    """One row for each stretch of time over which a commit was live, with whether it was scanned and tested."""
+    """What was live as a table; see :func:`live_commit_rows`."""
+    return frame(LIVE_COLUMNS, live_commit_rows(line, environment, now))
+
+
+def live_commit_rows(line: StoredLine, environment: str, now: datetime) -> list[dict[str, Any]]:
+    """One row for each period during which a commit was live, with whether it was scanned and tested."""
     past = spells(line, environment)
     scans, tests = _scan_states(line, [spell.sha for spell in past]), _test_states(line, [spell.sha for spell in past])
-    rows, before = [], -1
+    rows: list[dict[str, Any]] = []
+    before = -1
     for spell in past:
         hours = round(spell.seconds(now) / 3600, 2)
         scan, tested = scans.get(spell.sha, "none"), tests.get(spell.sha, "none")
-        rows.append({
-            "sha": spell.sha, "live_from": spell.start.isoformat(), "hours": hours, "scan": scan, "tests": tested,
-            "live_to": spell.end.isoformat() if spell.end else None, "rollback": 0 <= spell.position < before,
-            "unscanned_hours": 0.0 if scan == "complete" else hours,
-            "untested_hours": 0.0 if tested == "passed" else hours,
-        })  # fmt: skip
+        rows.append(
+            {
+                "sha": spell.sha,
+                "live_from": spell.start.isoformat(),
+                "hours": hours,
+                "scan": scan,
+                "tests": tested,
+                "live_to": spell.end.isoformat() if spell.end else None,
+                "rollback": 0 <= spell.position < before,
+                "unscanned_hours": 0.0 if scan == ScanStatus.COMPLETE else hours,
+                "untested_hours": 0.0 if tested == "passed" else hours,
+            }
+        )
         before = spell.position
-    return frame(LIVE_COLUMNS, rows)
+    return rows
 
 
 def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
@@ -109,7 +119,7 @@ def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
         table.introduced_position.label("introduced"), table.start_position.label("start"),
         sa.func.coalesce(table.end_position, len(line.shas)).label("end"),
         sa.func.coalesce(table.ended_as, "").label("fixed"),
-    ).where(line.is_in(schema.spans), table.status == "open")  # fmt: skip
+    ).where(line.is_in(schema.spans), table.status == FindingStatus.OPEN.value)  # fmt: skip
     found = zip(
         query.selected_columns.keys(), columns_of(line.history, query.order_by(table.start_position)), strict=True
     )
@@ -127,7 +137,7 @@ def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: d
     order = np.argsort(positions, kind="stable")
     seconds = np.cumsum([0.0, *(past[index].seconds(now) for index in order)])
     low, high = np.searchsorted(positions[order], start), np.searchsorted(positions[order], end)
-    # Pairs of indices: what lies between the two of a pair is asked for, the last of all is never between.
+    # Pairs of indices: the range between the two of a pair is reduced; the appended last element is in no range.
     pairs, indices = np.column_stack([low, high]).ravel(), np.append(order, 0)
     return {
         "live": low < high,
@@ -138,16 +148,16 @@ def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: d
 
 
 def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
-    """Of each life that was ever live, the longest exposed first: the span that ended it, its spells and hours.
+    """Each lifecycle that was ever live, the longest exposed first: the span that ended it, its spells and hours.
 
-    A finding that was reopened after its fix went live, but in no commit that was: the fix stays the end.
+    Where a finding was fixed live and reopened only in commits that were never live, the fix stays the end.
     """
     import numpy as np
 
     life, live = spans["life"], np.flatnonzero(spans["live"])
     number = life.max() + 1
     seen, ended = np.full(number, -1), np.full(number, -1)
-    # Where a life comes again, what is assigned last stays: its last span, or its first where the order is turned round.
+    # Where a lifecycle occurs twice, the last assignment wins: its last span, or its first where the order is reversed.
     seen[life[live]] = live
     after = np.flatnonzero((seen[life] >= 0) & (np.arange(len(life)) >= seen[life]))
     ended[life[after]] = after
@@ -167,7 +177,8 @@ def _lives(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "dict[str, 
 
 
 def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.ndarray":
-    """For each life the newest spell that a rollback began and that had it, where the spell before had not; or -1."""
+    """For each lifecycle the newest spell that a rollback began and that has it, where the spell before has not; or
+    -1."""
     import numpy as np
 
     brought = np.full(spans["life"].max() + 1, -1)
@@ -179,7 +190,7 @@ def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.
     return brought
 
 
-def _told(
+def _columns(
     line: StoredLine, past: Sequence[Spell], spans: "dict[str, np.ndarray]", lives: "dict[str, np.ndarray]"
 ) -> "dict[str, np.ndarray]":
     """The columns of the answer. Each lookup array ends with None, so index -1 means no value."""

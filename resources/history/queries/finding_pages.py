@@ -1,4 +1,5 @@
-"""Findings of a commit, a page at a time, each with who introduced it and how old it is; what is live; one whole life."""
+"""Findings of a commit, a page at a time, each with its author and age; findings that are live; the lifecycle of
+one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,25 +7,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.columns import ORDERS as ORDERS
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
 from resources.history.stored_line import StoredLine
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
-ORDERS = ("severity", "age", "file")
 
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which findings of a commit; an empty text is any."""
+    """Which findings of a commit; an empty text matches any."""
 
     severity: str = ""
-    status: str = "open"
+    status: str = FindingStatus.OPEN.value
     framework: str = ""
     text: str = ""
     """Part of the check, the file or the resource."""
+    check: str = ""
+    path: str = ""
+    """A file or a folder."""
+    new_since: str = ""
+    """A commit of the line: only findings that did not stand there."""
     order: str = "severity"
 
 
@@ -33,11 +39,11 @@ def finding_page(
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many findings of a commit's scan match, and one page of them.
 
-    ``introduced_by`` and what follows from it is None for a commit beside the line.
+    ``introduced_by`` and all that depends on it is None for a commit that is not on the line.
     """
     parts, f = schema.scan_parts, schema.findings
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
-    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(wanted)]
+    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted)]
     total = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
     span, joined = _with_life(line, found, line.positions().get(sha, -1))
     introduced, opened = schema.line_commits.alias("introduced"), schema.line_commits.alias("opened")
@@ -68,7 +74,7 @@ def frameworks_of(line: StoredLine, sha: str) -> list[str]:
 def live_page(
     line: StoredLine, environment: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
 ) -> tuple[int, list[dict[str, Any]]]:
-    """The findings of what is live in an environment; ``live_since`` is when it first was, without a gap."""
+    """The findings of what is live in an environment; ``live_since`` is since when it has been live without a gap."""
     live = line.history.live(line.project, environment)
     if live is None:
         return 0, []
@@ -85,11 +91,11 @@ class FindingLife:
     """As it was last seen."""
     events: list[dict[str, Any]]
     live: list[dict[str, Any]]
-    """environment, live_from, live_to; None for the last is that it still is."""
+    """environment, live_from, live_to; ``live_to`` is None while it is live."""
 
 
 def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
-    """The whole life of one finding along the line, through renames and reopenings; None where nothing knows it."""
+    """The lifecycle of one finding along the line, through renames and reopenings; None where it is unknown."""
     spans = spans_of_lives(line, fingerprint)
     if not spans:
         return _beside_the_line(line, fingerprint)
@@ -123,11 +129,11 @@ def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
 
 
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
-    """From when to when a deployed commit had one of the spans, open."""
+    """The periods during which a deployed commit had one of the spans open."""
     stints: list[dict[str, Any]] = []
     for position, moment in healthy_deployments(line, environment):
         has_it = any(
-            span["status"] == "open"
+            span["status"] == FindingStatus.OPEN
             and span["start_position"] <= position
             and (span["end_position"] is None or position < span["end_position"])
             for span in spans
@@ -149,19 +155,33 @@ def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) 
     return since
 
 
-def _matching(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
+def _matching(line: StoredLine, wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
     f = schema.findings
     exact = {"severity": wanted.severity, "status": wanted.status, "framework": wanted.framework}
+    exact |= {"check_id": wanted.check}
     where = [f.c[name] == value for name, value in exact.items() if value]
     if wanted.text:
         fields = (f.c.check_id, f.c.check_name, f.c.file_path, f.c.resource)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
+    if folder := wanted.path.strip("/"):
+        where.append((f.c.file_path == folder) | f.c.file_path.startswith(f"{folder}/", autoescape=True))
+    if wanted.new_since:
+        where.append(f.c.fingerprint.not_in(_standing(line, line.positions()[wanted.new_since])))
     return where
+
+
+def _standing(line: StoredLine, position: int) -> sa.Select:
+    """What the findings that stand at a commit are called there or anywhere else in their lives."""
+    table = schema.spans
+    ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
+    lives = sa.select(table.c.life).where(line.is_in(table), table.c.start_position <= position, ends_later)
+    return sa.select(table.c.fingerprint).where(line.is_in(table), table.c.life.in_(lives))
 
 
 def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[Any, sa.Join]:
     span = schema.spans.alias("span")
-    # With "+ 0" no index serves the range: SQLite else walks every span that began before, for each finding anew.
+    # The "+ 0" keeps SQLite from using an index for the range, with which it would walk all earlier spans for each
+    # finding.
     begun = span.c.start_position + 0 <= position
     covers = begun & (span.c.end_position.is_(None) | (span.c.end_position > position))
     return span, found.outerjoin(

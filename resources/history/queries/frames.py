@@ -1,4 +1,4 @@
-"""Rows of the history as tables with stable columns, and the commits that they name."""
+"""Rows of the history as data frames with stable columns, and the commits that they name."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,21 +15,36 @@ if TYPE_CHECKING:
 
 _QUERY = 400
 _AT_ONCE = 200
-"""Rows that are made columns at once; the garbage collector begins to work at 700 objects."""
+"""Rows that are converted to columns at once; the garbage collector starts at 700 objects."""
 
 
 def frame(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> "pd.DataFrame":
-    """A table with exactly these columns, also where there are no rows."""
+    """A data frame with exactly these columns, also without rows."""
     import pandas as pd
 
-    return pd.DataFrame.from_records([[row.get(name) for name in columns] for row in rows], columns=list(columns))
+    values = [[row.get(name) for name in columns] for row in rows]
+    table = pd.DataFrame.from_records(values, columns=list(columns))
+    # pandas makes floats of whole numbers where one of them is missing.
+    whole = [name for place, name in enumerate(columns) if _is_whole([row[place] for row in values])]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table, None where it has no value."""
+    named = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in named]
+
+
+def _is_whole(values: Sequence[Any]) -> bool:
+    """Whether some are whole numbers and the others are missing."""
+    return {type(value) for value in values} == {int, type(None)}
 
 
 def columns_of(history: History, query: sa.Select) -> list[list[Any]]:
-    """What a query finds, column by column.
+    """The result of a query, column by column.
 
-    For answers of many rows: tens of thousands that are alive at once wake Python's garbage collector again and again,
-    which then takes as long as the reading.
+    For large results: tens of thousands of rows in memory at once trigger Python's garbage collector again and again,
+    which takes as long as reading them.
     """
     with history.reading() as connection:
         found = connection.execute(query)
@@ -41,7 +56,7 @@ def columns_of(history: History, query: sa.Select) -> list[list[Any]]:
 
 
 def commits_named(history: History, project: str, shas: Iterable[str]) -> dict[str, sa.RowMapping]:
-    """What is recorded of commits, by SHA."""
+    """The recorded data of commits, by SHA."""
     table = schema.commits
     columns = (table.c.sha, table.c.author_name, table.c.committed_at, table.c.subject)
     wanted = sorted(set(shas))

@@ -1,9 +1,10 @@
-"""The life of findings: who introduced, moved, hid, fixed and reopened them, and when they were in production."""
+"""Lifecycles of findings: who introduced, moved, hid, fixed and reopened them, and when they were in production."""
 
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import BLAME_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -12,10 +13,6 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-BLAME_COLUMNS = (
-    "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "at",
-    "author", "subject", "live_from", "live_to",
-)  # fmt: skip
 
 _WHOLE_ID = 32
 """Hex digits of an id; one given whole is looked up in an index."""
@@ -41,8 +38,8 @@ def life_events(
 ) -> list[dict[str, Any]]:
     """Every event in the lifecycles of the findings asked for, oldest first.
 
-    ``finding`` is (the beginning of) an id or a life; every span of a life that matches anywhere is told.
-    ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
+    ``finding`` is (the beginning of) the id of a finding or lifecycle; where any span matches, its whole lifecycle is
+    listed. ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
     spans = spans_of_lives(line, finding, check, path)
     positions = {
@@ -65,7 +62,7 @@ def life_events(
 def spans_of_lives(
     line: StoredLine, finding: str | None = None, check: str | None = None, path: str | None = None
 ) -> list[sa.RowMapping]:
-    """Every span of every life that matches anywhere, in the order of commits."""
+    """All spans of every lifecycle with a matching span, in the order of commits."""
     table = schema.spans
     wanted = of_line = line.is_in(table)
     if finding is not None and len(finding) == _WHOLE_ID:
@@ -104,7 +101,7 @@ def _event(
 
 
 def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:
-    """Positions of the commits that were put in place, with the time, oldest first."""
+    """Positions of the commits that were deployed and healthy, with the time, oldest first."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)

@@ -1,4 +1,6 @@
-"""How many lines deployed commits printed, by level and day."""
+"""Numbers of lines that deployed commits printed, by level and day."""
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,8 +17,18 @@ def lines_printed(history: History, project: str, sha: str, environment: str | N
     return {row["level"]: int(row["lines"]) for row in rows}
 
 
+def count_rows(history: History, project: str, environment: str = "", sha: str = "") -> list[dict[str, Any]]:
+    """How many lines were printed, newest day first; an empty text is any."""
+    table = schema.log_counts
+    exact = {"project": project, "environment": environment, "sha": sha}
+    where = [table.c[name] == value for name, value in exact.items() if value]
+    order = (table.c.day.desc(), table.c.environment, table.c.sha, table.c.level)
+    columns = (table.c.environment, table.c.day, table.c.sha.label("commit"), table.c.level, table.c.lines)
+    return [dict(row) for row in history.rows(sa.select(*columns).where(*where).order_by(*order))]
+
+
 def counted_days(history: History, project: str, environment: str) -> set[str]:
-    """The days of which it is recorded how many lines were printed."""
+    """The days with recorded numbers of lines."""
     table = schema.log_counts
     query = sa.select(table.c.day).distinct()
     rows = history.rows(query.where(table.c.project == project, table.c.environment == environment))

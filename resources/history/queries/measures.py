@@ -1,6 +1,6 @@
 """What the exporter reads at scrape time: the newest values, and totals that never go down.
 
-Totals over stages are kept running between scrapes, because a history of 50,000 runs is too long to add up for each.
+Totals over stages are updated between scrapes, because adding up a history of 50,000 runs takes too long for each.
 """
 
 from collections import defaultdict
@@ -11,12 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.findings import FindingStatus
 from infraaudit_domain.metrics import STAGE_BUCKETS
+from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History
 
 _SETTLED = timedelta(minutes=10)
-"""A run that was counted as succeeded too early would have to be taken back, and a counter must not fall."""
+"""A run counted as succeeded too early would have to be uncounted, and a counter must not fall."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,12 +44,12 @@ class RunningTotals:
         self._seen_at_end: set[tuple[str, ...]] = set()
         self.stages: dict[tuple[str, str, str], StageTotal] = defaultdict(StageTotal)
         self._going: dict[tuple[str, str], datetime] = {}
-        self._over: dict[tuple[str, str], str] = {}
+        self._over: dict[tuple[str, str], StageOutcome] = {}
         self._changes: dict[tuple[str, ...], int] = {}
         self._lives_version: tuple[int, int] | None = None
 
     def read_stages(self) -> None:
-        """Take in the stages that ended since the last reading."""
+        """Add the stages that ended since the last reading."""
         table = schema.stages
         newer = sa.select(table).where(table.c.finished_at >= self._seen_until).order_by(table.c.finished_at)
         for row in self._history.rows(newer):
@@ -60,16 +62,17 @@ class RunningTotals:
             seconds = (row["finished_at"] - row["started_at"]).total_seconds()
             self.stages[row["project"], row["stage"], row["outcome"]].add(max(0.0, seconds))
             run = (row["project"], row["run_id"])
-            if run not in self._over and row["outcome"] == "failed":
-                self._over[run] = "failed"
+            if run not in self._over and row["outcome"] == StageOutcome.FAILED:
+                self._over[run] = StageOutcome.FAILED
                 self._going.pop(run, None)
             elif run not in self._over:
                 self._going[run] = row["finished_at"]
 
     def runs(self, now: datetime) -> Mapping[tuple[str, str], int]:
-        """Runs by project and outcome; one succeeded when for a while no stage of it failed or ended any more."""
+        """Runs by project and outcome; a run counts as succeeded once no stage of it has failed or ended for a
+        while."""
         for run in [run for run, last in self._going.items() if now - last > _SETTLED]:
-            self._over[run] = "succeeded"
+            self._over[run] = StageOutcome.SUCCEEDED
             del self._going[run]
         counts: dict[tuple[str, str], int] = defaultdict(int)
         for (project, _), outcome in self._over.items():
@@ -79,7 +82,7 @@ class RunningTotals:
     def finding_changes(self) -> Mapping[tuple[str, ...], int]:
         """Findings introduced, reopened and fixed along each project's deploy branch, by project and change.
 
-        Never less than what was said before, also where a force-push took commits away.
+        Never less than reported before, also where a force-push removed commits.
         """
         version = self._version_of_lives()
         if version != self._lives_version:
@@ -102,13 +105,15 @@ def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     for column, changes in ((table.c.started_as, ("introduced", "reopened")), (table.c.ended_as, ("fixed",))):
         query = sa.select(table.c.project, column.label("change"), sa.func.count().label("number")).join(projects, line)
-        counted_ones = query.where(table.c.status == "open", column.in_(changes)).group_by(table.c.project, column)
+        counted_ones = query.where(table.c.status == FindingStatus.OPEN.value, column.in_(changes)).group_by(
+            table.c.project, column
+        )
         found |= {(row["project"], row["change"]): row["number"] for row in history.rows(counted_ones)}
     return found
 
 
 def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | None:
-    """The row of the project's newest commit that has one in a table keyed by commit."""
+    """The row of the project's newest commit in a table keyed by commit."""
     commits = schema.commits
     query = (
         sa.select(table)
@@ -143,7 +148,7 @@ def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> di
 
 
 def added_up(history: History, column: sa.Column, *names: str) -> dict[tuple[str, ...], int]:
-    """The sum of a column for each combination of others of its table."""
+    """The sum of a column for each combination of other columns."""
     keys = [column.table.c[name] for name in names]
     rows = history.rows(sa.select(*keys, sa.func.sum(column).label("number")).group_by(*keys))
     return {tuple(row[name] for name in names): int(row["number"]) for row in rows}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.store import History
 
@@ -17,7 +17,7 @@ def open_by_severity(history: History, project: str, shas: Sequence[str]) -> dic
     counted = (
         sa.select(parts.c.sha, findings.c.severity, sa.func.count())
         .join(findings, findings.c.scan_key == parts.c.scan_key)
-        .where(parts.c.project == project, parts.c.sha.in_(shas), findings.c.status == "open")
+        .where(parts.c.project == project, parts.c.sha.in_(shas), findings.c.status == FindingStatus.OPEN.value)
         .group_by(parts.c.sha, findings.c.severity)
     )
     with history.reading() as connection:

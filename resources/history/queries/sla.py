@@ -1,4 +1,4 @@
-"""How fast findings are fixed, how old the open ones are, and which stand longer than the SLA allows."""
+"""How fast findings are fixed, how old the open ones are, and which are older than the SLA allows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.columns import SLA_COLUMNS
+from infraaudit_domain.findings import FindingStatus, Severity
 from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
 from resources.history.queries.frames import columns_of, frame, line_times
@@ -17,10 +18,6 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-SLA_COLUMNS = (
-    "severity", "sla_days", "open", "breached", "oldest_days", "median_days", "up_to_7_days", "up_to_30_days",
-    "up_to_90_days", "over_90_days", "fixed", "mean_days_to_fix", "median_days_to_fix", "fixed_late",
-)  # fmt: skip
 _BOUNDS = (7, 30, 90)
 
 
@@ -31,6 +28,17 @@ def sla(
     suppressions: Sequence[Suppression] = (),
     since: datetime | None = None,
 ) -> "pd.DataFrame":
+    """How fast findings are fixed, as a table; see :func:`sla_rows`."""
+    return frame(SLA_COLUMNS, sla_rows(line, limits, now, suppressions, since))
+
+
+def sla_rows(
+    line: StoredLine,
+    limits: Mapping[Severity, float],
+    now: datetime,
+    suppressions: Sequence[Suppression] = (),
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
     """One row for each severity, the worst first. Ages are in days, from the commit that introduced or reopened.
 
     ``breached`` counts open findings older than their limit, ``fixed_late`` those that were when they were fixed;
@@ -39,8 +47,7 @@ def sla(
     times = line_times(line)
     ages = _ages(line, times, now, suppressions)
     fixes = _fixes(line, times, since)
-    rows = (_row(severity, limits.get(severity), ages, fixes) for severity in Severity)
-    return frame(SLA_COLUMNS, rows)
+    return [_row(severity, limits.get(severity), ages, fixes) for severity in Severity]
 
 
 def _row(
@@ -73,7 +80,9 @@ def _ages(
     line: StoredLine, times: Mapping[int, datetime], now: datetime, suppressions: Sequence[Suppression]
 ) -> dict[str, list[float]]:
     table = schema.spans
-    query = sa.select(table).where(line.is_in(table), table.c.end_position.is_(None), table.c.status == "open")
+    query = sa.select(table).where(
+        line.is_in(table), table.c.end_position.is_(None), table.c.status == FindingStatus.OPEN.value
+    )
     day, ages = now.date(), dict[str, list[float]]()
     for row in _read(line, query):
         hidden = suppressions and suppressed_by(finding_of(row._mapping), suppressions, day)
@@ -85,13 +94,13 @@ def _ages(
 def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | None) -> dict[str, list[float]]:
     table = schema.spans
     query = sa.select(table.c.severity, table.c.opened_position, table.c.end_position).where(
-        line.is_in(table), table.c.ended_as == "fixed", table.c.status == "open"
+        line.is_in(table), table.c.ended_as == "fixed", table.c.status == FindingStatus.OPEN.value
     )
     fixes: dict[str, list[float]] = {}
     for severity, opened, ended in zip(*columns_of(line.history, query), strict=True):
         start, end = times.get(opened), times.get(ended)
         if start is not None and end is not None and (since is None or end >= since):
-            # Clocks of committers differ: a fix may seem to come before what it fixes.
+            # Committers' clocks differ: a fix may appear older than the finding that it fixes.
             fixes.setdefault(severity, []).append(max(0.0, (end - start).total_seconds() / 86400))
     return fixes
 

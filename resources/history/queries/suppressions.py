@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.columns import SUPPRESSION_COLUMNS
+from infraaudit_domain.findings import Finding, FindingStatus
 from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -16,49 +17,53 @@ from resources.history.stored_line import StoredLine
 if TYPE_CHECKING:
     import pandas as pd
 
-SUPPRESSION_COLUMNS = (
-    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
-    "until", "live",
-)  # fmt: skip
-
 
 def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date) -> "pd.DataFrame":
+    """Suppressions as a table; see :func:`suppression_rows`."""
+    return frame(SUPPRESSION_COLUMNS, suppression_rows(line, declared, live, day))
+
+
+def suppression_rows(
+    line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date
+) -> list[dict[str, Any]]:
     """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
 
     ``source`` is code or file. ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
-    begun yet); unused (an entry that matches nothing at the head). ``live`` tells whether the finding is in the commit
+    begun yet); unused (an entry that matches nothing at the head). ``live`` says whether the finding is in the commit
     ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
     """
     spans = _spans(line)
     position = line.positions().get(live or "", -1)
-    rows = [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
-    return frame(SUPPRESSION_COLUMNS, rows)
+    return [*_in_code(line, spans, position), *_in_file(spans, declared, position, day)]
 
 
 def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> list[dict[str, Any]]:
-    hidden = [span for span in spans if span["status"] == "suppressed"]
+    hidden = [span for span in spans if span["status"] == FindingStatus.SUPPRESSED]
     ends = [p for span in hidden for p in (span["start_position"], span["end_position"]) if p is not None]
     commits = commits_named(line.history, line.project, (line.shas[position] for position in ends))
     rows = []
     for span in hidden:
         sha = line.shas[span["start_position"]]
         end = span["end_position"]
-        rows.append(_row(finding_of(span), span, live) | {
-            "source": "code",
-            "state": "active" if end is None else "ended",
-            "reason": span["suppression_reason"],
-            "owner": commits[sha]["author_name"] if sha in commits else None,
-            "commit": sha,
-            "since": committed_at(commits, sha),
-            "until": None if end is None else committed_at(commits, line.shas[end]),
-        })  # fmt: skip
+        rows.append(
+            _row(finding_of(span), span, live)
+            | {
+                "source": "code",
+                "state": "active" if end is None else "ended",
+                "reason": span["suppression_reason"],
+                "owner": commits[sha]["author_name"] if sha in commits else None,
+                "commit": sha,
+                "since": committed_at(commits, sha),
+                "until": None if end is None else committed_at(commits, line.shas[end]),
+            }
+        )
     return rows
 
 
 def _in_file(
     spans: Sequence[sa.RowMapping], declared: Sequence[Suppression], live: int, day: date
 ) -> list[dict[str, Any]]:
-    still_open = [(finding_of(s), s) for s in spans if s["status"] == "open" and s["end_position"] is None]
+    still_open = [(finding_of(s), s) for s in spans if s["status"] == FindingStatus.OPEN and s["end_position"] is None]
     rows: list[dict[str, Any]] = []
     for one in declared:
         about = {
@@ -95,7 +100,7 @@ def _row(finding: Finding, span: sa.RowMapping, live: int) -> dict[str, Any]:
 
 def _spans(line: StoredLine) -> Sequence[sa.RowMapping]:
     table = schema.spans
-    wanted = (table.c.status == "suppressed") | table.c.end_position.is_(None)
+    wanted = (table.c.status == FindingStatus.SUPPRESSED.value) | table.c.end_position.is_(None)
     query = sa.select(table).where(line.is_in(table), wanted).order_by(table.c.start_position, table.c.fingerprint)
     with line.history.reading() as connection:
         return connection.execute(query).mappings().all()

@@ -1,6 +1,6 @@
 """How many findings were open, introduced, fixed, reopened and suppressed over the commits of a branch.
 
-What the commits' own scans say: a suppression of the configuration is of today and changes no past.
+As the commits' own scans reported: a suppression of the configuration applies today and changes no past.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.columns import GROUPS as GROUPS
+from infraaudit_domain.columns import STEPS as STEPS
+from infraaudit_domain.columns import TREND_COLUMNS
+from infraaudit_domain.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of
 from resources.history.stored_line import StoredLine
@@ -17,13 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-GROUPS = ("severity", "check", "framework", "file", "directory", "author")
-STEPS = ("commit", "day", "week")
-TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
 _OPEN, _INTRODUCED, _FIXED, _REOPENED, _SUPPRESSED = range(5)
 _BORN = {"introduced": _INTRODUCED, "reopened": _REOPENED, "unsuppressed": _REOPENED}
 _CELLS = 4_000_000
-"""Steps times groups that are counted at once: by file, a long history has more than memory would hold."""
+"""Steps times groups that are counted at once: by file, a long history has more than fits into memory."""
 
 
 def trends(
@@ -37,7 +38,7 @@ def trends(
     import pandas as pd
 
     named, counts = _columns(line, by, every, since, until)
-    # Taken from a column of few texts: a million texts one by one take pandas a third of a second.
+    # As categories of a few texts: a million single texts take pandas a third of a second.
     texts = [pd.array(labels, dtype="str").take(numbers) for labels, numbers in named]
     return pd.DataFrame(dict(zip(TREND_COLUMNS, [*texts, *counts], strict=True)), copy=False)
 
@@ -49,9 +50,9 @@ def trend_rows(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """One row for each step of time and each group that has something to say; steps without a scanned commit are none.
+    """One row for each step of time and each group with a count; steps without a scanned commit have no row.
 
-    ``commit`` is the last of the step, ``open`` what stood after it. A finding that is suppressed is not open.
+    ``commit`` is the last of the step, ``open`` the findings open after it. A finding that is suppressed is not open.
     """
     named, counts = _columns(line, by, every, since, until)
     texts = [[labels[number] for number in numbers.tolist()] for labels, numbers in named]
@@ -62,7 +63,7 @@ def trend_rows(
 def _columns(
     line: StoredLine, by: str | None, every: str, since: datetime | None, until: datetime | None
 ) -> "tuple[list[tuple[list[str], np.ndarray]], list[np.ndarray]]":
-    """The columns of texts, each as numbers into its few labels, and the five counts."""
+    """The text columns, each as indices into its few labels, and the five counts."""
     import numpy as np
 
     positions, shas, times, authors = _scanned(line)
@@ -77,7 +78,8 @@ def _columns(
 
 
 def _blocks(kept: "np.ndarray", groups: int, changes: "np.ndarray") -> "Iterator[np.ndarray]":
-    """Step, group and the five counts of every row, some steps at a time; a step without any has one of no group.
+    """Step, group and the five counts of every row, some steps at a time; a step without counts has one row without a
+    group.
 
     A change is step, group, which count, difference.
     """
@@ -94,20 +96,20 @@ def _blocks(kept: "np.ndarray", groups: int, changes: "np.ndarray") -> "Iterator
 
 
 def _rows(kept: "np.ndarray", before: "np.ndarray", changes: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-    """The rows of some steps, and what stands open in each group after them."""
+    """The rows of some steps, and the open findings of each group after them."""
     import numpy as np
 
     step, group, count, difference = changes
     cell, opens = step * len(before) + group, count == _OPEN
     still_open = np.zeros((len(kept), len(before)), np.int32)
     np.add.at(still_open.reshape(-1), cell[opens], difference[opens])
-    told = still_open != 0
-    told.reshape(-1)[cell[~opens]] = True
+    shown = still_open != 0
+    shown.reshape(-1)[cell[~opens]] = True
     still_open = still_open.cumsum(axis=0, dtype=np.int32, out=still_open) + before
-    told |= still_open != 0
-    told[:, -1] = ~told.any(axis=1)
-    found = np.flatnonzero(told & kept[:, None])
-    # One table that stays as it is: at a million rows, making and copying another one is a third of the time.
+    shown |= still_open != 0
+    shown[:, -1] = ~shown.any(axis=1)
+    found = np.flatnonzero(shown & kept[:, None])
+    # One array, never copied: at a million rows, a copy takes a third of the time.
     rows = np.zeros((7, len(found)), int)
     np.divmod(found, len(before), out=(rows[0], rows[1]))
     counts = rows[2:]
@@ -132,7 +134,7 @@ def _changes(
         table.start_position, sa.func.coalesce(table.end_position, -1), table.started_as, table.ended_as, table.status,
         column,
     ).where(line.is_in(schema.spans))  # fmt: skip
-    # In the order of the table: SQLite would choose an index that makes it jump about in it.
+    # In the order of the table: otherwise SQLite would choose an index and read the table in random order.
     starts, ends, *words, values = columns_of(line.history, query.order_by(table.start_position))
     if not values:
         return [], np.empty((4, 0), int)
@@ -143,7 +145,7 @@ def _changes(
     group = np.array([number_of[value] for value in values])
     first, last = (step_of[np.searchsorted(positions, column)] for column in (starts, np.maximum(ends, 0)))
     born, died, status = (np.array(column, object) for column in words)
-    is_open, has_ended = status == "open", np.array(ends) >= 0
+    is_open, has_ended = status == FindingStatus.OPEN.value, np.array(ends) >= 0
     kinds = [
         (is_open, first, _OPEN, 1),
         (is_open & has_ended, last, _OPEN, -1),

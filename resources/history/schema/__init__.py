@@ -1,6 +1,6 @@
-"""The tables of the history: everything a query may ask about is a row. Times are UTC.
+"""The tables of the history: everything that is queried is a row. Times are UTC.
 
-Migrations make these tables; a test holds the two together.
+Migrations create these tables; a test compares the two.
 """
 
 from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs

@@ -1,4 +1,4 @@
-"""What Git, the builds and the tests say of commits."""
+"""Data of commits from Git, builds and tests."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What comes in and goes out: pushes, events of Git, notices."""
+"""Incoming and outgoing messages: pushes, events of Git, notices."""
 
 import sqlalchemy as sa
 
@@ -49,4 +49,4 @@ notices = sa.Table(
     sa.Column("last_error", sa.Text, nullable=False, default=""),
     sa.Column("accepted_by", sa.JSON, nullable=False),
 )
-"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` which addresses have it already."""
+"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` the addresses that have accepted it."""

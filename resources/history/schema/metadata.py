@@ -1,4 +1,4 @@
-"""What every table shares: the names of its constraints, and the key of a commit."""
+"""Shared by every table: names of constraints, and the key of a commit."""
 
 import sqlalchemy as sa
 

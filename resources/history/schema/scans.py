@@ -1,7 +1,7 @@
 """Scans and the lifecycles of findings.
 
-Findings are stored once for each scan key; a commit's scan points at the stored framework scans, so the history
-grows with what changed and not with commits times findings.
+Findings are stored once for each scan key; a commit's scan points at the stored framework scans, so the history grows
+with the changes and not with commits times findings.
 """
 
 import sqlalchemy as sa
@@ -84,7 +84,7 @@ line_commits = sa.Table(
     sa.Index("ix_line_commits_project_sha", "project", "sha"),
     sa.Index("ix_line_commits_project_branch_followed", "project", "branch", "followed", "position"),
 )
-"""The first-parent history of a branch; ``followed`` where the spans hold what the commit's scan says."""
+"""The first-parent history of a branch; ``followed`` where the spans include the commit's scan."""
 
 spans = sa.Table(
     "spans",

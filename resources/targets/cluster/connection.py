@@ -1,6 +1,6 @@
 """Connect to a cluster, and turn what its client raises into our errors.
 
-Deliberately absent: changing anything in the cluster (target).
+Deliberately absent: changing anything in the cluster (target.py).
 """
 
 import os
@@ -35,15 +35,15 @@ class Cluster:
     context: str
     version: str
     verified: bool
-    """Whether the API server has to prove that it is the one."""
+    """Whether the API server's certificate is verified."""
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
     """The cluster of a kubeconfig's context.
 
-    Raises ClusterUnavailableError within seconds where none answers, ClusterError where one takes the connection and
-    is too slow, and RejectedByClusterError where one answers and does not know us: neither an expired login nor a
-    busy API server must look like a machine without a cluster.
+    Raises ClusterUnavailableError within seconds where none answers, ClusterError where one accepts the connection and
+    is too slow, and RejectedByClusterError where one rejects our login: neither an expired login nor a busy API server
+    must look like a machine without a cluster.
     """
     from kubernetes import client
     from kubernetes.client.exceptions import ApiException
@@ -62,8 +62,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
             raise _of_response(f"connecting to the cluster of {origin}", error) from error
         if error.status != 403:
             raise _unavailable(origin, error) from error
-        version = "unknown"  # A hardened cluster hides its version; what matters is told by the first request.
-    except ReadTimeoutError as error:  # Something answers there: not to be taken for a machine without a cluster.
+        version = "unknown"  # A hardened cluster hides its version; the first request shows whether we may use it.
+    except ReadTimeoutError as error:  # Something accepts connections: this machine has a cluster.
         raise _of_silence(f"connecting to the cluster of {origin}", error) from error
     except Exception as error:  # The client raises its own, urllib3's and yaml's errors here.
         raise _unavailable(origin, error) from error
@@ -72,7 +72,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
 
 
 def _silence_warnings(url: str) -> None:
-    """The kubeconfig asks for it, and the doctor tells; urllib3 would warn at every request."""
+    """The kubeconfig disables verification, and the doctor reports that; urllib3 would warn at every request."""
     from urllib3.exceptions import InsecureRequestWarning
 
     host = re.escape(repr(urlsplit(url).hostname))
@@ -80,16 +80,21 @@ def _silence_warnings(url: str) -> None:
 
 
 def _patience() -> Any:
-    """Ask a busy API server again at the level of single requests, because the client's discovery makes many.
+    """Retry single requests to a busy API server, because the client's discovery makes many.
 
     Every request that we make may be repeated. A 500 is not among them: old servers answer schema faults with it.
     """
     from urllib3.util.retry import Retry
 
     return Retry(
-        total=3, connect=3, read=1, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504),
-        allowed_methods=None, raise_on_status=False,
-    )  # fmt: skip
+        total=3,
+        connect=3,
+        read=1,
+        backoff_factor=0.3,
+        status_forcelist=(429, 502, 503, 504),
+        allowed_methods=None,
+        raise_on_status=False,
+    )
 
 
 def _path(kubeconfig: Path | None) -> str:
@@ -119,7 +124,7 @@ def _unavailable(origin: str, error: Exception) -> ClusterUnavailableError:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn the client's errors into ours: what a retry may resolve, and what the API server refused."""
+    """Turn the client's errors into ours: those that a retry may resolve, and refusals of the API server."""
     from kubernetes.client.exceptions import ApiException
     from kubernetes.dynamic.exceptions import ResourceNotFoundError
     from urllib3.exceptions import HTTPError
@@ -149,7 +154,7 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     body = excerpt(_message(error), 600)
     # Kubernetes before 1.21 answers a schema error of an apply with 500; retrying that cannot help.
     schema_fault = error.status == 500 and "failed to create typed patch object" in body
-    # 410 is a continued list whose beginning the server has forgotten: asked anew, it is there.
+    # 410 means that the server dropped the start of a continued list; a new request returns it.
     if error.status == 409 and not _is_about_fields(error):
         return ClusterError(f"{doing}: somebody else changed it at the same time (409): {body}")
     if error.status in (408, 410, 429, 500, 502, 503, 504) and not schema_fault:
@@ -157,13 +162,13 @@ def _of_response(doing: str, error: Any) -> InfraAuditError:
     advice = {
         401: "The login has expired; renew the kubeconfig.",
         403: "Give InfraAudit's account that right (configs/kubernetes/role.yaml).",
-        409: "Another field manager owns a field; settle who does.",
-    }.get(error.status, "Mend the manifest.")
+        409: "Another field manager owns a field; decide which one should.",
+    }.get(error.status, "Correct the manifest.")
     return RejectedByClusterError(f"{doing}: the API server refused it ({error.status}): {body} {advice}")
 
 
 def _is_about_fields(error: Any) -> bool:
-    """Whether a conflict is with the owner of a field, which lasts, and not with another write, which is over."""
+    """Whether a conflict is with the owner of a field, which lasts, and not with a concurrent write, which is over."""
     causes = (_status(error).get("details") or {}).get("causes") or ()
     return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
 
@@ -173,7 +178,7 @@ def _message(error: Any) -> str:
 
 
 def _status(error: Any) -> dict[str, Any]:
-    """The Status object that the API server explains itself with; empty where something else answered."""
+    """The Status object in which the API server gives its reason; empty where something else answered."""
     import json
 
     try:
@@ -187,7 +192,7 @@ _Result = TypeVar("_Result")
 
 
 def retried(doing: str, request: Callable[[], _Result], *, pauses: Sequence[float] = (0.5, 1, 2)) -> _Result:
-    """The answer to an idempotent request, asked again after a pause where that can help."""
+    """The answer to an idempotent request, which is repeated after a pause where that can help."""
     for pause in pauses:
         try:
             with translated(doing):

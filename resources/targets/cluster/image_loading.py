@@ -1,7 +1,7 @@
 """Bring a local image into a development cluster that runs in containers of its own: kind, minikube, k3d.
 
-Such a cluster is known by its context's name. Deliberately absent: registries (resources/engine/registry.py), which every
-other cluster of several nodes needs.
+Such a cluster is recognised by the name of its context. Deliberately absent: registries
+(resources/engine/registry.py), which every other cluster of several nodes needs.
 """
 
 import shutil
@@ -13,7 +13,7 @@ _SECONDS = 300
 
 
 def loading_command(context: str, image: str) -> list[str] | None:
-    """The command that loads an image into the cluster of a context; None where the node sees it already."""
+    """The command that loads an image into the cluster of a context; None where the node already sees it."""
     if "@" in image:
         return None
     if context.startswith("kind-"):
@@ -26,7 +26,8 @@ def loading_command(context: str, image: str) -> list[str] | None:
 
 
 def load_image(context: str, image: str, on_progress: Callable[[str], None]) -> None:
-    """Load an image where that is needed. Raises ToolError where the cluster's own program is missing or fails."""
+    """Load an image where the cluster needs it. Raises ToolError where the cluster's own program is missing or
+    fails."""
     command = loading_command(context, image)
     if command is None:
         return

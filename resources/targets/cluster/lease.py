@@ -1,7 +1,8 @@
 """One delivery at a time for an environment, across machines: a Kubernetes Lease, held while a rollout runs.
 
-As in client-go, a lease counts as abandoned once it was seen unchanged for its whole duration on our own clock, so
-that clocks need not agree. Deliberately absent: exclusion within a machine (the file lock in infraaudit/deploying/deploy.py).
+As in client-go, a lease counts as abandoned once it was unchanged for its whole duration by our own clock, so that
+clocks need not agree. Deliberately absent: exclusion within a machine (the file lock in
+infraaudit/deploying/deploy.py).
 """
 
 import threading
@@ -19,7 +20,7 @@ _RENEW_SECONDS = 5
 
 
 class Lease:
-    """A lease by name; ``holder`` stands for everything that shares one lock file."""
+    """A lease by name; ``holder`` identifies all processes that share one lock file."""
 
     def __init__(self, cluster: Cluster, namespace: str, name: str, holder: str) -> None:
         from kubernetes import client
@@ -104,7 +105,7 @@ class Lease:
             found = self._read()
             if found is not None and found.spec.holder_identity == self.holder:
                 self._write(found, "")
-        except InfraAuditError:  # It runs out by itself.
+        except InfraAuditError:  # It expires by itself.
             return
 
     def _write(self, found: Any, holder: str) -> bool:
@@ -123,7 +124,7 @@ class Lease:
         return {"holderIdentity": holder, "leaseDurationSeconds": DURATION_SECONDS, "renewTime": now}
 
     def _unless_conflict(self, doing: str, request: Callable[[], Any]) -> bool:
-        """Whether the write went through; one that met another's write did not."""
+        """Whether the write succeeded; False where it conflicted with another write."""
         from kubernetes.client.exceptions import ApiException
 
         def attempt() -> bool:

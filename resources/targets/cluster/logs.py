@@ -1,7 +1,7 @@
-"""Read what containers print, with the kubelet's timestamps, in pieces of bounded size and without a gap.
+"""Read what containers print, with the kubelet's timestamps, in chunks of bounded size and without a gap.
 
-The API takes a start in whole seconds back from its own now, so more is asked for than is wanted and filtered here.
-Lines that the kubelet has rotated away before anyone read them are gone. Deliberately absent: keeping lines
+The API takes the start as whole seconds before its own time, so more lines are requested than needed, and filtered
+here. Lines that the kubelet has rotated away before anyone read them are gone. Deliberately absent: keeping lines
 (resources/logs/store.py).
 """
 
@@ -14,7 +14,7 @@ from resources.targets.cluster.connection import REQUEST_SECONDS
 
 PIECE_BYTES = 4 * 1024 * 1024
 _CLOCK_SECONDS = 60
-"""How far the node's clock may be from ours."""
+"""How much the node's clock may differ from ours."""
 
 
 def container_lines(
@@ -23,13 +23,19 @@ def container_lines(
     """The (time, text) of a container's lines after ``since``, or of its instance before the last restart."""
     while True:
         text = raw_log(
-            core, namespace, pod, container, previous,
-            timestamps=True, limit_bytes=PIECE_BYTES, **_back_to(since),
-        )  # fmt: skip
+            core,
+            namespace,
+            pod,
+            container,
+            previous,
+            timestamps=True,
+            limit_bytes=PIECE_BYTES,
+            **_back_to(since),
+        )
         lines = [parsed for line in text.split("\n") if (parsed := _parsed(line))]
         cut = len(text.encode()) >= PIECE_BYTES - 4
         if cut and len({moment for moment, _ in lines}) > 1:
-            # The last line may be half a line; its moment is asked for again, whole, with the next piece.
+            # The last line may be incomplete; its time is read again with the next chunk.
             lines = [line for line in lines if line[0] < lines[-1][0]]
         fresh = [line for line in lines if since is None or line[0] > since]
         yield from fresh
@@ -39,14 +45,19 @@ def container_lines(
 
 
 def raw_log(core: Any, namespace: str, pod: str, container: str, previous: bool, **options: Any) -> str:
-    """The text of a container's log; empty where there is none (any more)."""
+    """The text of a container's log; empty where it has none (any more)."""
     from kubernetes.client.exceptions import ApiException
 
     try:
         response = core.read_namespaced_pod_log(
-            pod, namespace, container=container, previous=previous,
-            _preload_content=False, _request_timeout=REQUEST_SECONDS, **options,
-        )  # fmt: skip
+            pod,
+            namespace,
+            container=container,
+            previous=previous,
+            _preload_content=False,
+            _request_timeout=REQUEST_SECONDS,
+            **options,
+        )
     except ApiException as error:
         if error.status in (400, 404):  # The container has not started, or its last instance is gone.
             return ""

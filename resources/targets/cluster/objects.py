@@ -1,6 +1,7 @@
-"""The objects of a release in the cluster: whether they still are what was deployed, and which have left it.
+"""The objects of a release in the cluster: whether they still equal what was deployed, and which are no longer part of
+it.
 
-Deliberately absent: rolling out (target). Nothing without our labels is ever deleted.
+Deliberately absent: rolling out (target.py). Nothing without our labels is ever deleted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from resources.targets.cluster.observe import commit_of, pods_of
 
 _ENVIRONMENT = "infraaudit/environment"
 _PROJECT = "infraaudit/project"
-# Volumes hold data: a claim that left the manifests is for a person to delete.
+# Volumes hold data: a claim that is no longer in the manifests is left for a person to delete.
 _PRUNED = (
     ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
     ("batch/v1", "CronJob"), ("batch/v1beta1", "CronJob"), ("v1", "Service"), ("v1", "ConfigMap"), ("v1", "Secret"),
@@ -24,7 +25,7 @@ _PRUNED = (
 
 
 def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], manager: str) -> list[Difference]:
-    """The differences between what runs and what another apply of the documents would make of it."""
+    """The differences between what runs and the result of applying the documents again."""
     api = _api(cluster)
     found: list[Difference] = []
     for document in documents:
@@ -36,18 +37,24 @@ def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], ma
             wanted = retried(
                 f"comparing {identity(document)}",
                 lambda: resource.server_side_apply(  # noqa: B023 - called at once
-                    body=document, name=name, namespace=namespace, field_manager=manager,  # noqa: B023
-                    force_conflicts=True, dry_run="All", _request_timeout=REQUEST_SECONDS,
+                    body=document,  # noqa: B023
+                    name=name,  # noqa: B023
+                    namespace=namespace,
+                    field_manager=manager,
+                    force_conflicts=True,
+                    dry_run="All",
+                    _request_timeout=REQUEST_SECONDS,
                 ).to_dict(),
-            )  # fmt: skip
+            )
         found += differences(identity(document), wanted, running)
     return found
 
 
 def foreign_accounts(cluster: Cluster, namespace: str, documents: Iterable[Document]) -> list[str]:
-    """The ServiceAccounts among the documents that are there and that no release of the project brought.
+    """The ServiceAccounts among the documents that exist already and that no release of the project created.
 
-    A pod of one has its rights, ours among them: a commit must not get those by bringing an account of that name.
+    A pod that uses an account has its rights, perhaps ours: a commit must not gain them by declaring an account of that
+    name.
     """
     from kubernetes import client
 
@@ -69,7 +76,7 @@ def foreign_accounts(cluster: Cluster, namespace: str, documents: Iterable[Docum
 
 
 def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
-    """Delete what carries the project's labels for the environment and is not among the documents any more."""
+    """Delete the objects with the project's labels for the environment that are no longer among the documents."""
     kept = {identity(document) for document in documents}
     api, gone = _api(cluster), []
     selector = f"app.kubernetes.io/managed-by=infraaudit,{_PROJECT}={project}"
@@ -81,15 +88,15 @@ def prune(cluster: Cluster, namespace: str, project: str, environment: str, docu
                 continue
             _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
             gone.append(f"{kind}/{name}")
-            kept.add(f"{kind}/{name}")  # Clusters between two versions of an API list an object under both.
+            kept.add(f"{kind}/{name}")  # A cluster that serves two versions of an API lists an object under both.
     return gone
 
 
 def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> str | None:
-    """Delete one pod of a StatefulSet that is of another commit and not ready; its name where there was one.
+    """Delete one unready pod of a StatefulSet that is of another commit; returns its name, if any.
 
-    The controller waits for such a pod before it continues, for ever where it crashes, so that not even the manifests
-    from before it would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay.
+    The controller waits for such a pod before it continues, for ever where it crashes, so that not even the earlier
+    manifests would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay.
     """
     from kubernetes import client
 
@@ -135,7 +142,7 @@ def _listed(api: Any, api_version: str, kind: str, namespace: str, selector: str
 
         try:
             resource = api.resources.get(api_version=api_version, kind=kind)
-        except ResourceNotFoundError:  # An older cluster has none of these.
+        except ResourceNotFoundError:  # An older cluster lacks some of these.
             return []
         answer = resource.get(namespace=namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS)
         return list(answer.to_dict()["items"])
@@ -149,9 +156,11 @@ def _delete(resource: Any, name: str, namespace: str, doing: str) -> None:
     def delete() -> None:
         try:
             resource.delete(
-                name=name, namespace=namespace, body={"propagationPolicy": "Background"},
+                name=name,
+                namespace=namespace,
+                body={"propagationPolicy": "Background"},
                 _request_timeout=REQUEST_SECONDS,
-            )  # fmt: skip
+            )
         except ApiException as error:
             if error.status != 404:
                 raise

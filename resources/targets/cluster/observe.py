@@ -16,7 +16,7 @@ _KINDS = ("deployment", "stateful_set", "daemon_set")
 
 
 def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) -> tuple[WorkloadStatus, list[PodStatus]]:
-    """A workload's status, and the state of the containers of the commit's own pods."""
+    """A workload's status, and the container states of the commit's own pods."""
     from kubernetes import client
 
     kind = {"Deployment": "deployment", "StatefulSet": "stateful_set", "DaemonSet": "daemon_set"}[document["kind"]]
@@ -138,8 +138,8 @@ def _workload(found: Any) -> WorkloadStatus:
 
 
 def _available(status: Any) -> int:
-    # A StatefulSet tells availability only since Kubernetes 1.22; before, readiness is the nearest there is.
-    # The other kinds leave the field out at 0, and readiness would then count pods that are ready for too short.
+    # A StatefulSet reports availability only since Kubernetes 1.22; before, readiness is the nearest there is.
+    # The other kinds omit the field at 0, and readiness would then count pods that became ready too recently.
     if type(status).__name__ == "V1StatefulSetStatus" and status.available_replicas is None:
         return status.ready_replicas or 0
     return _count(status, "available_replicas", "number_available")

@@ -1,7 +1,7 @@
-"""Check manifests against the schemas of Kubernetes before anything is asked of a cluster: unknown fields count.
+"""Check manifests against the schemas of Kubernetes before any request to the cluster; unknown fields are faults.
 
 The schemas are those of the cluster's own minor version, or the nearest that kubernetes-validate has. Deliberately
-absent: kinds that Kubernetes does not bring itself, of which only the cluster knows the schema.
+absent: custom resources, whose schemas only the cluster knows.
 """
 
 import re
@@ -12,7 +12,7 @@ from infraaudit_domain.manifests import Document, identity
 
 
 def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[str]:
-    """What is wrong with each document, the first fault of each; ``cluster_version`` is like v1.29.3."""
+    """The first fault of each document; ``cluster_version`` is like v1.29.3."""
     import kubernetes_validate as schemas
 
     version = _nearest(cluster_version, schemas.utils.all_versions())
@@ -21,7 +21,7 @@ def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[s
         try:
             schemas.validate(document, version, strict=True)
         except schemas.ValidationError as error:
-            # Of alternatives the most specific one tells what is wrong.
+            # Of alternatives the most specific one says what is wrong.
             path = ".".join(str(part) for part in error.absolute_path)
             faults.append(f"{identity(document)}: {path or 'the object'}: {excerpt(error.message, 300)}")
         except schemas.SchemaNotFoundError:
@@ -30,7 +30,7 @@ def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[s
 
 
 def _nearest(cluster_version: str, known: list[str]) -> str:
-    """The known version that is nearest to a cluster's, which may be older or newer than all of them, or hidden."""
+    """The known version nearest to the cluster's, which may be older or newer than all known ones, or hidden."""
     found = re.match(r"v?1\.(\d+)", cluster_version)
     minors = sorted({int(name.split("-")[0].split(".")[1]) for name in known})
     wanted = int(found.group(1)) if found else minors[-1]

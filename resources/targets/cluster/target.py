@@ -28,7 +28,7 @@ from resources.targets.target import LogLine
 FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.2
 _REFUSED_SECONDS = 5
-"""An API server that has just started refuses what it will allow once it has read its tokens and roles."""
+"""An API server that has just started refuses requests until it has read its tokens and roles."""
 _URL_SECONDS = 5
 
 
@@ -36,12 +36,17 @@ class KubernetesTarget:
     """One namespace of one cluster."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, *, force: bool = False, prune: bool = False,
+        self,
+        cluster: Cluster,
+        namespace: str,
+        *,
+        force: bool = False,
+        prune: bool = False,
         unschedulable_seconds: float = 60.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``force`` takes fields over from other managers; else such a conflict refuses the release.
 
-        ``prune`` deletes, once a release is healthy, what earlier ones brought and it does not.
+        ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
         """
         self.cluster, self.namespace = cluster, namespace
         self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
@@ -55,7 +60,7 @@ class KubernetesTarget:
         return f"Kubernetes {self.cluster.version}, context {self.cluster.context}, namespace {self.namespace}"
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        """Apply a release and wait; the whole of it is tried as a dry run before anything is changed."""
+        """Apply a release and wait; a dry run of all of it comes first."""
         started = time.monotonic()
         documents = parse_manifests(release.manifests)
         workloads = [document for document in documents if document["kind"] in WORKLOADS]
@@ -88,7 +93,7 @@ class KubernetesTarget:
     def _why(self, workloads: list[Document], sha: str) -> tuple[tuple[str, str], ...]:
         try:
             return observe.failure_details(self.cluster, self.namespace, workloads, sha)
-        except InfraAuditError as error:  # What is missing in the record must not keep the rollback from happening.
+        except InfraAuditError as error:  # A gap in the record must not prevent the rollback.
             return (("events and logs", str(error)),)
 
     def probe(self, project: str, environment: str) -> Rollout:
@@ -102,11 +107,11 @@ class KubernetesTarget:
         return Rollout(bad is None, bad.reason if bad else "", url=self._url(services))
 
     def drift(self, manifests: str) -> list[Difference]:
-        """In what the objects that run differ from what was deployed."""
+        """How the running objects differ from what was deployed."""
         return drift_of(self.cluster, self.namespace, parse_manifests(manifests), FIELD_MANAGER)
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
-        """Lines of every pod of the project, the instance before a restart included."""
+        """Lines of every pod of the project, including the instance before a restart."""
         from kubernetes import client
 
         core = client.CoreV1Api(self.cluster.client)
@@ -122,7 +127,7 @@ class KubernetesTarget:
     def exclusive(
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> Iterator[None]:
-        """Hold the environment's Lease; a delivery that loses it changes nothing more."""
+        """Hold the environment's Lease; a rollout that loses it changes nothing further."""
         self._lease = Lease(
             self.cluster, self.namespace, f"infraaudit-{project}-{environment}".replace("_", "-"), holder
         )
@@ -142,16 +147,21 @@ class KubernetesTarget:
                 lambda document=document: api.resources.get(  # type: ignore[misc]
                     api_version=document["apiVersion"], kind=document["kind"]
                 ).server_side_apply(
-                    body=document, name=document["metadata"]["name"], namespace=self.namespace,
-                    field_manager=FIELD_MANAGER, force_conflicts=self.force, _request_timeout=REQUEST_SECONDS,
+                    body=document,
+                    name=document["metadata"]["name"],
+                    namespace=self.namespace,
+                    field_manager=FIELD_MANAGER,
+                    force_conflicts=self.force,
+                    _request_timeout=REQUEST_SECONDS,
                     **options,
                 ),
-            )  # fmt: skip
+            )
 
     def _wait(
         self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
     ) -> tuple[Judgement, list[str]]:
-        """Poll until judged. Polling survives what breaks a watch: a restarted API server, a lost resource version.
+        """Poll until the outcome is clear. Polling survives what breaks a watch: a restarted API server, an expired
+        resource version.
 
         Raises RejectedByClusterError where the API server keeps refusing us.
         """
@@ -185,19 +195,19 @@ class KubernetesTarget:
                 )
                 for document in workloads
             ]
-        except ClusterError as error:  # An API server that is restarted stops no rollout.
+        except ClusterError as error:  # A restarted API server stops no rollout.
             return Judgement("progressing", str(error))
         failed = next((j for j in judgements if j.state == "failed"), None)
         waiting = next((j for j in judgements if j.state == "progressing"), None)
         return failed or waiting or judgements[0]
 
     def _url(self, documents: Iterable[Any]) -> str | None:
-        """Where the first Service answers from this machine, where it does."""
+        """The URL of the first Service, where it answers from this machine."""
         for document in documents:
             if document["kind"] == "Service":
                 try:
                     address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
-                except InfraAuditError:  # What is healthy is so without an address that can be shown.
+                except InfraAuditError:  # A release is healthy even without an address to show.
                     return None
                 if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
@@ -205,7 +215,7 @@ class KubernetesTarget:
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:
-    """Whether an address takes connections; one that refuses is tried again, for a node needs a moment to route it."""
+    """Whether an address accepts connections; a refusal is retried, because a node needs a moment to route it."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -215,5 +225,5 @@ def _answers(address: str, port: int, seconds: float) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.2)
-        except OSError:  # This machine has no way to the cluster's addresses.
+        except OSError:  # This machine cannot reach the cluster's addresses.
             return False

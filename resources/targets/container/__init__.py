@@ -1,1 +1,1 @@
-"""The manifest's pod as containers of the engine: started, probed, swapped."""
+"""The pod of a manifest as containers of the engine: started, probed, swapped."""

@@ -1,7 +1,7 @@
-"""One pod of the container target: containers that share a network, started, judged and removed together.
+"""One pod of the container target: containers that share a network, started, probed and removed together.
 
-The first container owns the network and publishes every port on a spare one of loopback. Deliberately absent: which
-pod is live (container_target).
+The first container owns the network and publishes every port on a spare one of loopback. Deliberately absent: which pod
+is live (target.py).
 """
 
 import io
@@ -28,7 +28,7 @@ _LOG_OPTIONS = ["--log-opt=max-size=10m", "--log-opt=max-file=3"]
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """What the engine says of one container right now."""
+    """The current state of one container, from the engine."""
 
     status: str
     exit_code: int
@@ -38,7 +38,7 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """The containers of one release; ``key`` tells releases of a project and environment apart."""
+    """The containers of one release; ``key`` distinguishes releases of a project and environment."""
 
     engine: Engine
     plan: PodPlan
@@ -62,7 +62,8 @@ class Pod:
         return all(state is not None and state.status in ("running", "restarting") for state in states)
 
     def start(self) -> None:
-        """Make and start all containers. Raises ManifestError or EngineError, and ManifestError where init fails."""
+        """Make and start all containers. Raises EngineError, and ManifestError where the pod cannot run or an init
+        container fails."""
         for plan in self.plan.init_containers:
             self._run_init(plan)
         first, *others = self.plan.containers
@@ -88,7 +89,7 @@ class Pod:
         )
 
     def published(self) -> dict[int, int]:
-        """The ports of this machine, by the pod's own."""
+        """The ports of this machine, by those of the pod."""
         found = self.engine.inspect("container", self.name(self.plan.containers[0].name)) or {}
         text = ((found.get("Config") or {}).get("Labels") or {}).get("infraaudit.ports", "{}")
         return {int(port): int(own) for port, own in json.loads(text).items()}
@@ -112,7 +113,7 @@ class Pod:
                 return
             except EngineError as error:
                 self.engine.remove_container(self.name(plan.name))
-                # Another program may have taken the port between our look and the engine's.
+                # Another program may have taken the port since we checked it.
                 if attempt == _START_TRIES - 1 or not any(words in str(error) for words in _PORT_TAKEN):
                     raise
 
@@ -150,7 +151,7 @@ class Pod:
         self.engine.run("volume", "create", *label_words(labels), name)
         if volume.kind is not VolumeKind.FILES:
             return
-        # Nothing can be copied into a mount that is read-only: a container that never starts carries the files in.
+        # Nothing can be copied into a read-only mount: the files are copied through a container that never starts.
         carrier = f"{name}-carrier"
         self.engine.remove_container(carrier)
         try:
@@ -183,7 +184,7 @@ def remove_pod(engine: Engine, labels: Mapping[str, str], grace_seconds: int) ->
 
 
 def spare_ports(count: int) -> list[int]:
-    """Ports of loopback that nothing listens on right now."""
+    """Loopback ports on which nothing listens right now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for listener in sockets:

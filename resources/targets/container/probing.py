@@ -1,4 +1,4 @@
-"""Ask a container of the engine what its probe asks, from this machine.
+"""Run a container's probe from this machine.
 
 Redirects count as success without being followed, and certificates are not checked, as the kubelet does it.
 """
@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 def ask(engine: Engine, container: str, probe: Probe, published: Mapping[int, int]) -> str:
-    """Empty where the probe succeeds, else why it does not. ``published`` maps ports to those of this machine."""
+    """Empty where the probe succeeds, otherwise why it fails. ``published`` maps ports to those of this machine."""
     if probe.kind == "exec":
         return _ask_inside(engine, container, probe)
     port = published.get(probe.port)
@@ -50,7 +50,7 @@ def _ask_http(probe: Probe, port: int) -> str:
 def _ask_tcp(probe: Probe, port: int) -> str:
     try:
         with socket.create_connection((HOST, port), timeout=probe.timeout_seconds) as connection:
-            # The engine's proxy accepts for a container that does not listen, and closes at once.
+            # The engine's proxy accepts connections for a container that does not listen, and closes them at once.
             connection.settimeout(0.2)
             with suppress(TimeoutError):
                 if not connection.recv(1):

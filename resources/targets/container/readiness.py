@@ -1,4 +1,4 @@
-"""Wait until the containers of a pod are ready, or until it is plain that they will not be."""
+"""Wait until the containers of a pod are ready, or certain not to become so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Readiness:
 def wait_until_ready(pod: Pod, deadline: float, on_progress: Callable[[str], None], *, once: bool = False) -> Readiness:
     """Watch a pod until it is ready, loops, or ``deadline`` (of the monotonic clock) has passed.
 
-    With ``once`` each probe is asked a single time: is it healthy right now?
+    With ``once`` each probe runs a single time: is the pod healthy right now?
     """
     watches = [_Watch(pod, container, once) for container in pod.plan.containers]
     published = pod.published()
@@ -51,7 +51,8 @@ def wait_until_ready(pod: Pod, deadline: float, on_progress: Callable[[str], Non
 
 @dataclass
 class _Watch:
-    """One container on its way: start-up probe first, then readiness, as often in a row as it wants."""
+    """The progress of one container: first its start-up probe, then readiness, as often in a row as the manifest
+    asks."""
 
     pod: Pod
     plan: ContainerPlan
@@ -64,12 +65,12 @@ class _Watch:
         return self.plan.startup if self.plan.startup and not self.started_up else self.plan.readiness
 
     def failure(self) -> str:
-        """Why this container will not become ready; empty while it still may."""
+        """Why this container will never become ready; empty while it may."""
         name, state = self.plan.name, self.pod.state(self.plan)
         if state is None:
             return f"Container {name} is gone: someone removed it."
         why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
-        # While it runs the engine does not tell how it ended before; an engine that restarts at once rarely shows it.
+        # While it runs the engine does not report how it ended before; an engine that restarts at once rarely shows it.
         loops = state.restarts >= _RESTARTS_THAT_ARE_A_LOOP
         if loops and state.status == "running" and not state.out_of_memory:
             why = "keeps ending"

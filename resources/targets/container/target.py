@@ -1,9 +1,9 @@
 """Deployment without a cluster: the pod of a release's manifests, run by the container engine on this machine.
 
 A new pod starts beside the live one, on spare ports of loopback, and becomes the live one only once its probes succeed;
-until then, and if it never does, the old one answers undisturbed. So every release has an address of its own, and
-``probe`` tells the live one's. The engine keeps the pods: they outlive us, and come back with it. Deliberately absent:
-more than one replica, addresses beyond this machine, and any claim to be Kubernetes.
+until then, and if they never do, the old one continues to answer. So every release has an address of its own, and
+``probe`` reports that of the live one. The pods belong to the engine: they outlive our processes, and restart with it.
+Deliberately absent: more than one replica, addresses beyond this machine, and any claim to be Kubernetes.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _LOG_LIMIT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ContainerTarget:
-    """Containers of one engine as a deployment target; ``state`` is a folder that says which releases are live."""
+    """Containers of one engine as a deployment target; ``state`` is a folder that records the live releases."""
 
     engine: Engine
     state: Path
@@ -46,9 +46,9 @@ class ContainerTarget:
         return f"containers of {self.engine.name} {self.engine.version} on this machine (one replica, loopback only)"
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        """Put a release in place and wait until it is healthy; what is live stays where it does not become so.
+        """Start a release and wait until it is healthy; otherwise the live one stays.
 
-        ``timeout`` is in seconds. Raises EngineError; a manifest that cannot be run here is an unhealthy Rollout.
+        ``timeout`` is in seconds. Raises EngineError; a manifest that cannot run here gives an unhealthy Rollout.
         """
         started = monotonic()
         try:
@@ -65,7 +65,7 @@ class ContainerTarget:
             readiness = Readiness(False, str(error))
         except BaseException as error:
             if isinstance(error, EngineError) and self.engine.answers():
-                # The engine is well and refuses this pod: an image that is gone, a port below 1024, a broken command.
+                # The engine works and refuses this pod: a missing image, a port below 1024, a broken command.
                 return self._unhealthy(pod, live_pod, Readiness(False, str(error)), monotonic() - started)
             if live_pod is None or live_pod.key != pod.key:
                 _try_to_remove(pod)
@@ -105,7 +105,7 @@ class ContainerTarget:
         self._file(project, environment).unlink(missing_ok=True)
 
     def _unhealthy(self, pod: Pod, live: Pod | None, readiness: Readiness, seconds: float) -> Rollout:
-        """The record of a pod that did not become ready; unless it is the live one, it is removed."""
+        """The Rollout of a pod that did not become ready; the pod is removed unless it is live."""
         details = tuple((f"log of {c.name}", pod.log_end(c.name)) for c in pod.plan.containers if pod.state(c))
         if live is None or live.key != pod.key:
             _try_to_remove(pod)
@@ -158,7 +158,7 @@ class ContainerTarget:
         lines = []
         for stream, raw in (("stdout", done.stdout), ("stderr", done.stderr)):
             text = raw.decode("utf-8", "replace")
-            # A line cut at the limit is read next time.
+            # A line that is cut at the limit is read the next time.
             for line in (text if not done.truncated else text.rpartition("\n")[0]).split("\n"):
                 parsed = _log_line(line)
                 if parsed and (since is None or parsed[0] > since):
@@ -180,5 +180,5 @@ def _try_to_remove(pod: Pod) -> None:
     try:
         pod.remove()
     except InfraAuditError as error:
-        # The error on its way says what happened; the next deployment removes the rest.
+        # The raised error gives the reason; the next deployment removes the rest.
         _LOG.warning("%s is left to the next deployment: %s", pod.key, error)

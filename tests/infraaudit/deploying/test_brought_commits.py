@@ -1,4 +1,4 @@
-"""What a deployment brought, from a real repository: every commit once, merged branches included."""
+"""The commits that a deployment brings, from a real repository: each once, merged branches included."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def test_every_commit_is_brought_once_by_the_first_deployment_that_had_it(
     times = [mirror.commit(sha).committed_at for sha in sorted((side, between))]
     lead = dora(past, "shop", "production", now).lead_seconds
     assert lead is not None
-    # Of four commits, a minute apart and now live: the median lies between the two in the middle.
+    # Four commits, a minute apart, are now live: the median is between the two in the middle.
     assert (now - max(times)).total_seconds() - 90 <= lead <= (now - min(times)).total_seconds()
 
 

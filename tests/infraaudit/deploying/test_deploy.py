@@ -1,4 +1,4 @@
-"""Deliveries as facts: real history, real Git, and a target that does as it is told."""
+"""Deployments and their records: real history, real Git, and a target whose behaviour the test sets."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ from tests.resources.databases import fresh_history
 
 @dataclass
 class ToldTarget:
-    """Healthy but for the commits that are named as bad."""
+    """Healthy except for the commits that are named as bad."""
 
     bad: set[str] = field(default_factory=set)
-    name: str = "told"
+    name: str = "scripted"
     running: str = ""
 
     def describe(self) -> str:
@@ -88,5 +88,5 @@ def test_degraded_is_seen_in_the_state(shop: Shop) -> None:
 def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(shop: Shop) -> None:
     shop.deliver(0)
     project = Project("shop", "/x")
-    with pytest.raises(ClusterUnavailableError, match="deployed to told; what answers is other"):
+    with pytest.raises(ClusterUnavailableError, match="deployed to scripted; what answers is other"):
         look_at(shop.history, project, project.environment, lambda live: ToldTarget(name="other"))

@@ -1,4 +1,4 @@
-"""Lines are kept and counted, whoever dies in between and however many collect at once: real files and databases."""
+"""Lines are kept and counted, also where a collector dies or several run at once: real files and databases."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,7 @@ def test_lines_that_were_kept_and_not_counted_are_counted_the_next_time(history:
     store, target = LogStore(tmp_path / "logs"), Printed()
     target.add(NOW - timedelta(days=4), "old")
     target.add(NOW, "one", "an error: no table")
-    store.append(SHOP.environment.name, target.lines)  # A collection that was killed right after this.
+    store.append(SHOP.environment.name, target.lines)  # A collector that was killed right after this.
     store.tidy(SHOP.environment.name, today=NOW)
     assert len(list(store.folder.rglob("*.gz"))) == 1
     for _ in range(2):

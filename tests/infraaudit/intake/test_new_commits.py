@@ -1,4 +1,4 @@
-"""What is new since the last look, over real repositories: nothing is lost, whatever branches do."""
+"""New commits since the last look, over real repositories: none is lost, whatever happens to branches."""
 
 import json
 import shutil

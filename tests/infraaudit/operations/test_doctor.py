@@ -1,4 +1,4 @@
-"""The doctor sees what is there, says what is lost, and never hangs."""
+"""The doctor finds every part, reports what does not work without it, and never hangs."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from infraaudit.operations.doctor import Part, examine
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that accepts and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(50)
@@ -76,13 +76,15 @@ def test_parts_that_hang_are_reported_and_keep_no_other_waiting(
     )
     assert not any(part.found for part in parts.values())
     hanging = {name: part.detail for name, part in parts.items() if name not in ("git", "promtool")}
-    told = r"no answer within|timed out|timeout expired|did not finish"
-    assert len(hanging) == 7 and {name: words for name, words in hanging.items() if not re.search(told, words)} == {}
+    expected = r"no answer within|timed out|timeout expired|did not finish"
+    assert (
+        len(hanging) == 7 and {name: words for name, words in hanging.items() if not re.search(expected, words)} == {}
+    )
     assert not any("secret" in part.detail for part in parts.values())
     assert "not installed" in parts["git"].detail
 
 
-def test_a_cluster_that_need_not_prove_itself_is_told_once(tmp_path: Path) -> None:
+def test_a_cluster_that_need_not_prove_itself_is_reported_once(tmp_path: Path) -> None:
     import http.server
 
     class ApiServer(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The lives that are kept equal those that a reference finds by looking at every scan, whatever came in which order."""
+"""Stored lifecycles equal those that a reference computes from every scan, in any order of events."""
 
 import random
 import uuid
@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from infraaudit.scans.cross_scans import cross_scan, record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.commits import ChangedFile
+from infraaudit_domain.evidence import EVERY_FILE
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from resources.history import History, schema
 from resources.history.retention import prune
 from tests.resources.databases import fresh_history, migrated_history
@@ -23,7 +25,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class PretendMirror:
-    """Git as far as lives need it: one branch and the renames between neighbours."""
+    """The part of Git that lifecycles need: one branch and the renames between neighbours."""
 
     line: list[str]
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -33,6 +35,12 @@ class PretendMirror:
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         return self.line[: self.line.index(sha) + 1]
+
+    def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
+        return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.line.index(sha)]}
+
+    def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
+        return ()
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         old = self.line.index(parent)
@@ -46,14 +54,17 @@ class PretendMirror:
 
 
 def finding(resource: str, path: str = "main.tf", status: str = "open") -> Finding:
-    return Finding("terraform", "CKV_1", "n", path, resource, 1, 4, status=status, severity=Severity.HIGH)
+    return Finding(
+        "terraform", "CKV_1", "n", path, resource, 1, 4, status=FindingStatus(status), severity=Severity.HIGH
+    )
 
 
 def scan(sha: str, findings: list[Finding], status: ScanStatus = ScanStatus.COMPLETE, version: str = "3") -> Scan:
-    key = f"{status} {sorted((f.fingerprint, f.status) for f in findings)} {version}"
+    key = f"{status} {sorted((f.fingerprint, f.status.value) for f in findings)} {version}"
     import hashlib
 
-    part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings))
+    gaps = (UnreadableFile(EVERY_FILE, "not read"),) if status is ScanStatus.PARTIAL else ()
+    part = FrameworkScan("terraform", hashlib.sha256(key.encode()).hexdigest(), status, tuple(findings), gaps)
     return Scan(sha, (part,), version, "c", NOW, 1.0)
 
 
@@ -145,14 +156,14 @@ def test_a_finding_in_a_renamed_file_that_could_not_be_read_is_carried_to_the_ne
     ]
 
 
-def test_a_new_scanner_is_told_apart_from_new_code(history: History) -> None:
+def test_a_new_scanner_is_distinguished_from_new_code(history: History) -> None:
     history.record_scan("p", scan("a", [finding("x")]))
     history.record_scan("p", scan("b", [finding("y")], version="4"))
     follow(history, PretendMirror(list("ab")))
     assert {(row[2], row[5], row[8]) for row in lives(history)} == {("x", "code", "scanner"), ("y", "scanner", "")}
 
 
-def test_a_cross_scan_that_comes_later_tells_which_findings_the_code_changed(history: History) -> None:
+def test_a_cross_scan_that_comes_later_shows_which_findings_the_code_changed(history: History) -> None:
     mirror = PretendMirror(list("ab"))
     history.record_scan("p", scan("a", [finding("gone"), finding("unruled")]))
     history.record_scan("p", scan("b", [finding("written"), finding("ruled")], version="4"))
@@ -166,8 +177,8 @@ def test_a_cross_scan_that_comes_later_tells_which_findings_the_code_changed(his
         "written": "code",
         "ruled": "scanner",
     }
-    told = cross_scan(history, "p", "a", "b")
-    assert told is not None and (told.sha, told.scanner_version, len(told.findings)) == ("a", "4", 2)
+    stored = cross_scan(history, "p", "a", "b")
+    assert stored is not None and (stored.sha, stored.scanner_version, len(stored.findings)) == ("a", "4", 2)
 
 
 def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) -> None:
@@ -180,7 +191,7 @@ def test_a_force_push_leaves_only_the_lives_of_the_new_line(history: History) ->
 
 def test_a_partial_result_that_became_complete_counts_for_every_commit_that_shares_it(history: History) -> None:
     partial, whole = scan("b", [], ScanStatus.PARTIAL), scan("c", [])
-    shared = FrameworkScan("terraform", "k", ScanStatus.PARTIAL, ())
+    shared = FrameworkScan("terraform", "k", ScanStatus.PARTIAL, (), (UnreadableFile("main.tf", "not read"),))
     history.record_scan("p", scan("a", [finding("x")]))
     history.record_scan("p", Scan("b", (shared,), "3", "c", NOW, 1.0))
     follow(history, PretendMirror(list("abc")))
@@ -245,13 +256,13 @@ def standing(history: History, project: str, length: int) -> list[dict[str, str]
 
 
 def reference(line: list[str], scans: dict[str, Scan], mirror: PretendMirror) -> list[dict[str, str]]:
-    """What stands after every commit, found the slow way."""
+    """The open findings after every commit, computed the slow way."""
     stands: dict[str, str] = {}
     result, last = [], None
     for sha in line:
         one = scans[sha]
         if one.status is not ScanStatus.FAILED:
-            now = {f"{f.file_path} {f.resource}": f.status for f in one.findings}
+            now = {f"{f.file_path} {f.resource}": f.status.value for f in one.findings}
             paths: Mapping[str, str] = mirror.renames(last, sha) if last is not None else {}
             if one.status is ScanStatus.COMPLETE:
                 stands = now

@@ -1,4 +1,4 @@
-"""The dashboard asset, materialized twice by Dagster: a Grafana is provisioned, and again is the same."""
+"""The dashboard asset, materialized twice by Dagster: a Grafana is provisioned, and the second time changes nothing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ import pytest
 from infraaudit_assets.assets.dashboard import build_dashboard_asset
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.projects import Project
-from resources.dagster import resources as shells
+from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
 from tests.resources.grafana.test_client import RULES, StandIn, server
@@ -24,20 +24,18 @@ def test_materializing_again_changes_nothing_in_grafana(
 ) -> None:  # fmt: skip
     past = next(iter(fresh_history("sqlite", tmp_path, needs, request)))
     sha, project = repository.write({"a": "1"}, "one"), Project("shop", str(repository.path))
-    git = shells.GitResource(state=str(tmp_path))
-    git.mirror(project).fetch()
+    git = GitResource(state=str(tmp_path))
+    git.connect(project).fetch()
     past.record_project(project)
-    past.record_commit("shop", git.mirror(project).commit(sha))
+    past.record_commit("shop", git.connect(project).commit(sha))
     past.record_deployment(Deployment("shop", "production", sha, "c", Outcome.DEPLOYED, NOW, NOW))
     commits = dg.DynamicPartitionsDefinition(name="commits")
     asset = build_dashboard_asset(project, {"key_prefix": ["shop"], "partitions_def": commits})
     given = {
         "git": git,
-        "history": shells.HistoryResource(url=past.url, gate_file=""),
-        "artifacts": shells.ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
-        "grafana": shells.GrafanaResource(
-            url=f"http://127.0.0.1:{server.server_port}", token="token", rules=str(RULES)
-        ),
+        "history": HistoryResource(url=past.url, gate_file=""),
+        "artifacts": ArtifactsResource(state=str(tmp_path), reports=str(tmp_path)),
+        "grafana": GrafanaResource(url=f"http://127.0.0.1:{server.server_port}", token="token", rules=str(RULES)),
     }
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("commits", [sha])

@@ -14,7 +14,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History
 from resources.history.git_events import record_git_events
-from resources.history.pushes import Delivery, store_deliveries
+from resources.history.pushes import Push, store_pushes
 
 PROGRAM = Path(sys.executable).with_name("infraaudit")
 NOW = datetime.now(UTC)
@@ -35,7 +35,7 @@ def installation(tmp_path: Path) -> dict[str, str]:
     live = Deployment("shop", "production", SHA, f"container {LONG}", Outcome.DEPLOYED, NOW, NOW)
     past.record_deployment(live, [(SHA, NOW)])
     record_git_events(past, "shop", [GitEvent("deleted", LONG, SHA, "", "it is gone")])
-    store_deliveries(past, [Delivery("1", "shop", "github", LONG, "", SHA, NOW)])
+    store_pushes(past, [Push("1", "shop", "github", LONG, "", SHA, NOW)])
     return os.environ | {
         "INFRAAUDIT_HOME": str(home),
         "INFRAAUDIT_PROJECTS": str(home / "projects.yaml"),

@@ -1,4 +1,4 @@
-"""The catalogue of commands: its help lines are those of the commands, and what a command does not need is not imported."""
+"""The catalogue of commands: its help lines equal those of the commands, and a command imports only what it needs."""
 
 import subprocess
 import sys

@@ -14,7 +14,8 @@ from infraaudit_assets.commands.catalog import COMMANDS
 from infraaudit_assets.commands.lazy import load
 from infraaudit_assets.settings import settings
 
-QUESTIONS = ("status", "dora", "doctor", "trends", "findings", "blame", "compare", "exposure", "sla", "suppressions")
+WITHOUT_ROWS = ("demo", "up", "page", "export", "serve", "dashboard", "projects example", "webhook test")
+"""They start something, or write a file or a document: they print no rows and no result."""
 
 
 @pytest.fixture
@@ -35,10 +36,20 @@ def printed(*words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_a_command_that_prints_rows_has_every_format(name: str) -> None:
-    options = {option for parameter in load(name, COMMANDS[name]).params for option in parameter.opts}
-    assert {"--format", "--json"} <= options
+def every_command() -> dict[str, Any]:
+    commands: dict[str, Any] = {}
+    for name, entry in COMMANDS.items():
+        found = load(name, entry)
+        commands |= {f"{name} {sub}": each for sub, each in getattr(found, "commands", {}).items()} or {name: found}
+    return commands
+
+
+def test_a_command_that_prints_rows_or_a_result_has_every_format() -> None:
+    commands = every_command()
+    assert set(WITHOUT_ROWS) <= commands.keys()
+    for name in commands.keys() - set(WITHOUT_ROWS):
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {"--format", "--json"} <= options, name
 
 
 @pytest.mark.parametrize("words", [("status",), ("projects", "list")])
@@ -46,8 +57,8 @@ def test_a_command_that_prints_rows_has_every_format(name: str) -> None:
 def test_the_formats_say_the_same(words: tuple[str, ...]) -> None:
     rows: list[dict[str, Any]] = json.loads(printed(*words, "--format", "json"))
     assert json.loads(printed(*words, "--json")) == rows and len(rows) == 1
-    told = list(csv.DictReader(printed(*words, "--format", "csv").splitlines()))
-    assert [list(row) for row in told] == [list(row) for row in rows]
+    printed_rows = list(csv.DictReader(printed(*words, "--format", "csv").splitlines()))
+    assert [list(row) for row in printed_rows] == [list(row) for row in rows]
     assert "shop" in printed(*words)
     assert printed(*words).splitlines()[-1].strip() == "1 row"
 

@@ -1,4 +1,4 @@
-"""`infraaudit prune`, `backup`, `restore` and `history` as a user starts them, on one machine's files."""
+"""`infraaudit prune`, `backup`, `restore` and `history` as a user runs them, on the files of one machine."""
 
 import json
 import os
@@ -73,9 +73,9 @@ def home(tmp_path: Path) -> Home:
 
 def test_prune_takes_what_is_old_and_leaves_what_is_live(home: Home) -> None:
     home.fill()
-    told = home.infraaudit("prune", "--older-than", "30", "--keep", "1", "--dry-run", "--json")
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["projects"] == {"shop": {"commits": 1}}
+    dry = home.infraaudit("prune", "--older-than", "30", "--keep", "1", "--dry-run", "--json")
+    assert dry.returncode == 0, dry.stderr
+    assert json.loads(dry.stdout)["projects"] == {"shop": {"commits": 1}}
     with home.dagster() as instance:
         for job, sha, status in (
             ("shop_pipeline", SHAS["gone"], dg.DagsterRunStatus.SUCCESS),

@@ -1,4 +1,4 @@
-"""`infraaudit logs` over a target that prints as it is told."""
+"""`infraaudit logs` over a target that prints what the test gives it."""
 
 import json
 import time
@@ -25,7 +25,7 @@ NOW = datetime.now(UTC)
 class Printing:
     """A target whose containers have printed these lines."""
 
-    name = "told"
+    name = "scripted"
 
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
@@ -83,6 +83,6 @@ def test_following_shows_each_new_line_once_until_it_is_stopped(
 
 
 @pytest.mark.parametrize("words", [("--since", "yesterday"), ("--grep", "(")])
-def test_a_wrong_word_is_told(printing: Printing, words: tuple[str, str]) -> None:
+def test_a_wrong_word_is_reported(printing: Printing, words: tuple[str, str]) -> None:
     done = CliRunner().invoke(app, ["--project", "shop", *words])
     assert isinstance(done.exception, ConfigurationError) and words[0] in str(done.exception)

@@ -77,7 +77,7 @@ def test_adding_keeps_what_is_there(tmp_path: Path, text: str | None) -> None:
 
 
 def test_the_shipped_file_shows_every_field(tmp_path: Path) -> None:
-    shown = Path("configs/projects.yaml").read_text().partition("Every field there is")[2].splitlines()[2:]
+    shown = Path("configs/projects.yaml").read_text().partition("All fields. name and url")[2].splitlines()[2:]
     entry = "\n".join(["projects:", *(line.removeprefix("#") for line in shown)])
     (project,) = read_projects(_file(tmp_path, entry))
     assert _as_usual(project, Project("shop", "https://git.example.org/shop.git")) == {"name", "url", "fault"}

@@ -1,4 +1,4 @@
-"""What is said of a run's Job while nobody answers for it, and when it is gone."""
+"""The reported state of a run's Job while the API server does not answer, and when the Job is gone."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The run queue takes one run of a key, however many processes ask for it at once and whichever of them die."""
+"""The run queue accepts one run per key, however many processes request it at once and whichever of them die."""
 
 import multiprocessing
 import random
@@ -19,7 +19,7 @@ from tests.sensors.racing import create, race
 
 SHIPPED = ROOT / "configs/dagster/dagster.yaml"
 FRESH = multiprocessing.get_context("forkserver")
-# Processes that share nothing with this one but what they have imported, which takes longer than their work.
+# Processes that share only their imports with this one, because importing takes longer than their work.
 FRESH.set_forkserver_preload(["tests.sensors.racing"])
 STEPS = ("look", "create", "submit", "never")
 
@@ -48,7 +48,7 @@ def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.Dagst
     start = FRESH.Barrier(4)
     racers = []
     for index in range(4):
-        # One of the four lives to the end; the others die at a random key, after a random step.
+        # One of the four survives; the others die at a random key, after a random step.
         last = len(keys) if index == 0 else chance.randrange(len(keys))
         starts = [(key, "never" if number != last else chance.choice(STEPS[:3])) for number, key in enumerate(keys)]
         racers.append(FRESH.Process(target=race, args=(home, start, starts)))
@@ -97,7 +97,7 @@ def test_a_failed_run_that_never_began_goes_back_into_the_queue(instance: dg.Dag
     instance.report_dagster_event(DagsterEvent("PIPELINE_START", begun.job_name), begun.run_id)
     for run in (lost, begun, retried):
         instance.report_run_failed(run)
-        # What Dagster says of a run that it retries, and of one that it could not.
+        # The tags that Dagster gives to a run that it retries, and to one that it could not.
         instance.add_run_tags(run.run_id, {"dagster/will_retry": str(run is retried).lower()})
     assert requeue_unlaunched(instance, "another") == 0
     assert requeue_unlaunched(instance, "commits") == 1

@@ -1,4 +1,4 @@
-"""The engine found, and images built by it for real."""
+"""Finding the engine, and building real images with it."""
 
 import subprocess
 from dataclasses import replace
@@ -133,7 +133,7 @@ def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Pa
         build(engine, checkout, {"Dockerfile": DOCKERFILE}, context="..")
     with pytest.raises(BuildFailedError, match="no usable missing"):
         build(engine, checkout, {}, dockerfile="missing")
-    # A link in the context is copied as a link: what it names on the host does not get into the image.
+    # A link in the context is copied as a link: its target on the host does not get into the image.
     with pytest.raises(BuildFailedError):
         build(engine, checkout, {"Dockerfile": "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY link /x\nRUN cat /x\n"})
 
@@ -148,7 +148,7 @@ def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_pa
         if subprocess.run(["pgrep", "-f", "sleep 98[.]7"], capture_output=True).returncode != 0:
             return
         subprocess.run(["sleep", "0.1"])
-    pytest.fail("the build goes on in the engine")
+    pytest.fail("the build continues in the engine")
 
 
 def test_an_engine_that_is_dead_is_not_the_commits_fault(

@@ -1,4 +1,4 @@
-"""Pushing to real registries, one of which wants a login, and to what is none."""
+"""Pushing to real registries, one of which requires a login, and to a server that is no registry."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
 
 
 class GuardedRegistry:
-    """A registry of one's own that knows the user `robot` with the password `hunter2`."""
+    """A private registry that knows the user `robot` with the password `hunter2`."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""Tests of a commit in its image: what they can say, and what they cannot reach."""
+"""Tests of a commit in its image: what they can report, and what they cannot reach."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_domain.errors import EngineError
-from infraaudit_domain.test_runs import TestCase
+from infraaudit_domain.test_runs import CaseOutcome, TestCase
 from resources.engine import Engine
 from resources.engine.test_runner import Limits, run_tests
 from tests.resources.engines import build, engine  # noqa: F401
@@ -94,15 +94,15 @@ def _left(engine: Engine) -> list[str]:  # noqa: F811
 
 def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id: str) -> None:  # noqa: F811
     run = run_tests(engine, image_id, "tests/good", limits=LIMITS)
-    bad = {case.name: case.message for case in run.cases if case.outcome in ("failed", "error")}
-    if engine.name == "podman":  # It makes the folder of a new volume the user's own.
+    bad = {case.name: case.message for case in run.cases if case.is_bad}
+    if engine.name == "podman":  # Podman gives the folder of a new volume to the user.
         assert bad.pop("tests/good/test_suite.py::test_nothing_can_be_written[/reports/x]", "").startswith(
             "Failed: DID NOT"
         )
-        run = replace(run, cases=(*run.cases, TestCase("report folder", "passed", 0)))
+        run = replace(run, cases=(*run.cases, TestCase("report folder", CaseOutcome.PASSED, 0)))
     assert list(bad) == ["tests/good/test_suite.py::test_wrong"], bad
     assert "one is not two" in bad["tests/good/test_suite.py::test_wrong"]
-    assert (run.count("passed"), run.count("skipped"), run.reason) == (9, 1, "")
+    assert (run.count(CaseOutcome.PASSED), run.count(CaseOutcome.SKIPPED), run.reason) == (9, 1, "")
     assert not run.succeeded and " passed, 1 skipped in " in run.output_tail and run.seconds > 0
 
 
@@ -144,7 +144,7 @@ def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> Non
     mine = _left(engine)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert set(mine) & set(_left(engine)), "the engine keeps it running: that is what the sweep is for"
+    assert set(mine) & set(_left(engine)), "the engine keeps it running: the sweep removes it"
     run = run_tests(engine, image_id, "tests/one", limits=LIMITS)
     assert run.succeeded
     assert not set(mine) & set(_left(engine))

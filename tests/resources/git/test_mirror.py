@@ -59,7 +59,7 @@ def test_a_checkout_is_clean_and_holds_no_way_out(repository: Repository, tmp_pa
     assert not folder.exists()
 
 
-def test_what_goes_wrong_in_a_checkout_is_told_as_it_is(repository: Repository, tmp_path: Path) -> None:
+def test_what_goes_wrong_in_a_checkout_is_reported_as_it_is(repository: Repository, tmp_path: Path) -> None:
     sha, mirror = repository.write({"a": "1"}, "base"), repository.mirror()
     with pytest.raises(FileNotFoundError), mirror.checkout(sha, tmp_path / "scratch") as folder:
         (folder / "b").read_text()
@@ -107,11 +107,11 @@ def test_commits_since_are_found_behind_older_ones(repository: Repository) -> No
     assert mirror.commits([old], since=since) == [young]
 
 
-def test_content_that_a_mirror_does_not_hold_is_told_apart(repository: Repository, tmp_path: Path) -> None:
+def test_content_that_a_mirror_does_not_hold_is_distinguished(repository: Repository, tmp_path: Path) -> None:
     sha = repository.write({"a": "1", "b": "2"}, "files")
     mirror = repository.mirror()
     blob = {entry.path: entry.blob for entry in mirror.tree(sha)}["b"]
-    (mirror.path / "objects" / blob[:2] / blob[2:]).unlink()
+    repository.lose(mirror, blob)
     assert {entry.path: entry.size for entry in mirror.tree(sha)} == {"a": 1, "b": None}
     with pytest.raises(RepositoryError, match=f"lacks blob {blob}"):
         mirror.read(sha, "b")
@@ -148,6 +148,8 @@ def test_a_hook_of_the_repository_never_runs(repository: Repository, tmp_path: P
     [
         ("300000000000 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
         ("99999999999999999999 +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("9" * 5000 + " +0000", datetime(9999, 12, 30, tzinfo=UTC)),
+        ("0" * 30 + "5 +0000", datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)),
         ("-5 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
         ("", datetime(1970, 1, 1, tzinfo=UTC)),
     ],
@@ -159,6 +161,13 @@ def test_a_date_that_is_none_is_the_nearest_that_is_one(repository: Repository, 
     commit = mirror.commit(odd)
     assert (commit.authored_at, commit.committed_at) == (expected, expected)
     assert mirror.commit_times([odd], [first]) == [(odd, expected)]
+
+
+def test_a_branch_may_have_in_its_name_what_python_takes_for_the_end_of_a_line(repository: Repository) -> None:
+    sha = repository.write({"a": "1"}, "base")
+    for name in ("a\u2028b", "a\u0085b", "a\u2029"):
+        repository.git("branch", name)
+    assert repository.mirror().branches() == dict.fromkeys(("main", "a\u2028b", "a\u0085b", "a\u2029"), sha)
 
 
 def test_what_is_no_utf8_is_read_as_text_and_files_keep_their_names(repository: Repository) -> None:

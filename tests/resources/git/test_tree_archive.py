@@ -64,7 +64,7 @@ def test_nothing_leads_out_whatever_the_archive_holds(entries: list[tuple[str, b
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer).resolve() / "in"
         folder.mkdir()
-        with contextlib.suppress(OSError):  # a file where a folder must be: the checkout fails, and is removed
+        with contextlib.suppress(OSError):  # a file in place of a folder: the checkout fails, and is removed
             extract(archive(*entries), folder)
         assert os.listdir(outer) == ["in"]
         for root, folders, files in os.walk(folder):

@@ -122,7 +122,7 @@ def test_provisioning_again_changes_nothing(server: StandIn) -> None:
     for _ in range(2):
         addresses = provision(grafana, "shop", build_dashboard(), '{"uid": "infraaudit", "panels": []}', RULES, TRIED)
     assert [address.rpartition("/d/")[2] for address in addresses] == ["infraaudit/x", "infraaudit-shop/x"]
-    # The commit's dashboard calls itself as the generated one, and is stored beside it all the same.
+    # The commit's dashboard has the uid of the generated one, and is still stored beside it.
     assert set(server.dashboards) == {"infraaudit", "infraaudit-shop"} and server.dashboards["infraaudit"]["panels"]
     assert [one["text"] for one in server.annotations] == [
         f"shop {'a' * 12} deployed in production", f"shop {'b' * 12} rolled back in production",
@@ -130,11 +130,11 @@ def test_provisioning_again_changes_nothing(server: StandIn) -> None:
     rules = server.groups["infraaudit"]["rules"]
     assert len(rules) == len({rule["uid"] for rule in rules}) >= 10
     assert {query["datasourceUid"] for rule in rules for query in rule["data"]} == {"p2", "__expr__"}
-    # What only Prometheus' recording rules know, and its way to write a value, is in none of them.
+    # None of them uses a recording rule of Prometheus, or its syntax for a value.
     assert "project:infraaudit" not in str(rules) and "$value " not in str(rules)
 
 
-def test_a_grafana_without_prometheus_is_told_apart(server: StandIn) -> None:
+def test_a_grafana_without_prometheus_is_distinguished(server: StandIn) -> None:
     server.sources = []
     grafana = Grafana(f"http://127.0.0.1:{server.server_port}/", "token")
     with pytest.raises(MonitoringError, match="has no Prometheus data source"):

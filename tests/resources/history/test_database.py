@@ -1,4 +1,4 @@
-"""The history's database through its life: migrated with data in it, written to by many, its server restarted."""
+"""The history's database: migrated with data, written by many at once, its server restarted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ def test_many_commits_that_share_results_are_recorded_at_once(history: History) 
 
 
 def at_once(works: list[Callable[[], None]]) -> None:
-    """Do everything at the same time; an error of one is an error of all."""
+    """Run all functions at the same time; an error of one is an error of all."""
     faults: list[BaseException] = []
 
     def guarded(work: Callable[[], None]) -> None:
@@ -152,7 +152,7 @@ def scan(sha: str, *parts: FrameworkScan) -> Scan:
 
 
 def test_a_restarted_server_loses_nothing_and_is_written_to_again(needs: Callable[[str], None]) -> None:
-    """What was in flight fails as an error that a step is retried for, and leaves nothing; the next write works."""
+    """An operation in progress fails with a retryable error and leaves nothing; the next write works."""
     needs("postgresql")
     with running_postgres("127.0.0.1", free_port()) as server:
         url = f"postgresql+psycopg2://infraaudit:{PASSWORD}@{server.host}:{server.port}/infraaudit"

@@ -18,7 +18,8 @@ from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus,
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import Aging, outdated
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History, schema
 from resources.history.outbox import write_notices
 from resources.history.retention import PRUNED, aging_commits, in_use, prune
@@ -62,8 +63,8 @@ def fill(history: History) -> None:
         moment = NOW + timedelta(days=number)
         history.record_commit("p", Commit(sha, "t", parents, "Ada", "a@x", moment, moment, "subject"))
         history.record_scan("p", scan_of(sha, f"k{max(number, 1)}"))
-        history.record_test_run("p", sha, TestRun((TestCase("t::a", "passed", 0.1),), 1.0, "output", ""))
-        history.record_stage("p", sha, "scan_report", "succeeded", moment, moment, "run", "")
+        history.record_test_run("p", sha, TestRun((TestCase("t::a", CaseOutcome.PASSED, 0.1),), 1.0, "output", ""))
+        history.record_stage("p", sha, "scan_report", StageOutcome.SUCCEEDED, moment, moment, "run", "")
     history.record_deployment(deployment(SHAS[2], NOW))
     history.record_deployment(deployment(SHAS[3], NOW + timedelta(hours=1), SHAS[2]))
     write_notices(history, [Notice("key", "p", "title", "body", "failure")])

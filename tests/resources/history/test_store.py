@@ -12,7 +12,8 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_domain.images import Image
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
 from resources.history.git_events import git_events, record_git_events, recorded_commits
@@ -61,7 +62,9 @@ def test_migrating_again_changes_nothing(history: History) -> None:
 def test_every_fact_comes_back_as_it_was_and_replaces_its_row(history: History) -> None:
     commit = Commit(SHA, "t", ("b" * 40, "c" * 40), "Ada", "a@x", NOW, NOW + timedelta(hours=1), "subject")
     image = Image("infraaudit/p:a", "sha256:1", 10, 1.5, "d1")
-    run = TestRun((TestCase("t::a", "passed", 0.1), TestCase("t::b", "failed", 0.2, "boom")), 1.0, "tail", "")
+    run = TestRun(
+        (TestCase("t::a", CaseOutcome.PASSED, 0.1), TestCase("t::b", CaseOutcome.FAILED, 0.2, "boom")), 1.0, "tail", ""
+    )
     for _ in range(2):
         history.record_commit("p", commit)
         history.record_image("p", SHA, image)
@@ -81,8 +84,10 @@ def test_what_is_absent_is_none(history: History) -> None:
 
 
 def test_a_later_test_run_with_fewer_cases_leaves_none_of_the_old(history: History) -> None:
-    history.record_test_run("p", SHA, TestRun((TestCase("a", "passed", 0), TestCase("b", "passed", 0)), 1))
-    history.record_test_run("p", SHA, TestRun((TestCase("c", "passed", 0),), 1))
+    history.record_test_run(
+        "p", SHA, TestRun((TestCase("a", CaseOutcome.PASSED, 0), TestCase("b", CaseOutcome.PASSED, 0)), 1)
+    )
+    history.record_test_run("p", SHA, TestRun((TestCase("c", CaseOutcome.PASSED, 0),), 1))
     assert [case.name for case in history.test_run("p", SHA).cases] == ["c"]  # type: ignore[union-attr]
 
 
@@ -125,7 +130,7 @@ def test_a_fact_that_fails_half_way_leaves_nothing(history: History) -> None:
 def test_writers_wait_for_each_other(history: History) -> None:
     def write(number: int) -> None:
         for index in range(10):
-            history.record_stage("p", f"{number}-{index}", "s", "succeeded", NOW, NOW, "r")
+            history.record_stage("p", f"{number}-{index}", "s", StageOutcome.SUCCEEDED, NOW, NOW, "r")
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -145,7 +150,7 @@ def test_printed_lines_are_added_up_by_commit_and_level(history: History) -> Non
     history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 5, ("c", "error"): 1, ("d", "info"): 9})
     history.record_log_counts("p", "production", "2026-01-01", {("c", "error"): 2})
     history.record_log_counts("p", "staging", "2026-01-02", {("c", "info"): 1})
-    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # Who counted before the others wrote.
+    history.record_log_counts("p", "staging", "2026-01-01", {("c", "info"): 4})  # An earlier count.
     assert lines_printed(history, "p", "c") == {"info": 6, "error": 3}
     assert lines_printed(history, "p", "nothing") == {}
 
@@ -162,7 +167,7 @@ def test_a_commit_from_the_future_is_from_when_it_was_first_seen(history: Histor
 
     first = times()
     assert before <= first[ahead] <= datetime.now(UTC) and first[usual] == mirror.commit(usual).committed_at
-    assert times() == first, "another run of the commit makes it no younger"
+    assert times() == first, "another run of the commit does not change its time"
 
 
 def test_what_git_holds_that_is_no_utf8_can_be_recorded(history: History, repository: Repository) -> None:

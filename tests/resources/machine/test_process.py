@@ -44,7 +44,7 @@ def test_a_failure_says_what_the_program_said() -> None:
         )
 
 
-def test_a_missing_program_and_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_program_and_folder_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ToolMissingError, match="no-such-program is not installed"):
         run(["no-such-program"], timeout=1)
     with pytest.raises(ToolError, match="no such folder"):
@@ -73,7 +73,7 @@ def test_a_child_dies_when_we_are_killed(tmp_path: Path) -> None:
 
 
 def test_a_process_with_grpc_threads_starts_programs() -> None:
-    # Dagster's code server is one: a child that forked with gRPC's handlers crashed there, now and then.
+    # Dagster's code server is one: a child that forked with gRPC's handlers sometimes crashed there.
     script = """
 import concurrent.futures, grpc, threading
 from resources.machine.process import run

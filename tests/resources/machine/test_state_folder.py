@@ -6,7 +6,7 @@ SHA = "5" * 40
 
 
 def test_the_paths_are_those_of_an_installation_of_0_1() -> None:
-    """Another path would lose what an installation has there. Literals on purpose: the code cannot be its own proof."""
+    """With another path an installation would lose its files. Literals on purpose: the code cannot prove itself."""
     state = StateFolder(Path("/state"))
     assert {
         "history": str(state.history),

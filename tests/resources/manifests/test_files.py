@@ -98,7 +98,7 @@ def test_a_plain_folder_and_a_file_of_many_objects(tmp_path: Path) -> None:
     assert [found["metadata"]["name"] for found in render(tmp_path)] == ["web", "b", "web"]
 
 
-def test_ten_thousand_objects_are_told_before_they_are_parsed(tmp_path: Path) -> None:
+def test_ten_thousand_objects_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
     write(tmp_path, {"k8s/a.yaml": "---\n".join(["kind: ConfigMap\n"] * 10_000)})
     with pytest.raises(ManifestError, match="9999 objects are more than the 500"):
         read_manifests(tmp_path, "k8s")

@@ -1,4 +1,4 @@
-"""Where a person's rollback goes while the cluster that what is live is in does not answer."""
+"""The target of a manual rollback while the cluster of the live deployment does not answer."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def past(tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
-    """Two commits were live in a cluster, at whose address nobody is now."""
+    """Two commits were live in a cluster whose address no longer answers."""
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{free_port()}"}}
     context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
     (tmp_path / "kubeconfig").write_text(

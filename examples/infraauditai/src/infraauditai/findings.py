@@ -1,4 +1,4 @@
-"""What an audit tells."""
+"""What an audit reports."""
 
 from dataclasses import asdict, dataclass
 

@@ -1,4 +1,4 @@
-"""What makes Checkov faster must not change what it says: the parts that can be shown without scanning."""
+"""The patches make Checkov faster without changing its results: the parts that can be tested without scanning."""
 
 import ast
 import subprocess
@@ -51,8 +51,8 @@ def test_a_patch_names_no_module_whose_text_nobody_read() -> None:
 
 def test_the_digests_of_what_is_installed_are_printed() -> None:
     words = [sys.executable, "-m", "resources.checkov.speedups.known_sources"]
-    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert ast.literal_eval(f"{{{told}}}") == known_sources.DIGESTS
+    expected = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert ast.literal_eval(f"{{{expected}}}") == known_sources.DIGESTS
 
 
 @given(node=st.dictionaries(KEYS, VALUES, max_size=4), path=st.lists(KEYS, min_size=1, max_size=4))
@@ -64,14 +64,14 @@ def test_the_digests_of_what_is_installed_are_printed() -> None:
 def test_a_path_is_looked_up_as_dpath_would_find_it(node: dict[str, Any], path: list[str]) -> None:
     dpath.options.ALLOW_EMPTY_STRING_KEYS = True  # as Checkov sets it
     lookup = PathLookup(dpath)
-    assert (_told(lookup.search, node, path) == {}) == (_told(dpath.search, node, path) == {})
-    assert _told(lookup.get, node, path) == _told(dpath.get, node, path)
+    assert (_result_of(lookup.search, node, path) == {}) == (_result_of(dpath.search, node, path) == {})
+    assert _result_of(lookup.get, node, path) == _result_of(dpath.get, node, path)
     text = "/".join(path)
-    assert (_told(lookup.search, node, text) == {}) == (_told(dpath.search, node, text) == {})
-    assert _told(lookup.get, node, text) == _told(dpath.get, node, text)
+    assert (_result_of(lookup.search, node, text) == {}) == (_result_of(dpath.search, node, text) == {})
+    assert _result_of(lookup.get, node, text) == _result_of(dpath.get, node, text)
 
 
-def _told(ask: Any, *words: Any) -> Any:
+def _result_of(ask: Any, *words: Any) -> Any:
     try:
         return ask(*words)
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:  # dpath's search trips over some
@@ -79,7 +79,7 @@ def _told(ask: Any, *words: Any) -> Any:
 
 
 class Process:
-    """One process's evaluations, with asteval as Checkov uses it; counts what is really evaluated."""
+    """The evaluations of one process, with asteval as Checkov uses it; counts the real evaluations."""
 
     def __init__(self, path: Path) -> None:
         self.symbols = Symbols({"upper": lambda text: text.upper(), "timestamp": iter(range(9)).__next__})
@@ -90,7 +90,7 @@ class Process:
         return self.kept.of_expression(self._evaluate, text)
 
     def value(self, text: str) -> Any:
-        """As Checkov does it: what an expression gives is evaluated once more."""
+        """As in Checkov: the value of an expression is evaluated once more."""
         return self.kept.of_value("twice", lambda once: self.expression(str(self.expression(once))), text)
 
     def _evaluate(self, text: str) -> Any:
@@ -105,10 +105,10 @@ class Process:
 def test_a_known_expression_is_not_evaluated_again(tmp_path: Path) -> None:
     first, second = Process(tmp_path / "kept"), Process(tmp_path / "kept")
     texts = ["1 + 1", "upper('a')", "[1, {'a': 2}]", "1 +", "None"]
-    told = [_told(first.expression, text) for text in texts]
+    expected = [_result_of(first.expression, text) for text in texts]
     first.kept.save()
-    assert told == [2, "A", [1, {"a": 2}], ValueError, None]
-    assert [_told(second.expression, text) for text in texts] == told and second.evaluated == []
+    assert expected == [2, "A", [1, {"a": 2}], ValueError, None]
+    assert [_result_of(second.expression, text) for text in texts] == expected and second.evaluated == []
     second.expression("[1, {'a': 2}]").append(3)
     assert second.expression("[1, {'a': 2}]") == [1, {"a": 2}]
 
@@ -116,19 +116,19 @@ def test_a_known_expression_is_not_evaluated_again(tmp_path: Path) -> None:
 def test_a_symbol_that_one_scan_defines_reaches_no_other(tmp_path: Path) -> None:
     hostile, honest = Process(tmp_path / "kept"), Process(tmp_path / "kept")
     assert [hostile.expression("size = 3"), hostile.expression("size"), hostile.value("'si' + 'ze'")] == [None, 3, 3]
-    _told(hostile.expression, "upper.size = 4")
-    _told(hostile.expression, "upper.size")
+    _result_of(hostile.expression, "upper.size = 4")
+    _result_of(hostile.expression, "upper.size")
     hostile.kept.save()
-    assert _told(honest.expression, "size") is ValueError
-    assert _told(honest.value, "'si' + 'ze'") is ValueError
-    _told(honest.expression, "upper.size")
+    assert _result_of(honest.expression, "size") is ValueError
+    assert _result_of(honest.value, "'si' + 'ze'") is ValueError
+    _result_of(honest.expression, "upper.size")
     assert honest.evaluated[-1] == "upper.size"
     assert [honest.expression("size = 3"), honest.expression("size")] == [None, 3]
 
 
 def test_a_symbol_counts_also_where_the_value_was_known_before_it(tmp_path: Path) -> None:
     process = Process(tmp_path / "kept")
-    assert _told(process.value, "'si' + 'ze'") is ValueError and process.expression("2 + 2") == 4
+    assert _result_of(process.value, "'si' + 'ze'") is ValueError and process.expression("2 + 2") == 4
     process.expression("size = 3")
     assert process.value("'si' + 'ze'") == 3
     process.evaluated.clear()
@@ -137,8 +137,8 @@ def test_a_symbol_counts_also_where_the_value_was_known_before_it(tmp_path: Path
 
 def test_a_symbol_counts_also_for_what_an_expression_evaluates(tmp_path: Path) -> None:
     process = Process(tmp_path / "kept")
-    told = {ValueError: "absent"}
-    dict.update(process.symbols, try_it=lambda text: told.get(value := _told(process.expression, text), value))
+    expected = {ValueError: "absent"}
+    dict.update(process.symbols, try_it=lambda text: expected.get(value := _result_of(process.expression, text), value))
     assert process.expression("try_it('si' + 'ze')") == "absent"
     process.expression("size = 3")
     assert process.expression("try_it('si' + 'ze')") == 3
@@ -152,7 +152,7 @@ def test_what_changes_with_time_is_evaluated_each_time(tmp_path: Path) -> None:
 
 
 class Graph:
-    """Blocks of one number each; some keep it in the same list."""
+    """Blocks with one number each; some share its list."""
 
     def __init__(self, shared: list[int]) -> None:
         lists = {number: [number] for number in shared}

@@ -1,4 +1,4 @@
-"""Questions to the history, over a real repository and scans as the runner would record them."""
+"""Queries of the history, over a real repository and scans as the runner would record them."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,15 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from infraaudit.questions.findings import FINDING_COLUMNS, compare, findings_at
+from infraaudit.questions.findings import compare, findings_at
 from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.columns import FINDING_COLUMNS, TREND_COLUMNS
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import Finding
 from resources.history import History
 from resources.history.queries import trends as changes_over_time
 from resources.history.queries.lives import blame
-from resources.history.queries.trends import TREND_COLUMNS, trend_rows, trends
+from resources.history.queries.trends import trend_rows, trends
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.resources.databases import fresh_history
@@ -145,7 +146,7 @@ def test_trends_of_a_day_end_with_its_last_commit(audit: Audit) -> None:
     assert list(trends(audit.line, since=moment, until=moment)["commit"]) == [audit.fixed]
 
 
-def test_blame_tells_every_event_and_when_it_was_live(audit: Audit) -> None:
+def test_blame_lists_every_event_and_when_it_was_live(audit: Audit) -> None:
     at = NOW
     for sha in (audit.second, audit.fixed):
         at += timedelta(hours=1)

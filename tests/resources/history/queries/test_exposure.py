@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from infraaudit.questions.findings import findings_at
+from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS, SLA_COLUMNS, SUPPRESSION_COLUMNS
 from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import TestCase, TestRun
+from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
-from resources.history.queries.exposure import EXPOSURE_COLUMNS, LIVE_COLUMNS, exposure, live_commits
-from resources.history.queries.sla import SLA_COLUMNS, sla
-from resources.history.queries.suppressions import SUPPRESSION_COLUMNS, suppressions_of
+from resources.history.queries.exposure import exposure, live_commits
+from resources.history.queries.sla import sla
+from resources.history.queries.suppressions import suppressions_of
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding
 from tests.resources.databases import fresh_history
@@ -66,13 +67,13 @@ def test_a_rollback_brings_back_what_the_commit_before_had_fixed(audit: Audit) -
 def test_what_was_live_without_scan_or_tests_is_counted(audit: Audit) -> None:
     unscanned = audit.repository.write({"z": "1"}, "unscanned")
     audit.mirror.fetch()
-    audit.history.record_test_run("p", audit.first, TestRun((TestCase("t", "passed", 1.0),), 1.0))
-    audit.history.record_test_run("p", unscanned, TestRun((TestCase("t", "failed", 1.0),), 1.0))
+    audit.history.record_test_run("p", audit.first, TestRun((TestCase("t", CaseOutcome.PASSED, 1.0),), 1.0))
+    audit.history.record_test_run("p", unscanned, TestRun((TestCase("t", CaseOutcome.FAILED, 1.0),), 1.0))
     deploy(audit, (0, audit.first), (3, unscanned), (7, audit.first))
     rows = live_commits(audit.line, "production", NOW + timedelta(hours=9))
     assert tuple(rows.columns) == LIVE_COLUMNS
-    told = rows[["sha", "hours", "scan", "tests", "rollback"]].to_numpy().tolist()
-    assert told == [
+    listed = rows[["sha", "hours", "scan", "tests", "rollback"]].to_numpy().tolist()
+    assert listed == [
         [audit.first, 3, "complete", "passed", False],
         [unscanned, 4, "none", "failed", False],
         [audit.first, 2, "complete", "passed", True],
@@ -80,7 +81,7 @@ def test_what_was_live_without_scan_or_tests_is_counted(audit: Audit) -> None:
     assert (rows["unscanned_hours"].sum(), rows["untested_hours"].sum()) == (4, 4)
 
 
-def test_sla_tells_ages_breaches_and_times_to_fix(audit: Audit) -> None:
+def test_sla_reports_ages_breaches_and_times_to_fix(audit: Audit) -> None:
     back = audit.mirror.commit(audit.back).committed_at
     rows = sla(audit.line, {Severity.HIGH: 1}, back + timedelta(days=2)).set_index("severity")
     assert ("severity", *rows.columns) == SLA_COLUMNS
@@ -107,8 +108,8 @@ def test_suppressions_name_who_hid_what_and_whether_it_is_live(audit: Audit) -> 
     ]
     rows = suppressions_of(audit.line, declared, audit.renamed, day)
     assert tuple(rows.columns) == SUPPRESSION_COLUMNS
-    told = rows[["source", "state", "resource", "reason", "owner", "commit", "live"]].astype(object)
-    assert told.where(told.notna(), None).to_numpy().tolist() == [
+    listed = rows[["source", "state", "resource", "reason", "owner", "commit", "live"]].astype(object)
+    assert listed.where(listed.notna(), None).to_numpy().tolist() == [
         ["code", "active", "y", "", "Ada", audit.back, False],
         ["file", "active", "x", "later", "ops", None, False],
         ["file", "expired", "x", "old", "ops", None, False],
@@ -120,7 +121,7 @@ def test_suppressions_name_who_hid_what_and_whether_it_is_live(audit: Audit) -> 
     assert list(live["live"]) == [True, True, True, False, True]
 
 
-def test_a_comment_that_was_taken_out_is_told_as_ended(audit: Audit) -> None:
+def test_a_comment_that_was_taken_out_is_listed_as_ended(audit: Audit) -> None:
     last = audit.repository.write({"other.txt": "9"}, "taken out")
     audit.mirror.fetch()
     audit.scan(last, finding("x", "infra/new.tf"), finding("y", "infra/new.tf"))

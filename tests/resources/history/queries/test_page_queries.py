@@ -60,7 +60,7 @@ def test_it_is_live_while_a_deployed_commit_has_it_open(audit: Audit, line: Stor
     assert hidden and [s["live_to"] for s in hidden.live] == [back]
 
 
-def test_what_is_live_tells_since_when_without_a_gap(audit: Audit, line: StoredLine) -> None:
+def test_what_is_live_says_since_when_without_a_gap(audit: Audit, line: StoredLine) -> None:
     assert live_page(line, "production", FindingFilter(), NOW, 10, 0) == (0, [])
     deploy(audit, audit.first, 1)
     second = deploy(audit, audit.second, 2)
@@ -105,7 +105,7 @@ def test_postures_of_any_window_are_those_of_the_whole(audit: Audit, line: Store
             assert postures(line, first, last) == whole[first : last + 1]
 
 
-def test_a_crashed_scan_changes_nothing_and_is_told(audit: Audit, line: StoredLine) -> None:
+def test_a_crashed_scan_changes_nothing_and_is_reported(audit: Audit, line: StoredLine) -> None:
     sha = audit.repository.write({"other.txt": "5"}, "crash")
     audit.mirror.fetch()
     audit.history.record_commit("p", audit.mirror.commit(sha))
@@ -120,8 +120,8 @@ def test_a_crashed_scan_changes_nothing_and_is_told(audit: Audit, line: StoredLi
 
 
 def test_changes_of_a_commit_name_each_finding_once(audit: Audit, line: StoredLine) -> None:
-    told = {sha: sorted((row["change"], row["resource"]) for row in changes_at(line, sha)) for sha in line.shas}
-    assert told == {
+    changes = {sha: sorted((row["change"], row["resource"]) for row in changes_at(line, sha)) for sha in line.shas}
+    assert changes == {
         audit.first: [("introduced", "x")],
         audit.second: [("introduced", "y")],
         audit.renamed: [("moved", "x"), ("moved", "y")],

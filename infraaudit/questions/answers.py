@@ -1,0 +1,230 @@
+"""The answer to each question: the function of its name. Every face gives the same values and gets the same rows.
+
+Deliberately absent: parsing and validating (parameters.py), paging addresses, and how rows are printed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from infraaudit.questions.asked import Asked, Page, Row
+from infraaudit.questions.export import Exchange, exported
+from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
+from infraaudit.questions.parameters import ANY
+from infraaudit.questions.question import Question
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.columns import ORDERS
+from infraaudit_domain.errors import NotThereError
+from resources.history.queries import environments as deployed
+from resources.history.queries import exposure as exposed
+from resources.history.queries.commit_pages import (
+    CommitFilter,
+    changes_at,
+    commit_page,
+    deployment_page,
+    stage_rows,
+    test_case_rows,
+)
+from resources.history.queries.finding_pages import (
+    SEVERITY_RANK,
+    FindingFilter,
+    FindingLife,
+    finding_life,
+    finding_page,
+    live_page,
+)
+from resources.history.queries.frames import records
+from resources.history.queries.lives import life_events, spans_of_lives
+from resources.history.queries.log_counts import count_rows
+from resources.history.queries.sla import sla_rows
+from resources.history.queries.suppressions import suppression_rows
+from resources.history.queries.trends import trend_rows
+from resources.history.stored_line import stored_line
+
+
+def answer(question: Question, asked: Asked) -> Page:
+    """The rows of a question. Raises NotThereError, NotScannedError, RepositoryError."""
+    found: Page = globals()[question.name](asked)
+    return found
+
+
+def projects(asked: Asked) -> Page:
+    return asked.cut([{"name": name} for name in deployed.recorded_projects(asked.history)])
+
+
+def commits(asked: Asked) -> Page:
+    wanted = CommitFilter(asked.text("q"), asked.text("outcome"))
+    total, rows = commit_page(asked.line, wanted, asked.limit, asked.offset)
+    return rows, total
+
+
+def changes(asked: Asked) -> Page:
+    sha = asked.commit("commit")
+    return asked.cut([{"commit": sha} | row for row in changes_at(asked.line, sha)])
+
+
+def stages(asked: Asked) -> Page:
+    sha = asked.commit("commit")
+    return asked.cut([{"commit": sha} | row for row in stage_rows(asked.history, asked.project, sha)])
+
+
+def tests(asked: Asked) -> Page:
+    sha = asked.commit("commit")
+    return asked.cut([{"commit": sha} | row for row in test_case_rows(asked.history, asked.project, sha)])
+
+
+def findings(asked: Asked) -> Page:
+    named = [name for name in ("commit", "at") if asked.text(name)]
+    if len(named) + bool(asked.given.get("live")) > 1:
+        raise NotThereError("commit, at and live exclude each other; give one of them.")
+    sha = asked.live() if asked.given.get("live") else asked.commit(*named)
+    since = asked.commit("new_since") if asked.text("new_since") else ""
+    if isinstance(asked.line, Line):
+        found = finding_rows(asked.line, sha, asked.now, since or None, asked.rules.suppressions)
+        rows, total = asked.cut(_matching(found, _filter(asked)))
+    else:
+        if since and since not in asked.line.positions():
+            raise NotThereError(
+                f"{since[:12]} is not on {asked.line.branch}, so its findings have no lives to compare."
+            )
+        wanted = replace(_filter(asked), new_since=since)
+        total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
+    return [{"commit": sha} | row for row in rows], total
+
+
+def finding(asked: Asked) -> Page:
+    return asked.cut(_life(asked).events)
+
+
+def finding_live(asked: Asked) -> Page:
+    return asked.cut(_life(asked).live)
+
+
+def live(asked: Asked) -> Page:
+    rows: list[Row] = []
+    total = 0
+    for environment in asked.environments():
+        left, skipped = asked.limit - len(rows), max(0, asked.offset - total)
+        number, found = live_page(asked.line, environment, _filter(asked), asked.now, left, skipped)
+        rows, total = rows + found, total + number
+    return rows, total
+
+
+def blame(asked: Asked) -> Page:
+    wanted = (asked.text(name) or None for name in ("finding", "check", "path"))
+    return asked.cut(life_events(asked.line, asked.environment(), *wanted))
+
+
+def compare(asked: Asked) -> Page:
+    before = asked.commit("before") if asked.text("before") else asked.live()
+    after = asked.commit("after")
+    line = asked.line
+    for sha in (before, after):
+        if line.history.scan(line.project, sha) is None:
+            raise not_scanned(line.project, sha)
+    if not isinstance(line, Line):
+        if asked.rules.mirror is None:
+            raise NotThereError(f"There is no mirror of {line.project} here.")
+        line = Line(line.history, asked.rules.mirror, line.project, line.branch)
+    return asked.cut(compare_rows(line, before, after, asked.rules.suppressions, asked.now.date()))
+
+
+def trends(asked: Asked) -> Page:
+    line, branch = asked.line, asked.text("branch")
+    if branch and branch != line.branch:
+        line = stored_line(asked.history, asked.project, branch)
+        if not line.shas:
+            raise NotThereError(f"The branch {branch} of {asked.project} was never followed.")
+    window = asked.moment("since"), asked.moment("until", end=True)
+    rows = trend_rows(line, asked.text("by") or None, asked.text("every") or "commit", *window)
+    return asked.cut(rows if asked.text("order") == "oldest" else rows[::-1])
+
+
+def exposure(asked: Asked) -> Page:
+    return asked.cut(records(exposed.exposure(asked.line, asked.environment(), asked.now)))
+
+
+def exposure_commits(asked: Asked) -> Page:
+    return asked.cut(exposed.live_commit_rows(asked.line, asked.environment(), asked.now))
+
+
+def sla(asked: Asked) -> Page:
+    rules = asked.rules
+    return asked.cut(sla_rows(asked.line, rules.max_age_days, asked.now, rules.suppressions, asked.moment("since")))
+
+
+def suppressions(asked: Asked) -> Page:
+    now_live = asked.history.live(asked.project, asked.environment())
+    sha = now_live.sha if now_live else None
+    return asked.cut(suppression_rows(asked.line, asked.rules.suppressions, sha, asked.now.date()))
+
+
+def deployments(asked: Asked) -> Page:
+    wanted = asked.text("environment"), asked.text("outcome")
+    total, rows = deployment_page(asked.history, asked.project, *wanted, limit=asked.limit, offset=asked.offset)
+    return rows, total
+
+
+def dora(asked: Asked) -> Page:
+    days = float(asked.given.get("days") or 30)
+    measured = {
+        name: deployed.dora(asked.history, asked.project, name, asked.now, days) for name in asked.environments()
+    }
+    return asked.cut([{"environment": name} | asdict(values) for name, values in measured.items()])
+
+
+def log_counts(asked: Asked) -> Page:
+    sha = asked.commit("commit") if asked.text("commit") else ""
+    return asked.cut(count_rows(asked.history, asked.project, asked.text("environment"), sha))
+
+
+def export(asked: Asked) -> str:
+    """The document; unlike the tables it has no pages."""
+    sha, rules = asked.commit("commit"), asked.rules
+    scan = asked.history.scan(asked.project, sha)
+    if scan is None:
+        raise not_scanned(asked.project, sha)
+    form = Exchange(asked.text("format") or Exchange.SARIF)
+    return exported(form, asked.project, rules.url, scan, rules.suppressions, asked.now.date())
+
+
+def _filter(asked: Asked) -> FindingFilter:
+    exact = {name: asked.text(name) for name in ("severity", "framework", "check", "path")}
+    status = asked.text("status").replace(ANY, "")
+    return FindingFilter(**exact, status=status, text=asked.text("q"), order=asked.text("order") or ORDERS[0])
+
+
+def _matching(rows: list[Row], wanted: FindingFilter) -> list[Row]:
+    """The rows of a line that follows Git, filtered and sorted as finding_page does it in the database."""
+    exact = {
+        "severity": wanted.severity,
+        "status": wanted.status,
+        "framework": wanted.framework,
+        "check_id": wanted.check,
+    }
+    folder, part = wanted.path.strip("/"), wanted.text.lower()
+    found = [
+        row for row in rows
+        if all(not value or row[name] == value for name, value in exact.items())
+        and (not folder or f"{row['file_path']}/".startswith(f"{folder}/"))
+        and any(part in str(row[name]).lower() for name in ("check_id", "check_name", "file_path", "resource"))
+    ]  # fmt: skip
+    return sorted(found, key=_SORTED[wanted.order]) if wanted.order != "file" else found
+
+
+_SORTED: Mapping[str, Callable[[Row], Any]] = {
+    "severity": lambda row: SEVERITY_RANK[row["severity"]],
+    "age": lambda row: (-(row["age_days"] or 0), SEVERITY_RANK[row["severity"]]),
+}
+"""A stable sort: equal ones stay in the order of their files."""
+
+
+def _life(asked: Asked) -> FindingLife:
+    given = asked.text("fingerprint")
+    known = [given] if len(given) == 32 else sorted({span["fingerprint"] for span in spans_of_lives(asked.line, given)})
+    if len(known) > 1:
+        raise NotThereError(f"More than one finding begins with {given}: {', '.join(known[:5])}.")
+    life = finding_life(asked.line, known[0]) if known else None
+    if life is None:
+        raise NotThereError("No commit of this project ever had this finding.")
+    return life

@@ -1,0 +1,105 @@
+"""Questions to what the pipeline did with commits."""
+
+from dataclasses import fields
+
+from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, OUTCOME, revision, text
+from infraaudit.questions.question import Question, typed
+from infraaudit_domain.dora import Dora
+
+_DELIVER = "Deliver"
+_OF = "/projects/{project}"
+
+QUESTIONS: tuple[Question, ...] = (
+    Question("projects", "/projects", "Every project.", typed(("name",)), command="projects list"),
+    Question(
+        "commits",
+        f"{_OF}/commits",
+        "Commits of the deploy branch, newest first, with what the pipeline did to each.",
+        typed(
+            (
+                "sha", "subject", "author", "committed_at", "image", "size_bytes", "build_seconds", "reused_from",
+                "passed", "failed", "errors", "skipped", "scan", "open", "introduced", "fixed", "reopened", "suppressed",
+                "deployment", "environment", "deployment_reason", "stopped_by", "run_id",
+            ),
+            integer="size_bytes passed failed errors skipped open introduced fixed reopened suppressed",
+            number="build_seconds",
+            introduced="new",
+        ),
+        {"q": text("Only where this is part of the subject, the author or the SHA."), "outcome": OUTCOME},
+        command="commits",
+        shown="sha subject committed_at image passed failed open introduced fixed deployment run_id",
+    ),
+    Question(
+        "stages",
+        f"{_OF}/stages",
+        "Stages that ran for one commit.",
+        typed(
+            ("commit", "stage", "outcome", "started_at", "finished_at", "seconds", "run_id", "reason"),
+            number="seconds",
+        ),
+        {"commit": COMMIT},
+        command="stages",
+        shown="stage outcome finished_at seconds run_id reason",
+        panel=_DELIVER,
+    ),
+    Question(
+        "tests",
+        f"{_OF}/tests",
+        "Test cases of one commit; those that did not pass come first.",
+        typed(("commit", "name", "outcome", "seconds", "message"), number="seconds", name="test"),
+        {"commit": COMMIT},
+        command="tests",
+        shown="name outcome seconds message",
+        panel=_DELIVER,
+    ),
+    Question(
+        "deployments",
+        f"{_OF}/deployments",
+        "Deployments that were tried or skipped, newest first.",
+        typed(
+            (
+                "environment", "sha", "subject", "author", "outcome", "started_at", "finished_at", "target", "image",
+                "replaced_sha", "reason",
+            )
+        ),
+        {"environment": ANY_ENVIRONMENT, "outcome": OUTCOME},
+        command="deployments",
+        shown="finished_at environment sha outcome replaced_sha subject reason",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
+        "dora",
+        f"{_OF}/dora",
+        "Deployment frequency, lead time, change failure rate and time to restore, for each environment.",
+        typed(
+            ("environment", *(each.name for each in fields(Dora))),
+            integer="attempts deployed",
+            number="days per_day lead_seconds failure_ratio restore_seconds",
+            boolean="incident_open",
+        ),
+        {
+            "environment": ANY_ENVIRONMENT,
+            "days": {
+                "type": "number", "minimum": 1, "maximum": 3650, "default": 30,
+                "description": "Length of the window that ends now, in days.",
+            },
+        },
+        command="dora",
+        details="An attempt is a deployment that was deployed, rolled back, failed or degraded; skipped and superseded "
+        "ones do not count. Lead time: from a commit to the healthy deployment that first brought it, median over every "
+        "commit. Time to restore: from a failed attempt to the next healthy one, median.",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
+        "log_counts",
+        f"{_OF}/log-counts",
+        "How many lines deployed commits printed, by day and level, newest day first.",
+        typed(("environment", "day", "commit", "level", "lines"), integer="lines"),
+        {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
+        command="log-counts",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+)  # fmt: skip

@@ -1,0 +1,177 @@
+"""Questions to the findings: which stand where, since when and through whom, and how they change."""
+
+from infraaudit.questions.parameters import (
+    ANY,
+    ANY_ENVIRONMENT,
+    COMMIT,
+    ENVIRONMENT,
+    FILTER,
+    SINCE,
+    TREND,
+    revision,
+    text,
+)
+from infraaudit.questions.question import Column, Question, typed
+from infraaudit_domain.columns import (
+    BLAME_COLUMNS,
+    COMPARE_COLUMNS,
+    EXPOSURE_COLUMNS,
+    FINDING_COLUMNS,
+    LIVE_COLUMNS,
+    SLA_COLUMNS,
+    SUPPRESSION_COLUMNS,
+    TREND_COLUMNS,
+)
+
+_OF = "/projects/{project}"
+_COMMIT_COLUMN = Column("commit", "string", "commit")
+_FINDING = typed(FINDING_COLUMNS, integer="line_start line_end", number="age_days")
+_FINDING_SHOWN = "severity id check_id file_path line_start resource age_days status introduced_by author check_name"
+_CHANGE_SHOWN = "change severity check_id file_path line_start resource cause id"
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "changes",
+        f"{_OF}/changes",
+        "Findings that one commit introduced, reopened, moved, suppressed and fixed.",
+        (_COMMIT_COLUMN, *typed(COMPARE_COLUMNS, integer="line_start")),
+        {"commit": COMMIT},
+        command="changes",
+        shown=_CHANGE_SHOWN,
+    ),
+    Question(
+        "findings",
+        f"{_OF}/findings",
+        "Findings of one commit: which commit introduced each, who wrote it, and how old it is.",
+        (_COMMIT_COLUMN, *_FINDING),
+        {
+            "commit": COMMIT,
+            "at": COMMIT | {"description": "The same as commit."},
+            "live": {"type": "boolean", "default": False, "description": "Of the commit that is deployed now."},
+            "environment": ENVIRONMENT | {"description": "Where it is deployed; by default the first one."},
+            "new_since": revision("Only findings that did not stand at this commit."),
+        } | FILTER,
+        command="findings",
+        shown=_FINDING_SHOWN,
+        command_defaults={"status": ANY, "order": "file"},
+    ),
+    Question(
+        "finding",
+        f"{_OF}/findings/{{fingerprint}}",
+        "The life of one finding: what happened to it, the oldest event first, and when it was live.",
+        typed(
+            (
+                "life", "event", "cause", "commit", "at", "author", "subject", "id", "severity", "check_id",
+                "check_name", "file_path", "resource", "line_start", "suppression_reason",
+            ),
+            integer="line_start",
+        ),
+        command="life",
+        of="events",
+        shown="event at commit author cause check_id file_path line_start resource subject",
+    ),
+    Question(
+        "finding_live",
+        f"{_OF}/findings/{{fingerprint}}/live",
+        "From when to when one finding was live.",
+        typed(("environment", "live_from", "live_to")),
+        command="life",
+        of="live",
+    ),
+    Question(
+        "live",
+        f"{_OF}/live",
+        "Findings of what is deployed now, in each environment, and since when they are live.",
+        (*typed(("environment", "live", "live_since"), live="commit"), *_FINDING),
+        {"environment": ANY_ENVIRONMENT} | FILTER,
+        command="live",
+        shown="environment severity id check_id file_path line_start resource live_since introduced_by author check_name",
+    ),
+    Question(
+        "blame",
+        f"{_OF}/blame",
+        "Lifecycles of findings: introduced, moved, suppressed, fixed and reopened by whom, and live from when to when.",
+        typed(BLAME_COLUMNS),
+        {
+            "finding": {
+                "type": "string", "pattern": "^[0-9a-f]{0,32}$",
+                "description": "The beginning of a finding's id; by default every finding.",
+            },
+            "check": text("Findings of exactly this check."),
+            "path": text("Findings in exactly this file, under any name it had."),
+            "environment": ENVIRONMENT | {"description": "Where it was live; by default the first one."},
+        },
+        command="blame",
+        positional=("finding",),
+        shown="id event commit at check_id file_path author cause live_from live_to resource subject",
+    ),
+    Question(
+        "compare",
+        f"{_OF}/compare",
+        "What two commits' findings differ in, and whether code, config or scanner may be why.",
+        typed(COMPARE_COLUMNS, integer="line_start"),
+        {
+            "before": revision("The earlier commit; by default what is live."),
+            "after": revision("The later commit; by default the newest."),
+            "environment": ENVIRONMENT | {"description": "Where it is live; by default the first one."},
+        },
+        command="compare",
+        positional=("before", "after"),
+        shown=_CHANGE_SHOWN,
+    ),
+    Question(
+        "trends",
+        f"{_OF}/trends",
+        "Findings over time: open, introduced, fixed, reopened, suppressed.",
+        typed(TREND_COLUMNS, integer="open introduced fixed reopened suppressed"),
+        TREND,
+        command="trends",
+        command_defaults={"order": "oldest"},
+    ),
+    Question(
+        "exposure",
+        f"{_OF}/exposure",
+        "How long findings were in production: introduced, live, fixed, fix live; and what a rollback brought back.",
+        typed(EXPOSURE_COLUMNS, number="hours_exposed", boolean="live_now", live_to="fix live"),
+        {"environment": ENVIRONMENT},
+        command="exposure",
+        of="findings",
+        shown="severity id check_id hours_exposed live_now file_path introduced_at live_from fixed_at live_to"
+        " brought_back_by resource",
+        details="With --of commits: what was live from when to when, and the hours on commits without a complete scan or "
+        "green tests.",
+    ),
+    Question(
+        "exposure_commits",
+        f"{_OF}/exposure/commits",
+        "Which commit was live from when to when, and whether it had a complete scan and green tests.",
+        typed(LIVE_COLUMNS, number="hours unscanned_hours untested_hours", boolean="rollback"),
+        {"environment": ENVIRONMENT},
+        command="exposure",
+        of="commits",
+        shown="sha live_from live_to hours scan tests rollback",
+    ),
+    Question(
+        "sla",
+        f"{_OF}/sla",
+        "How fast findings are fixed, how old the open ones are, and which break the SLA (max_age_days of gate.yaml).",
+        typed(
+            SLA_COLUMNS,
+            integer="open breached up_to_7_days up_to_30_days up_to_90_days over_90_days fixed fixed_late",
+            number="sla_days oldest_days median_days mean_days_to_fix median_days_to_fix",
+        ),
+        {"since": SINCE | {"description": "Only fixes from this day on, in UTC."}},
+        command="sla",
+        shown="severity open breached sla_days oldest_days fixed mean_days_to_fix median_days up_to_7_days"
+        " up_to_30_days up_to_90_days over_90_days median_days_to_fix fixed_late",
+    ),
+    Question(
+        "suppressions",
+        f"{_OF}/suppressions",
+        "Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file.",
+        typed(SUPPRESSION_COLUMNS, boolean="live"),
+        {"environment": ENVIRONMENT | {"description": "Where it is live; by default the first one."}},
+        command="suppressions",
+        shown="source state id check_id owner until reason live file_path since severity resource commit",
+    ),
+)  # fmt: skip

@@ -1,0 +1,68 @@
+"""What a step of a lifecycle asks of the history and of Git, each only when it is asked."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import sqlalchemy as sa
+
+from infraaudit.scans.readings import Readings
+from infraaudit.scans.span_rows import span_of
+from infraaudit_domain.findings import Finding
+from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.readings import Reading
+from resources.git.mirror import Mirror
+from resources.history import schema
+from resources.history.stored_line import StoredLine
+
+_QUERY = 400
+"""Values in one IN list."""
+_EARLIER = 100
+"""Readings that are asked when a new finding was not there for the first time."""
+
+
+class StoredPast:
+    """Answers for the step to one commit of a line; ``path`` is the line up to that commit, without it."""
+
+    def __init__(
+        self,
+        line: StoredLine,
+        mirror: Mirror,
+        connection: sa.Connection,
+        readings: Readings,
+        path: Sequence[str],
+        followed: int,
+        before: Reading | None,
+        now: Reading,
+    ) -> None:
+        self._line, self._mirror, self._connection, self._readings = line, mirror, connection, readings
+        self._path, self._followed, self._before, self._now = path, followed, before, now
+
+    def renames(self) -> Mapping[str, str]:
+        return self._mirror.renames(self._before.sha, self._now.sha) if self._before else {}
+
+    def cross(self) -> Mapping[str, Finding] | None:
+        return self._readings.cross(self._before.sha, self._now.sha) if self._before else None
+
+    def fixed(self, fingerprints: Collection[str]) -> Mapping[str, Span]:
+        table, found = schema.spans, dict[str, Span]()
+        for some in _chunks(fingerprints):
+            of_line = self._line.is_in(table) & table.c.fingerprint.in_(some)
+            wanted = of_line & (table.c.ended_as == "fixed") & (table.c.end_position < self._followed)
+            query = sa.select(table).where(wanted).order_by(table.c.start_position)
+            found |= {row["fingerprint"]: span_of(row) for row in self._connection.execute(query).mappings()}
+        return found
+
+    def earlier(self) -> Iterator[tuple[Reading, Mapping[str, str]]]:
+        # Each is compared with now by Git: beyond a hundred, "before" has to do.
+        for reading in islice(self._readings.backwards(self._path), _EARLIER):
+            renames = self._mirror.renames(reading.sha, self._now.sha)
+            yield reading, {new: old for old, new in renames.items()}
+
+    def added_files(self) -> Collection[str]:
+        return {file.path for file in self._mirror.changed_files(self._now.sha) if file.status == "A"}
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(values)
+    while some := list(islice(left, _QUERY)):
+        yield some

@@ -1,0 +1,68 @@
+"""What a question's table for people has beside its rows: a note below, or a form of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from infraaudit.questions.asked import Asked
+from infraaudit.questions.table import asked_as
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import Format
+from infraaudit_assets.settings import settings
+from resources.configuration.suppressions import suppressions_path
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def _of_compare(asked: Asked, _: Rows) -> str:
+    before = asked.commit("before") if asked.text("before") else asked.live()
+    return f"{before[:8]} against {asked.commit('after')[:8]}"
+
+
+def _of_exposure(asked: Asked, _: Rows) -> str:
+    return f"in {asked.environment()}; hours are those on which a commit with the finding was live"
+
+
+def _of_live_commits(asked: Asked, rows: Rows) -> str:
+    unscanned, untested = (sum(row[name] for row in rows) for name in ("unscanned_hours", "untested_hours"))
+    return f"{asked.environment()}: {unscanned:.1f} hours without a complete scan, {untested:.1f} without green tests"
+
+
+def _of_sla(asked: Asked, _: Rows) -> str:
+    limits = "" if asked.rules.max_age_days else "; no limits are set: max_age_days in gate.yaml"
+    return f"in days; ≤7 to >90 count open findings by age{limits}"
+
+
+def _of_suppressions(asked: Asked, _: Rows) -> str:
+    return f"live is {asked.environment()}; the file is {suppressions_path(settings().shipped, asked.project)}"
+
+
+def _print_dora(rows: Rows) -> None:
+    titles = asked_as("dora").headings
+    names = ("environment", "deployed", "per_day", "lead_seconds", "failure_ratio", "restore_seconds")
+    table = Table(*(titles[name] for name in names))
+    for row in rows:
+        rate = "—" if row["failure_ratio"] is None else f"{row['failure_ratio']:.0%}"
+        deployed = f"{row['deployed']} of {row['attempts']}"
+        times = [_length(row[name]) for name in ("lead_seconds", "restore_seconds")]
+        table.add_row(row["environment"], deployed, f"{row['per_day']:.2f}", times[0], rate, times[1])
+    print_rows(rows, (), Format.TABLE, table)
+
+
+def _length(seconds: float | None) -> str:
+    if seconds is None:
+        return "—"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
+    "compare": _of_compare,
+    "exposure": _of_exposure,
+    "exposure_commits": _of_live_commits,
+    "sla": _of_sla,
+    "suppressions": _of_suppressions,
+}
+TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora}

@@ -1,0 +1,35 @@
+"""The columns of each answer that the history gives, in their order, and the words that some of its questions know."""
+
+FINDING_COLUMNS = (
+    "id", "framework", "check_id", "check_name", "severity", "status", "file_path", "resource", "line_start",
+    "line_end", "introduced_by", "introduced_at", "author", "opened_by", "opened_at", "age_days",
+    "suppression_reason", "guideline",
+)  # fmt: skip
+COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
+                   "line_start", "id")  # fmt: skip
+BLAME_COLUMNS = (
+    "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "at",
+    "author", "subject", "live_from", "live_to",
+)  # fmt: skip
+TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
+EXPOSURE_COLUMNS = (
+    "id", "severity", "check_id", "file_path", "resource", "introduced_by", "introduced_at", "live_from", "fixed_by",
+    "fixed_at", "live_to", "hours_exposed", "live_now", "brought_back_by",
+)  # fmt: skip
+LIVE_COLUMNS = ("sha", "live_from", "live_to", "hours", "scan", "tests", "unscanned_hours", "untested_hours",
+                "rollback")  # fmt: skip
+SLA_COLUMNS = (
+    "severity", "sla_days", "open", "breached", "oldest_days", "median_days", "up_to_7_days", "up_to_30_days",
+    "up_to_90_days", "over_90_days", "fixed", "mean_days_to_fix", "median_days_to_fix", "fixed_late",
+)  # fmt: skip
+SUPPRESSION_COLUMNS = (
+    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
+    "until", "live",
+)  # fmt: skip
+
+GROUPS = ("severity", "check", "framework", "file", "directory", "author")
+"""What trends can be counted by."""
+STEPS = ("commit", "day", "week")
+"""The steps of time of trends."""
+ORDERS = ("severity", "age", "file")
+"""What findings can be sorted by."""

@@ -1,0 +1,75 @@
+"""Bring a mirror up to date: the branches and tags of a repository, its objects checked by their names, and nothing else.
+
+Other refs (refs/replace, refs/notes, refs/pull and a forge's own) are what somebody says beside the commits; no answer of
+ours rests on them. Deliberately absent: reading what was fetched (mirror.py).
+"""
+
+import tempfile
+from pathlib import Path
+
+from infraaudit_domain.errors import RepositoryError, ToolError, excerpt
+from resources.git.program import run_git, without_password
+from resources.git.shallow import boundary, rejoin
+from resources.machine.locks import locked_within
+
+FETCH_SECONDS = 600.0
+READ_SECONDS = 60.0
+LOCK_SECONDS = 20.0
+_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_OURS = ("refs/heads/", "refs/tags/")
+
+
+def fetch_into(mirror: Path, url: str) -> None:
+    """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError.
+
+    One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
+    """
+    # Not for ever: behind a remote that hangs, the waiting would use up the threads of a code server, and stop every
+    # other project too.
+    with locked_within(mirror.parent / f".{mirror.name}.lock", LOCK_SECONDS) as ours:
+        if not ours:
+            raise RepositoryError(
+                f"Another fetch of {without_password(url)} has been going on for {LOCK_SECONDS:.0f} "
+                "seconds or more; this one gave way to it and is tried again."
+            )
+        try:
+            if (mirror / "HEAD").exists():
+                _fetch(mirror, url)
+            else:
+                _clone(mirror, url)
+        except ToolError as error:
+            raise _unreachable(url, error) from error
+
+
+def _clone(mirror: Path, url: str) -> None:
+    with tempfile.TemporaryDirectory(dir=mirror.parent, prefix=".clone-") as scratch:
+        fresh = Path(scratch) / "mirror"
+        # Not --mirror, which takes every ref. Not as a copy of the files, either, which a path would be: objects that are
+        # sent are checked by their names, and need no other repository.
+        run_git("clone", "--bare", "--no-local", "--quiet", "--", url, str(fresh), timeout=FETCH_SECONDS)
+        fresh.rename(mirror)
+
+
+def _fetch(mirror: Path, url: str) -> None:
+    # A repository that is shallow is taken as it is; one that no longer is completes the mirror.
+    depth = ("--unshallow",) if boundary(mirror) else ()
+    words = ("fetch", "--prune", "--no-auto-gc", "--quiet", "--update-shallow", *depth, "--", url, *_REFS)
+    run_git(*words, timeout=FETCH_SECONDS, folder=mirror)
+    rejoin(mirror)
+    _drop_other_refs(mirror)
+
+
+def _drop_other_refs(mirror: Path) -> None:
+    """Mirrors of old hold every ref that the repository had."""
+    listed = run_git("for-each-ref", "--format=%(refname)", timeout=READ_SECONDS, folder=mirror).stdout.split(b"\n")
+    other = [ref for ref in listed if ref and not ref.decode("utf-8", "replace").startswith(_OURS)]
+    if other:
+        lines = b"".join(b"delete " + ref + b"\n" for ref in other)
+        run_git("update-ref", "--stdin", timeout=READ_SECONDS, folder=mirror, stdin=lines)
+
+
+def _unreachable(url: str, error: Exception) -> RepositoryError:
+    return RepositoryError(
+        f"The repository {without_password(url)} cannot be read: {excerpt(str(error), 600)}. "
+        "Check its url in the projects file, that it exists, and that git can read it without a prompt."
+    )
