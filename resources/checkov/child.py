@@ -80,17 +80,11 @@ def _scan(
     argv = [f"--directory={root}", "-o", "json", "--compact", "--quiet", "--skip-download", *arguments]
     scan = checkov.Checkov([*argv, "--framework", *frameworks])
     scan.runners = [runner for runner in scan.runners if runner.check_type in frameworks]
-<<<<<<< HEAD
-    told: dict[str, dict[str, Any]] = {
+    records: dict[str, dict[str, Any]] = {
         name: {"seconds": 0.0, "error": "", "opened": [], "proof": {}, "reasons": {}} for name in frameworks
     }
     for runner in scan.runners:
-        _wrap(runner, told[runner.check_type], root, (expected or {}).get(runner.check_type, []))
-=======
-    records: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
-    for runner in scan.runners:
-        _wrap(runner, records[runner.check_type])
->>>>>>> main
+        _wrap(runner, records[runner.check_type], root, (expected or {}).get(runner.check_type, []))
     sections: list[dict[str, Any]] = []
 
     def keep_results(**_: Any) -> int:
@@ -106,17 +100,11 @@ def _scan(
     return {"report": sections, "frameworks": records}
 
 
-<<<<<<< HEAD
-def _wrap(runner: Any, told: dict[str, Any], root: str, expected: list[str]) -> None:
+def _wrap(runner: Any, records: dict[str, Any], root: str, expected: list[str]) -> None:
     """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason.
 
     What the run proves, and why an expected file was not read, is told beside its report.
     """
-=======
-def _wrap(runner: Any, records: dict[str, Any]) -> None:
-    """Turn a runner's crash into an empty report with a reason: Checkov would lose the other findings, or the
-    reason."""
->>>>>>> main
     original = runner.run
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -128,8 +116,8 @@ def _wrap(runner: Any, records: dict[str, Any]) -> None:
         try:
             report = original(*args, **kwargs)
             proven.conclude(runner, report[0] if isinstance(report, list) else report)
-            told["proof"] = proven.document()
-            told["reasons"] = reasons.reasons(runner, root, expected, proven)
+            records["proof"] = proven.document()
+            records["reasons"] = reasons.reasons(runner, root, expected, proven)
             return report
         except MemoryError:
             raise
@@ -138,13 +126,8 @@ def _wrap(runner: Any, records: dict[str, Any]) -> None:
             records["error"] = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:1000]
             return Report(runner.check_type)
         finally:
-<<<<<<< HEAD
-            told["seconds"] = time.monotonic() - started
-            _current, proof.current = "", None
-=======
             records["seconds"] = time.monotonic() - started
-            _current = ""
->>>>>>> main
+            _current, proof.current = "", None
 
     runner.run = run
 

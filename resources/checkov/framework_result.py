@@ -58,11 +58,7 @@ class ChildResult:
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
-<<<<<<< HEAD
     """Whether files were left out for what is in them only, and not for a limit of time."""
-=======
-    """Whether every file that was left out was left out for its content."""
->>>>>>> main
     culprits: tuple[UnreadableFile, ...] = field(default=())
     proven: Proven = field(default_factory=Proven)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -78,86 +74,45 @@ def framework_result(
     tree: Path,
     limits: ScanLimits,
 ) -> FrameworkScan:
-<<<<<<< HEAD
-    unreadable = _gaps(name, job, told, broken, refused, tree)
-    status = ScanStatus.FAILED if told.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
-=======
-    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
-    reads = {entry.path for entry in job.reads[name]}
-    gaps = [*job.left_out[name]]
-    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
-    gaps += [
-        UnreadableFile(path, f"it is no YAML: {reason}")
-        for path, reason in broken.items()
-        if path in reads
-        and path.endswith((".yaml", ".yml"))
-        and name != "secrets"
-        and is_expected_by(name, path, blobs[path])
-    ]
-    gaps += [
-        file for file in result.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
-    ]
-    gaps += result.culprits
-    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
+    unreadable = _gaps(name, job, result, broken, refused, tree)
     status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
->>>>>>> main
     return FrameworkScan(
         framework=name,
         scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
         status=status,
-<<<<<<< HEAD
-        findings=told.report.findings,
+        findings=result.report.findings,
         unreadable=bounded(unreadable, limits.gaps),
-        seconds=told.seconds,
-        reason=told.error or summary(name, unreadable, job.charts),
-        evidence=evidence(name, job.expected[name], told.proven, unreadable, job.charts),
+        seconds=result.seconds,
+        reason=result.error or summary(name, unreadable, job.charts),
+        evidence=evidence(name, job.expected[name], result.proven, unreadable, job.charts),
     )
 
 
 def _gaps(
-    name: str, job: Job, told: Told, broken: Mapping[str, str], refused: Mapping[str, str], tree: Path
+    name: str, job: Job, result: ChildResult, broken: Mapping[str, str], refused: Mapping[str, str], tree: Path
 ) -> list[UnreadableFile]:
     """One for each file, the first reason first; none for a file that the configuration says to skip."""
     reads = {entry.path for entry in job.reads[name]}
-    gaps = [*job.left_out[name], *told.culprits]
+    gaps = [*job.left_out[name], *result.culprits]
     gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
-    if not told.error:
+    if not result.error:
         named = {gap.path for gap in gaps}
         expected = {path: parts for path, parts in job.expected[name].items() if path not in named}
-        reasons = {path: f"it is no YAML: {reason}" for path, reason in broken.items()} | dict(told.reasons)
-        gaps += unread_files(name, expected, told.proven, reasons, job.charts)
-        gaps += [file for file in told.report.unreadable if file.path.endswith((".tfvars", ".tfvars.json"))]
+        reasons = {path: f"it is no YAML: {reason}" for path, reason in broken.items()} | dict(result.reasons)
+        gaps += unread_files(name, expected, result.proven, reasons, job.charts)
+        gaps += [file for file in result.report.unreadable if file.path.endswith((".tfvars", ".tfvars.json"))]
     unread = {gap.path: gap for gap in reversed(gaps) if not is_skipped(gap.path, job.skip_paths)}
     if name == "terraform" and unread:
         called = called_with_unread_values(tree, job.expected[name], unread.keys())
         unread = {gap.path: gap for gap in called if not is_skipped(gap.path, job.skip_paths)} | unread
     return sorted(unread.values(), key=lambda gap: gap.path)
-=======
-        findings=result.report.findings,
-        unreadable=_bounded(unreadable, limits.gaps),
-        seconds=result.seconds,
-        reason=result.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
-    )
-
-
-def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit may have 100,000 unreadable files; nobody reads that many names, and each would be stored."""
-    if len(files) <= most:
-        return files
-    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
->>>>>>> main
 
 
 def _is_repeatable(name: str, result: ChildResult) -> bool:
     """Whether an equal key gives an equal result: nothing failed, and the key covers every file that was read."""
     reads_all = name == "serverless"
-<<<<<<< HEAD
-    is_known = not told.error and told.is_certain
-    return is_known and (reads_all or all(may_read(name, path) for path in told.opened))
-=======
-    is_known = not result.error and not result.culprits and result.is_certain
+    is_known = not result.error and result.is_certain
     return is_known and (reads_all or all(may_read(name, path) for path in result.opened))
->>>>>>> main
 
 
 def _once(name: str, job: Job) -> str:

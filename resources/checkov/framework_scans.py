@@ -37,11 +37,7 @@ def scan_frameworks(
             scanner.remember(job.memo, results[FRAMEWORK])
     return {
         name: framework_result(
-<<<<<<< HEAD
-            name, job, told.get(name) or scanner.untold(name), broken, scanner.refused, work / "tree", limits
-=======
-            name, job, results.get(name) or scanner.unscanned(name), broken, scanner.refused, facts, limits
->>>>>>> main
+            name, job, results.get(name) or scanner.unscanned(name), broken, scanner.refused, work / "tree", limits
         )
         for name in job.frameworks
     }
@@ -70,32 +66,20 @@ class _Scanner:
         known: Sequence[Finding] = ()
         if framework == FRAMEWORK and self._job.memo is not None:
             known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
-<<<<<<< HEAD
         read = Proven(dict.fromkeys((entry.path for entry in self._job.reads[framework]), None))
-        return Told(
-            FrameworkReport(framework, with_ordinals(known)),
-            proven=read if known or framework == FRAMEWORK else Proven(),
-        )
-=======
-        return ChildResult(FrameworkReport(framework, with_ordinals(known)))
->>>>>>> main
+        return ChildResult(FrameworkReport(framework, with_ordinals(known)), proven=read)
 
     def remember(self, memo: FileMemo, result: ChildResult) -> None:
         """Add the known findings of the files that were not read, and remember those of the files that were."""
-        if result.error or result.culprits or self._only is None:
+        if result.error or self._only is None:
             return
-        read = [entry for entry in self._only if entry.path in told.proven.read]
         fresh = {entry.path for entry in self._only}
         rest = [entry for entry in self._job.reads[FRAMEWORK] if entry.path not in fresh]
         known = memo.recall(self._job.arguments_key, rest)
-<<<<<<< HEAD
-        memo.learn(self._job.arguments_key, read, told.report.findings)
-        told.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *told.report.findings]))
-        told.proven = Proven({**told.proven.read, **dict.fromkeys((entry.path for entry in rest), None)})
-=======
+        read = [entry for entry in self._only if entry.path in result.proven.read]
         memo.learn(self._job.arguments_key, read, result.report.findings)
         result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *result.report.findings]))
->>>>>>> main
+        result.proven = Proven({**result.proven.read, **dict.fromkeys((entry.path for entry in rest), None)})
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
         """Remove files that would be dangerous to parse; returns those that are not YAML."""
@@ -122,19 +106,8 @@ class _Scanner:
             "The process that looks at a commit's files was killed three times; is the machine out of memory?"
         )
 
-<<<<<<< HEAD
-    def scan(self, frameworks: Sequence[str]) -> dict[str, Told]:
-        """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
-        told = self._ask(frameworks, self._tree, None)
-        if len(frameworks) > 1 and all(result.error for result in told.values()):
-            told = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
-        told = {name: self._without_culprits(name, result) if result.error else result for name, result in told.items()}
-        for result in told.values():
-            result.is_certain = result.is_certain and self._is_certain
-        return told
-=======
     def scan(self, frameworks: Sequence[str]) -> dict[str, ChildResult]:
-        """Every framework's result: first all in one process, then one by one, at last without the bad files."""
+        """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
         results = self._ask(frameworks, self._tree, None)
         if len(frameworks) > 1 and all(result.error for result in results.values()):
             results = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
@@ -142,9 +115,8 @@ class _Scanner:
             name: self._without_culprits(name, result) if result.error else result for name, result in results.items()
         }
         for result in results.values():
-            result.is_certain = self._is_certain
+            result.is_certain = result.is_certain and self._is_certain
         return results
->>>>>>> main
 
     def _without_culprits(self, framework: str, failed: ChildResult) -> ChildResult:
         if failed.was_killed:

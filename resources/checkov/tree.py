@@ -101,13 +101,8 @@ class Facts:
         self._most = most
 
     def learn(self, mirror: Mirror, entries: Iterable[TreeEntry], work: Path) -> None:
-<<<<<<< HEAD
         """Read those blobs of the entries that are recognised by their words or their looks and not known yet."""
         if len(self._looks) > self._most:
-=======
-        """Read the blobs of the entries that are recognised by their words and not yet known."""
-        if len(self.by_blob) > self._most:
->>>>>>> main
             self.by_blob.clear()
             self._looks.clear()
         unknown = {(entry.blob, kind): entry for entry in entries if (kind := kind_of(entry.path))}

@@ -6,15 +6,10 @@ import re
 import sys
 from importlib import metadata
 
-<<<<<<< HEAD
 from infraaudit_domain import evidence
 
 RULES = "6"
-"""Raised by hand when we read reports, trees or configurations differently."""
-=======
-RULES = "5"
 """Increased by hand when we read reports, trees or configurations differently."""
->>>>>>> main
 
 
 @functools.cache
