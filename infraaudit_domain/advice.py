@@ -1,29 +1,51 @@
 """Which commit to go back to. Deliberately absent: reading the history, and going back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.deployments import IN_DOUBT, Outcome
+from infraaudit_domain.findings import Finding
+
+TAKEN_BACK = "taken_back"
+"""What became of a commit that was live until a rollback, by hand, put an older one in its place."""
+_BAD = {*IN_DOUBT, Outcome.ROLLED_BACK, TAKEN_BACK}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A commit that could be live, with the results of its tests and its scan."""
+    """A commit older than what is live, which could be put in its place."""
 
     sha: str
     tests_green: bool
     has_image: bool
-    open_findings: Mapping[Severity, int] | None
-    """None where it was not scanned."""
+    returning: tuple[Finding, ...] | None
+    """Open findings that it has and what is live has not, by their lifecycles; None where a scan of either is missing
+    or not complete."""
+    leaving: tuple[Finding, ...] | None = None
+    """Open findings that what is live has and it has not."""
+    outcomes: tuple[str, ...] = ()
+    """What became of it in this environment, oldest first: outcomes of deployments, and TAKEN_BACK."""
+    hours_live: float = 0.0
+    """How long it has been live in this environment."""
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Why it is not advised; nothing where it may be."""
+        bad = [outcome for outcome in dict.fromkeys(self.outcomes) if outcome in _BAD]
+        number = len(self.returning or ())
+        return (
+            *(f"it was {outcome.replace('_', ' ')} here" for outcome in bad),
+            *(() if self.tests_green else ("its tests are not green",)),
+            *(() if self.has_image else ("it has no image",)),
+            *(("not known which findings would return",) if self.returning is None else ()),
+            *((f"{number} finding{'' if number == 1 else 's'} would return",) if number else ()),
+        )
 
 
-def advise(live: Mapping[Severity, int] | None, newest_first: Iterable[Candidate]) -> Candidate | None:
-    """The newest commit with green tests, an image, and no severity with more findings than what is live."""
-    return next((one for one in newest_first if one.tests_green and one.has_image and _no_worse(one, live)), None)
+def advise(newest_first: Iterable[Candidate]) -> Candidate | None:
+    """The newest candidate with nothing against it; None is to fix forward.
 
-
-def _no_worse(candidate: Candidate, live: Mapping[Severity, int] | None) -> bool:
-    if candidate.open_findings is None:
-        return False
-    found, limit = candidate.open_findings, live or {}
-    return live is None or all(found.get(severity, 0) <= limit.get(severity, 0) for severity in Severity)
+    It never failed and was never rolled back in this environment, its tests are green, and no finding that has been
+    fixed since would return with it.
+    """
+    return next((one for one in newest_first if not one.against), None)

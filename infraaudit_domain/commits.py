@@ -1,5 +1,6 @@
 """A commit as Git describes it. Deliberately absent: running Git (resources/git/mirror.py)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,3 +49,36 @@ class TreeEntry:
     @property
     def is_file(self) -> bool:
         return self.mode in ("100644", "100755")
+
+    @property
+    def is_link(self) -> bool:
+        return self.mode == "120000"
+
+    @property
+    def is_submodule(self) -> bool:
+        return self.mode == "160000"
+
+
+def tree_fault(entries: Iterable[TreeEntry]) -> str:
+    """Why a tree is none that Git would check out, or nothing.
+
+    Git stores and sends such trees all the same, and each program that reads one takes something else for it.
+    """
+    paths: set[str] = set()
+    folders: set[str] = set()
+    for entry in entries:
+        if entry.path in paths:
+            return f"it holds the path {entry.path!r} twice"
+        paths.add(entry.path)
+        folder = entry.path
+        while (folder := folder.rpartition("/")[0]) and folder not in folders:
+            folders.add(folder)
+    if both := paths & folders:
+        return f"it holds {min(both)!r} as a file and as a folder"
+    forbidden = (path for path in paths if any(_is_forbidden(part) for part in path.split("/")))
+    found = next(forbidden, None)
+    return "" if found is None else f"it holds the path {found!r}, which Git never checks out"
+
+
+def _is_forbidden(part: str) -> bool:
+    return part in ("", ".", "..") or part.lower() == ".git"

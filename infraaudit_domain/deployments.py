@@ -1,7 +1,7 @@
 """Deployments as facts. Deliberately absent: talking to a cluster or an engine."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,6 +18,14 @@ class Outcome(StrEnum):
     """The commit did not become healthy and nothing ran before it, or nothing was changed at all."""
     DEGRADED = "degraded"
     """The rollback failed too; someone has to intervene."""
+    UNCHANGED = "unchanged"
+    """The same release is live already: it was applied again, which repairs drift, and is no deployment."""
+
+
+TRIED = frozenset({Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.DEGRADED})
+"""What changed an environment, or tried to: a commit that was skipped or superseded, or is live already, did not."""
+IN_DOUBT = frozenset({Outcome.FAILED, Outcome.DEGRADED})
+"""After these nobody knows that what was live before still runs as it was deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,40 @@ class Deployment:
     """What was live before."""
     reason: str = ""
     url: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the release is in place and healthy after this attempt."""
+        return self.outcome in (Outcome.DEPLOYED, Outcome.UNCHANGED)
+
+    def has(self, release: Release) -> bool:
+        """Whether a release is what was brought out here: the same commit, image and manifests."""
+        return (self.sha, self.image, self.manifests) == (release.sha, release.image, release.manifests)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which of an environment's commits are older than which: what puts an older one in place is a rollback.
+
+    The deploy branch decides (``positions`` along it, from 0) where it has both commits. Where it does not, after a
+    force-push for example, the commit that was healthy in the environment first is the older one.
+    """
+
+    positions: Mapping[str, int] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+
+    def note_healthy(self, sha: str) -> None:
+        """Take in the next commit that became healthy; they come oldest first."""
+        self._seen.setdefault(sha, len(self._seen))
+
+    def goes_back(self, sha: str, live: str | None) -> bool:
+        """Whether putting a commit in place of what is live is going back."""
+        if live is None or sha == live:
+            return False
+        for order in (self.positions, self._seen):
+            if sha in order and live in order:
+                return order[sha] < order[live]
+        return False
 
 
 @dataclass(frozen=True, slots=True)

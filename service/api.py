@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infraaudit.questions.answers import answer, export
+from infraaudit.questions.answers import answer, export, no_data
 from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
@@ -60,8 +60,9 @@ def _table(history: History, question: Question, rules: Rules) -> Respond:
     def respond(request: Request) -> Response:
         refuse_unknown(request, {**question.parameters, **PAGE_PARAMETERS})
         limit, offset = page_of(request)
-        rows, total = answer(question, _asked(history, question, rules, request, limit, offset))
-        return page_answer(request, question.names, rows, total, limit, offset)
+        asked = _asked(history, question, rules, request, limit, offset)
+        rows, total = answer(question, asked)
+        return page_answer(request, question.names, rows, total, limit, offset, no_data(question, asked))
 
     return respond
 

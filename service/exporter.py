@@ -26,6 +26,7 @@ from infraaudit_domain.pushes import PushState
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
+from resources.history.deployments import live_since
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
@@ -131,7 +132,7 @@ class HistoryCollector(Collector):
         return [
             _family(m.DEPLOYMENTS, outcomes.items()),
             _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
-            _family(m.DEPLOYMENT_TIME, [(key, d.finished_at.timestamp()) for key, d in live.items()]),
+            _family(m.DEPLOYMENT_TIME, [(key, live_since(history, d).timestamp()) for key, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
             _known(m.LEAD_TIME, {key: d.lead_seconds for key, d in measured.items()}),
             _known(m.CHANGE_FAILURE, {key: d.failure_ratio for key, d in measured.items()}),

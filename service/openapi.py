@@ -83,7 +83,8 @@ def _rows(columns: tuple[Column, ...]) -> Schema:
         "items": {"type": "array", "items": row}, "total": whole, "limit": whole, "offset": whole,
         "next": {"type": ["string", "null"], "description": "The address of the next page"},
     }  # fmt: skip
-    return {"type": "object", "required": list(properties), "properties": properties}
+    no_data = {"no_data": {"type": "string", "description": "Why there can be no rows yet, and what to do"}}
+    return {"type": "object", "required": list(properties), "properties": properties | no_data}
 
 
 def _parameter(name: str, location: str, schema: Schema) -> dict[str, Any]:

@@ -71,17 +71,25 @@ def text(request: Request, name: str) -> str:
 
 
 def page_answer(
-    request: Request, columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, limit: int, offset: int
+    request: Request,
+    columns: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    total: int,
+    limit: int,
+    offset: int,
+    no_data: str = "",
 ) -> Response:
-    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV."""
+    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV; why there are none yet, if so."""
     count = {"X-Total-Count": str(total)}
     if choice(request, "format", "json", ("json", "csv")) == "csv":
-        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count)
+        why = {"X-No-Data": no_data.encode("ascii", "backslashreplace").decode()} if no_data else {}
+        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count | why)
     items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
     following = request.url.include_query_params(offset=offset + limit)
     # Without the host: behind a proxy the service knows another one than its client.
     more = f"{following.path}?{following.query}" if offset + limit < total else None
-    return JSONResponse({"items": items, "total": total, "limit": limit, "offset": offset, "next": more}, headers=count)
+    page = {"items": items, "total": total, "limit": limit, "offset": offset, "next": more}
+    return JSONResponse(page | ({"no_data": no_data} if no_data else {}), headers=count)
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

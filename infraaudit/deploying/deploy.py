@@ -9,16 +9,19 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_domain.deployments import Deployment, Outcome, Release, Rollout, superseded_by
+from infraaudit_domain.deployments import IN_DOUBT, Deployment, Outcome, Release, Rollout, superseded_by
 from infraaudit_domain.errors import InfraAuditError, RepositoryError
 from resources.git.mirror import Mirror
-from resources.history.deployments import healthy_deployments
+from resources.history.deployments import healthy_deployments, last_tried
 from resources.history.store import History
 from resources.machine.locks import locked
 from resources.targets.target import SharedTarget, Target
+
+_UNCHANGED = "The same release is live already; it was applied again, and nothing was deployed."
 
 
 def deploy(
@@ -35,12 +38,17 @@ def deploy(
 
     ``timeout`` is in seconds for each of the two rollouts. ``superseded`` returns why the release must not replace what
     is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
-    the next deployment judges by it. Raises errors that a retry may fix; any other error of the target is an outcome.
+    the next deployment judges by it. The release that is live is applied again, which repairs drift, and that is no
+    deployment. Raises errors that a retry may fix; any other error of the target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     with _alone(target, release, lock, 2 * timeout + 60, on_progress):
         live = history.live(release.project, release.environment)
         done = _deploy(target, release, live, superseded, timeout, on_progress)
+        if done.outcome is Outcome.DEPLOYED and live and live.target == done.target and live.has(release):
+            last = last_tried(history, release.project, release.environment)
+            if last is None or last.outcome not in IN_DOUBT:
+                done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
         history.record_deployment(done, _brought(mirror, done, live) if done.outcome is Outcome.DEPLOYED else ())
         return done
 

@@ -8,7 +8,7 @@ from infraaudit_domain.drift import Difference
 from infraaudit_domain.errors import ClusterUnavailableError
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.deployments import deployments
+from resources.history.deployments import last_tried
 from resources.targets.target import DriftingTarget, Target
 
 
@@ -37,7 +37,7 @@ def look_at(
     if target.name != live.target:
         raise ClusterUnavailableError(f"It was deployed to {live.target}; what answers is {target.name}.")
     now = target.probe(project.name, environment.name)
-    last = next(iter(deployments(history, project.name, environment.name, limit=1)), None)
+    last = last_tried(history, project.name, environment.name)
     return LiveState(
         live=live,
         healthy=now.healthy,

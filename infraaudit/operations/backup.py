@@ -19,10 +19,10 @@ from pathlib import Path
 
 from infraaudit_domain.errors import ConfigurationError, HistoryError
 from resources.checkov.secret_key import KEY_FILE
-from resources.git.tree_archive import extract
 from resources.history import History
 from resources.history.transfer import copy_history, expect_empty, open_file
 from resources.machine.state_folder import StateFolder
+from resources.machine.unpacking import extract
 
 FORMAT = 1
 _STATE = StateFolder(Path())

@@ -10,8 +10,9 @@ from typing import Any
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
+from infraaudit.questions.no_data import lacks
 from infraaudit.questions.parameters import ANY
-from infraaudit.questions.question import Question
+from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.columns import ORDERS
 from infraaudit_domain.errors import NotThereError
@@ -43,9 +44,18 @@ from resources.history.stored_line import stored_line
 
 
 def answer(question: Question, asked: Asked) -> Page:
-    """The rows of a question. Raises NotThereError, NotScannedError, RepositoryError."""
+    """The rows of a question; none where ``no_data`` says why. Raises NotThereError, NotScannedError, RepositoryError."""
+    if no_data(question, asked):
+        return [], 0
     found: Page = globals()[question.name](asked)
     return found
+
+
+def no_data(question: Question, asked: Asked) -> str:
+    """Why there can be no answer yet, and what to do: "no scan yet: …"; empty where there can be one."""
+    healthy = Needs.HEALTHY_DEPLOYMENT
+    environments = {need: asked.environment() if need is healthy else asked.text("environment") for need in Needs}
+    return next(filter(None, (lacks(asked.line, need, environments[need]) for need in question.needs)), "")
 
 
 def projects(asked: Asked) -> Page:

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, OUTCOME, revision, text
-from infraaudit.questions.question import Question, typed
+from infraaudit.questions.question import Needs, Question, typed
 from infraaudit_domain.dora import Dora
 
 _DELIVER = "Deliver"
@@ -85,6 +85,7 @@ QUESTIONS: tuple[Question, ...] = (
                 "description": "Length of the window that ends now, in days.",
             },
         },
+        needs=(Needs.DEPLOYMENT,),
         command="dora",
         details="An attempt is a deployment that was deployed, rolled back, failed or degraded; skipped and superseded "
         "ones do not count. Lead time: from a commit to the healthy deployment that first brought it, median over every "
@@ -98,6 +99,7 @@ QUESTIONS: tuple[Question, ...] = (
         "How many lines deployed commits printed, by day and level, newest day first.",
         typed(("environment", "day", "commit", "level", "lines"), integer="lines"),
         {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
+        needs=(Needs.DEPLOYMENT,),
         command="log-counts",
         needs_git=False,
         panel=_DELIVER,

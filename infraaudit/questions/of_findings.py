@@ -11,7 +11,7 @@ from infraaudit.questions.parameters import (
     revision,
     text,
 )
-from infraaudit.questions.question import Column, Question, typed
+from infraaudit.questions.question import Column, Needs, Question, typed
 from infraaudit_domain.columns import (
     BLAME_COLUMNS,
     COMPARE_COLUMNS,
@@ -101,6 +101,7 @@ QUESTIONS: tuple[Question, ...] = (
             "path": text("Findings in exactly this file, under any name it had."),
             "environment": ENVIRONMENT | {"description": "Where it was live; by default the first one."},
         },
+        needs=(Needs.SCAN,),
         command="blame",
         positional=("finding",),
         shown="id event commit at check_id file_path author cause live_from live_to resource subject",
@@ -125,6 +126,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Findings over time: open, introduced, fixed, reopened, suppressed.",
         typed(TREND_COLUMNS, integer="open introduced fixed reopened suppressed"),
         TREND,
+        needs=(Needs.SCAN,),
         command="trends",
         command_defaults={"order": "oldest"},
     ),
@@ -134,6 +136,7 @@ QUESTIONS: tuple[Question, ...] = (
         "How long findings were in production: introduced, live, fixed, fix live; and what a rollback brought back.",
         typed(EXPOSURE_COLUMNS, number="hours_exposed", boolean="live_now", live_to="fix live"),
         {"environment": ENVIRONMENT},
+        needs=(Needs.HEALTHY_DEPLOYMENT, Needs.SCAN,),
         command="exposure",
         of="findings",
         shown="severity id check_id hours_exposed live_now file_path introduced_at live_from fixed_at live_to"
@@ -147,6 +150,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Which commit was live from when to when, and whether it had a complete scan and green tests.",
         typed(LIVE_COLUMNS, number="hours unscanned_hours untested_hours", boolean="rollback"),
         {"environment": ENVIRONMENT},
+        needs=(Needs.HEALTHY_DEPLOYMENT,),
         command="exposure",
         of="commits",
         shown="sha live_from live_to hours scan tests rollback",
@@ -161,6 +165,7 @@ QUESTIONS: tuple[Question, ...] = (
             number="sla_days oldest_days median_days mean_days_to_fix median_days_to_fix",
         ),
         {"since": SINCE | {"description": "Only fixes from this day on, in UTC."}},
+        needs=(Needs.SCAN,),
         command="sla",
         shown="severity open breached sla_days oldest_days fixed mean_days_to_fix median_days up_to_7_days"
         " up_to_30_days up_to_90_days over_90_days median_days_to_fix fixed_late",

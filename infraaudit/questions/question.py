@@ -6,10 +6,22 @@ import, so that a face can list the questions without a database library.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 Schema = dict[str, Any]
 """The JSON schema of a value; its ``description`` is the help of the option."""
+
+
+class Needs(StrEnum):
+    """What there must be of a project before a question has an answer."""
+
+    SCAN = "scan"
+    """A commit of the line whose scan did not fail."""
+    DEPLOYMENT = "deployment"
+    """One that was tried, in the environment where one is named."""
+    HEALTHY_DEPLOYMENT = "healthy deployment"
+    """One that became healthy, in the environment that is asked for or the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Question:
     needs_git: bool = True
     """Whether the command first brings the branch up to date with its mirror."""
     panel: str = "Ask the history"
+    needs: tuple[Needs, ...] = ()
+    """Without each of them there is no answer, and what is missing is said instead of rows."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from infraaudit.scans.against_parent import CountedScan, counted_scan
 from infraaudit.scans.cross_scanning import Runner, attribute_causes
 from infraaudit.scans.lifecycles import follow_deploy_branch
-from infraaudit.scans.report_files import write_report
+from infraaudit.scans.report_files import newest_scan, write_report
 from infraaudit_domain.findings import Scan
 from infraaudit_domain.projects import Project
 from resources.checkov import CheckovRunner
@@ -61,10 +61,16 @@ def store_scan(history: History, mirror: Mirror, project: Project, sha: str, sca
 
 
 def publish(history: History, mirror: Mirror, project: Project, scan: Scan, reports: Reports) -> ScannedCommit:
-    """Write a stored scan's report; the tip of the deploy branch becomes latest_scan.json."""
+    """Write a stored scan's report; the newest of the deploy branch becomes latest_scan.json."""
     suppressions = read_suppressions(reports.configuration, project.name)
     counted = counted_scan(history, mirror, project.name, scan, suppressions, datetime.now(UTC).date())
     return ScannedCommit(scan, counted, write_report(reports.store, mirror, project, counted))
+
+
+def publish_newest(history: History, mirror: Mirror, project: Project, reports: Reports) -> None:
+    """Write the report of the deploy branch's newest scanned commit: after scans that were stored without reports."""
+    if (scan := newest_scan(history, mirror, project)) is not None:
+        publish(history, mirror, project, scan, reports)
 
 
 def follow_up(history: History, mirror: Mirror, project: Project, runner: Runner) -> None:

@@ -85,7 +85,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 current.skip(done.reason)
                 return
             metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
-            if done.outcome is not Outcome.DEPLOYED:
+            if not done.is_live:
                 current.fail(f"{done.outcome.value}: {done.reason}")
                 raise dg.Failure(
                     f"{current.sha[:12]} is {done.outcome.value}: {done.reason.splitlines()[0]}",

@@ -163,11 +163,14 @@ def _require_environment(project: Project, asked: "Asked") -> None:
 
 
 def _print_rows(question: Question, asked: "Asked", how: Format) -> None:
-    from infraaudit.questions.answers import answer
-    from infraaudit_assets.commands.formats import show
+    from infraaudit.questions.answers import answer, no_data
+    from infraaudit_assets.commands.formats import print_no_data, show
     from infraaudit_assets.commands.renderings import NOTES, TABLES
 
     rows = answer(question, asked)[0]
+    if missing := no_data(question, asked):
+        print_no_data(question.names, how, missing)
+        return
     if how is Format.TABLE and (print_it := TABLES.get(question.name)):
         print_it(rows)
         return

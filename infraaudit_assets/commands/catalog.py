@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, Entry] = {
     **_asking("Deliver"),
     "scan": Entry(
         "scan:scan",
-        "Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.",
+        "Scan commits into the history: nothing is built or deployed, and latest_scan.json shows the newest.",
         "Ask the history",
     ),
     **_asking("Ask the history"),

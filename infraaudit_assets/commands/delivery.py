@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infraaudit_assets.commands.advice import print_advice
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
@@ -27,7 +28,9 @@ def rollback(
         str | None, typer.Option(help="Commit to go back to; the one that was live before by default.")
     ] = None,
     environment_name: EnvironmentName = None,
-    advise: Annotated[bool, typer.Option("--advise", help="Only name the commit that is best to go back to.")] = False,
+    advise: Annotated[
+        bool, typer.Option("--advise", help="Only list the commits to go back to, and name the best.")
+    ] = False,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +45,7 @@ def rollback(
             f"Nothing of {found.name} was deployed to {environment.name}; there is nothing to roll back."
         )
     if advise:
-        _print_advice(found, past, live, chosen(form, as_json))
+        print_advice(found, past, live, chosen(form, as_json))
         return
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
     _finish(
@@ -179,7 +182,7 @@ def _finish(project: Project, environment: Environment, done: Deployment, how: F
     told = f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip()
     told += f"\n{done.reason}" if done.reason else ""
     print_result({name: getattr(done, name) for name in fields}, how, told)
-    raise typer.Exit(0 if done.outcome is Outcome.DEPLOYED else 1)
+    raise typer.Exit(0 if done.is_live else 1)
 
 
 def _show_in_dagster(project: Project, environment: Environment, done: Deployment) -> None:
@@ -200,27 +203,3 @@ def _show_in_dagster(project: Project, environment: Environment, done: Deploymen
                 metadata=deployment_metadata(done) | {"by": "hand"},
             )
         )
-
-
-def _print_advice(project: Project, past: "History", live: Deployment, how: Format) -> None:
-    from infraaudit_domain.advice import Candidate, advise
-    from infraaudit_domain.gate import judge_tests
-    from resources.history.queries.open_counts import open_by_severity
-
-    *before, _ = mirror_of(project).first_parents(live.sha, limit=200)
-    counts = open_by_severity(past, project.name, [*before, live.sha])
-    candidates = (
-        Candidate(
-            sha,
-            judge_tests(past.test_run(project.name, sha)).passed,
-            past.image(project.name, sha) is not None,
-            counts.get(sha),
-        )
-        for sha in reversed(before)
-    )
-    best = advise(counts.get(live.sha), candidates)
-    told = f"No commit before {live.sha[:12]} has green tests and no more findings of any severity."
-    if best:
-        told = f"{best.sha} is the newest before {live.sha[:12]} with green tests and no more findings of any severity."
-    print_result({"live": live.sha, "advice": best.sha if best else None}, how, told)
-    raise typer.Exit(0 if best else 1)

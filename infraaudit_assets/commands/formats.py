@@ -50,6 +50,15 @@ def print_result(result: Mapping[str, Any], how: Format, sentence: str, file: Te
     (file or sys.stdout).write(texts[how]())
 
 
+def print_no_data(columns: Sequence[str], how: Format, missing: str) -> None:
+    """Print what is missing before there can be rows: as ``no_data`` beside none, where a program reads it."""
+    if how is Format.JSON:
+        print(json.dumps({"no_data": missing, "rows": []}, indent=2, ensure_ascii=False))
+        return
+    print(_csv([], columns) if how is Format.CSV else f"{counted(0)}\n", end="")
+    print(missing, file=sys.stderr if how is Format.CSV else sys.stdout)
+
+
 def print_row(row: Mapping[str, Any], columns: Sequence[str], how: Format) -> None:
     """One row of a stream: an object on one line, or a row of CSV without its header (see :func:`csv_text`)."""
     text = json.dumps(_named(row, columns), ensure_ascii=False) + "\n" if how is Format.JSON else _csv([row], columns)

@@ -1,6 +1,8 @@
 """`infraaudit logs`: what the deployed containers printed."""
 
+import json
 import re
+import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -37,7 +39,10 @@ def logs(
 ) -> None:
     """Show the kept lines, newest last."""
     from infraaudit.deploying.logs import collect_logs
+    from infraaudit.questions.no_data import lacks
+    from infraaudit.questions.question import Needs
     from resources.history import open_history
+    from resources.history.stored_line import StoredLine
     from resources.logs.store import LogStore
 
     found = find_project(project)
@@ -57,6 +62,10 @@ def logs(
     if collect or follow:
         collected()
     _show(store.read(environment.name, since=start, level=level, sha=commit, matching=pattern.search), how)
+    line = StoredLine(open_history(now.history_url), found.name, found.deploy_branch, [])
+    if store.last(environment.name) is None and (missing := lacks(line, Needs.DEPLOYMENT, environment.name)):
+        print(json.dumps({"no_data": missing}) if how is Format.JSON else missing,
+              file=sys.stderr if how is Format.CSV else sys.stdout)  # fmt: skip
     try:
         while follow:
             time.sleep(_FOLLOW_SECONDS)

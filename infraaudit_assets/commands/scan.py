@@ -46,7 +46,7 @@ def scan(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Scan commits into the history: nothing is built or deployed, and latest_scan.json follows the head only.
+    """Scan commits into the history: nothing is built or deployed, and latest_scan.json shows the newest.
 
     Each scan is stored as it ends: after Ctrl-C, or a crash, the same command resumes where it stopped. With
     --dagster the daemon of a running `infraaudit up` does the scans, one run each, and the UI shows them; it is the
@@ -57,8 +57,9 @@ def scan(
     """
     from infraaudit.scans.backfill import unscanned
     from infraaudit.scans.lifecycles import follow_deploy_branch
-    from infraaudit.scans.scan_commit import follow_up
+    from infraaudit.scans.scan_commit import Reports, follow_up, publish_newest
     from resources.history import open_history
+    from resources.machine.artifact_store import ArtifactStore
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
@@ -74,8 +75,9 @@ def scan(
         return
     started = time.monotonic()
     done, is_interrupted = _scan_all(past, mirror, found, todo, workers, quiet=how is not Format.TABLE)
-    # Also where an earlier call was killed between storing the head's scan and this line.
-    _publish_head(past, mirror, found, set(shas))
+    # Also where an earlier call was killed between storing a scan and this line.
+    store = ArtifactStore(settings().state.path, settings().reports)
+    publish_newest(past, mirror, found, Reports(store, settings().shipped))
     if is_interrupted:
         follow_deploy_branch(past, mirror, found)
     else:
@@ -157,19 +159,6 @@ def _wanted(
     if not tips:
         raise ConfigurationError(f"{project.name} has none of the branches {', '.join(project.branches)}.")
     return mirror.commits(tips, since=since)
-
-
-def _publish_head(past: "History", mirror: "Mirror", project: Project, wanted: set[str]) -> None:
-    """Keep the head's report and show it as the latest; no other commit may be that."""
-    head = mirror.branches().get(project.deploy_branch)
-    scan_of_head = past.scan(project.name, head) if head in wanted and head else None
-    if scan_of_head is None:
-        return
-    from infraaudit.scans.scan_commit import Reports, publish
-    from resources.machine.artifact_store import ArtifactStore
-
-    store = ArtifactStore(settings().state.path, settings().reports)
-    publish(past, mirror, project, scan_of_head, Reports(store, settings().shipped))
 
 
 def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]

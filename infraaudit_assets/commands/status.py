@@ -50,13 +50,14 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:
     from infraaudit.deploying.live_state import look_at
+    from resources.history.deployments import live_since
 
     live = past.live(project.name, environment.name)
     row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
     if live is None:
         return row
-    row |= {"sha": live.sha, "since": live.finished_at.isoformat(), "target": live.target}
+    row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}
     try:
         now = look_at(past, project, environment, lambda live: target_of(environment, live))
     except InfraAuditError as error:

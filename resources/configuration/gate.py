@@ -1,15 +1,15 @@
-"""Read configs/gate.yaml. Every fault is reported at once, with its key; a missing file is a fault."""
+"""Read configs/gate.yaml. Every fault is reported at once, with its line and key; a missing file is a fault."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.gate import GatePolicy
 from infraaudit_domain.manifest_policy import RISKS, ManifestPolicy
+from resources.configuration.document import read_document
 
 Limit = Annotated[int, Field(ge=0)]
 
@@ -52,9 +52,6 @@ def read_manifest_policy(path: Path) -> ManifestPolicy:
 
 def _read(path: Path) -> _Gate:
     try:
-        return _Gate.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
-        raise ConfigurationError(f"Invalid gate policy {path}:\n" + "\n".join(faults)) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The gate's policy {path} cannot be read: {excerpt(str(error), 300)}") from error
+        return read_document(path, "gate policy").validate(_Gate, "gate policy")
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"There is no gate policy {path}; without one nothing is let through.") from error

@@ -1,6 +1,6 @@
 """Read and write configs/projects.yaml: which repositories there are, and how each is treated.
 
-Every fault of the file is reported at once, with its key. Deliberately absent: anything read from a commit.
+Every fault of the file is reported at once, with its line and key. Deliberately absent: anything read from a commit.
 """
 
 import re
@@ -13,10 +13,13 @@ import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Paths, Project
+from resources.configuration.document import Document, parse_document, read_document, read_text
 from resources.machine.atomic_file import write_atomically
+
+_WHAT = "projects file"
 
 
 def _inside(path: str) -> str:
@@ -119,8 +122,8 @@ def _clash(projects: Sequence[_Project | Project]) -> str:
 
 
 def read_projects(path: Path) -> tuple[Project, ...]:
-    """The projects of a projects file. Raises ConfigurationError that lists every fault with its key."""
-    return tuple(entry.project(path.resolve().parent) for entry in _validate(path, _yaml(path)).projects)
+    """The projects of a projects file. Raises ConfigurationError that lists every fault with its line and key."""
+    return tuple(entry.project(path.resolve().parent) for entry in _read(path).validate(_File, _WHAT).projects)
 
 
 def load_projects(path: Path) -> tuple[Project, ...]:
@@ -129,13 +132,15 @@ def load_projects(path: Path) -> tuple[Project, ...]:
     A broken entry keeps its valid parts; its ``fault`` names the invalid ones, and it starts no runs. Raises
     ConfigurationError where the file as a whole cannot be read.
     """
-    raw = _yaml(path) or {}
+    document = _read(path)
+    raw = document.value or {}
     entries = raw.get("projects") if isinstance(raw, dict) else None
-    if not isinstance(entries, list) or set(raw) != {"projects"}:
+    of_entries = [fault for fault in document.faults if len(fault.key) > 1]
+    if not isinstance(entries, list) or set(raw) != {"projects"} or len(of_entries) < len(document.faults):
         return read_projects(path)
     projects: list[Project] = []
     for index, entry in enumerate(entries):
-        project = _load(path, index, entry)
+        project = _load(document, index, entry)
         clash = _clash([*projects, project])
         if clash:
             project = replace(project, name=f"project_{index + 1}", default=False, fault=project.fault or clash)
@@ -143,27 +148,28 @@ def load_projects(path: Path) -> tuple[Project, ...]:
     return tuple(projects)
 
 
-def _load(path: Path, index: int, entry: Any) -> Project:
-    folder = path.resolve().parent
+def _load(document: Document, index: int, entry: Any) -> Project:
+    key, folder = ("projects", index), document.path.resolve().parent
+    faults = document.within(key)
     try:
-        return _Project.model_validate(entry).project(folder)
+        project = _Project.model_validate(entry).project(folder)
+        return replace(project, fault=str(document.error(faults, _WHAT))) if faults else project
     except ValidationError as error:
-        fault = _faults(path, error, f"projects[{index}].")
-        wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
-    right = {key: value for key, value in entry.items() if key not in wrong} if isinstance(entry, dict) else {}
+        faults += document.faults_of(error, key)
+    wrong = {fault.key[2] for fault in faults if len(fault.key) > 2}
+    right = {name: value for name, value in entry.items() if name not in wrong} if isinstance(entry, dict) else {}
     unnamed = {"name": f"project_{index + 1}", "url": "unknown"}
+    fault = str(document.error(faults, _WHAT))
     return replace(_Project.model_validate(unnamed | right).project(folder), fault=fault)
 
 
-def _yaml(path: Path) -> Any:
+def _read(path: Path) -> Document:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return read_document(path, _WHAT)
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"There is no projects file {path}. Make one with `infraaudit projects add`, or set INFRAAUDIT_PROJECTS."
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The projects file {path} is no readable YAML: {excerpt(str(error), 500)}") from error
 
 
 def add_project(path: Path, name: str, url: str, branch: str = "main") -> Project:
@@ -171,33 +177,16 @@ def add_project(path: Path, name: str, url: str, branch: str = "main") -> Projec
 
     The existing text of the file, comments included, is unchanged.
     """
-    text = path.read_text("utf-8") if path.exists() else "projects:\n"
+    text = read_text(path, _WHAT) if path.exists() else "projects:\n"
     entry = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}
     block = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
     items = re.search(r"^( *)- ", text, re.MULTILINE)
     indent = items.group(1) if items else "  "
     indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
     grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
-    projects = _validate(path, yaml.safe_load(grown)).projects
+    projects = parse_document(path, grown, _WHAT).validate(_File, _WHAT).projects
     write_atomically(path, grown.encode())
     return projects[-1].project(path.resolve().parent)
-
-
-def _validate(path: Path, raw: Any) -> _File:
-    try:
-        return _File.model_validate(raw or {})
-    except ValidationError as error:
-        raise ConfigurationError(_faults(path, error)) from error
-
-
-def _faults(path: Path, error: ValidationError, within: str = "") -> str:
-    faults = [f"  {within}{_key(fault['loc'])}: {excerpt(fault['msg'], 300)}" for fault in error.errors()]
-    return f"Invalid projects file {path}:\n" + "\n".join(faults)
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return words.removeprefix(".") or "the file"
 
 
 def _absolute(url: str, folder: Path) -> str:

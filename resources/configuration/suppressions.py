@@ -4,25 +4,33 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.suppressions import Suppression
+from resources.configuration.document import read_document
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("must be a day, as 2027-01-31")
+    return value
+
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
+# A number would be seconds since 1970.
+Day = Annotated[date, BeforeValidator(_no_number)]
 
 
 class _Suppression(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: Text
     owner: Text
-    expires: date
+    expires: Day
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8,32}$")] | None = None
     check: Text | None = None
     path: Text | None = None
     resource: Text | None = None
-    since: date | None = None
+    since: Day | None = None
 
     @model_validator(mode="after")
     def _says_what(self) -> Self:
@@ -45,12 +53,7 @@ def read_suppressions(configs: Path, project: str) -> tuple[Suppression, ...]:
     """The suppressions of a project. Raises ConfigurationError: an unreadable file must not hide anything."""
     path = suppressions_path(configs, project)
     try:
-        read = _File.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
+        read = read_document(path, "suppressions").validate(_File, "suppressions")
     except FileNotFoundError:
         return ()
-    except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, f['loc']))}: {excerpt(f['msg'], 200)}" for f in error.errors()]
-        raise ConfigurationError(f"Invalid suppressions {path}:\n" + "\n".join(faults)) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The suppressions {path} cannot be read: {excerpt(str(error), 300)}") from error
     return tuple(Suppression(**one.model_dump()) for one in read.suppressions)

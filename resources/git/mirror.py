@@ -4,6 +4,7 @@ The git program, and not a library, because it has the user's credential helpers
 with time limits. Deliberately absent: writing to a repository.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,17 +12,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry
+from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry, tree_fault
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
+from resources.git.changes import Changes, changes_between
 from resources.git.fetching import fetch_into
 from resources.git.files import export_blobs, lacks_blob, unpacked
-from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry, parse_name_status
+from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry
 from resources.git.program import run_git, without_password
 from resources.git.revisions import commit_at, resolve_in
 from resources.git.shallow import boundary, written_parents
 from resources.machine import process
 
 READ_SECONDS = 60.0
+_LOG = logging.getLogger("infraaudit.git")
 CHECKOUT_BYTES = 2 * 1024**3
 CHECKOUT_FILES = 200_000
 _ANSWER_BYTES = 512 * 1024 * 1024
@@ -135,19 +138,28 @@ class Mirror:
         if sha in boundary(self.path):
             return ()
         parent = self._read("rev-list", "--parents", "--max-count=1", sha, "--").split()[1:2]
-        against = parent or ["--root"]
-        raw = self._read("diff-tree", "-r", "-M", "--no-commit-id", "--name-status", "-z", *against, sha)
-        return tuple(parse_name_status(raw))
+        return self._changes(*(parent or ["--root"]), sha).files
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         """Files that Git considers renamed between two commits: new path by old path."""
-        raw = self._read("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", "-z", parent, sha)
-        return {change.old_path: change.path for change in parse_name_status(raw) if change.old_path}
+        found = self._changes(parent, sha)
+        if found.given_up:
+            _LOG.warning("%s, %s to %s: %s", without_password(self.url), parent[:12], sha[:12], found.given_up)
+        return {file.old_path: file.path for file in found.files if file.status == "R" and file.old_path}
+
+    def _changes(self, *between: str) -> Changes:
+        try:
+            return changes_between(self.path, *between)
+        except ToolError as error:
+            raise RepositoryError(f"The mirror of {without_password(self.url)} cannot answer: {error}") from error
 
     def tree(self, sha: str) -> list[TreeEntry]:
-        """Every file, link and submodule of a commit."""
+        """Every file, link and submodule of a commit. Raises RepositoryError for a tree that is none to check out."""
         listing = self._read("ls-tree", "-r", "-l", "-z", "--full-tree", sha)
-        return [parse_entry(line) for line in listing.split("\0") if line]
+        entries = [parse_entry(line) for line in listing.split("\0") if line]
+        if fault := tree_fault(entries):
+            raise RepositoryError(f"Commit {sha[:12]} cannot be read: {excerpt(fault, 300)}.")
+        return entries
 
     def read(self, sha: str, path: str, limit: int = 1024 * 1024) -> bytes | None:
         """One regular file of a commit; None where it is absent, a link or a folder.
@@ -185,7 +197,7 @@ class Mirror:
             raise RepositoryError(
                 f"Commit {sha[:12]} has {len(entries)} files and {size} bytes, beyond the limits of a checkout."
             )
-        with unpacked(self.path, sha, scratch) as folder:
+        with unpacked(self.path, sha, entries, scratch) as folder:
             yield folder
 
     def _as_written(self, parents: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

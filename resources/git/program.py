@@ -50,12 +50,17 @@ def git_environment() -> dict[str, str]:
     }
 
 
-def run_git(*words: str, timeout: float, folder: Path | None = None, **options: Any) -> process.Completed:
-    """Run git to its end; the options are those of process.run. Raises ToolError.
+def run_git(
+    *words: str, timeout: float, folder: Path | None = None, memory: int | None = None, **options: Any
+) -> process.Completed:
+    """Run git to its end, with so many bytes of memory at most; the options are those of process.run. Raises ToolError.
 
     A missing ``folder`` is reported as git's own error, like a missing commit, and not as a failed start.
     """
     argv = git_argv(*(("-C", str(folder)) if folder else ()), *words)
+    if memory is not None:
+        # Of data: packs, which are mapped, may be larger.
+        argv = ["prlimit", f"--data={memory}", "--", *argv]
     return process.run(argv, timeout=timeout, env=git_environment(), called=f"git {words[0]}", **options)
 
 

@@ -7,25 +7,56 @@ Deliberately absent: sending them (resources/grafana/client.py).
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infraaudit_domain.errors import ConfigurationError
+from resources.configuration.document import read_document
 
 EVERY_SECONDS = 60
 _MINUTES_READ = 600
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+
+class _Rule(_Entry):
+    expr: str
+    alert: str | None = None
+    record: str | None = None
+    for_: Annotated[str, Field(alias="for", serialization_alias="for")] = "0s"
+    keep_firing_for: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _is_one_of_the_two(self) -> Self:
+        if bool(self.alert) == bool(self.record):
+            raise ValueError("name it with alert or with record")
+        return self
+
+
+class _Group(_Entry):
+    name: str
+    interval: str | None = None
+    rules: tuple[_Rule, ...]
+
+
+class _File(_Entry):
+    groups: tuple[_Group, ...]
+
+
 def read_alert_rules(path: Path, datasource: str) -> list[dict[str, Any]]:
     """Rules as Grafana's provisioning API takes them, over one Prometheus data source. Raises ConfigurationError."""
     try:
-        groups = yaml.safe_load(path.read_text("utf-8"))["groups"]
-        rules = [rule for group in groups for rule in group["rules"]]
-        recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
-        return [_rule(rule, recorded, datasource) for rule in rules if "alert" in rule]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path} holds no Prometheus rules: {type(error).__name__}: {error}") from error
+        file = read_document(path, "alert rules").validate(_File, "alert rules")
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"There are no alert rules {path}. Restore the file.") from error
+    rules = [rule for group in file.groups for rule in group.rules]
+    recorded = {rule.record: rule.expr for rule in rules if rule.record}
+    return [_rule(rule.model_dump(by_alias=True), recorded, datasource) for rule in rules if rule.alert]
 
 
 def _rule(rule: Mapping[str, Any], recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.dora import TRIED
+from infraaudit_domain.deployments import TRIED, Deployment, Outcome
 from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
@@ -31,6 +30,24 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
     return _newest(history, live.project, live.environment, (table.c.sha != live.sha) & (table.c.id < first_try))
 
 
+def last_tried(history: History, project: str, environment: str) -> Deployment | None:
+    """The newest attempt that changed the environment, or tried to; without its manifests."""
+    table = schema.deployments
+    wanted = (table.c.project == project) & (table.c.environment == environment) & table.c.outcome.in_(TRIED)
+    rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(wanted).order_by(table.c.id.desc()).limit(1))
+    return deployment_of(rows[0]) if rows else None
+
+
+def live_since(history: History, live: Deployment) -> datetime:
+    """Since when the commit that is live has been so without a break, whatever was deployed of it again."""
+    table = schema.deployments
+    healthy = (table.c.project == live.project) & (table.c.environment == live.environment)
+    healthy &= table.c.outcome == Outcome.DEPLOYED.value
+    other = sa.select(sa.func.max(table.c.id)).where(healthy, table.c.sha != live.sha).scalar_subquery()
+    query = sa.select(table.c.finished_at).where(healthy, table.c.id > sa.func.coalesce(other, 0))
+    return next((row["finished_at"] for row in history.rows(query.order_by(table.c.id).limit(1))), live.finished_at)
+
+
 def healthy_deployments(history: History, project: str, environment: str, limit: int = 50) -> list[Deployment]:
     """The newest deployments that became healthy, newest first; without the manifests, which are large."""
     table = schema.deployments
@@ -52,25 +69,28 @@ def deployments(history: History, project: str, environment: str | None = None, 
 def tried_deployments(history: History, since: datetime) -> list[Deployment]:
     """Deployments that were tried and ended since a moment, oldest first; without their manifests."""
     table = schema.deployments
-    ended = (table.c.finished_at >= since) & table.c.outcome.in_([outcome.value for outcome in TRIED])
+    ended = (table.c.finished_at >= since) & table.c.outcome.in_(TRIED)
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(ended).order_by(table.c.id))
     return [deployment_of(row) for row in rows]
 
 
 def ends_an_incident(history: History, done: Deployment) -> bool:
-    """Whether a healthy deployment fixed a failure: of the attempt before it in its environment, or of a stage of a
-    commit that it brought."""
+    """Whether something had failed that a healthy deployment fixed: the attempt before it in its environment, or
+    a stage of a commit that it brought. The first that becomes healthy in an environment ends none: nothing ran."""
     table, brought, stages = schema.deployments, schema.deployed_commits, schema.stages
     here = (table.c.project == done.project) & (table.c.environment == done.environment)
     tried = here & table.c.outcome.in_([outcome.value for outcome in TRIED]) & (table.c.started_at < done.started_at)
-    before = history.rows(sa.select(table.c.outcome).where(tried).order_by(table.c.started_at.desc()).limit(1))
-    if before and before[0]["outcome"] != Outcome.DEPLOYED.value:
+    before = [row["outcome"] for row in history.rows(sa.select(table.c.outcome).where(tried).order_by(table.c.id))]
+    if Outcome.DEPLOYED not in before:
+        return False
+    if before[-1] != Outcome.DEPLOYED:
         return True
     mine = (brought.c.project == done.project) & (brought.c.environment == done.environment)
     failed = (
         sa.select(stages.c.sha)
         .join(brought, (brought.c.project == stages.c.project) & (brought.c.sha == stages.c.sha))
-        .where(mine, brought.c.deployed_by == done.sha, stages.c.outcome == StageOutcome.FAILED.value)
+        .where(mine, brought.c.deployed_by == done.sha, brought.c.deployed_at == done.finished_at)
+        .where(stages.c.outcome == StageOutcome.FAILED.value)
         .where(stages.c.finished_at < done.started_at)
     )
     return bool(history.rows(failed.limit(1)))

@@ -164,13 +164,14 @@ class History(Access):
             connection.execute(table.delete().where(*same))
             connection.execute(table.insert(), [row])
             _record_brought(connection, deployment, brought)
+            if deployment.outcome is Outcome.UNCHANGED:
+                # Where it answers may have changed: a container that was gone runs again, on another port.
+                live = connection.execute(_live(deployment.project, deployment.environment)).mappings().one()
+                connection.execute(table.update().where(table.c.id == live["id"]).values(url=deployment.url))
 
     def live(self, project: str, environment: str) -> Deployment | None:
         """What is live: the last deployment that became healthy (a rolled-back one leaves it live)."""
-        table = schema.deployments
-        wanted = (table.c.project == project) & (table.c.environment == environment)
-        healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
-        row = self.row(sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1))
+        row = self.row(_live(project, environment))
         return None if row is None else deployment_of(row)
 
     def last_deployment(self, project: str, environment: str, sha: str) -> Deployment | None:
@@ -228,6 +229,13 @@ class History(Access):
 
 def _of_commit(table: sa.Table, project: str, sha: str) -> sa.Select:
     return sa.select(table).where(table.c.project == project, table.c.sha == sha)
+
+
+def _live(project: str, environment: str) -> sa.Select:
+    table = schema.deployments
+    wanted = (table.c.project == project) & (table.c.environment == environment)
+    healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
+    return sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1)
 
 
 def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:

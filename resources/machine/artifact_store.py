@@ -22,10 +22,17 @@ class ArtifactStore:
 
     def keep_report(self, project: str, sha: str, content: bytes) -> Path:
         """Keep the scan report of a commit, as ``<reports>/<project>/<sha>.json``."""
-        return write_atomically(self.reports / project / f"{sha}.json", content)
+        return write_atomically(self._report(project, sha), content)
 
-    def publish_report(self, project: str, content: bytes, default: bool) -> Path:
-        """Replace the project's latest_scan.json, and for the default project reports/latest_scan.json."""
-        if default:
-            write_atomically(self.reports / "latest_scan.json", content)
-        return write_atomically(self.reports / project / "latest_scan.json", content)
+    def kept_report(self, project: str, sha: str) -> bytes | None:
+        """What is kept as the report of a commit; None where nothing is."""
+        path = self._report(project, sha)
+        return path.read_bytes() if path.is_file() else None
+
+    def latest_reports(self, project: str, default: bool) -> list[Path]:
+        """The project's latest_scan.json, and for the default project reports/latest_scan.json too."""
+        folders = [self.reports / project, *([self.reports] if default else [])]
+        return [folder / "latest_scan.json" for folder in folders]
+
+    def _report(self, project: str, sha: str) -> Path:
+        return self.reports / project / f"{sha}.json"

@@ -13,7 +13,7 @@ from infraaudit_domain.errors import ManifestError, excerpt
 from infraaudit_domain.manifest_policy import ManifestPolicy
 from infraaudit_domain.manifests import Document, render_manifests
 from infraaudit_domain.projects import Environment, Project
-from resources.manifests.kustomize import build_kustomization, kustomization_of
+from resources.manifests.kustomize import build_kustomization, is_reached_by_link, kustomization_of
 
 MANIFEST_BYTES = 2 * 1024 * 1024
 DOCUMENTS = 500
@@ -45,9 +45,11 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
 
     Raises ManifestError.
     """
-    manifest = folder / path
+    manifest = folder.resolve() / path
     if not manifest.resolve().is_relative_to(folder.resolve()):
         raise ManifestError(f"{path} leads out of the checkout.")
+    if is_reached_by_link(manifest):
+        raise ManifestError(f"{path} is a link, or behind one: name the file itself, as the scan reads it.")
     if manifest.is_dir() and kustomization_of(manifest):
         text = build_kustomization(
             folder, manifest, lambda found: [document for _, document in _read_file(found, path)]
@@ -57,7 +59,7 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
         files = sorted(
             found for found in manifest.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
         )
-        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder)))]
+        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder.resolve())))]
     if not manifest.is_file():
         raise ManifestError(f"The commit has no {path}; add it, or set paths.manifests of the project.")
     return _read_file(manifest, path)

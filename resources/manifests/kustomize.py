@@ -5,6 +5,7 @@ paths stay in the checkout. The program then runs with no PATH, so that it canno
 empty home.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -22,6 +23,11 @@ OUTPUT_BYTES = 8 * 1024 * 1024
 def kustomization_of(folder: Path) -> Path | None:
     """The folder's kustomization, where it has one."""
     return next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
+
+
+def is_reached_by_link(file: Path) -> bool:
+    """Whether a path without links above it is one, or leads through one: the scan reads files where they are."""
+    return file.resolve() != Path(os.path.normpath(file))
 
 
 def build_kustomization(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -> str:
@@ -69,15 +75,14 @@ def _judge(checkout: Path, folder: Path, read: Callable[[Path], list[object]]) -
             raise ManifestError(f"{_shown(checkout, current)} has no {FILE_NAMES[0]}.")
         documents = read(own)
         document = documents[0] if len(documents) == 1 else None
-        faults = list(kustomization_faults(document))
+        faults = list(kustomization_faults(document)) + (["is a link"] if is_reached_by_link(own) else [])
         if not faults and isinstance(document, dict):
             found = [(path, (current / path).resolve()) for path in (*sources(document), *files(document))]
             root = checkout.resolve()
-            faults = [
-                f"refers to {path}, which is not in the commit"
-                for path, target in found
-                if not target.is_relative_to(root) or not target.exists()
-            ]
+            faults = [f"refers to {path}, which is not in the commit" for path, target in found
+                      if not target.is_relative_to(root) or not target.exists()]  # fmt: skip
+            faults = faults or [f"refers to {path}, which is a link or behind one" for path, _ in found
+                                if is_reached_by_link(current / path)]  # fmt: skip
             made_of = [(current / path).resolve() for path in sources(document)]
             waiting += [target for target in made_of if target.is_dir()]
             for target in made_of:

@@ -60,12 +60,12 @@ class Shop:
             superseded=in_order(self.history, mirror, release), on_progress=lambda _: None,
         ).outcome  # fmt: skip
 
-    def record_facts(self, sha: str, severity: Severity) -> None:
+    def record_facts(self, sha: str, severity: Severity, check: str = "CKV_1") -> None:
         """An image, green tests and one finding of a commit."""
         self.history.record_image("shop", sha, Image(IMAGE, "sha256:1", 1, 0.1, sha))
         self.history.record_test_run("shop", sha, TestRun((TestCase("t", CaseOutcome.PASSED, 0.1),), 0.1))
-        finding = Finding("dockerfile", "CKV_1", "a check", "a", "b", 1, 1, severity=severity)
-        part = FrameworkScan("dockerfile", f"{sha}{severity}", ScanStatus.COMPLETE, (finding,))
+        finding = Finding("dockerfile", check, "a check", "a", "b", 1, 1, severity=severity)
+        part = FrameworkScan("dockerfile", f"{sha}{severity}{check}", ScanStatus.COMPLETE, (finding,))
         self.history.record_scan("shop", Scan(sha, (part,), "3", "x", datetime.now(UTC), 0.1))
 
     def run(self, *words: str, code: int = 0) -> Any:
@@ -115,11 +115,24 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     for sha in (oldest, first, second):
         shop.record_facts(sha, Severity.LOW)
     assert shop.run("promote", "--project", "shop", "--to", "production")["sha"] == second
-    assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": first}
-    shop.record_facts(first, Severity.HIGH)
-    assert shop.run("rollback", "--project", "shop", "--advise") == {"live": second, "advice": oldest}
-    shop.record_facts(oldest, Severity.HIGH)
-    assert shop.run("rollback", "--project", "shop", "--advise", code=1) == {"live": second, "advice": None}
+    again = shop.run("promote", "--project", "shop", "--to", "production")
+    assert (again["outcome"], again["sha"]) == ("unchanged", second)
+    advice = shop.run("rollback", "--project", "shop", "--advise")
+    assert (advice["live"], advice["advice"], advice["fix_forward"]) == (second, first, False)
+    assert [(one["sha"], one["returning"], one["outcomes"]) for one in advice["candidates"]] == [
+        (first, [], ["deployed"]),
+        (oldest, [], []),
+    ]
+    shop.record_facts(first, Severity.LOW, "CKV_2")
+    advice = shop.run("rollback", "--project", "shop", "--advise")
+    assert advice["advice"] == oldest
+    assert [one["check_id"] for one in advice["candidates"][0]["returning"]] == ["CKV_2"]
+    assert [one["check_id"] for one in advice["candidates"][0]["leaving"]] == ["CKV_1"]
+    shop.record_facts(oldest, Severity.LOW, "CKV_3")
+    advice = shop.run("rollback", "--project", "shop", "--advise", code=1)
+    assert (advice["advice"], advice["fix_forward"]) == (None, True)
+    told = CliRunner().invoke(app, ["rollback", "--project", "shop", "--advise"])
+    assert told.exit_code == 1 and "Fix forward" in told.stdout and "1 low" in told.stdout
     assert shop.deploy(bad) is Outcome.ROLLED_BACK
     refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
     assert "was never healthy in staging" in str(refused.exception)

@@ -112,11 +112,11 @@ def test_a_suppression_lets_a_finding_through_until_it_runs_out(release: Release
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("suppressions: [{check: C, reason: r, owner: o}]", "suppressions.0.expires: Field required"),
+        ("suppressions: [{check: C, reason: r, owner: o}]", r"suppressions\[0\].expires: Field required"),
         ("suppressions: [{reason: r, owner: o, expires: 2027-01-01}]", "say what it suppresses"),
-        ("suppressions: [{check: C, reason: '', owner: o, expires: 2027-01-01}]", "suppressions.0.reason"),
-        ("suppressions: [{chek: C, reason: r, owner: o, expires: 2027-01-01}]", "suppressions.0.chek"),
-        ("suppressions: [{id: xyz, reason: r, owner: o, expires: 2027-01-01}]", "suppressions.0.id"),
+        ("suppressions: [{check: C, reason: '', owner: o, expires: 2027-01-01}]", r"suppressions\[0\].reason"),
+        ("suppressions: [{chek: C, reason: r, owner: o, expires: 2027-01-01}]", r"suppressions\[0\].chek"),
+        ("suppressions: [{id: xyz, reason: r, owner: o, expires: 2027-01-01}]", r"suppressions\[0\].id"),
         ("suppressions: {", "cannot be read"),
         ("[]", None),
         ("", None),

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from infraaudit_domain.advice import Candidate, advise
+from infraaudit_domain.advice import TAKEN_BACK, Candidate, advise
 from infraaudit_domain.drift import differences
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.findings import Finding
 from infraaudit_domain.rollout import PodStatus, WorkloadStatus, judge_rollout
 
 DONE = WorkloadStatus("web", 2, 2, desired=2, updated=2, available=2, total=2)
@@ -52,14 +52,17 @@ def test_drift_is_by_field_and_leaves_out_what_the_server_keeps() -> None:
     assert [str(one) for one in differences("D/w", deployed, None)] == ["D/w is gone"]
 
 
-def test_advice_is_the_newest_that_is_green_and_no_worse() -> None:
-    live = {Severity.HIGH: 1}
-    good = Candidate("good", True, True, {Severity.HIGH: 1})
+def test_advice_is_the_newest_that_never_failed_and_with_which_nothing_returns() -> None:
+    finding = Finding("terraform", "CKV_1", "a check", "a.tf", "b", 1, 1)
+    good = Candidate("good", True, True, (), (finding,), ("deployed",))
     worse = [
-        Candidate("red", False, True, {}),
-        Candidate("no image", True, False, {}),
-        Candidate("not scanned", True, True, None),
-        Candidate("more", True, True, {Severity.INFO: 1}),
+        replace(good, sha="red", tests_green=False),
+        replace(good, sha="no image", has_image=False),
+        replace(good, sha="not scanned", returning=None, leaving=None),
+        replace(good, sha="returns", returning=(finding,)),
+        *(replace(good, sha=bad, outcomes=("deployed", bad)) for bad in ("rolled_back", "failed", "degraded")),
+        replace(good, sha="taken back", outcomes=("deployed", TAKEN_BACK, "deployed")),
     ]
-    assert advise(live, [*worse, good, replace(good, sha="older")]) == good
-    assert advise(live, worse) is None
+    assert all(one.against for one in worse)
+    assert advise([*worse, good, replace(good, sha="older")]) == good
+    assert advise(worse) is None

@@ -270,6 +270,19 @@ def test_a_recovery_follows_a_rollback(announced: Announced) -> None:
     assert sorted(one.urgency for one in announced.announce()) == ["failure", "info"]
 
 
+def test_what_becomes_healthy_first_in_an_environment_has_not_recovered(announced: Announced) -> None:
+    first, second, third = announced.shas
+    announced.stage(first, "deployment", StageOutcome.FAILED, "the registry was away")
+    announced.deploy(first, Outcome.FAILED, -3)
+    announced.deploy(first, Outcome.DEPLOYED, -2, (first,))
+    announced.deploy(first, Outcome.UNCHANGED, 0)
+    announced.deploy(second, Outcome.DEPLOYED, 1, (second,))
+    assert not [one.title for one in announced.announce() if "recovered" in one.title]
+    # What went wrong before a commit came first has been over since: putting it back ends nothing again.
+    announced.deploy(first, Outcome.DEPLOYED, 3)
+    assert announced.announcer.announce(NOW) == 0
+
+
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_announced(repository: Repository) -> None:
     sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
     commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)

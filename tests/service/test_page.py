@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
+from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.projects import Project
 from infraaudit_domain.test_runs import TestRun
 from resources.history import History
 from service.app import ServiceOptions, build_app
+from tests.infraaudit.scans.test_lifecycles import PretendMirror
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
@@ -169,3 +172,33 @@ def test_an_empty_history_teaches_what_to_run(tmp_path: Path) -> None:
         assert "infraaudit " in client.get(f"/projects/shop{path}").text
     past.record_project(Project("bank", "https://example.org/bank.git"))
     assert {"/projects/shop", "/projects/bank"} <= set(Markup(client.get("/").text).links)
+
+
+def _recorded(folder: Path, scanned: int) -> TestClient:
+    """A page over three commits of which the first ones are scanned, without findings, and the last is live."""
+    past, shop = migrated_history(folder), Project("shop", "https://example.org/shop.git")
+    past.record_project(shop)
+    now = datetime.now(UTC)
+    for place, sha in enumerate(SHAS[:3]):
+        past.record_commit("shop", Commit(sha, sha, (), "Ada", "ada@example.org", now, now, "a commit"))
+        if place < scanned:
+            part = FrameworkScan("terraform", f"k{place}", ScanStatus.COMPLETE, ())
+            past.record_scan("shop", Scan(sha, (part,), "3", "c", now, 1.0))
+    follow_deploy_branch(past, PretendMirror(SHAS[:3]), shop)
+    past.record_deployment(Deployment("shop", "production", SHAS[2], "container", Outcome.DEPLOYED, now, now))
+    return TestClient(build_app(past, ServiceOptions(["shop"])))
+
+
+def test_no_scan_is_not_shown_as_no_findings(tmp_path: Path) -> None:
+    page = _recorded(tmp_path, 0).get("/projects/shop").text
+    Markup(page)
+    assert page.count("no scan yet") == 3 and "No commit has been scanned yet" in page
+    assert "The live commit has not been scanned" in page and "No open finding is live here" not in page
+
+
+def test_an_old_scan_is_not_shown_as_the_newest(tmp_path: Path) -> None:
+    page = _recorded(tmp_path, 1).get("/projects/shop").text
+    assert "the 2 commits since are not scanned" in page and "The live commit has not been scanned" in page
+    (tmp_path / "all").mkdir()
+    page = _recorded(tmp_path / "all", 3).get("/projects/shop").text
+    assert "not scanned" not in page and "No open finding is live here" in page

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit_domain.deployments import Deployment
 from resources.history import History
+from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -47,7 +49,8 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
     """The page of a project."""
     total, commits = commit_page(line, wanted.commits, wanted.limit, wanted.offset)
     head = newest_scanned(line)
-    trend = _trend(line, wanted.window)
+    trend = _trend(line, wanted.window) if head else []
+    bars = _bars(line, trend, links) if trend else []
     return {
         "project": line.project,
         "branch": line.branch,
@@ -59,7 +62,8 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "head": head,
         "trend": trend,
         "changes": _together(trend),
-        "picture": draw(_bars(line, trend, links)) if trend else None,
+        "unscanned": len(line.shas) - 1 - line.positions()[head.sha] if head else 0,
+        "picture": draw(bars) if bars else None,
         "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],
     }
 
@@ -134,10 +138,16 @@ def project_cards(history: History, lines: Sequence[StoredLine]) -> list[dict[st
         {
             "name": line.project,
             "head": newest_scanned(line),
-            "live": [history.live(line.project, environment) for environment in _environments(line)],
+            "live": [_live(history, line.project, environment) for environment in _environments(line)],
         }
         for line in lines
     ]
+
+
+def _live(history: History, project: str, environment: str) -> Deployment | None:
+    """What is live, as having ended when that commit went live: deployed again, it has been live all along."""
+    live = history.live(project, environment)
+    return replace(live, finished_at=live_since(history, live)) if live else None
 
 
 def _environments(line: StoredLine) -> list[str]:
@@ -180,7 +190,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
 
 def _environment(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
     """An environment: the live commit, its worst findings, and the four DORA measures."""
-    live = line.history.live(line.project, environment)
+    live = _live(line.history, line.project, environment)
     total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)
     here = line.positions().get(live.sha) if live else None
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.dora import TRIED
+from infraaudit_domain.deployments import TRIED, Outcome
 from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome
@@ -94,6 +94,7 @@ def _add_findings(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
 def _add_deployments(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
     d = schema.deployments
     of_rows = (d.c.project == line.project) & d.c.sha.in_([row["sha"] for row in rows])
+    of_rows &= d.c.outcome != Outcome.UNCHANGED.value
     last = sa.select(sa.func.max(d.c.id)).where(of_rows).group_by(d.c.sha)
     columns = (d.c.sha, d.c.environment, d.c.outcome, d.c.finished_at, d.c.reason)
     newest = {row["sha"]: row for row in line.history.rows(sa.select(*columns).where(d.c.id.in_(last)))}

@@ -1,5 +1,6 @@
 """Projects and the environments they were deployed to, and how well commits are delivered there."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -35,4 +36,15 @@ def dora(history: History, project: str, environment: str, now: datetime, days: 
     recent = table.c.deployed_at.between(now - timedelta(days=days), now)
     rows = history.rows(sa.select(table.c.committed_at, table.c.deployed_at).where(there & recent))
     leads = [(row["deployed_at"] - row["committed_at"]).total_seconds() for row in rows]
-    return measure(deployments(history, project, environment), leads, now, days)
+    past = deployments(history, project, environment)[::-1]
+    return measure(past, leads, now, days, positions_on_line(history, project, {one.sha for one in past}))
+
+
+def positions_on_line(history: History, project: str, shas: Collection[str]) -> dict[str, int]:
+    """The positions of those of some commits that are on the project's deploy branch, from 0."""
+    lines, projects = schema.line_commits, schema.projects
+    query = sa.select(lines.c.sha, lines.c.position).join(
+        projects, (projects.c.name == lines.c.project) & (projects.c.deploy_branch == lines.c.branch)
+    )
+    rows = history.rows(query.where(lines.c.project == project))
+    return {row["sha"]: row["position"] for row in rows if row["sha"] in shas}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.dora import TRIED
+from infraaudit_domain.deployments import TRIED
 from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History

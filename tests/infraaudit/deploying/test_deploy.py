@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from infraaudit_domain.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.errors import ClusterUnavailableError
 from infraaudit_domain.projects import Project
 from resources.history import History
+from resources.history.deployments import ends_an_incident, live_since
+from resources.history.queries.environments import dora
 from resources.targets.target import LogLine
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
@@ -25,13 +27,16 @@ class ToldTarget:
     bad: set[str] = field(default_factory=set)
     name: str = "scripted"
     running: str = ""
+    applied: int = 0
 
     def describe(self) -> str:
         return self.name
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
         self.running = release.sha
-        return Rollout(release.sha not in self.bad, f"{release.sha[:12]} crashes" if release.sha in self.bad else "")
+        self.applied += 1
+        fault = f"{release.sha[:12]} crashes" if release.sha in self.bad else ""
+        return Rollout(not fault, fault, f"http://{self.name}:{self.applied}")
 
     def probe(self, project: str, environment: str) -> Rollout:
         return Rollout(self.running not in self.bad, "it crashes")
@@ -45,9 +50,9 @@ class Shop:
         self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(5)]
         self.mirror, self.history, self.target = repository.mirror(), history, ToldTarget()
 
-    def deliver(self, number: int, by_hand: bool = False) -> Deployment:
+    def deliver(self, number: int, by_hand: bool = False, image: str = "i:1", manifests: str = "") -> Deployment:
         sha = self.shas[number]
-        release = Release("shop", "production", sha, "i:1", "")
+        release = Release("shop", "production", sha, image, manifests)
         rule = (lambda _: "") if by_hand else in_order(self.history, self.mirror, release)
         return deploy(
             self.history, self.mirror, self.target, release, timeout=1, superseded=rule, on_progress=lambda _: None
@@ -83,6 +88,57 @@ def test_degraded_is_seen_in_the_state(shop: Shop) -> None:
     assert shop.deliver(1).outcome is Outcome.DEPLOYED
     seen = look_at(shop.history, project, project.environment, lambda live: shop.target)
     assert seen.healthy and not seen.degraded
+
+
+def test_the_same_release_again_is_applied_and_is_no_deployment(shop: Shop) -> None:
+    first = shop.deliver(0)
+    again = [shop.deliver(0) for _ in range(2)]
+    assert [one.outcome for one in again] == [Outcome.UNCHANGED] * 2 and all(one.is_live for one in again)
+    assert shop.target.applied == 3, "what drifted would stay"
+    live = shop.history.live("shop", "production")
+    assert live and (live.started_at, live.finished_at) == (first.started_at, first.finished_at)
+    assert live.url == "http://scripted:3", "where it answers now"
+    measured = dora(shop.history, "shop", "production", datetime.now(UTC))
+    assert (measured.attempts, measured.deployed) == (1, 1)
+
+
+@pytest.mark.parametrize("other", [{"image": "i:2"}, {"manifests": "kind: Service"}])
+def test_another_image_or_other_manifests_of_the_live_commit_are_a_deployment(
+    shop: Shop, other: dict[str, str]
+) -> None:
+    first = shop.deliver(0)
+    second = shop.deliver(0, **other)
+    assert second.outcome is Outcome.DEPLOYED
+    live = shop.history.live("shop", "production")
+    assert live == second and live_since(shop.history, second) == first.finished_at
+
+
+def test_the_live_release_on_another_target_is_a_deployment(shop: Shop) -> None:
+    shop.deliver(0)
+    shop.target.name = "moved"
+    assert shop.deliver(0).outcome is Outcome.DEPLOYED
+
+
+def test_back_and_forward_again_are_deployments_and_going_back_to_what_is_live_is_none(shop: Shop) -> None:
+    outcomes = [shop.deliver(number, by_hand=True).outcome for number in (0, 1, 0, 0, 1)]
+    deployed, unchanged = Outcome.DEPLOYED, Outcome.UNCHANGED
+    assert outcomes == [deployed, deployed, deployed, unchanged, deployed]
+    measured = dora(shop.history, "shop", "production", datetime.now(UTC))
+    assert (measured.attempts, measured.deployed, measured.failure_ratio) == (3, 3, 1 / 3)
+
+
+def test_what_ran_before_is_put_back_for_real_after_a_failure_that_left_it_in_doubt(shop: Shop) -> None:
+    first = shop.deliver(0)
+    shop.target.bad = {shop.shas[1]}
+    assert [shop.deliver(number).outcome for number in (1, 0)] == [Outcome.ROLLED_BACK, Outcome.UNCHANGED]
+    shop.target.bad = set(shop.shas)
+    assert shop.deliver(1).outcome is Outcome.DEGRADED
+    shop.target.bad.clear()
+    back = shop.deliver(0)
+    assert back.outcome is Outcome.DEPLOYED and live_since(shop.history, back) == first.finished_at
+    assert ends_an_incident(shop.history, back)
+    measured = dora(shop.history, "shop", "production", datetime.now(UTC))
+    assert (measured.attempts, measured.deployed, measured.incident_open) == (3, 1, False)
 
 
 def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(shop: Shop) -> None:

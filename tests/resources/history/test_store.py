@@ -41,7 +41,9 @@ def _finding(resource: str = "aws_s3_bucket.a") -> Finding:
 
 
 def _scan(*findings: Finding, key: str = "k1", status: ScanStatus = ScanStatus.COMPLETE, reused: bool = False) -> Scan:
-    part = FrameworkScan("terraform", key, status, findings, (UnreadableFile("b.tf", "broken"),), 1.5, "why", reused)
+    part = FrameworkScan(
+        "terraform", key, status, findings, (UnreadableFile("b.tf", "broken"),), 1.5, "why", reused=reused
+    )
     return Scan(SHA, (part,), "3.3.30", "c1", NOW, 2.5, ("ignored key",))
 
 

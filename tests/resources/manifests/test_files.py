@@ -148,3 +148,25 @@ def test_the_shipped_policy_is_the_default_one() -> None:
     shipped = Path("configs/gate.yaml")
     assert read_manifest_policy(shipped) == ManifestPolicy()
     assert set(yaml.safe_load(shipped.read_text())["manifests"]) == set(ManifestPolicy.__dataclass_fields__)
+
+
+def test_a_manifest_that_is_a_link_is_refused_as_the_scan_does_not_read_it_there(tmp_path: Path) -> None:
+    checkout = write(
+        tmp_path, {"docs/notes.txt": DEPLOYMENT, "docs/k8s/web.yaml": DEPLOYMENT, "k8s/real.yaml": DEPLOYMENT}
+    )
+    (checkout / "k8s/link.yaml").symlink_to("../docs/notes.txt")
+    (checkout / "linked").symlink_to("docs/k8s")
+    for path in ("k8s/link.yaml", "linked", "linked/web.yaml", "k8s/../linked/web.yaml"):
+        with pytest.raises(ManifestError, match="is a link, or behind one"):
+            read_manifests(checkout, path)
+    assert [path for path, _ in read_manifests(checkout, "k8s")] == ["k8s/real.yaml"]
+
+
+@pytest.mark.parametrize("source", ["link.yaml", "../linked", "../linked/web.yaml"])
+def test_a_kustomization_takes_nothing_through_a_link(tmp_path: Path, source: str) -> None:
+    checkout = write(tmp_path, {"docs/web.yaml": DEPLOYMENT, "docs/kustomization.yaml": "resources: [web.yaml]",
+                                "k8s/kustomization.yaml": f"resources: [{source}]"})  # fmt: skip
+    (checkout / "k8s/link.yaml").symlink_to("../docs/web.yaml")
+    (checkout / "linked").symlink_to("docs")
+    with pytest.raises(ManifestError, match="is a link or behind one"):
+        render(checkout)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.git.tree_archive import extract
+from resources.machine.unpacking import extract
 
 NAMES = st.sampled_from(["a", "b", "c", "..", ".", "/"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)

@@ -1,4 +1,4 @@
-"""Unpack the output of ``git archive`` so that no entry can leave the folder.
+"""Unpack an archive so that nothing of it can lead out of the folder.
 
 Deliberately absent: tarfile's own filters. Debian 12's Python 3.11.2 does not have them.
 """
@@ -22,7 +22,7 @@ def extract(archive: IO[bytes], folder: Path) -> None:
             target = folder / inside
             if member.isdir():
                 target.mkdir(parents=True, exist_ok=True)
-            elif member.issym() and _stays_inside(inside, member.linkname):
+            elif member.issym() and stays_inside(inside, member.linkname):
                 links.append((target, str(PurePosixPath(member.linkname))))
             elif member.isreg():
                 _write(tar, member, target)
@@ -39,7 +39,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, PurePosixP
             yield member, inside
 
 
-def _stays_inside(link: PurePosixPath, to: str) -> bool:
+def stays_inside(link: PurePosixPath, to: str) -> bool:
     """Whether a link cannot leave the root, whatever the other links are.
 
     ``..`` is allowed at the start only: behind a name it could be the parent of what another link points to.
