@@ -24,6 +24,7 @@ from resources.checkov.config_file import parse_config_file
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
+from resources.checkov.gaps import is_skipped
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Parent
 from resources.checkov.secret_key import key_digest, secret_key
@@ -106,7 +107,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         selection = select(tree, config.frameworks, self._limits)
         self._facts.learn(mirror, selection.files, work)
         folders = charts([entry.path for entry in tree])
-        expected = {name: self._facts.expected(name, selection.files, folders) for name in config.frameworks}
+        judged = [entry for entry in selection.files if not is_skipped(entry.path, config.skip_paths)]
+        expected = {name: self._facts.expected(name, judged, folders) for name in config.frameworks}
         facts = self._facts.by_blob
         reads = {name: readable(name, selection.files, facts, expected[name]) for name in config.frameworks}
         keys = {

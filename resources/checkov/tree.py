@@ -121,7 +121,7 @@ class Facts:
     def expected(
         self, framework: str, entries: Iterable[TreeEntry], charts: frozenset[str]
     ) -> dict[str, tuple[Part, ...]]:
-        """By path: what a framework has to read of these files."""
+        """By path: what a framework has to read of these files, none of which is to be skipped."""
         return {
             entry.path: parts
             for entry in entries
