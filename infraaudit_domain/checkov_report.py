@@ -29,6 +29,8 @@ class Proven:
     undecided: Mapping[str, frozenset[str]] = field(default_factory=dict)
     crossing: frozenset[str] = frozenset()
     """Checks that look at several files at once."""
+    broke: Mapping[str, str] = field(default_factory=dict)
+    """Files that a check broke on, with the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def read_proof(document: Mapping[str, Any], root: str) -> Proven:
         name = relative_path(path, root)
         undecided[name] = undecided.get(name, frozenset()) | frozenset(checks)
     read = {relative_path(path, root): parts for path, parts in document.get("read", {}).items()}
-    return Proven(read, passed, undecided, frozenset(document.get("crossing", ())))
+    broke = {relative_path(path, root): error for path, error in document.get("broke", {}).items()}
+    return Proven(read, passed, undecided, frozenset(document.get("crossing", ())), broke)
 
 
 def parse_report(text: str, root: str, secret_key: bytes) -> tuple[FrameworkReport, ...]:

@@ -95,6 +95,7 @@ def _gaps(
     reads = {entry.path for entry in job.reads[name]}
     gaps = [*job.left_out[name], *result.culprits]
     gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    gaps += [UnreadableFile(path, f"it breaks {name}: {error}") for path, error in result.proven.broke.items()]
     if not result.error:
         named = {gap.path for gap in gaps}
         expected = {path: parts for path, parts in job.expected[name].items() if path not in named}

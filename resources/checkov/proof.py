@@ -32,6 +32,8 @@ class Proof:
     """Checks that look at several files at once."""
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often a check failed in a file, by what it said itself."""
+    broke: dict[str, str] = field(default_factory=dict)
+    """Files on which a check or a registry raised what would have ended the whole run, with the error."""
     copies: dict[str, str] = field(default_factory=dict)
     """Files that were copied to be searched for secrets, by their copies."""
 
@@ -44,6 +46,7 @@ class Proof:
             },
             "undecided": {file: sorted(checks) for file, checks in self.undecided.items() if checks},
             "crossing": sorted(self.crossing),
+            "broke": self.broke,
         }
 
     def conclude(self, runner: Any, report: Any) -> None:
@@ -90,14 +93,18 @@ current: Proof | None = None
 
 def witness() -> None:
     """Have Checkov's own places for results and files report to the current proof."""
+    from checkov.common.checks.base_check_registry import BaseCheckRegistry
     from checkov.common.checks.object_registry import Registry as ObjectRegistry
     from checkov.common.output.report import Report
     from checkov.json_doc.base_registry import Registry as JsonRegistry
+    from checkov.kubernetes.checks.resource.base_registry import Registry as KubernetesRegistry
     from checkov.yaml_doc.base_registry import Registry as YamlRegistry
 
     kinds: list[Any] = [ObjectRegistry, JsonRegistry, YamlRegistry]
     for kind in kinds:
         kind.update_result = _noting_results(kind.update_result)
+    for kind in (*kinds, BaseCheckRegistry, KubernetesRegistry):
+        kind.scan = _surviving(kind.scan)
     report: Any = Report
     report.add_record = _noting_unknown(report.add_record)
     secrets: Any = import_module("checkov.secrets.runner")
@@ -121,6 +128,23 @@ def _noting_results(usual: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return update_result
+
+
+def _surviving(usual: Callable[..., Any]) -> Callable[..., Any]:
+    """An odd value in one file ends what is asked of that file, and not the run of all."""
+
+    def scan(self: Any, scanned_file: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return usual(self, scanned_file, *args, **kwargs)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if current is None:
+                raise
+            current.broke.setdefault(str(scanned_file), f"{type(error).__name__}: {error}"[:300])
+            return {}
+
+    return scan
 
 
 def _noting_unknown(usual: Callable[..., None]) -> Callable[..., None]:
