@@ -11,11 +11,11 @@ from infraaudit_domain.appearance import (
     LAST_LINE,
     Part,
     bicep_code,
-    documents,
     instructions,
-    json_text,
     terraform_blocks,
+    terraform_in_hcl,
 )
+from infraaudit_domain.documents import documents, json_text
 
 _YAML = (".yaml", ".yml")
 _DATA = (*_YAML, ".template")
@@ -31,6 +31,7 @@ _LOOKS: Mapping[str, Callable[[bytes], tuple[Part, ...]]] = {
     "data": documents,
     "json": json_text,
     "terraform": terraform_blocks,
+    "hcl": terraform_in_hcl,
     "bicep": bicep_code,
     "dockerfile": instructions,
 }
@@ -53,8 +54,10 @@ def kind_of(path: str) -> str:
         return "json"
     if path.endswith(_DATA):
         return "data"
-    if path.endswith((".tf", ".tofu", ".hcl")):
+    if path.endswith((".tf", ".tofu")):
         return "terraform"
+    if path.endswith(".hcl"):
+        return "hcl"
     if path.endswith(".bicep"):
         return "bicep"
     return "dockerfile" if _DOCKERFILE.fullmatch(posixpath.basename(path)) else ""
@@ -87,7 +90,7 @@ def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: 
     if framework == "secrets":
         return () if posixpath.basename(path) in _LOCK_FILES else _WHOLE
     if framework in ("terraform", "bicep", "dockerfile"):
-        return parts if kind_of(path) == framework and not _is_somebody_elses(path, parts) else ()
+        return parts if kind_of(path) == framework or (framework == "terraform" and path.endswith(".hcl")) else ()
     if kind_of(path) not in ("data", "json"):
         return ()
     if framework in _PIPELINES:
@@ -101,11 +104,6 @@ def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: 
     if framework in ("arm", "terraform_plan") and not path.endswith(".json"):
         return ()
     return found if framework != "argo_workflows" or path.endswith(_YAML) else ()
-
-
-def _is_somebody_elses(path: str, parts: tuple[Part, ...]) -> bool:
-    """A text of HCL without a resource is often that of another program, as Packer or Terragrunt."""
-    return path.endswith(".hcl") and not any(part.name for part in parts)
 
 
 def _is_of_a_role(path: str) -> bool:

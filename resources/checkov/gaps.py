@@ -24,7 +24,7 @@ def unread_files(
 ) -> Iterable[UnreadableFile]:
     """Files of which something that was expected was not read, with the reason where one is known."""
     for path, parts in expected.items():
-        if missing := _missing(parts, proven.read.get(path, ())):
+        if missing := _missing(parts, _read(framework, path, proven)):
             told = [_of_parts(missing, parts), reasons.get(path, "")]
             reason = ": ".join(filter(None, told)) or _UNKNOWN
             chart = chart_of(path, charts) if framework == "kubernetes" else None
@@ -33,6 +33,21 @@ def unread_files(
 
 def _template_of(chart: str) -> str:
     return f"a template of the Helm chart {chart.rstrip('/') or '.'}"
+
+
+_TYPE = {
+    "arm": re.compile(r"([A-Za-z]+(?:\.[A-Za-z]+)+/[\w/]+)\."),
+    "cloudformation": re.compile(r"((?:AWS|Alexa)::\w+::\w+)\."),
+}
+"""How a resource's name begins with its type."""
+
+
+def _read(framework: str, path: str, proven: Proven) -> Sequence[int | str] | None:
+    """What was read of a file; of a template itself and the types of those of its resources that the run knows."""
+    if framework not in _TYPE or path not in proven.read:
+        return proven.read.get(path, ())
+    found = map(_TYPE[framework].match, proven.passed.get(path, ()))
+    return ["", *{match.group(1) for match in found if match}]
 
 
 def _missing(parts: Sequence[Part], read: Sequence[int | str] | None) -> list[Part]:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from infraaudit_domain.appearance import documents, instructions, terraform_blocks
+from infraaudit_domain.appearance import instructions, terraform_blocks
+from infraaudit_domain.documents import documents
 from infraaudit_domain.expectation import chart_of, charts, expected_parts, kind_of, look
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
@@ -93,6 +94,8 @@ def test_what_is_no_manifest_is_not_expected(path: str, text: str) -> None:
         ("ansible", "site.yml", " ---\n- hosts: all\n  tasks: []\n"),
         ("ansible", "roles/a/tasks/main.yml", "- name: a\n  apt: [\n"),
         ("terraform", "main.tf", 'resource "aws_s3_bucket" "b" {\n  a = <<EOF\n'),
+        ("terraform", "blah.tf", "blablabla\n"),
+        ("terraform", "a.hcl", 'resource "a" "b" {\n  c = <<EOF\n'),
         ("terraform", "main.tofu", "resource aws_s3_bucket b {}\n"),
         ("bicep", "a.bicep", "// a\nparam a string[]\n"),
         ("dockerfile", "Dockerfile.web", "FROM a\n"),
@@ -112,7 +115,7 @@ def test_each_framework_has_files_that_it_is_expected_to_read(framework: str, pa
         ("cloudformation", "a.yaml", "Resources: [a]\n"),
         ("github_actions", ".github/dependabot.yml", "version: 2\n"),
         ("terraform", "terragrunt.hcl", 'include "a" {}\ninputs = {}\n'),
-        ("terraform", "empty.tf", "# nothing\n"),
+        ("terraform", "empty.tf", "# nothing\n/*\nLicense\n*/\n// more\n"),
         ("bicep", "a.bicep", "// nothing\n"),
         ("dockerfile", "my.dockerignore", "FROM a\n"),
         ("dockerfile", "Dockerfile", "# nothing\n"),
@@ -155,7 +158,7 @@ def test_resources_are_named_where_no_longer_text_can_hide_one() -> None:
     assert [part.name for part in terraform_blocks(f"{text}/* resource */".encode())] == [""]
 
 
-@pytest.mark.parametrize("kind", ["data", "json", "terraform", "bicep", "dockerfile"])
+@pytest.mark.parametrize("kind", ["data", "json", "terraform", "hcl", "bicep", "dockerfile"])
 @pytest.mark.parametrize(
     "piece",
     [
