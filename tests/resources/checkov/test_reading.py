@@ -126,7 +126,9 @@ def test_the_templates_of_a_chart_are_gaps_and_are_counted_by_chart(
     assert {finding.file_path for finding in one.findings} == {"deploy/templates/plain.yaml"}
 
 
-def test_a_file_that_the_configuration_skips_makes_no_scan_partial(reader: CheckovRunner, repository: Repository) -> None:
+def test_a_file_that_the_configuration_skips_makes_no_scan_partial(
+    reader: CheckovRunner, repository: Repository
+) -> None:
     files = {
         CONFIG: "skip-path: [testdata, 'a/old/.*', '.hidden']\n",
         "testdata/invalid.yaml": POD + "bad: [\n",
