@@ -11,16 +11,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.ages import Age, age_of, is_exact
+from infraaudit_domain.ages import Age
 from infraaudit_domain.as_judged import Counting, Judged
 from infraaudit_domain.changes import FindingChanges, compare_scans
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.gate import Evidence, GatePolicy, Verdict, judge_scan
-from infraaudit_domain.lifecycle import Span
 from infraaudit_domain.projects import Project
+from infraaudit_domain.spans import Span
 from infraaudit_domain.suppressions import lapsed, suppressed_by
 from resources.checkov.config_file import configuration
 from resources.configuration.gate import read_gate
@@ -123,22 +124,11 @@ class _Standing:
 
     def ages(self) -> dict[str, Age]:
         """How long each finding has stood; one that a rule brought, since the rule arrived."""
-        bounds = {b for s in self.spans for b in (s.opened, s.opened_after) if b is not None and b >= 0}
-        commits = commits_named(self.line.history, self.line.project, {self.path[position] for position in bounds})
-        times = {p: commits[self.path[p]]["committed_at"] for p in bounds if self.path[p] in commits}
-        by_rules = self.rule_days
-        return {
-            span.finding.fingerprint: Age(by_rules[span.finding.fingerprint], by_rules[span.finding.fingerprint])
-            if span.finding.fingerprint in by_rules
-            else age_of(
-                times[span.opened],
-                is_exact(span.opened_after, span.opened),
-                None if span.opened_after is None else times.get(span.opened_after),
-                self.now,
-            )
-            for span in self.spans
-            if span.opened in times
-        }
+        commits = commits_named(self.line.history, self.line.project, opening_commits(self.path, self.spans))
+        times = {sha: commit["committed_at"] for sha, commit in commits.items()}
+        ages = {span.finding.fingerprint: age_of_span(self.path, span, times, self.now) for span in self.spans}
+        by_rules = {mark: Age(days, days) for mark, days in self.rule_days.items()}
+        return {mark: age for mark, age in (ages | by_rules).items() if age is not None}
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,6 @@ def _seen(history: History, line: Line, sha: str) -> set[Severity]:
     ages = {str(row["severity"]): row["open"] for row in sla(line, {}, NOW).to_dict("records")}
     trend = trend_rows(line, by="severity")
     found = {finding.severity.value for finding in scan.findings}
-    found |= {row["severity"] for row in page} | {name for name, number in ages.items() if number}
+    found |= {row["severity"] for row in page} | {str(name) for name, number in ages.items() if number}
     found |= {row["group"] for row in trend if row["group"]} | {name.value for name in newest.open}
     return {Severity(name) for name in found | set(open_by_severity(history, "p", [sha])[sha])}
