@@ -8,7 +8,7 @@ is named as what it is: not known.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from infraaudit_domain.causes import Causes, causes
+from infraaudit_domain.causes import CODE, Causes, causes
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.readings import Reading, circumstances_of, proves_lack, reading_of
 
@@ -32,6 +32,15 @@ class FindingChanges:
     def other_cause(self) -> str:
         """What besides the code differs between the two: config or scanner; ``code`` where nothing does."""
         return self.causes.other
+
+    @property
+    def by_rules(self) -> tuple[Finding, ...]:
+        """New findings that are proven to be no code's doing: the earlier files have them under the later scan's
+        scanner, rules and configuration."""
+        if self.other_cause == CODE:
+            return ()
+        fresh = (*self.new, *self.perhaps_new)
+        return tuple(finding for finding in fresh if self.causes.proves(finding.fingerprint, finding.status))
 
 
 def compare_scans(before: Scan, after: Scan, renames: Mapping[str, str], cross: Scan | None = None) -> FindingChanges:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from infraaudit.gate import judge_commit
 from infraaudit.notices.code_owners import named_commit
+from infraaudit.scans.against_parent import changes_of
 from infraaudit.scans.cross_scanning import prepare_judgement
 from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
@@ -57,7 +58,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             here = project.environment.name
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
-            new = counted.changes.new if counted.against else ()
+            by_rules = set(changes_of(past, mirror, project.name, done.scan)[1].by_rules)
+            new = [finding for finding in counted.changes.new if counted.against and finding not in by_rules]
             if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
