@@ -72,6 +72,16 @@ def unread_count(part: sa.RowMapping) -> int:
     return len(files) - len(more) + sum(more)
 
 
+def files_of_result(history: History, scan_key: str) -> dict[str, int]:
+    """How many files a stored result should have read, read and did not read; empty where that was not counted."""
+    table = schema.framework_scans
+    row = history.row(sa.select(table).where(table.c.scan_key == scan_key))
+    if row is None or row["evidence"] is None:
+        return {}
+    expected, unread = row["evidence"].expected, unread_count(row)
+    return {"expected": expected, "read": max(0, expected - unread), "unread": unread}
+
+
 def scanned_parts(history: History, project: str, sha: str) -> Sequence[sa.RowMapping]:
     """The results of a commit's frameworks, without their findings."""
     parts, results = schema.scan_parts, schema.framework_scans
