@@ -1,25 +1,35 @@
 """Judge a commit's scan for an environment, from what the history holds and what the configuration says today.
 
-The one module where the gate's policy, the suppressions and the history meet: the checks of a report, a deployment
-and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), and tests.
+The one module where the gate's policy, what the site accepts and the history meet: the checks of a report, a deployment
+and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), tests, and the cross scans that
+tell what no code brought (infraaudit/scans/cross_scanning.py makes them before).
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.ages import age_of_span, opening_commits
+from infraaudit.scans.cross_scans import cross_scan
+from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.ages import Age, age_of, is_exact
-from infraaudit_domain.changes import compare_scans
+from infraaudit_domain.ages import Age
+from infraaudit_domain.as_judged import Counting, Judged
+from infraaudit_domain.causes import CODE
+from infraaudit_domain.changes import FindingChanges, compare_scans
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
-from infraaudit_domain.gate import Evidence, Verdict, judge_scan
+from infraaudit_domain.gate import Evidence, GatePolicy, Verdict, judge_scan
 from infraaudit_domain.projects import Project
+from infraaudit_domain.spans import Span
 from infraaudit_domain.suppressions import lapsed, suppressed_by
+from resources.checkov.config_file import configuration
 from resources.configuration.gate import read_gate
-from resources.configuration.suppressions import read_suppressions
+from resources.configuration.suppressions import Accepted, read_accepted
 from resources.git.mirror import Mirror
 from resources.history.queries.frames import commits_named
+from resources.history.queries.rules import arrivals_of_rules
 from resources.history.store import History
 
 
@@ -28,69 +38,149 @@ def judge_commit(
 ) -> Verdict:
     """Whether a commit's scan lets it into an environment. Raises ConfigurationError for an invalid policy.
 
-    The project's suppressions are in a folder beside the gate's file.
+    What the project's owners accept is in a folder beside the gate's file.
     """
     policy = read_gate(gate_file)
-    suppressions = read_suppressions(gate_file.parent, project.name)
+    accepted = read_accepted(gate_file.parent, project.name)
     scan = history.scan(project.name, sha)
     if scan is None:
         return judge_scan(policy, Evidence(None))
     day = now.astimezone(UTC).date()
-    counted = counted_scan(history, mirror, project.name, scan, suppressions, day)
-    line = _line(history, mirror, project)
-    not_live = _not_live(history, mirror, project, environment, scan, line)
+    suppressions = accepted.suppressions
+    view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
+    counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view)
+    standing = _Standing.of(history, mirror, project, sha, now)
+    beside = _beside_live(history, mirror, project, environment, view, scan, standing)
+    not_live = None if beside is None else [f for f in beside.not_live if not suppressed_by(f, suppressions, day)]
+    by_rules = standing.rule_days if standing else {}
+    judged = view.judged(sha)
     return judge_scan(
         policy,
         Evidence(
-            scan=counted.scan,
+            scan=judged.without_accepted_gaps(counted.scan),
             new=(*counted.changes.new, *counted.changes.perhaps_new) if counted.against else (),
-            not_live=not_live and tuple(f for f in not_live if suppressed_by(f, suppressions, day) is None),
-            ages=_ages(line, sha, now) if policy.max_age_days and line else None,
-            lapsed=lapsed(counted.scan.findings, suppressions, day),
+            not_live=not_live,
+            ages=standing.ages() if policy.max_age_days and standing else None,
+            lapsed=(*lapsed(counted.scan.findings, suppressions, day), *judged.lapsed(counted.scan)),
+            by_rules=_by_rules(counted.changes, by_rules, scan, now),
+            not_live_by_rules=_by_rules(beside.changes, by_rules, scan, now) if beside and beside.changes else {},
+            standing_by_rules=by_rules,
         ),
     )
 
 
-def _line(history: History, mirror: Mirror, project: Project) -> Line | None:
-    """The followed deploy branch; None where the repository has none."""
-    if project.deploy_branch not in mirror.branches():
-        return None
-    return Line(history, mirror, project.name, project.deploy_branch).follow()
+def _counting(
+    history: History, mirror: Mirror, project: Project, policy: GatePolicy, accepted: Accepted, day: date
+) -> Counting:
+    return Counting(
+        day=day,
+        hidings=(*policy.accepted_hidings, *accepted.hidings),
+        gaps=accepted.gaps,
+        trusted=first_configuration(history, mirror, project),
+        unskippable=policy.unskippable_checks,
+        inline=policy.inline_suppressions,
+    )
 
 
-def _not_live(
-    history: History, mirror: Mirror, project: Project, environment: str, scan: Scan, line: Line | None
-) -> tuple[Finding, ...] | None:
-    """The open findings of a commit whose lifecycles do not stand open in what is live; None where that is not known."""
+class _GateView:
+    """Scans of a project as the gate counts them."""
+
+    def __init__(self, mirror: Mirror, project: Project, rules: Counting) -> None:
+        self._mirror, self._path, self._rules = mirror, project.paths.checkov_config, rules
+        self._by_commit: dict[str, Judged] = {}
+
+    def __call__(self, scan: Scan, config_of: str | None = None) -> Scan:
+        return self.judged(config_of or scan.sha).scan(scan)
+
+    def judged(self, sha: str) -> Judged:
+        if sha not in self._by_commit:
+            self._by_commit[sha] = Judged(configuration(self._mirror, sha, self._path)[0], self._rules)
+        return self._by_commit[sha]
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """The findings that stand in a commit, by their lifecycles along the deploy branch."""
+
+    line: Line
+    path: Sequence[str]
+    spans: Sequence[Span]
+    now: datetime
+    arrivals: Mapping[tuple[str, int], datetime]
+
+    @classmethod
+    def of(cls, history: History, mirror: Mirror, project: Project, sha: str, now: datetime) -> "_Standing | None":
+        """None where the repository has no deploy branch."""
+        if project.deploy_branch not in mirror.branches():
+            return None
+        line = Line(history, mirror, project.name, project.deploy_branch).follow()
+        path, spans = line.standing(sha)
+        return cls(line, path, spans, now, arrivals_of_rules(line))
+
+    @property
+    def rule_days(self) -> dict[str, float]:
+        """For findings that a rule brought, the days since it arrived, by fingerprint."""
+        arrived = {s.finding.fingerprint: self.arrivals.get((s.life, s.opened)) for s in self.spans}
+        return {mark: (self.now - moment).total_seconds() / 86400 for mark, moment in arrived.items() if moment}
+
+    def ages(self) -> dict[str, Age]:
+        """How long each finding has stood; one that a rule brought, since the rule arrived."""
+        commits = commits_named(self.line.history, self.line.project, opening_commits(self.path, self.spans))
+        times = {sha: commit["committed_at"] for sha, commit in commits.items()}
+        ages = {span.finding.fingerprint: age_of_span(self.path, span, times, self.now) for span in self.spans}
+        by_rules = {mark: Age(days, days) for mark, days in self.rule_days.items()}
+        return {mark: age for mark, age in (ages | by_rules).items() if age is not None}
+
+
+@dataclass(frozen=True)
+class _BesideLive:
+    """A commit's open findings whose lifecycles do not stand open in what is live."""
+
+    not_live: Sequence[Finding]
+    changes: FindingChanges | None = None
+    """Between the two commits; None where nothing is live."""
+
+
+def _beside_live(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: str,
+    view: _GateView,
+    scan: Scan,
+    standing: _Standing | None,
+) -> _BesideLive | None:
+    """None where it is not known what stands in what is live."""
     live = history.live(project.name, environment)
     if live is None:
-        return ()
-    before = history.scan(project.name, live.sha)
-    if before is None or before.status is ScanStatus.FAILED:
+        return _BesideLive(())
+    stored = history.scan(project.name, live.sha)
+    if stored is None or stored.status is ScanStatus.FAILED:
         return None
-    still_open = [finding for finding in scan.findings if finding.is_open]
-    if line is None:
-        changes = compare_scans(before, scan, mirror.renames(live.sha, scan.sha))
-        return (*changes.new, *changes.perhaps_new)
-    here = {span.finding.fingerprint: span.life for span in line.standing(scan.sha)[1]}
-    standing = [span for span in line.standing(live.sha)[1] if span.finding.is_open]
-    known = {span.life for span in standing} | {span.finding.fingerprint for span in standing}
-    return tuple(f for f in still_open if f.fingerprint not in known and here.get(f.fingerprint) not in known)
+    before, now = view(stored), view(scan)
+    cross = cross_scan(history, project.name, live.sha, scan.sha)
+    seen = view(cross, scan.sha) if cross else None
+    changes = compare_scans(before, now, mirror.renames(live.sha, scan.sha), seen)
+    if standing is None:
+        return _BesideLive((*changes.new, *changes.perhaps_new), changes)
+    counted = {finding.fingerprint for finding in before.findings if finding.is_open}
+    here = {span.finding.fingerprint: span.life for span in standing.spans}
+    there = [
+        span
+        for span in standing.line.standing(live.sha)[1]
+        if span.finding.is_open or span.finding.fingerprint in counted
+    ]
+    known = {span.life for span in there} | {span.finding.fingerprint for span in there}
+    still_open = (finding for finding in now.findings if finding.is_open)
+    return _BesideLive(
+        tuple(f for f in still_open if f.fingerprint not in known and here.get(f.fingerprint) not in known), changes
+    )
 
 
-def _ages(line: Line, sha: str, now: datetime) -> dict[str, Age]:
-    path, spans = line.standing(sha)
-    bounds = {bound for span in spans for bound in (span.opened, span.opened_after) if bound is not None and bound >= 0}
-    commits = commits_named(line.history, line.project, {path[position] for position in bounds})
-    times = {position: commits[path[position]]["committed_at"] for position in bounds if path[position] in commits}
-    return {
-        span.finding.fingerprint: age_of(
-            times[span.opened], is_exact(span.opened_after, span.opened), _time(times, span.opened_after), now
-        )
-        for span in spans
-        if span.opened in times
-    }
-
-
-def _time(times: Mapping[int, datetime], position: int | None) -> datetime | None:
-    return None if position is None else times.get(position)
+def _by_rules(changes: FindingChanges, standing: Mapping[str, float], scan: Scan, now: datetime) -> dict[str, float]:
+    """New findings that the cross scan proves to be no code's doing, with the days since their rule arrived."""
+    if changes.other_cause == CODE:
+        return {}
+    since_scan = max(0.0, (now - scan.started_at).total_seconds() / 86400)
+    proven = (f for f in (*changes.new, *changes.perhaps_new) if changes.causes.proves(f.fingerprint, f.status))
+    return {finding.fingerprint: standing.get(finding.fingerprint, since_scan) for finding in proven}

@@ -48,6 +48,7 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
         "history": HistoryResource(
             url=from_environment("INFRAAUDIT_DATABASE_URL", current.database_url) or current.history_url,
             gate_file=str(current.gate_file),
+            severities=str(current.severities),
         ),
         "prometheus": PrometheusResource(url=current.prometheus_url or ""),
         "grafana": GrafanaResource(

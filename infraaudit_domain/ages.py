@@ -1,10 +1,12 @@
-"""How old a finding is, as far as the history knows: at least since a commit that has it, at most since one that lacks it.
+"""How old a finding is and whose doing it was, as far as the history knows.
 
-Deliberately absent: guessing. Where no commit is known to lack a finding, its age has no upper bound.
+An age has two bounds: at least since a commit that has the finding, at most since one that lacks it. Deliberately
+absent: guessing. Where no commit is known to lack a finding, its age has no upper bound.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 _DAY = 86400
 
@@ -17,19 +19,28 @@ class Age:
     at_most: float | None
     """None where nothing bounds it."""
 
-    @property
-    def is_exact(self) -> bool:
-        return self.at_least == self.at_most
+
+class Certainty(StrEnum):
+    """How well it is known whose doing an event was."""
+
+    EXACT = "exact"
+    BETWEEN = "between"
+    """After one commit, and not later than another."""
+    BEFORE = "before"
+    """Not later than a commit: none is known to be otherwise."""
 
 
-def is_exact(after: int | None, position: int) -> bool:
-    """Whether an event that lies after one position and not later than another has only one commit to be of."""
-    return after is not None and after == position - 1
+def certainty(after: int | None, sha: str | None) -> Certainty:
+    """``after`` is the last position that is known to be otherwise, ``sha`` the commit whose doing it was."""
+    if sha:
+        return Certainty.EXACT
+    return Certainty.BEFORE if after is None else Certainty.BETWEEN
 
 
 def age_of(opened: datetime, is_known: bool, lacking: datetime | None, now: datetime) -> Age:
     """``opened`` is the time of the first commit that is known to have a finding, ``lacking`` of the last that is known
-    to lack it; ``is_known`` is whether the two are neighbours. Clocks of committers differ: a bound never crosses."""
+    to lack it; ``is_known`` is whether the first is the one that opened it. Clocks of committers differ: bounds never
+    cross."""
     at_least = (now - opened).total_seconds() / _DAY
     if is_known:
         return Age(at_least, at_least)

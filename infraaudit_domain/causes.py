@@ -39,19 +39,28 @@ class Causes:
     cross: Mapping[str, FindingStatus] | None = None
     """Status by fingerprint in the cross scan, under both the earlier and the later file names; None where there is
     none."""
+    is_complete: bool = True
+    """Whether the cross scan read everything, so that its silence means something."""
 
     def of_presence(self, fingerprint: str, status: FindingStatus) -> str:
         """Why a finding has this status now and was absent, or had another, before."""
-        return self.other if self.cross is None or self.cross.get(fingerprint) == status else CODE
+        is_known = self.cross is not None and self.is_complete
+        return CODE if is_known and not self.proves(fingerprint, status) else self.other
+
+    def proves(self, fingerprint: str, status: FindingStatus) -> bool:
+        """Whether the earlier files are known to have a finding in this status under the later circumstances."""
+        return self.cross is not None and self.cross.get(fingerprint) == status
 
     def of_absence(self, fingerprint: str) -> str:
         """Why a finding of the earlier commit, under its earlier file name, is gone."""
         return CODE if self.cross is not None and fingerprint in self.cross else self.other
 
 
-def causes(other: str, cross: Mapping[str, Finding] | None, renames: Mapping[str, str]) -> Causes:
+def causes(
+    other: str, cross: Mapping[str, Finding] | None, renames: Mapping[str, str], is_complete: bool = True
+) -> Causes:
     """``cross`` is what the cross scan found, by fingerprint; ``renames`` is new path by old."""
     if cross is None:
         return Causes(other)
     followed = (replace(f, file_path=renames.get(f.file_path, f.file_path)) for f in cross.values())
-    return Causes(other, {f.fingerprint: f.status for f in (*cross.values(), *followed)})
+    return Causes(other, {f.fingerprint: f.status for f in (*cross.values(), *followed)}, is_complete)

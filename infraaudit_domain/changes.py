@@ -82,6 +82,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _causes(before: Scan, after: Scan, cross: Scan | None, renames: Mapping[str, str]) -> Causes:
     other = circumstances_of(after).cause_against(circumstances_of(before))
-    complete = cross is not None and cross.status is ScanStatus.COMPLETE
-    found = {f.fingerprint: f for f in cross.findings} if cross is not None and complete else None
-    return causes(other, found, renames)
+    if cross is None:
+        return Causes(other)
+    is_complete = cross.status is ScanStatus.COMPLETE
+    return causes(other, {f.fingerprint: f for f in cross.findings}, renames, is_complete)

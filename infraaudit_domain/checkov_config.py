@@ -1,6 +1,7 @@
-"""What of a commit's own configuration Checkov is given: an allow-list of keys, each value checked.
+"""What a commit's own configuration asks Checkov to leave out: an allow-list of keys, each value checked.
 
-A commit is hostile input: keys that load code, use the network, start programs or write elsewhere
+Checkov itself is not given any of it: everything is scanned, and what a commit asks to leave out is marked as hidden
+(hidings.py). A commit is hostile input: keys that load code, use the network, start programs or write elsewhere
 (``external-checks-dir``, ``download-external-modules``, ``output-file-path`` …) are never honoured, and everything
 that is not honoured makes a warning. Deliberately absent: parsing YAML (resources/checkov).
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.path_patterns import is_supported
 
 DEFAULT_FRAMEWORKS = (
     "ansible", "argo_workflows", "arm", "azure_pipelines", "bicep", "bitbucket_pipelines", "circleci_pipelines",
@@ -30,18 +32,21 @@ _REFUSED_FRAMEWORKS = {
     "json": "has no check without external ones", "yaml": "has no check without external ones",
 }  # fmt: skip
 _HONOURED = ("framework", "skip-framework", "check", "skip-check", "skip-path")
-_CHECK = re.compile(r"(CKV\d?|BC)_[A-Z0-9_*?]{1,60}")
+_CHECK = re.compile(r"(CKV|BC_|\*)[A-Z0-9_*?]{0,60}")
 _MOST_VALUES, _LONGEST_VALUE = 500, 300
 
 
 @dataclass(frozen=True, slots=True)
 class CheckovConfig:
-    """The effective configuration of a scan; equal configurations have equal digests."""
+    """What a commit wants to hear of; equal configurations have equal digests."""
 
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
     checks: tuple[str, ...] = ()
+    """Only these, where there are any; patterns of ids, as in ``skip_checks``."""
     skip_checks: tuple[str, ...] = ()
     skip_paths: tuple[str, ...] = ()
+    skip_frameworks: tuple[str, ...] = ()
+    """Those that ``frameworks`` lacks since they are named under skip-framework."""
 
     @property
     def digest(self) -> str:
@@ -49,7 +54,7 @@ class CheckovConfig:
 
     @property
     def filters(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """What changes the result of a single framework."""
+        """What hides findings of every framework."""
         return self.checks, self.skip_checks, self.skip_paths
 
 
@@ -76,9 +81,10 @@ class _Reader:
     def config(self) -> CheckovConfig:
         wanted = self._frameworks("framework")
         frameworks = set(DEFAULT_FRAMEWORKS if wanted is None else wanted)
-        frameworks -= set(self._frameworks("skip-framework", is_skipping=True) or ())
+        skipped_frameworks = frameworks & set(self._frameworks("skip-framework", is_skipping=True) or ())
+        frameworks -= skipped_frameworks
         if not frameworks:
-            self.warnings.append("No framework is left to scan with; the scan counts as failed.")
+            self.warnings.append("It leaves no framework to scan with: all that was found is hidden by it.")
         skipped = self._checks("skip-check")
         checks = self._checks("check")
         if both := sorted(set(checks) & set(skipped)):
@@ -88,6 +94,7 @@ class _Reader:
             checks=tuple(check for check in checks if check not in both),
             skip_checks=skipped,
             skip_paths=self._paths(),
+            skip_frameworks=tuple(sorted(skipped_frameworks)),
         )
 
     def _frameworks(self, key: str, is_skipping: bool = False) -> tuple[str, ...] | None:
@@ -115,6 +122,11 @@ class _Reader:
         usable = tuple(path for path in paths if path.isprintable() and path.strip())
         if len(usable) < len(paths):
             self.warnings.append("skip-path: empty or unprintable entries are not honoured.")
+        self.warnings += (
+            f"skip-path: {excerpt(path, 60)} is matched as plain text: expressions look neither around nor back."
+            for path in usable
+            if not is_supported(path)
+        )
         return usable
 
     def _values(self, key: str, separator: str | None = ",") -> tuple[str, ...]:

@@ -2,19 +2,20 @@
 
 FINDING_COLUMNS = (
     "id", "framework", "check_id", "check_name", "severity", "status", "file_path", "resource", "line_start",
-    "line_end", "introduced_by", "introduced_at", "author", "opened_by", "opened_at", "age_days",
+    "line_end", "introduced_by", "introduced_after", "introduced_certainty", "introduced_at", "author", "opened_by",
+    "opened_at", "age_days", "age_days_at_most", "last_read",
     "suppression_reason", "guideline",
 )  # fmt: skip
 COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
                    "line_start", "id")  # fmt: skip
 BLAME_COLUMNS = (
-    "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "at",
-    "author", "subject", "live_from", "live_to",
+    "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "after",
+    "certainty", "at", "author", "subject", "live_from", "live_to",
 )  # fmt: skip
 TREND_COLUMNS = ("at", "commit", "group", "open", "introduced", "fixed", "reopened", "suppressed")
 EXPOSURE_COLUMNS = (
-    "id", "severity", "check_id", "file_path", "resource", "introduced_by", "introduced_at", "live_from", "fixed_by",
-    "fixed_at", "live_to", "hours_exposed", "live_now", "brought_back_by",
+    "id", "severity", "check_id", "file_path", "resource", "introduced_by", "introduced_certainty", "introduced_at",
+    "live_from", "fixed_by", "fixed_certainty", "fixed_at", "live_to", "hours_exposed", "live_now", "brought_back_by",
 )  # fmt: skip
 LIVE_COLUMNS = ("sha", "live_from", "live_to", "hours", "scan", "tests", "unscanned_hours", "untested_hours",
                 "rollback")  # fmt: skip

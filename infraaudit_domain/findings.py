@@ -23,7 +23,7 @@ class Severity(StrEnum):
 class FindingStatus(StrEnum):
     OPEN = "open"
     SUPPRESSED = "suppressed"
-    """By an inline comment of Checkov's in a stored scan; by InfraAudit's own configuration too where it is read."""
+    """By the commit in a stored scan; by InfraAudit's own configuration too where it is read."""
 
 
 class ScanStatus(StrEnum):
@@ -67,8 +67,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFile:
+    """A file that a framework had to read and did not: a gap in its result."""
+
     path: str
     reason: str
+    hidden_by: str = ""
+    """What of the commit's configuration says to leave it out; such a gap does not make the scan partial."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 It fails closed: a fact that is missing is a reason. Deliberately absent: reading the policy file or the history.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from infraaudit_domain.acceptances import AcceptedHiding
 from infraaudit_domain.ages import Age
+from infraaudit_domain.as_judged import InlineRule, hidden_counts
 from infraaudit_domain.findings import Finding, Scan, ScanStatus, Severity
+from infraaudit_domain.hidings import CONFIGURATION
 from infraaudit_domain.suppressions import Lapsed
 from infraaudit_domain.test_runs import CaseOutcome, TestRun
 
+REPORT, BLOCK = math.inf, 0.0
 Limits = Mapping[Severity, int]
 """The most findings allowed by severity; a severity that is not named has no limit."""
 
@@ -30,6 +35,15 @@ class GatePolicy:
     unknown_age: Literal["block", "allow"] = "block"
     """What happens where a finding may be older than that, and nobody knows."""
     allow_partial: bool = False
+    required_frameworks: Sequence[str] = ()
+    """Frameworks of Checkov without whose result nothing passes."""
+    unskippable_checks: Sequence[str] = ()
+    """Patterns of checks whose findings count whatever hides them in the commit."""
+    inline_suppressions: Mapping[Severity, InlineRule] = field(default_factory=dict)
+    accepted_hidings: Sequence[AcceptedHiding] = ()
+    """What the Checkov configuration of any project's commits may hide."""
+    on_new_rules: float = REPORT
+    """After how many days a finding counts as new that another scanner, rule or configuration brought, and no code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,7 @@ class Evidence:
     """The facts about a commit that the gate depends on."""
 
     scan: Scan | None
+    """As it counts (as_judged.py), without what the pipeline's suppressions hide."""
     new: Sequence[Finding] = ()
     """Open here and not known to have been open in the nearest first parent that was scanned, or, where that did not
     read the file, in one before; none where there is no such parent."""
@@ -45,6 +60,12 @@ class Evidence:
     ages: Mapping[str, Age] | None = field(default_factory=dict)
     """How long each open finding has stood, by fingerprint; None where that is not known."""
     lapsed: Sequence[Lapsed] = ()
+    by_rules: Mapping[str, float] = field(default_factory=dict)
+    """Of the new findings those that are proven to be no code's doing, with the days since their rule arrived."""
+    not_live_by_rules: Mapping[str, float] = field(default_factory=dict)
+    """The same of those that are not live."""
+    standing_by_rules: Mapping[str, float] = field(default_factory=dict)
+    """The same of all open findings; a time of grace ends for those that stood before, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,8 @@ class Verdict:
 
     reasons: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What it leaves out of account, and why."""
 
     @property
     def passed(self) -> bool:
@@ -82,35 +105,78 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
         return Verdict(("it has not been scanned",))
     still_open = [finding for finding in scan.findings if finding.is_open]
     verdicts = (
+        *(_judge_required(name, scan) for name in policy.required_frameworks),
         _judge_status(policy, scan),
         _within(policy.open, still_open, "open"),
-        _within(policy.new, evidence.new, "new"),
-        _judge_against_live(policy, evidence.not_live),
+        _within(policy.new, [*_by_code(policy, evidence.new, evidence.by_rules), *_overdue(policy, evidence)], "new"),
+        _judge_against_live(policy, evidence),
         _judge_ages(policy, still_open, evidence.ages),
         *(_judge_lapsed(one) for one in evidence.lapsed),
     )
-    return all_of(verdicts)
+    return replace(all_of(verdicts), notes=tuple(_notes(policy, evidence, scan)))
+
+
+def _by_code(policy: GatePolicy, findings: Sequence[Finding], by_rules: Mapping[str, float]) -> list[Finding]:
+    """Findings without those that a rule brought whose time of grace has not ended."""
+    return [f for f in findings if by_rules.get(f.fingerprint, math.inf) >= policy.on_new_rules]
+
+
+def _overdue(policy: GatePolicy, evidence: Evidence) -> list[Finding]:
+    """Findings that stood before and that a rule brought whose time of grace has ended."""
+    if evidence.scan is None or policy.on_new_rules in (REPORT, BLOCK):
+        return []
+    known = {finding.fingerprint for finding in evidence.new}
+    days = evidence.standing_by_rules
+    late = {mark for mark, age in days.items() if age >= policy.on_new_rules and mark not in known}
+    return [finding for finding in evidence.scan.findings if finding.is_open and finding.fingerprint in late]
+
+
+def _notes(policy: GatePolicy, evidence: Evidence, scan: Scan) -> Iterator[str]:
+    yield from (f"{number} findings {what}" for what, number in sorted(hidden_counts(scan).items()))
+    for found, days, word in (
+        (evidence.new, evidence.by_rules, "new"),
+        (evidence.not_live or (), evidence.not_live_by_rules, "new in the environment"),
+    ):
+        if left_out := len(found) - len(_by_code(policy, found, days)):
+            yield f"{left_out} {word} findings do not count: another scanner, rule or configuration brought them"
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     """One verdict of several: every reason, and every finding once."""
     kept = list(verdicts)
     reasons = tuple(reason for verdict in kept for reason in verdict.reasons)
-    return Verdict(reasons, tuple(dict.fromkeys(finding for verdict in kept for finding in verdict.findings)))
+    findings = tuple(dict.fromkeys(finding for verdict in kept for finding in verdict.findings))
+    return Verdict(reasons, findings, tuple(note for verdict in kept for note in verdict.notes))
+
+
+def _judge_required(framework: str, scan: Scan) -> Verdict:
+    part = next((part for part in scan.frameworks if part.framework == framework), None)
+    if part is None:
+        return Verdict((f"it was not scanned by {framework}, which is required",))
+    if part.status is ScanStatus.FAILED:
+        return Verdict((f"its scan by {framework}, which is required, failed: {part.reason}",))
+    return Verdict()
 
 
 def _judge_status(policy: GatePolicy, scan: Scan) -> Verdict:
     if scan.status is ScanStatus.COMPLETE or (scan.status is ScanStatus.PARTIAL and policy.allow_partial):
         return Verdict()
-    why = next((part.reason for part in scan.frameworks if part.reason), "")
+    gaps = [(part.framework, file) for part in scan.frameworks for file in part.unreadable]
+    if any(part.status is ScanStatus.FAILED for part in scan.frameworks) or not gaps:
+        why = next((part.reason for part in scan.frameworks if part.reason), "")
+    else:
+        named = ", ".join(f"{file.path} by {framework} ({file.reason})" for framework, file in gaps[:3])
+        why = f"{len(gaps)} gaps that nobody accepted, {named}{', …' if len(gaps) > 3 else ''}"
+        why += "; repair them, or accept them under accepted_gaps beside the suppressions"
     return Verdict((f"its scan is {scan.status.value}" + (f": {why}" if why else ""),))
 
 
-def _judge_against_live(policy: GatePolicy, not_live: Sequence[Finding] | None) -> Verdict:
-    if not_live is None:
+def _judge_against_live(policy: GatePolicy, evidence: Evidence) -> Verdict:
+    if evidence.not_live is None:
         unknown = "what is live has no usable scan, so that what would be new there is not known; scan it"
         return Verdict((unknown,)) if policy.new_in_environment else Verdict()
-    return _within(policy.new_in_environment, not_live, "new in the environment")
+    counted = _by_code(policy, evidence.not_live, evidence.not_live_by_rules)
+    return _within(policy.new_in_environment, counted, "new in the environment")
 
 
 def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], ages: Mapping[str, Age] | None) -> Verdict:
@@ -146,8 +212,8 @@ def _judge_age(
 
 
 def _judge_lapsed(one: Lapsed) -> Verdict:
-    hidden, decision = one.findings, one.suppression
-    words = f"the suppression of {decision} by {decision.owner} ended on {decision.expires}"
+    hidden, decision = one.findings, one.decision
+    words = f"the {decision.title} by {decision.owner} ended on {decision.expires}"
     return Verdict(
         (f"{words} and {len(hidden)} open findings match it: fix them, or decide again, {_location(hidden[0])}",),
         hidden,
@@ -156,12 +222,23 @@ def _judge_lapsed(one: Lapsed) -> Verdict:
 
 def _within(limits: Limits, findings: Sequence[Finding], word: str) -> Verdict:
     return all_of(
-        Verdict(
-            (f"{len(found)} {word} {severity} findings, {limit} allowed, for example {_location(found[0])}",), found
-        )
+        Verdict((f"{len(found)} {word} {severity} findings, {limit} allowed, {_example(found)}",), found)
         for severity, limit in limits.items()
         if len(found := tuple(f for f in findings if f.severity is severity)) > limit
     )
+
+
+def _example(findings: Sequence[Finding]) -> str:
+    words = f"for example {_location(findings[0])}"
+    hidden = [finding for finding in findings if finding.suppressed_by]
+    if not hidden:
+        return words
+    one = hidden[0]
+    words = f"for example {_location(one)}; the commit hides {len(hidden)} of them"
+    if one.suppressed_by == CONFIGURATION:
+        how = "which counts once accepted_hidings of the pipeline's gate.yaml or suppressions accept it"
+        return f"{words}, here by {one.suppression_reason}, {how}"
+    return f"{words}, here by a comment, which inline_suppressions or unskippable_checks of gate.yaml do not accept"
 
 
 def _location(finding: Finding) -> str:

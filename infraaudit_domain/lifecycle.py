@@ -8,76 +8,13 @@ Deliberately absent: reading scans or Git, and a finding's line numbers, which a
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from infraaudit_domain.causes import CODE, Causes, causes
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.readings import Reading, proves_lack
-
-BEFORE_THE_ROOT = -1
-"""The position before the first commit of a history, which lacks everything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of commits over which a finding stood; positions count along the line of commits from 0.
-
-    Each event lies after ``…_after``, the last position that is known to be otherwise (None where no commit is), and
-    not later than its position. It is exact where the two are neighbours.
-    """
-
-    life: str
-    """The same for every span of one finding, through renames and reopenings."""
-    finding: Finding
-    introduced: int
-    introduced_after: int | None
-    opened: int
-    """Where it was introduced or last reopened."""
-    opened_after: int | None
-    start: int
-    start_after: int | None
-    started_as: str
-    """found (no commit is known to lack it), introduced, reopened, moved, suppressed or unsuppressed."""
-    start_cause: str
-    """code, config or scanner."""
-    end: int | None = None
-    """The first commit without it (in this form); None is still there."""
-    end_after: int | None = None
-    """The last commit that is known to have it; for a span without end only where later scans did not read its file."""
-    ended_as: str | None = None
-    """fixed, moved, suppressed or unsuppressed."""
-    end_cause: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one commit did: spans that ended with it, spans that began, and those that go in or out of sight."""
-
-    ended: tuple[Span, ...] = ()
-    started: tuple[Span, ...] = ()
-    resighted: tuple[Span, ...] = ()
-    """Spans that stand on, with a new ``end_after``."""
-
-
-class Past(Protocol):
-    """What a step may have to ask of the history and of Git; each is asked only where it can matter."""
-
-    def renames(self) -> Mapping[str, str]:
-        """New path by old, since the reading before."""
-
-    def cross(self) -> Mapping[str, Finding] | None:
-        """The findings of the reading before's files under the circumstances of now, where that was scanned."""
-
-    def fixed(self, fingerprints: Collection[str]) -> Mapping[str, Span]:
-        """The newest fixed span of each of some fingerprints."""
-
-    def earlier(self) -> Iterable[tuple[Reading, Mapping[str, str]]]:
-        """Every reading from the one before on, the newest first, each with the old path by new since then."""
-
-    def added_files(self) -> Collection[str]:
-        """The files that the commit itself added; all of them for a root commit."""
+from infraaudit_domain.spans import BEFORE_THE_ROOT, Past, Span, Step
 
 
 def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, past: Past) -> Step:
@@ -87,17 +24,18 @@ def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, pa
     fresh = {mark: finding for mark, finding in now.findings.items() if mark not in active}
     ended, started, resighted = [], [], []
     followed = dict(_followed(active, absent, fresh, now, past)) if absent else {}
+    closed = {}
     for mark, span in absent.items():
         seen = _last_seen(span, before)
         successor = followed.get(mark)
         if successor is not None:
-            ended_as, begun = _continued(span, successor, now.position, seen, CODE, "moved")
+            ended_as, begun = _continued(span, successor, now, seen, CODE, "moved")
             is_unread = successor.fingerprint not in now.findings
-            ended.append(_end(span, now.position, seen, ended_as, CODE))
+            ended.append(_end(span, now, seen, ended_as, CODE))
             started.append(replace(begun, end_after=seen) if is_unread else begun)
             fresh.pop(successor.fingerprint, None)
         elif proves_lack(now, span.finding):
-            ended.append(_end(span, now.position, seen, "fixed", why.of_absence(mark)))
+            closed[mark] = _end(span, now, seen, "fixed", why.of_absence(mark))
         elif span.end_after is None:
             resighted.append(replace(span, end_after=seen))
     for mark, span in active.items():
@@ -106,8 +44,8 @@ def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, pa
             continue
         if finding.status != span.finding.status:
             cause, seen = why.of_presence(mark, finding.status), _last_seen(span, before)
-            ended_as, begun = _continued(span, finding, now.position, seen, cause, "")
-            ended.append(_end(span, now.position, seen, ended_as, cause))
+            ended_as, begun = _continued(span, finding, now, seen, cause, "")
+            ended.append(_end(span, now, seen, ended_as, cause))
             started.append(begun)
         elif span.end_after is not None:
             resighted.append(replace(span, end_after=None))
@@ -117,7 +55,34 @@ def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, pa
             _begin(finding, known.get(mark), now, lacking[mark], why.of_presence(mark, finding.status))
             for mark, finding in fresh.items()
         )
-    return Step(tuple(ended), tuple(started), tuple(resighted))
+    return _attributed(Step((*ended, *closed.values()), tuple(started), tuple(resighted)), now, past)
+
+
+def _attributed(step: Step, now: Reading, past: Past) -> Step:
+    """The step of a merge, each event with the commit of the merged branches whose doing it was."""
+    begun = {
+        s.finding.fingerprint: s for s in step.started if s.start_sha and s.started_as in ("introduced", "reopened")
+    }
+    closed = {s.finding.fingerprint: s for s in step.ended if s.end_sha and s.ended_as == "fixed"}
+    if not (begun or closed) or len(past.parents()) < 2:
+        return step
+    came = past.brought({mark: span.finding for mark, span in begun.items()}, True) if begun else {}
+    went = past.brought({mark: span.finding for mark, span in closed.items()}, False) if closed else {}
+    started = [
+        _by(span, came.get(span.finding.fingerprint)) if span.finding.fingerprint in begun else span
+        for span in step.started
+    ]
+    ended = [
+        replace(span, end_sha=went.get(span.finding.fingerprint)) if span.finding.fingerprint in closed else span
+        for span in step.ended
+    ]
+    return Step(tuple(ended), tuple(started), step.resighted)
+
+
+def _by(span: Span, sha: str | None) -> Span:
+    if span.started_as == "introduced":
+        return replace(span, introduced_sha=sha, opened_sha=sha, start_sha=sha)
+    return replace(span, opened_sha=sha, start_sha=sha)
 
 
 def after(active: Mapping[str, Span], step: Step) -> dict[str, Span]:
@@ -165,7 +130,7 @@ def _last_lacking(
     fresh: Mapping[str, Finding], before: Reading | None, now: Reading, past: Past
 ) -> dict[str, int | None]:
     """The last position that is known to lack each of the findings that are new; None where no commit is."""
-    if now.is_root:
+    if now.position == 0 and not past.parents():
         return dict.fromkeys(fresh, BEFORE_THE_ROOT)
     parent = now.position - 1
     found: dict[str, int | None] = dict.fromkeys(fresh)
@@ -191,47 +156,67 @@ def _renamed(finding: Finding, paths: Mapping[str, str]) -> Finding:
     return finding if path == finding.file_path else replace(finding, file_path=path)
 
 
-def _continued(span: Span, finding: Finding, position: int, seen: int, cause: str, word: str) -> tuple[str, Span]:
+def _continued(span: Span, finding: Finding, now: Reading, seen: int, cause: str, word: str) -> tuple[str, Span]:
     if finding.status != span.finding.status:
         word = "unsuppressed" if finding.is_open else "suppressed"
     begun = replace(
-        span, finding=finding, start=position, start_after=seen, started_as=word, start_cause=cause, end_after=None
+        span,
+        finding=finding,
+        start=now.position,
+        start_after=seen,
+        start_sha=_doer(now, seen),
+        started_as=word,
+        start_cause=cause,
+        end_after=None,
     )
     return word, begun
 
 
 def _begin(finding: Finding, fixed: Span | None, now: Reading, lacking: int | None, cause: str) -> Span:
-    position = now.position
     if fixed is not None and fixed.end is not None:
         lacking = fixed.end if lacking is None else max(lacking, fixed.end)
-        return Span(
-            life=fixed.life,
+        doer = _doer(now, lacking)
+        return replace(
+            fixed,
             finding=finding,
-            introduced=fixed.introduced,
-            introduced_after=fixed.introduced_after,
-            opened=position,
+            opened=now.position,
             opened_after=lacking,
-            start=position,
+            opened_sha=doer,
+            start=now.position,
             start_after=lacking,
+            start_sha=doer,
             started_as="reopened",
             start_cause=cause,
+            end=None,
+            end_after=None,
+            end_sha=None,
+            ended_as=None,
+            end_cause=None,
         )
+    doer = _doer(now, lacking)
     return Span(
         life=hashlib.sha256(f"{finding.fingerprint} {now.sha}".encode()).hexdigest()[:32],
         finding=finding,
-        introduced=position,
+        introduced=now.position,
         introduced_after=lacking,
-        opened=position,
+        introduced_sha=doer,
+        opened=now.position,
         opened_after=lacking,
-        start=position,
+        opened_sha=doer,
+        start=now.position,
         start_after=lacking,
+        start_sha=doer,
         started_as="found" if lacking is None else "introduced",
         start_cause=cause,
     )
 
 
-def _end(span: Span, position: int, seen: int, word: str, cause: str) -> Span:
-    return replace(span, end=position, end_after=seen, ended_as=word, end_cause=cause)
+def _end(span: Span, now: Reading, seen: int, word: str, cause: str) -> Span:
+    return replace(span, end=now.position, end_after=seen, end_sha=_doer(now, seen), ended_as=word, end_cause=cause)
+
+
+def _doer(now: Reading, after: int | None) -> str | None:
+    return now.sha if after == now.position - 1 else None
 
 
 def _without_path(finding: Finding) -> tuple[str, str, str, int]:

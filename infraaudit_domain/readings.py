@@ -32,8 +32,6 @@ class Reading:
     parts: Mapping[str, PartReading]
     """By framework; one that failed or did not run proves nothing and is not among them."""
     circumstances: Circumstances
-    is_root: bool = False
-    """Whether the commit has no parents, so that nothing was there before it."""
     gaps: bool = False
     """Whether anything was not read, so that a finding may be there all the same."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Finding, FindingStatus, Scan
@@ -41,16 +42,31 @@ class Suppression:
     def counts_on(self, day: date) -> bool:
         return (self.since is None or self.since <= day) and day <= self.expires
 
+    @property
+    def title(self) -> str:
+        return f"suppression of {self}"
+
     def __str__(self) -> str:
         named = (("id", self.id), ("check", self.check), ("path", self.path), ("resource", self.resource))
         return ", ".join(f"{name} {value}" for name, value in named if value is not None)
 
 
+class Decision(Protocol):
+    """What somebody decided for a limited time: a suppression, or what a commit may hide."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def expires(self) -> date: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """An expired suppression that open findings still match: it has to be decided anew."""
+    """An expired decision that open findings still match: it has to be decided anew."""
 
-    suppression: Suppression
+    decision: Decision
     findings: tuple[Finding, ...]
 
 

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.changes import compare_scans
 from infraaudit_domain.columns import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit_domain.errors import NotScannedError
 from infraaudit_domain.findings import Finding, Scan
-from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.spans import Span
 from infraaudit_domain.suppressions import Suppression, hide, hide_in
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.queries.ranges import event_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +45,8 @@ def finding_rows(
         lives = {span.life for span in line.standing(since)[1]}
         spans = [span for span in spans if span.life not in lives]
     lines = _current(line, sha)
-    commits = commits_named(line.history, line.project, (path[p] for s in spans for p in (s.introduced, s.opened)))
+    named = {path[p] for s in spans for p in (s.introduced, s.opened)} | {s.introduced_sha for s in spans}
+    commits = commits_named(line.history, line.project, {*opening_commits(path, spans), *filter(None, named)})
     return [_row(span, path, lines, commits, now, suppressions) for span in spans]
 
 
@@ -59,7 +62,8 @@ def compare_rows(
 ) -> list[dict[str, Any]]:
     """What two commits' scans differ in: added, removed, moved; and whether code, config or scanner may be why.
 
-    What a suppression hides on the day is in neither.
+    ``perhaps added`` is in a file that the earlier scan did not read, ``not read`` in one that the later did not. What a
+    suppression hides on the day is in neither.
     """
     then, now = (hide_in(_scanned(line, sha), suppressions, day) for sha in (before, after))
     renames, cross = line.mirror.renames(before, after), cross_scan(line.history, line.project, before, after)
@@ -68,6 +72,8 @@ def compare_rows(
     rows = [_changed("added", why.of_presence(f.fingerprint, f.status), f) for f in changes.new]
     rows += [_changed("removed", why.of_absence(f.fingerprint), f) for f in changes.fixed]
     rows += [_changed("moved", "code", now_there) for _, now_there in changes.moved]
+    rows += [_changed("perhaps added", why.of_presence(f.fingerprint, f.status), f) for f in changes.perhaps_new]
+    rows += [_changed("not read", why.of_absence(f.fingerprint), f) for f in changes.unread]
     return rows
 
 
@@ -112,18 +118,25 @@ def _row(
 ) -> dict[str, Any]:
     finding = hide(span.finding, suppressions, now.date())
     there = lines.get(finding.fingerprint)
-    opened = commits.get(path[span.opened])
-    introduced = commits.get(path[span.introduced])
+    times = {sha: commit["committed_at"] for sha, commit in commits.items()}
+    born = event_range(path, span.introduced, span.introduced_after, span.introduced_sha)
+    introduced = commits.get(born["commit"]) if span.introduced_sha else None
+    age = age_of_span(path, span, times, now)
+    opened = span.opened_sha or path[span.opened]
     return _named(finding) | {
         "line_start": there["line_start"] if there else finding.line_start,
         "line_end": there["line_end"] if there else finding.line_end,
         "severity": there["severity"] if there else finding.severity.value,
-        "introduced_by": path[span.introduced],
-        "introduced_at": committed_at(commits, path[span.introduced]),
+        "introduced_by": born["commit"],
+        "introduced_after": born["after"],
+        "introduced_certainty": born["certainty"],
+        "introduced_at": committed_at(commits, born["commit"]),
         "author": introduced["author_name"] if introduced else None,
-        "opened_by": path[span.opened],
-        "opened_at": committed_at(commits, path[span.opened]),
-        "age_days": round((now - opened["committed_at"]).total_seconds() / 86400, 2) if opened else None,
+        "opened_by": opened,
+        "opened_at": committed_at(commits, opened),
+        "age_days": round(age.at_least, 2) if age else None,
+        "age_days_at_most": round(age.at_most, 2) if age and age.at_most is not None else None,
+        "last_read": path[span.end_after] if span.end_after is not None and span.end_after < len(path) - 1 else None,
     }
 
 

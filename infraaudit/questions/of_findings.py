@@ -28,8 +28,11 @@ from infraaudit_domain.columns import (
 
 _OF = "/projects/{project}"
 _COMMIT_COLUMN = Column("commit", "string", "commit")
-_FINDING = typed(FINDING_COLUMNS, integer="line_start line_end", number="age_days")
-_FINDING_SHOWN = "severity id check_id file_path line_start resource age_days status introduced_by author check_name"
+_FINDING = typed(FINDING_COLUMNS, integer="line_start line_end", number="age_days age_days_at_most")
+_FINDING_SHOWN = (
+    "severity id check_id file_path line_start resource age_days status introduced_by introduced_certainty author last_read"
+    " check_name"
+)
 _CHANGE_SHOWN = "change severity check_id file_path line_start resource cause id"
 _OF_A_COMMIT = {
     "commit": COMMIT,
@@ -71,14 +74,14 @@ QUESTIONS: tuple[Question, ...] = (
         "The life of one finding: what happened to it, the oldest event first, and when it was live.",
         typed(
             (
-                "life", "event", "cause", "commit", "at", "author", "subject", "id", "severity", "check_id",
+                "life", "event", "cause", "commit", "after", "certainty", "at", "author", "subject", "id", "severity", "check_id",
                 "check_name", "file_path", "resource", "line_start", "suppression_reason",
             ),
             integer="line_start",
         ),
         command="life",
         of="events",
-        shown="event at commit author cause check_id file_path line_start resource subject",
+        shown="event at commit certainty after author cause check_id file_path line_start resource subject",
     ),
     Question(
         "finding_live",
@@ -95,7 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
         (*typed(("environment", "live", "live_since"), live="commit"), *_FINDING),
         {"environment": ANY_ENVIRONMENT} | FILTER,
         command="live",
-        shown="environment severity id check_id file_path line_start resource live_since introduced_by author check_name",
+        shown="environment severity id check_id file_path line_start resource live_since introduced_by introduced_certainty author check_name",
     ),
     Question(
         "blame",
@@ -114,7 +117,7 @@ QUESTIONS: tuple[Question, ...] = (
         needs=(Needs.SCAN,),
         command="blame",
         positional=("finding",),
-        shown="id event commit at check_id file_path author cause live_from live_to resource subject",
+        shown="id event commit certainty after at check_id file_path author cause live_from live_to resource subject",
     ),
     Question(
         "compare",

@@ -72,7 +72,8 @@ class Question:
 
 _TITLES = {
     "check_id": "check", "check_name": "name", "file_path": "file", "line_start": "line", "line_end": "to line",
-    "introduced_by": "introduced by", "age_days": "days", "suppression_reason": "suppressed because", "at": "at (UTC)",
+    "introduced_by": "introduced by", "introduced_certainty": "certainty", "fixed_certainty": "certainty of the fix",
+    "age_days": "days", "age_days_at_most": "days at most", "last_read": "last read", "suppression_reason": "suppressed because", "at": "at (UTC)",
     "sha": "commit", "live_to": "to", "hours_exposed": "hours", "live_now": "live", "sla_days": "allowed",
     "introduced_at": "introduced", "fixed_at": "fixed", "brought_back_by": "brought back by", "owner": "who",
     "reason": "why", "up_to_7_days": "≤7", "up_to_30_days": "≤30", "up_to_90_days": "≤90", "over_90_days": ">90",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -23,15 +24,30 @@ _EARLIER = 50
 """Scans before it that are asked about findings in files that it did not read."""
 
 
-def changes_of(history: History, mirror: Mirror, project: str, scan: Scan) -> tuple[str | None, FindingChanges]:
+class View(Protocol):
+    """How scans are seen: as they are stored, or as the gate counts them."""
+
+    def __call__(self, scan: Scan, config_of: str | None = None) -> Scan:
+        """A scan that was made under the configuration of its own commit, or another's."""
+
+
+def as_stored(scan: Scan, config_of: str | None = None) -> Scan:
+    """The scan as it is stored."""
+    return scan
+
+
+def changes_of(
+    history: History, mirror: Mirror, project: str, scan: Scan, view: View = as_stored
+) -> tuple[str | None, FindingChanges]:
     """What a commit's scan changed, and the commit it is compared with: the nearest first parent that was scanned.
 
-    What that one did not read is looked up in the scans before it, file by file. Where nothing before was scanned, every
-    finding is perhaps new; those of a root commit are new.
+    ``scan`` and all that it is compared with are seen by ``view``. What that one did not read is looked up in the scans
+    before it, file by file. Where nothing before was scanned, every finding is perhaps new; those of a root commit are
+    new.
     """
     ancestors = mirror.first_parents(scan.sha, limit=_LOOK_BACK)[-2::-1]
-    with history.reading() as connection:
-        scanned = list(islice(_scanned(connection, project, ancestors), _EARLIER))
+    scanned = scanned_of(history, project, ancestors)
+    scan = view(scan)
     if not scanned or (before := history.scan(project, scanned[0])) is None:
         still_open = tuple(finding for finding in scan.findings if finding.is_open)
         nothing = FindingChanges((), (), (), Causes(CODE))
@@ -39,8 +55,20 @@ def changes_of(history: History, mirror: Mirror, project: str, scan: Scan) -> tu
         return None, replace(nothing, new=still_open) if is_root else replace(nothing, perhaps_new=still_open)
     parent = scanned[0]
     cross = cross_scan(history, project, parent, scan.sha)
-    changes = compare_scans(before, scan, mirror.renames(parent, scan.sha), cross)
-    return parent, _looked_up(history, mirror, project, scan.sha, changes, scanned[1:])
+    seen = view(cross, scan.sha) if cross else None
+    changes = compare_scans(view(before), scan, mirror.renames(parent, scan.sha), seen)
+    return parent, _looked_up(history, mirror, project, scan.sha, changes, scanned[1:], view)
+
+
+def compared_with(history: History, mirror: Mirror, project: str, sha: str) -> str | None:
+    """The nearest first parent of a commit that was scanned."""
+    return next(iter(scanned_of(history, project, mirror.first_parents(sha, limit=_LOOK_BACK)[-2::-1])), None)
+
+
+def scanned_of(history: History, project: str, shas: Sequence[str]) -> list[str]:
+    """Those of some commits that have a usable scan, in the same order; the first ones alone."""
+    with history.reading() as connection:
+        return list(islice(_scanned(connection, project, shas), _EARLIER))
 
 
 def _scanned(connection: sa.Connection, project: str, shas: Sequence[str]) -> Iterator[str]:
@@ -51,7 +79,13 @@ def _scanned(connection: sa.Connection, project: str, shas: Sequence[str]) -> It
 
 
 def _looked_up(
-    history: History, mirror: Mirror, project: str, sha: str, changes: FindingChanges, earlier: Sequence[str]
+    history: History,
+    mirror: Mirror,
+    project: str,
+    sha: str,
+    changes: FindingChanges,
+    earlier: Sequence[str],
+    view: View,
 ) -> FindingChanges:
     """Changes in which as little as possible is perhaps new."""
     unknown, new = list(changes.perhaps_new), list(changes.new)
@@ -59,7 +93,7 @@ def _looked_up(
         if not unknown:
             break
         scan = history.scan(project, ancestor)
-        reading = reading_of(scan) if scan else None
+        reading = reading_of(view(scan)) if scan else None
         old_paths = {path: old for old, path in mirror.renames(ancestor, sha).items()}
         then = {finding: follow(finding, old_paths) for finding in unknown}
         new += [finding for finding, old in then.items() if was_not_open(reading, old)]
@@ -81,8 +115,14 @@ class CountedScan:
 
 
 def counted_scan(
-    history: History, mirror: Mirror, project: str, scan: Scan, suppressions: Sequence[Suppression], day: date
+    history: History,
+    mirror: Mirror,
+    project: str,
+    scan: Scan,
+    suppressions: Sequence[Suppression],
+    day: date,
+    view: View = as_stored,
 ) -> CountedScan:
     """A scan and its changes without what the project's suppressions hide."""
-    against, changes = changes_of(history, mirror, project, scan)
-    return CountedScan(hide_in(scan, suppressions, day), against, hide_in_changes(changes, suppressions, day))
+    against, changes = changes_of(history, mirror, project, scan, view)
+    return CountedScan(hide_in(view(scan), suppressions, day), against, hide_in_changes(changes, suppressions, day))

@@ -5,9 +5,10 @@ The earlier commit is scanned again, with the later one's scanner and configurat
 Deliberately absent: what the result means (infraaudit_domain/causes.py). Nothing is scanned where nothing differs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from infraaudit.scans.cross_scans import record_cross_scan, unexplained
+from infraaudit.scans.against_parent import compared_with
+from infraaudit.scans.cross_scans import needs_cross_scan, record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.projects import Project
 from resources.checkov import CheckovRunner
@@ -34,9 +35,31 @@ def attribute_causes(
     if branch not in mirror.branches():
         return 0
     pairs = unexplained(Line(history, mirror, project.name, branch).follow(), scanner_version())
-    if pairs:
-        with runner() as scanner:
-            for before, after in pairs:
-                scan = scanner.scan(mirror, before, project.paths.checkov_config, config_of=after)
-                record_cross_scan(history, project.name, after, scan)
+    _scan_pairs(history, mirror, project, runner, pairs)
     return len(pairs)
+
+
+def prepare_judgement(
+    history: History, mirror: Mirror, project: Project, environment: str, sha: str, runner: Runner
+) -> int:
+    """Make the cross scans that judging a commit needs, against what it is compared with and against what is live.
+
+    Returns how many. Without them the gate takes what another scanner found for the commit's doing.
+    """
+    live = history.live(project.name, environment)
+    against = {compared_with(history, mirror, project.name, sha), live.sha if live else None} - {None, sha}
+    wanted = ((before, sha) for before in sorted(filter(None, against)))
+    pairs = [pair for pair in wanted if needs_cross_scan(history, project.name, *pair, scanner_version())]
+    _scan_pairs(history, mirror, project, runner, pairs)
+    return len(pairs)
+
+
+def _scan_pairs(
+    history: History, mirror: Mirror, project: Project, runner: Runner, pairs: Sequence[tuple[str, str]]
+) -> None:
+    if not pairs:
+        return
+    with runner() as scanner:
+        for before, after in pairs:
+            scan = scanner.scan(mirror, before, project.paths.checkov_config, config_of=after)
+            record_cross_scan(history, project.name, after, scan)

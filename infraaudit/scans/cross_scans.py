@@ -6,6 +6,7 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.evidence import RULES
 from infraaudit_domain.findings import Scan, ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
@@ -34,7 +35,7 @@ def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
     """
     lines, scans, cross = schema.line_commits, schema.scans, schema.cross_scan_parts
     query = (
-        sa.select(lines.c.sha, scans.c.scanner_version, scans.c.config_digest)
+        sa.select(lines.c.sha, scans.c.scanner_version, scans.c.config_digest, scans.c.rules)
         .join(scans, (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha))
         .where(line.is_in(lines), scans.c.status != ScanStatus.FAILED.value)
         .order_by(lines.c.position)
@@ -46,13 +47,30 @@ def unexplained(line: Line, scanner: str) -> list[tuple[str, str]]:
     return [pair for pair in _differing(rows, scanner) if pair not in explained]
 
 
+def needs_cross_scan(history: History, project: str, before: str, after: str, scanner: str) -> bool:
+    """Whether the circumstances of two scanned commits differ and nothing says what follows from that yet."""
+    table, cross = schema.scans, schema.cross_scan_parts
+    columns = (table.c.sha, table.c.scanner_version, table.c.config_digest, table.c.rules)
+    usable = (table.c.project == project) & (table.c.status != ScanStatus.FAILED.value)
+    known = sa.select(cross.c.sha).where(cross.c.project == project, cross.c.sha == after, cross.c.tree_of == before)
+    with history.reading() as connection:
+        scans = {
+            row.sha: row
+            for row in connection.execute(sa.select(*columns).where(usable, table.c.sha.in_([before, after])))
+        }
+        is_known = connection.execute(known).first() is not None
+    return not is_known and len(scans) == 2 and _differ(scans[before], scans[after], scanner)
+
+
 def _differing(rows: Sequence[sa.Row], scanner: str) -> list[tuple[str, str]]:
-    return [
-        (before.sha, after.sha)
-        for before, after in pairwise(rows)
-        if after.scanner_version == scanner
-        and (before.scanner_version, before.config_digest) != (after.scanner_version, after.config_digest)
-    ]
+    return [(before.sha, after.sha) for before, after in pairwise(rows) if _differ(before, after, scanner)]
+
+
+def _differ(before: sa.Row, after: sa.Row, scanner: str) -> bool:
+    """Whether a cross scan can tell what other circumstances did: it is made with the scanner and rules of now."""
+    is_of_now = (after.scanner_version, after.rules) == (scanner, RULES)
+    circumstances = [(row.scanner_version, row.config_digest, row.rules) for row in (before, after)]
+    return is_of_now and circumstances[0] != circumstances[1]
 
 
 def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan | None:
@@ -67,6 +85,5 @@ def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan |
     parts = [history.framework_scan(key, usable_only=False) for key in keys]
     if later is None or not parts:
         return None
-    return Scan(
-        tree_of, tuple(p for p in parts if p), later.scanner_version, later.config_digest, later.started_at, 0.0
-    )
+    found = tuple(part for part in parts if part)
+    return Scan(tree_of, found, later.scanner_version, later.config_digest, later.started_at, 0.0, rules=later.rules)

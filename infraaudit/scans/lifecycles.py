@@ -6,20 +6,21 @@ result. Deliberately absent: the rules of a finding's life (infraaudit_domain/li
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
+from infraaudit.scans.merged_commits import find_merges
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import row_of, span_of
 from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.lifecycle import Span, Step, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.projects import Project
-from infraaudit_domain.readings import Reading
+from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.retention import PRUNED
+from resources.history.severities import hold_ratings
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -40,6 +41,10 @@ class Line(StoredLine):
         if head is None:
             raise HistoryError(f"{self.project} has no branch {self.branch!r} in its mirror; name one that it has.")
         self.shas = self.mirror.first_parents(head)
+        with self.history.writing() as connection:
+            self._lock(connection)
+            has_grown = self._match(connection)
+        find_merges(self, self.mirror, has_grown)
         while self._follow_some():
             pass
         return self
@@ -54,7 +59,7 @@ class Line(StoredLine):
             readings = Readings(connection, self.project)
             before = next(readings.backwards(path[:shared]), None)
             for position in range(shared, len(path)):
-                if (now := self._reading(readings, path, position)) is not None:
+                if (now := readings.of(path[position], position)) is not None:
                     past = StoredPast(self, self.mirror, connection, readings, path[:position], shared, before, now)
                     step = advance(active, before, now, past)
                     active, before = after(active, step), now
@@ -63,7 +68,7 @@ class Line(StoredLine):
     def _follow_some(self) -> bool:
         with self.history.writing() as connection:
             self._lock(connection)
-            self._match(connection)
+            hold_ratings(connection)
             start: int | None = connection.execute(
                 sa.select(sa.func.min(schema.line_commits.c.position)).where(
                     self.is_in(schema.line_commits), schema.line_commits.c.followed.is_(False)
@@ -78,14 +83,18 @@ class Line(StoredLine):
             self._advance(connection, start, min(start + _BATCH, len(self.shas)))
             return start + _BATCH < len(self.shas)
 
-    def _match(self, connection: sa.Connection) -> None:
-        """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added."""
-        table = schema.line_commits
+    def _match(self, connection: sa.Connection) -> bool:
+        """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added.
+
+        Returns whether anything is new.
+        """
+        table, merged = schema.line_commits, schema.merged_commits
         order = sa.select(table.c.sha).where(self.is_in(table)).order_by(table.c.position)
         stored = list(connection.execute(order).scalars())
         shared = _common(stored, self.shas)
         if shared < len(stored):
             connection.execute(table.delete().where(self.is_in(table), table.c.position >= shared))
+            connection.execute(merged.delete().where(self.is_in(merged), merged.c.position >= shared))
             self._rewind(connection, shared)
         rows = [
             {"project": self.project, "branch": self.branch, "position": position, "sha": sha, "followed": False}
@@ -93,6 +102,7 @@ class Line(StoredLine):
         ]
         if rows:
             connection.execute(table.insert(), rows)
+        return bool(rows)
 
     def _newest_pruned(self, connection: sa.Connection, start: int) -> int | None:
         """The last commit from ``start`` on whose findings were followed and have been pruned since.
@@ -134,7 +144,7 @@ class Line(StoredLine):
             connection.execute(table.update().where(unseen_later).values(end_after=None))
         active = self._active(connection, start - 1)
         for position in range(start, stop):
-            now = self._reading(readings, self.shas, position)
+            now = readings.of(self.shas[position], position)
             if now is None or (before and readings.are_equal(before.sha, now.sha)):
                 before = now or before
                 continue
@@ -145,12 +155,6 @@ class Line(StoredLine):
         lines = schema.line_commits
         done = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.position < stop)
         connection.execute(done.values(followed=True))
-
-    def _reading(self, readings: Readings, path: Sequence[str], position: int) -> Reading | None:
-        found = readings.of(path[position], position)
-        if found is None or position > 0:
-            return found
-        return replace(found, is_root=not self.mirror.parents([path[0]]).get(path[0]))
 
     def _store(self, connection: sa.Connection, step: Step) -> None:
         table = schema.spans

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infraaudit.scans.against_parent import CountedScan, counted_scan
 from infraaudit.scans.cross_scanning import Runner, attribute_causes
+from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit.scans.report_files import newest_scan, write_report
 from infraaudit_domain.findings import Scan
@@ -57,6 +58,7 @@ def store_scan(history: History, mirror: Mirror, project: Project, sha: str, sca
     history.record_commit(project.name, mirror.commit(sha))
     scan = scanner.scan(mirror, sha, project.paths.checkov_config)
     history.record_scan(project.name, scan)
+    first_configuration(history, mirror, project)
     return scan
 
 

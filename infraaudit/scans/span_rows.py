@@ -2,14 +2,17 @@
 
 import sqlalchemy as sa
 
-from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.spans import Span
 from resources.history.rows import finding_of, row_of_finding
 
 _COLUMNS = {
-    "life": "life", "introduced": "introduced_position", "introduced_after": "introduced_after",
-    "opened": "opened_position", "opened_after": "opened_after", "start": "start_position",
-    "start_after": "start_after", "started_as": "started_as", "start_cause": "start_cause", "end": "end_position",
-    "end_after": "end_after", "ended_as": "ended_as", "end_cause": "end_cause",
+    "life": "life",
+    "introduced": "introduced_position", "introduced_after": "introduced_after", "introduced_sha": "introduced_sha",
+    "opened": "opened_position", "opened_after": "opened_after", "opened_sha": "opened_sha",
+    "start": "start_position", "start_after": "start_after", "start_sha": "start_sha",
+    "started_as": "started_as", "start_cause": "start_cause",
+    "end": "end_position", "end_after": "end_after", "end_sha": "end_sha",
+    "ended_as": "ended_as", "end_cause": "end_cause",
 }  # fmt: skip
 """The columns of a span's fields, but for its finding."""
 

@@ -5,11 +5,13 @@ from itertools import islice
 
 import sqlalchemy as sa
 
+from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import span_of
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span
+from infraaudit_domain.merges import doers
 from infraaudit_domain.readings import Reading
+from infraaudit_domain.spans import Span
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.stored_line import StoredLine
@@ -57,6 +59,14 @@ class StoredPast:
         for reading in islice(self._readings.backwards(self._path), _EARLIER):
             renames = self._mirror.renames(reading.sha, self._now.sha)
             yield reading, {new: old for old, new in renames.items()}
+
+    def parents(self) -> Sequence[str]:
+        return self._mirror.parents([self._now.sha]).get(self._now.sha, ())
+
+    def brought(self, findings: Mapping[str, Finding], is_there: bool) -> Mapping[str, str]:
+        first, *others = self.parents()
+        side = MergedSide(self._mirror, self._readings, [first, *others])
+        return doers(findings, is_there, self._now.sha, others, side)
 
     def added_files(self) -> Collection[str]:
         return {file.path for file in self._mirror.changed_files(self._now.sha) if file.status == "A"}

@@ -30,6 +30,8 @@ def check_result(name: str, asset: dg.AssetKey, verdict: Verdict) -> dg.AssetChe
     metadata: dict[str, dg.MetadataValue] = {}
     if verdict.reasons:
         metadata["reasons"] = table(["why not"], [(reason,) for reason in verdict.reasons])
+    if verdict.notes:
+        metadata["notes"] = table(["left out of account"], [(note,) for note in verdict.notes])
     if verdict.findings:
         metadata["findings"] = findings_table(verdict.findings)
     return dg.AssetCheckResult(

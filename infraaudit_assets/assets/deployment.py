@@ -16,6 +16,7 @@ import dagster as dg
 from infraaudit.deploying.deploy import deploy, in_order
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
+from infraaudit.scans.cross_scanning import Runner, prepare_judgement
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
@@ -25,7 +26,13 @@ from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableE
 from infraaudit_domain.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.notices import NOT_DEPLOYED
 from infraaudit_domain.projects import Environment, Project
-from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, KubernetesResource
+from resources.dagster.resources import (
+    ArtifactsResource,
+    CheckovResource,
+    GitResource,
+    HistoryResource,
+    KubernetesResource,
+)
 from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
 from resources.targets.target import Target
@@ -58,12 +65,14 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
     def deployment(
         context: dg.AssetExecutionContext,
         git: GitResource,
+        checkov: CheckovResource,
         kubernetes: KubernetesResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with stage(context, project, history.connect()) as current:
             turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
+            turn.prepare(lambda: checkov.connect(current.history))
             verdict = turn.judge()
             yield check_result(RELEASE_GATE, key, verdict)
             if not verdict.passed:
@@ -120,6 +129,10 @@ class _Turn:
     stage: Stage
     mirror: Mirror
     gate_file: Path
+
+    def prepare(self, runner: Runner) -> None:
+        """Scan what judging the commit here needs, which is nothing where the scanner and the rules are the same."""
+        prepare_judgement(self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, runner)
 
     def judge(self) -> Verdict:
         """Judge from the history again, so that launching this asset alone cannot bypass the tests or the scan."""

@@ -10,12 +10,14 @@ import dagster as dg
 
 from infraaudit.gate import judge_commit
 from infraaudit.notices.code_owners import named_commit
+from infraaudit.scans.cross_scanning import prepare_judgement
 from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
 from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Scan, Severity
+from infraaudit_domain.hidings import CONFIGURATION, INLINE
 from infraaudit_domain.notices import severe_findings
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
@@ -52,7 +54,9 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             reports = Reports(artifacts.connect(), rules.parent)
             done = scan_commit(past, mirror, project, current.sha, lambda: checkov.connect(past), reports)
             counted, now = done.counted, datetime.now(UTC)
-            verdict = judge_commit(past, mirror, project, project.environment.name, current.sha, rules, now)
+            here = project.environment.name
+            prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
+            verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
             new = counted.changes.new if counted.against else ()
             if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
                 write_notices(past, [notice])
@@ -81,6 +85,8 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "new": len(changes.new),
         "fixed": len(changes.fixed),
         "suppressed": sum(not finding.is_open for finding in scan.findings),
+        "hidden_by_comments": sum(f.suppressed_by == INLINE for f in scan.findings),
+        "hidden_by_configuration": sum(f.suppressed_by == CONFIGURATION for f in scan.findings),
         **{f"open_{severity.value}": counts[severity] for severity in Severity},
         "compared_with": against[:12] if against else "nothing: no earlier commit has a complete scan",
         "compared_under": "the same scanner and configuration"

@@ -17,6 +17,7 @@ from infraaudit.questions.question import Question, Schema
 from infraaudit.questions.table import of_command
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
@@ -126,10 +127,9 @@ def _value(name: str, schema: Schema, given: Any) -> Any:
 
 def _line(project: Project, question: Question, branch: str | None) -> "StoredLine":
     from infraaudit.scans.lifecycles import Line
-    from resources.history import open_history
     from resources.history.stored_line import StoredLine
 
-    history = open_history(settings().history_url)
+    history = rated_history()
     if not question.needs_git:
         return StoredLine(history, project.name, project.deploy_branch, [])
     mirror = mirror_of(project)

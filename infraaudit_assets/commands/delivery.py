@@ -11,6 +11,7 @@ from infraaudit_assets.commands.advice import print_advice
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
@@ -35,10 +36,9 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
-    from resources.history import open_history
 
     found = find_project(project)
-    environment, past = environment_of(found, environment_name), open_history(settings().history_url)
+    environment, past = environment_of(found, environment_name), rated_history()
     live = past.live(found.name, environment.name)
     if live is None:
         raise InfraAuditError(
@@ -64,7 +64,6 @@ def promote(
 ) -> None:
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
     from infraaudit.deploying.release import build_release
-    from resources.history import open_history
     from resources.history.deployments import deployed
 
     found = find_project(project)
@@ -72,7 +71,7 @@ def promote(
     previous = found.before(environment)
     if previous is None:
         raise ConfigurationError(f"{to} is the first environment of {found.name}; commits go there by themselves.")
-    past, mirror = open_history(settings().history_url), mirror_of(found)
+    past, mirror = rated_history(), mirror_of(found)
     sha = mirror.resolve(commit) if commit else None
     source = deployed(past, found.name, previous.name, sha)
     if source is None:
@@ -131,7 +130,10 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
     from infraaudit.gate import judge_commit
+    from infraaudit.scans.cross_scanning import prepare_judgement
+    from infraaudit_assets.commands.scan import scanner_for
 
+    prepare_judgement(past, mirror, project, environment.name, sha, lambda: scanner_for(past))
     verdict = judge_commit(past, mirror, project, environment.name, sha, settings().gate_file, datetime.now(UTC))
     if not verdict.passed:
         raise InfraAuditError(f"{sha[:12]} is not let through to {environment.name}: {verdict}")

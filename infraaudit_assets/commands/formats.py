@@ -18,7 +18,20 @@ from infraaudit_domain.errors import excerpt
 _SHORTEST = 16
 """The width to which a column of long text may shrink; it is folded there, not cut."""
 _BETWEEN = 2
-_SHORTENED = ("commit", "introduced_by", "opened_by", "fixed_by", "sha", "id", "life", "replaced_sha", "run_id")
+_SHORTENED = (
+    "commit",
+    "after",
+    "introduced_after",
+    "last_read",
+    "introduced_by",
+    "opened_by",
+    "fixed_by",
+    "sha",
+    "id",
+    "life",
+    "replaced_sha",
+    "run_id",
+)
 
 
 def show(question: Question, rows: Sequence[Mapping[str, Any]], how: Format, note: str = "") -> None:

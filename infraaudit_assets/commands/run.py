@@ -8,6 +8,7 @@ from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
@@ -31,7 +32,6 @@ def run(
     from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
-    from resources.history import open_history
 
     mirror = mirror_of(found)
     with dagster_instance(settings()) as instance, progress() as shown:
@@ -41,7 +41,7 @@ def run(
         with output_of_steps(log, verbose):
             finished = run_commit(instance, found, sha)
         shown.advance(task)
-    (row,) = overview(open_history(settings().history_url), mirror, found.name, found.environment.name, [sha])
+    (row,) = overview(rated_history(), mirror, found.name, found.environment.name, [sha])
     if (how := chosen(form, as_json)) is not Format.TABLE:
         said = {"succeeded": finished.succeeded, "reasons": row.reasons}
         print_result(commit_row(row, finished.run_id) | said, how, "")

@@ -17,6 +17,7 @@ import typer
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.findings import ScanStatus
@@ -58,13 +59,12 @@ def scan(
     from infraaudit.scans.backfill import unscanned
     from infraaudit.scans.lifecycles import follow_deploy_branch
     from infraaudit.scans.scan_commit import Reports, follow_up, publish_newest
-    from resources.history import open_history
     from resources.machine.artifact_store import ArtifactStore
 
     if sum((commit is not None, span is not None, everything)) != 1:
         raise ConfigurationError("Give one of --commit REV, --range A..B and --all.")
     found = find_project(project)
-    mirror, past = mirror_of(found), open_history(settings().history_url)
+    mirror, past = mirror_of(found), rated_history()
     mirror.fetch()
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
@@ -81,7 +81,7 @@ def scan(
     if is_interrupted:
         follow_deploy_branch(past, mirror, found)
     else:
-        follow_up(past, mirror, found, lambda: _runner(past))
+        follow_up(past, mirror, found, lambda: scanner_for(past))
     _print_done(found, done, len(shas) - len(todo), time.monotonic() - started, how)
     if is_interrupted:
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
@@ -98,7 +98,7 @@ def _scan_all(
     done: list[Done] = []
     with (
         _progress(len(todo), quiet) as tick,
-        Backfill(past, mirror, project, todo, runner=lambda: _runner(past), workers=workers) as scans,
+        Backfill(past, mirror, project, todo, runner=lambda: scanner_for(past), workers=workers) as scans,
         _stopped_by_ctrl_c(scans) as stopped,
     ):
         for one in scans:
@@ -124,7 +124,8 @@ def _stopped_by_ctrl_c(scans: "Backfill") -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _runner(past: "History") -> "CheckovRunner":
+def scanner_for(past: "History") -> "CheckovRunner":
+    """A scanner with the settings' severities that reuses what the history holds."""
     from resources.checkov import CheckovRunner
     from resources.configuration.severities import read_severities
 

@@ -12,6 +12,7 @@ import typer
 from infraaudit_assets.commands.ask import rules_of
 from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.projects import Project
@@ -66,13 +67,12 @@ def page(
     from datetime import UTC, datetime
 
     from infraaudit.pages.audit import audit_file
-    from resources.history import open_history
     from resources.history.queries.commit_findings import newest_scanned
     from resources.history.stored_line import stored_line
     from resources.machine.atomic_file import write_atomically
 
     found, current = find_project(project), settings()
-    past = open_history(current.history_url)
+    past = rated_history(current)
     if commit is None:
         newest = newest_scanned(stored_line(past, found.name))
         if newest is None:
@@ -88,14 +88,13 @@ def build_service(current: Settings) -> "Starlette":
     """The service of this installation."""
     from resources.configuration.projects import load_projects
     from resources.dagster.api import DagsterApi
-    from resources.history import open_history
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
     from service.push_worker import PushWorker
     from service.received import Received
 
     projects = load_projects(current.projects)
-    history = open_history(current.history_url)
+    history = rated_history(current)
     for project in projects:
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}

@@ -16,7 +16,8 @@ from infraaudit_domain.projects import Environment, Project
 if TYPE_CHECKING:
     from resources.history import History
 
-_COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason")
+_COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
+            "trusted_hidings")  # fmt: skip
 
 
 def status(
@@ -40,6 +41,12 @@ def status(
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
+    trusted = {row["project"]: row for row in rows if row["trusted_hidings"]}
+    table.caption = "\n".join(
+        f"{name}: the gate accepts what its Checkov configuration hid at the first scan ({row['trusted_commit'][:12]}): "
+        + "; ".join(row["trusted_hidings"])
+        for name, row in trusted.items()
+    )
     for row in rows:
         drift = "unknown" if row["drift"] is None else "\n".join(row["drift"]) or "none"
         since = (row["since"] or "")[:19].replace("T", " ")
@@ -55,6 +62,7 @@ def _status_row(project: Project, environment: Environment, past: "History") -> 
     live = past.live(project.name, environment.name)
     row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
+    row |= _trusted(past, project)
     if live is None:
         return row
     row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}
@@ -70,3 +78,13 @@ def _status_row(project: Project, environment: Environment, past: "History") -> 
         "reason": now.reason,
         "drift": drift,
     }
+
+
+def _trusted(past: "History", project: Project) -> dict[str, Any]:
+    """What the project's commits may hide from the scanner since they did when it was first scanned."""
+    from infraaudit_domain.hidings import listed
+    from resources.history.trusted import trusted_configuration
+
+    known = trusted_configuration(past, project.name)
+    sha, hidden = (known[0], listed(known[1])) if known is not None else (None, [])
+    return {"trusted_commit": sha, "trusted_hidings": hidden}

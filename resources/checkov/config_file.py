@@ -2,10 +2,23 @@
 
 from typing import Any
 
+from infraaudit_domain.checkov_config import CheckovConfig, read_config
 from infraaudit_domain.errors import RepositoryError, excerpt
 from resources.checkov.limits import ScanLimits
 from resources.checkov.yaml_check import inspect_text
 from resources.git.mirror import Mirror
+
+
+def configuration(
+    mirror: Mirror,
+    sha: str,
+    path: str,
+    limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
+) -> tuple[CheckovConfig, tuple[str, ...]]:
+    """What a commit's file asks to leave out, and a warning for everything in it that is not honoured."""
+    document, faults = parse_config_file(mirror, sha, path, limits)
+    config, warnings = read_config(document)
+    return config, (*faults, *warnings)
 
 
 def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -> tuple[Any, tuple[str, ...]]:

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infraaudit_domain.checkov_config import CheckovConfig, read_config
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.expectation import charts
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.hidings import Hider, marked
 from infraaudit_domain.scan_key import readable, scan_key
-from resources.checkov.config_file import parse_config_file
+from resources.checkov.config_file import configuration
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
-from resources.checkov.gaps import is_skipped
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Parent
 from resources.checkov.secret_key import key_digest, secret_key
@@ -71,15 +71,15 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self.parent.close()
 
     def scan(self, mirror: Mirror, sha: str, config_path: str, config_of: str | None = None) -> Scan:
-        """Scan a commit under its own configuration (or another commit's), as far as that is honoured.
+        """Scan all of a commit, and mark what its own configuration (or another commit's) hides.
 
         Raises RepositoryError where the commit cannot be read and ScanError where Checkov cannot be started.
         """
         started_at, clock = datetime.now(UTC), time.monotonic()
-        config, warnings = self._config(mirror, config_of or sha, config_path)
+        config, warnings = configuration(mirror, config_of or sha, config_path, self._limits)
         work = Path(tempfile.mkdtemp(dir=self._scratch, prefix="scan-"))
         try:
-            scans = self._frameworks(mirror, sha, config, work)
+            scans = self._frameworks(mirror, sha, config, config_path, work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return Scan(
@@ -97,38 +97,31 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         warning = f"The scan is slower than it could be: {left_out} does not fit the installed {scanner_version()}."
         return (warning,) if left_out else ()
 
-    def _config(self, mirror: Mirror, sha: str, path: str) -> tuple[CheckovConfig, tuple[str, ...]]:
-        document, faults = parse_config_file(mirror, sha, path, self._limits)
-        config, warnings = read_config(document)
-        return config, (*faults, *warnings)
-
-    def _frameworks(self, mirror: Mirror, sha: str, config: CheckovConfig, work: Path) -> list[FrameworkScan]:
+    def _frameworks(
+        self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
+    ) -> list[FrameworkScan]:
         tree = mirror.tree(sha)
-        selection = select(tree, config.frameworks, self._limits)
+        selection, hider = select(tree, DEFAULT_FRAMEWORKS, self._limits), Hider(config)
         self._facts.learn(mirror, selection.files, work)
         folders = charts([entry.path for entry in tree])
-        judged = [entry for entry in selection.files if not is_skipped(entry.path, config.skip_paths)]
-        expected = {name: self._facts.expected(name, judged, folders) for name in config.frameworks}
-        facts = self._facts.by_blob
-        reads = {name: readable(name, selection.files, facts, expected[name]) for name in config.frameworks}
-        keys = {
-            name: self._key(name, reads[name], config, selection.left_out[name], folders) for name in config.frameworks
-        }
-        known = {name: self._known(keys[name]) for name in config.frameworks}
+        expected = {name: self._facts.expected(name, selection.files, folders) for name in DEFAULT_FRAMEWORKS}
+        facts, left_out = self._facts.by_blob, selection.left_out
+        reads = {name: readable(name, selection.files, facts, expected[name]) for name in DEFAULT_FRAMEWORKS}
+        keys = {name: self._key(name, reads[name], config, left_out[name], folders) for name in DEFAULT_FRAMEWORKS}
+        known = {name: self._known(keys[name]) for name in DEFAULT_FRAMEWORKS}
         job = Job(
             sha=sha,
-            frameworks=tuple(name for name in config.frameworks if known[name] is None),
+            frameworks=tuple(name for name in DEFAULT_FRAMEWORKS if known[name] is None),
             keys=keys,
             reads=reads,
             expected=expected,
             charts=folders,
             left_out=selection.left_out,
-            arguments=_arguments(config),
-            skip_paths=config.skip_paths,
+            arguments=[],
             memo=self._memo,
         )
         fresh = scan_frameworks(job, mirror, work, self.parent, self._limits, self._secret_key)
-        return [known[name] or fresh[name] for name in config.frameworks]
+        return [known[name] or marked(fresh[name], hider, config_path) for name in DEFAULT_FRAMEWORKS]
 
     def _key(
         self,
@@ -142,7 +135,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         gaps = [(file.path, file.reason) for file in left_out]
         chart_folders = sorted(folders) if name == "kubernetes" else []
-        return scan_key(name, files, versions_digest(), (config.filters, gaps, bounds, key, chart_folders))
+        hidden = [str(why) for why in Hider(config).of_framework(name)]
+        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key, chart_folders))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)
@@ -155,8 +149,3 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             for finding in scan.findings
         )
         return replace(scan, findings=tuple(rated))
-
-
-def _arguments(config: CheckovConfig) -> list[str]:
-    named = (("--check", config.checks), ("--skip-check", config.skip_checks), ("--skip-path", config.skip_paths))
-    return [f"{option}={value}" for option, values in named for value in values]

@@ -1,14 +1,17 @@
 """Read configs/gate.yaml. Every fault is reported at once, with its line and key; a missing file is a fault."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from infraaudit_domain.as_judged import InlineRule
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.findings import Severity
-from infraaudit_domain.gate import GatePolicy
+from infraaudit_domain.gate import BLOCK, REPORT, GatePolicy
 from infraaudit_domain.manifest_policy import RISKS, ManifestPolicy
+from resources.configuration.acceptances import AcceptedHidings
 from resources.configuration.document import read_document
 
 Limit = Annotated[int, Field(ge=0)]
@@ -18,6 +21,25 @@ def _known(name: str) -> str:
     if name not in RISKS:
         raise ValueError(f"is none of {', '.join(sorted(RISKS))}")
     return name
+
+
+def _framework(name: str) -> str:
+    if name not in DEFAULT_FRAMEWORKS:
+        raise ValueError(f"{name} is none of the frameworks that are scanned, such as terraform and kubernetes")
+    return name
+
+
+def _by_severity(word: Any) -> Any:
+    """One word for every severity, or one for each that is named."""
+    return dict.fromkeys(Severity, word) if isinstance(word, str) else word
+
+
+def _days(given: Any) -> Any:
+    if given in ("report", "block"):
+        return REPORT if given == "report" else BLOCK
+    if isinstance(given, dict) and set(given) == {"grace"} and type(given["grace"]) in (int, float):
+        return given["grace"]
+    raise ValueError("is none of report, block and {grace: DAYS}")
 
 
 class _Manifests(BaseModel):
@@ -37,6 +59,11 @@ class _Gate(BaseModel):
     max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
     unknown_age: Literal["block", "allow"] = "block"
     allow_partial: bool = False
+    required_frameworks: tuple[Annotated[str, AfterValidator(_framework)], ...] = ()
+    unskippable_checks: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    inline_suppressions: Annotated[dict[Severity, InlineRule], BeforeValidator(_by_severity)] = {}
+    accepted_hidings: AcceptedHidings = ()
+    on_new_rules: Annotated[float, Field(ge=0), BeforeValidator(_days)] = REPORT
 
 
 def read_gate(path: Path) -> GatePolicy:

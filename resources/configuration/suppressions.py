@@ -1,24 +1,31 @@
-"""Read configs/suppressions/<project>.yaml. Every fault is reported at once; a missing file suppresses nothing."""
+"""Read configs/suppressions/<project>.yaml: what a project's owners decided to live with.
 
-from datetime import date
+Findings that do not count, and what its commits may hide from the scanner or leave unread. Every fault is reported at
+once; a missing file accepts nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
 from infraaudit_domain.suppressions import Suppression
+from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Day, Text
 from resources.configuration.document import read_document
 
 
-def _no_number(value: object) -> object:
-    if isinstance(value, int | float):
-        raise ValueError("must be a day, as 2027-01-31")
-    return value
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the owners of a project accept."""
 
-
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
-# A number would be seconds since 1970.
-Day = Annotated[date, BeforeValidator(_no_number)]
+    suppressions: Sequence[Suppression] = ()
+    hidings: Sequence[AcceptedHiding] = ()
+    """What its commits may hide by their Checkov configuration."""
+    gaps: Sequence[AcceptedGap] = ()
+    """Files that may stay unread."""
 
 
 class _Suppression(BaseModel):
@@ -42,6 +49,8 @@ class _Suppression(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     suppressions: list[_Suppression] = []
+    accepted_hidings: AcceptedHidings = ()
+    accepted_gaps: AcceptedGaps = ()
 
 
 def suppressions_path(configs: Path, project: str) -> Path:
@@ -51,9 +60,15 @@ def suppressions_path(configs: Path, project: str) -> Path:
 
 def read_suppressions(configs: Path, project: str) -> tuple[Suppression, ...]:
     """The suppressions of a project. Raises ConfigurationError: an unreadable file must not hide anything."""
+    return tuple(read_accepted(configs, project).suppressions)
+
+
+def read_accepted(configs: Path, project: str) -> Accepted:
+    """All that is accepted of a project. Raises ConfigurationError."""
     path = suppressions_path(configs, project)
     try:
         read = read_document(path, "suppressions").validate(_File, "suppressions")
     except FileNotFoundError:
-        return ()
-    return tuple(Suppression(**one.model_dump()) for one in read.suppressions)
+        return Accepted()
+    suppressions = tuple(Suppression(**one.model_dump()) for one in read.suppressions)
+    return Accepted(suppressions, read.accepted_hidings, read.accepted_gaps)  # type: ignore[arg-type]

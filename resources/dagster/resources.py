@@ -17,6 +17,7 @@ from resources.engine import Engine, detect_engine
 from resources.git.mirror import Mirror
 from resources.grafana.client import Grafana
 from resources.history import History, open_history
+from resources.history.severities import rate
 from resources.logs.loki import Loki
 from resources.logs.store import LogStore
 from resources.machine.artifact_store import ArtifactStore
@@ -122,9 +123,14 @@ class HistoryResource(dg.ConfigurableResource):
 
     url: str
     gate_file: str
+    severities: str = ""
+    """The file that rates findings; empty where the stored rating stays."""
 
     def connect(self) -> History:
-        return open_history(self.url)
+        history = open_history(self.url)
+        if self.severities:
+            rate(history, read_severities(Path(self.severities)))
+        return history
 
 
 class PrometheusResource(dg.ConfigurableResource):

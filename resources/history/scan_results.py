@@ -9,6 +9,7 @@ from infraaudit_domain.findings import FrameworkScan, ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
 from resources.history.rows import row_of_finding
+from resources.history.severities import hold_ratings, ratings
 
 
 def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
@@ -26,7 +27,12 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
         "unreadable": [asdict(file) for file in part.unreadable],
         "evidence": part.evidence,
     }
-    rows = [{"scan_key": part.scan_key, "fingerprint": f.fingerprint} | row_of_finding(f) for f in part.findings]
+    hold_ratings(connection)
+    rated = ratings(connection, part.findings)
+    rows = [
+        {"scan_key": part.scan_key, "fingerprint": f.fingerprint} | row_of_finding(f) | {"severity": rated[f.check_id]}
+        for f in part.findings
+    ]
     # This row first: who else stores the same key waits here, and not in the middle of its findings.
     upsert(connection, schema.framework_scans, [row])
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))

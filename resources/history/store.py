@@ -20,6 +20,7 @@ from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
 from resources.history.access import Access
+from resources.history.brought_commits import record_brought
 from resources.history.database import upsert
 from resources.history.rows import deployment_of, finding_of, image_of
 from resources.history.scan_results import follow_again, store_result
@@ -163,7 +164,7 @@ class History(Access):
         with self.writing() as connection:
             connection.execute(table.delete().where(*same))
             connection.execute(table.insert(), [row])
-            _record_brought(connection, deployment, brought)
+            record_brought(connection, deployment, brought)
             if deployment.outcome is Outcome.UNCHANGED:
                 # Where it answers may have changed: a container that was gone runs again, on another port.
                 live = connection.execute(_live(deployment.project, deployment.environment)).mappings().one()
@@ -236,25 +237,6 @@ def _live(project: str, environment: str) -> sa.Select:
     wanted = (table.c.project == project) & (table.c.environment == environment)
     healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
     return sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1)
-
-
-def _record_brought(connection: sa.Connection, done: Deployment, brought: Sequence[tuple[str, datetime]]) -> None:
-    """A commit is brought once: where a rollback removes it and a later deployment brings it again, the first time
-    stays."""
-    table = schema.deployed_commits
-    key = {"project": done.project, "environment": done.environment}
-    known = sa.select(table.c.sha).where(
-        table.c.sha.in_([sha for sha, _ in brought]), *(table.c[name] == value for name, value in key.items())
-    )
-    there = set(connection.execute(known).scalars()) if brought else set()
-    new = {"deployed_at": done.finished_at, "deployed_by": done.sha}
-    rows = [
-        key | new | {"sha": sha, "committed_at": min(moment, done.finished_at)}
-        for sha, moment in brought
-        if sha not in there
-    ]
-    if rows:
-        connection.execute(table.insert(), rows)
 
 
 def _with_reuse(part: FrameworkScan, reused: bool) -> FrameworkScan:

@@ -14,6 +14,7 @@ from resources.history import schema
 from resources.history.store import History
 
 _ROWS = 1000
+_NO_FACTS = (schema.projects, schema.severities)
 
 
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
@@ -24,8 +25,9 @@ def copy_history(source: History, target: History, on_table: Callable[[str, int]
     copied = 0
     with _snapshot(source) as reading, target.writing() as writing:
         _expect_empty(writing, target)
-        # Every role records the projects of the projects file at its start.
-        writing.execute(schema.projects.delete())
+        # Every role records the projects of the projects file and the severities at its start.
+        for table in _NO_FACTS:
+            writing.execute(table.delete())
         for table in schema.metadata.sorted_tables:
             number = _copy_table(reading, writing, table)
             on_table(table.name, number)
@@ -58,7 +60,7 @@ def _snapshot(history: History) -> AbstractContextManager[sa.Connection]:
 
 def _expect_empty(connection: sa.Connection, history: History) -> None:
     for table in schema.metadata.sorted_tables:
-        if table is not schema.projects and connection.execute(sa.select(table).limit(1)).first() is not None:
+        if table not in _NO_FACTS and connection.execute(sa.select(table).limit(1)).first() is not None:
             raise HistoryError(f"{history.location} already holds a history ({table.name}). Use a new, empty database.")
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.checkov_report import with_ordinals
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.spans import Span
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
@@ -35,6 +36,7 @@ class Asked:
     renamed: dict[str, str]
     ended: list[Span]
     before: Reading | None
+    position: int
 
     def renames(self) -> dict[str, str]:
         return self.renamed
@@ -51,6 +53,12 @@ class Asked:
     def added_files(self) -> frozenset[str]:
         return frozenset()
 
+    def parents(self) -> list[str]:
+        return ["before"] if self.position else []
+
+    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
+        raise AssertionError("a line without merges")
+
 
 @dataclass
 class Lives:
@@ -65,8 +73,8 @@ class Lives:
     def scan(self, position: int, findings: list[Finding], renames: dict[str, str]) -> None:
         found = {finding.fingerprint: finding for finding in findings}
         parts = {"terraform": PartReading()}
-        now = Reading(str(position), position, found, parts, Circumstances("3", "c"), is_root=position == 0)
-        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before))
+        now = Reading(str(position), position, found, parts, Circumstances("3", "c"))
+        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before, position))
         self.ended += step.ended
         words = {"found": "introduced"}  # where the first scans failed, nobody knows better
         self.events += [

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.evidence import Evidence
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import Span, Step, advance, after
+from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.spans import Span, Step
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}
 """Each resource belongs to one file, whatever that is called at the time."""
@@ -87,7 +88,6 @@ class Truth:
             findings={finding.fingerprint: finding for finding in found},
             parts={"terraform": PartReading(gaps, Evidence(2, passed))},
             circumstances=Circumstances("3", "c"),
-            is_root=position == 0,
             gaps=bool(gaps),
         )
 
@@ -115,6 +115,12 @@ class Asked:
 
     def added_files(self) -> frozenset[str]:
         return frozenset()
+
+    def parents(self) -> list[str]:
+        return ["before"] if self.position else []
+
+    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
+        raise AssertionError("a line without merges")
 
 
 def followed(truth: Truth) -> tuple[list[Step], dict[str, Span], list[Reading]]:

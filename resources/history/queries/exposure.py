@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.ages import certainty
 from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.findings import FindingStatus, ScanStatus
@@ -118,7 +119,8 @@ def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
         table.life, table.fingerprint, table.severity, table.check_id, table.file_path, table.resource,
         table.introduced_position.label("introduced"), table.start_position.label("start"),
         sa.func.coalesce(table.end_position, len(line.shas)).label("end"),
-        sa.func.coalesce(table.ended_as, "").label("fixed"),
+        sa.func.coalesce(table.ended_as, "").label("fixed"), table.introduced_after, table.introduced_sha,
+        table.end_after, table.end_sha,
     ).where(line.is_in(schema.spans), table.status == FindingStatus.OPEN.value)  # fmt: skip
     found = zip(
         query.selected_columns.keys(), columns_of(line.history, query.order_by(table.start_position)), strict=True
@@ -204,13 +206,28 @@ def _columns(
     brought = np.array([*(spell.sha for spell in past), None], object)
     ended, introduced = lives["ended"], spans["introduced"][lives["ended"]]
     fixed = np.where(spans["fixed"][ended], spans["end"][ended], -1)
+    nothing = np.full(len(fixed), None, object)
+    began = [
+        certainty(*known)
+        for known in zip(spans["introduced_after"][ended], spans["introduced_sha"][ended], strict=True)
+    ]
+    went = [certainty(*known) for known in zip(spans["end_after"][ended], spans["end_sha"][ended], strict=True)]
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
-        "introduced_by": shas[introduced], "introduced_at": moments[introduced],
-        "fixed_by": shas[fixed], "fixed_at": moments[fixed],
+        "introduced_by": _named(spans["introduced_sha"][ended], shas[introduced]),
+        "introduced_certainty": np.array(began, object), "introduced_at": moments[introduced],
+        "fixed_by": np.where(fixed < 0, nothing, _named(spans["end_sha"][ended], shas[fixed])),
+        "fixed_certainty": np.where(fixed < 0, nothing, np.array(went, object)), "fixed_at": moments[fixed],
         "live_from": starts[lives["first"]], "live_to": ends[lives["last"]],
         "live_now": np.array([spell.end is None for spell in past])[lives["last"]],
         "brought_back_by": brought[lives["brought"]],
     } | {name: spans[name][ended] for name in ("severity", "check_id", "file_path", "resource")}  # fmt: skip
+
+
+def _named(known: "np.ndarray", otherwise: "np.ndarray") -> "np.ndarray":
+    """The commit whose doing it was, or the first that is known to be so."""
+    import numpy as np
+
+    return np.where(known == None, otherwise, known)  # noqa: E711 - of each element
 
 
 def _scan_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:

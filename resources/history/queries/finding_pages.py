@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.ages import Certainty, age_of
 from infraaudit_domain.columns import ORDERS as ORDERS
 from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
+from resources.history.queries.ranges import event_range, is_out_of_sight
 from resources.history.stored_line import StoredLine
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
@@ -37,31 +39,58 @@ class FindingFilter:
 def finding_page(
     line: StoredLine, sha: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many findings of a commit's scan match, and one page of them.
+    """How many findings match that stand at a commit, and one page of them.
 
-    ``introduced_by`` and all that depends on it is None for a commit that is not on the line.
+    Those that its scan did not read come last, with ``last_read``. ``introduced_by`` and all that depends on it is None
+    for a commit that is not on the line.
     """
     parts, f = schema.scan_parts, schema.findings
+    position = line.positions().get(sha, -1)
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
-    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted)]
-    total = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
-    span, joined = _with_life(line, found, line.positions().get(sha, -1))
+    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted, f)]
+    read = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
+    span, joined = _with_life(line, found, position)
+    page = _with_events(line, f, span, joined).where(*where).order_by(*_order(wanted, f, span))
+    rows = [*line.history.rows(page.limit(limit).offset(offset))] if offset < read else []
+    unread = _unread(line, position, wanted) if position >= 0 else []
+    rows += unread[max(0, offset - read) :][: limit - len(rows)]
+    return read + len(unread), [_told(line, dict(row), position, now) for row in rows]
+
+
+def _unread(line: StoredLine, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
+    """Findings that stand at a commit whose scan did not read where they are."""
+    span = schema.spans.alias("span")
+    stands = (span.c.start_position <= position) & (span.c.end_position.is_(None) | (span.c.end_position > position))
+    where = (line.is_in(span), is_out_of_sight(span), stands, span.c.end_after < position)
+    query = _with_events(line, span, span, span).where(*where, *_matching(line, wanted, span))
+    return list(line.history.rows(query.order_by(*_order(wanted, span, span))))
+
+
+def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> sa.Select:
+    """The columns of findings, with what is known of the commits that introduced and opened them."""
     introduced, opened = schema.line_commits.alias("introduced"), schema.line_commits.alias("opened")
-    who, when = schema.commits.alias("who"), schema.commits.alias("when_opened")
+    who, when, lacking = (schema.commits.alias(name) for name in ("who", "when_opened", "lacking"))
+    before = schema.line_commits.alias("before")
+    by, since = (
+        sa.func.coalesce(span.c.introduced_sha, introduced.c.sha),
+        sa.func.coalesce(span.c.opened_sha, opened.c.sha),
+    )
     joined = (
         joined.outerjoin(introduced, line.is_in(introduced) & (introduced.c.position == span.c.introduced_position))
         .outerjoin(opened, line.is_in(opened) & (opened.c.position == span.c.opened_position))
-        .outerjoin(who, (who.c.project == line.project) & (who.c.sha == introduced.c.sha))
-        .outerjoin(when, (when.c.project == line.project) & (when.c.sha == opened.c.sha))
+        .outerjoin(before, line.is_in(before) & (before.c.position == span.c.opened_after))
+        .outerjoin(who, (who.c.project == line.project) & (who.c.sha == by))
+        .outerjoin(when, (when.c.project == line.project) & (when.c.sha == since))
+        .outerjoin(lacking, (lacking.c.project == line.project) & (lacking.c.sha == before.c.sha))
     )
-    query = sa.select(
+    return sa.select(
         f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
-        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, introduced.c.sha.label("introduced_by"),
-        who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), opened.c.sha.label("opened_by"),
+        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, by.label("introduced_by"),
+        who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), since.label("opened_by"),
         when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
-    )  # fmt: skip
-    page = query.select_from(joined).where(*where).order_by(*_order(wanted, span)).limit(limit).offset(offset)
-    return total, [_with_age(dict(row), now) for row in line.history.rows(page)]
+        lacking.c.committed_at.label("lacking_at"), span.c.introduced_position, span.c.introduced_after,
+        span.c.introduced_sha, span.c.opened_sha, span.c.end_after, span.c.end_position,
+    ).select_from(joined)  # fmt: skip
 
 
 def frameworks_of(line: StoredLine, sha: str) -> list[str]:
@@ -155,8 +184,7 @@ def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) 
     return since
 
 
-def _matching(line: StoredLine, wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
-    f = schema.findings
+def _matching(line: StoredLine, wanted: FindingFilter, f: Any) -> list[sa.ColumnElement[bool]]:
     exact = {"severity": wanted.severity, "status": wanted.status, "framework": wanted.framework}
     exact |= {"check_id": wanted.check}
     where = [f.c[name] == value for name, value in exact.items() if value]
@@ -189,15 +217,26 @@ def _with_life(line: StoredLine, found: sa.FromClause, position: int) -> tuple[A
     )
 
 
-def _order(wanted: FindingFilter, span: Any) -> tuple[sa.ColumnElement[Any], ...]:
-    f = schema.findings
+def _order(wanted: FindingFilter, f: Any, span: Any) -> tuple[sa.ColumnElement[Any], ...]:
     rank = sa.case(SEVERITY_RANK, value=f.c.severity, else_=len(SEVERITY_RANK))
     location = (f.c.file_path, f.c.line_start, f.c.check_id, f.c.fingerprint)
     by_age = (span.c.opened_position.is_(None), span.c.opened_position)
     return {"severity": (rank, *location), "age": (*by_age, rank, *location), "file": location}[wanted.order]
 
 
-def _with_age(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    opened = row["opened_at"]
-    row["age_days"] = round((now - opened).total_seconds() / 86400, 2) if opened else None
-    return row
+def _told(line: StoredLine, row: dict[str, Any], position: int, now: datetime) -> dict[str, Any]:
+    """A row with what is known of its beginning and its age; an author only where it is known whose doing it was."""
+    age = None
+    if row["introduced_position"] is not None:
+        known = event_range(line.shas, row["introduced_position"], row["introduced_after"], row["introduced_sha"])
+        row |= {"introduced_after": known["after"], "introduced_certainty": known["certainty"]}
+        if known["certainty"] != Certainty.EXACT:
+            row["author"] = None
+    if row["opened_at"]:
+        age = age_of(row["opened_at"], row["opened_sha"] is not None, row["lacking_at"], now)
+    is_unread = row["end_after"] is not None and row["end_after"] < position
+    return row | {
+        "age_days": round(age.at_least, 2) if age else None,
+        "age_days_at_most": round(age.at_most, 2) if age and age.at_most is not None else None,
+        "last_read": line.shas[row["end_after"]] if is_unread else None,
+    }

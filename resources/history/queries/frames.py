@@ -1,6 +1,6 @@
 """Rows of the history as data frames with stable columns, and the commits that they name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ def line_times(line: StoredLine) -> dict[int, datetime]:
     return dict(zip(*columns_of(line.history, query), strict=True))
 
 
-def committed_at(commits: dict[str, sa.RowMapping], sha: str | None) -> str | None:
+def committed_at(commits: Mapping[str, sa.RowMapping], sha: str | None) -> str | None:
     """When a commit was made, as ISO 8601 in UTC."""
     row = commits.get(sha or "")
     return row["committed_at"].isoformat() if row else None

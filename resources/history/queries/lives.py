@@ -1,13 +1,16 @@
 """Lifecycles of findings: who introduced, moved, hid, fixed and reopened them, and when they were in production."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.ages import Certainty
 from infraaudit_domain.columns import BLAME_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.queries.ranges import event_range
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
@@ -42,21 +45,20 @@ def life_events(
     listed. ``live_from`` and ``live_to`` are when a deployed commit had the span's finding.
     """
     spans = spans_of_lives(line, finding, check, path)
-    positions = {
-        position
-        for span in spans
-        for position in (span["start_position"], span["end_position"])
-        if position is not None
-    }
-    commits = commits_named(line.history, line.project, (line.shas[position] for position in positions))
+    commits = commits_named(line.history, line.project, _named(line, spans))
     deployed = healthy_deployments(line, environment)
     rows = []
     for span in spans:
-        live = _live(span, deployed)
-        rows.append(_event(line, commits, span, span["started_as"], span["start_cause"], span["start_position"]) | live)
+        rows.append(_event(line, commits, span, "start", span["started_as"]) | _live(span, deployed))
         if span["ended_as"] == "fixed":
-            rows.append(_event(line, commits, span, "fixed", span["end_cause"], span["end_position"]))
+            rows.append(_event(line, commits, span, "end", "fixed"))
     return sorted(rows, key=lambda row: (row["first"], row["life"], row["position"]))
+
+
+def _named(line: StoredLine, spans: Sequence[sa.RowMapping]) -> set[str]:
+    positions = {span[name] for span in spans for name in ("start_position", "end_position")} - {None}
+    brought = {span[name] for span in spans for name in ("start_sha", "end_sha")} - {None}
+    return brought | {line.shas[position] for position in positions}
 
 
 def spans_of_lives(
@@ -82,22 +84,29 @@ def spans_of_lives(
 
 
 def _event(
-    line: StoredLine, commits: dict[str, sa.RowMapping], span: sa.RowMapping, event: str, cause: str, position: int
+    line: StoredLine, commits: Mapping[str, sa.RowMapping], span: sa.RowMapping, side: str, event: str
 ) -> dict[str, Any]:
-    sha = line.shas[position]
-    commit = commits.get(sha)
+    """``side`` is which end of the span it is: start or end."""
+    position = span[f"{side}_position"]
+    known = event_range(line.shas, position, span[f"{side}_after"], span[f"{side}_sha"])
+    commit = commits.get(known["commit"])
+    # Who made the first commit that is known to have it need not be whose doing it was.
+    author = commit["author_name"] if commit and known["certainty"] == Certainty.EXACT else None
     names = ("life", "severity", "check_id", "check_name", "file_path", "resource", "line_start", "suppression_reason")
-    return {name: span[name] for name in names} | {
-        "id": span["fingerprint"],
-        "event": event,
-        "cause": cause,
-        "commit": sha,
-        "at": committed_at(commits, sha),
-        "author": commit["author_name"] if commit else None,
-        "subject": commit["subject"] if commit else None,
-        "first": span["introduced_position"],
-        "position": position,
-    }
+    return (
+        {name: span[name] for name in names}
+        | known
+        | {
+            "id": span["fingerprint"],
+            "event": event,
+            "cause": span[f"{side}_cause"],
+            "at": committed_at(commits, known["commit"]),
+            "author": author,
+            "subject": commit["subject"] if commit else None,
+            "first": span["introduced_position"],
+            "position": position,
+        }
+    )
 
 
 def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:

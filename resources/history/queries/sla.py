@@ -1,17 +1,24 @@
-"""How fast findings are fixed, how old the open ones are, and which are older than the SLA allows."""
+"""How fast findings are fixed, how old the open ones are, and which are older than the SLA allows.
+
+Only what code did counts: what a scanner, a rule or a configuration ended is not fixed, and what one of them brought has
+stood since it arrived.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.causes import CODE
 from infraaudit_domain.columns import SLA_COLUMNS
 from infraaudit_domain.findings import FindingStatus, Severity
 from infraaudit_domain.suppressions import Suppression, suppressed_by
 from resources.history import schema
 from resources.history.queries.frames import columns_of, frame, line_times
+from resources.history.queries.rules import arrivals_of_rules
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
@@ -44,10 +51,21 @@ def sla_rows(
     ``breached`` counts open findings older than their limit, ``fixed_late`` those that were when they were fixed;
     both are None where a severity has no limit. ``since`` leaves out fixes before it.
     """
-    times = line_times(line)
+    times = _Times(line_times(line), arrivals_of_rules(line))
     ages = _ages(line, times, now, suppressions)
     fixes = _fixes(line, times, since)
     return [_row(severity, limits.get(severity), ages, fixes) for severity in Severity]
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When commits were made, by position, and when rules arrived that opened findings."""
+
+    commits: Mapping[int, datetime]
+    rules: Mapping[tuple[str, int], datetime]
+
+    def opening(self, life: str, position: int) -> datetime | None:
+        return self.rules.get((life, position)) or self.commits.get(position)
 
 
 def _row(
@@ -77,7 +95,7 @@ def _row(
 
 
 def _ages(
-    line: StoredLine, times: Mapping[int, datetime], now: datetime, suppressions: Sequence[Suppression]
+    line: StoredLine, times: _Times, now: datetime, suppressions: Sequence[Suppression]
 ) -> dict[str, list[float]]:
     table = schema.spans
     query = sa.select(table).where(
@@ -86,19 +104,20 @@ def _ages(
     day, ages = now.date(), dict[str, list[float]]()
     for row in _read(line, query):
         hidden = suppressions and suppressed_by(finding_of(row._mapping), suppressions, day)
-        if not hidden and row.opened_position in times:
-            ages.setdefault(row.severity, []).append((now - times[row.opened_position]).total_seconds() / 86400)
+        opened = times.opening(row.life, row.opened_position)
+        if not hidden and opened is not None:
+            ages.setdefault(row.severity, []).append(max(0.0, (now - opened).total_seconds() / 86400))
     return ages
 
 
-def _fixes(line: StoredLine, times: Mapping[int, datetime], since: datetime | None) -> dict[str, list[float]]:
+def _fixes(line: StoredLine, times: _Times, since: datetime | None) -> dict[str, list[float]]:
     table = schema.spans
-    query = sa.select(table.c.severity, table.c.opened_position, table.c.end_position).where(
-        line.is_in(table), table.c.ended_as == "fixed", table.c.status == FindingStatus.OPEN.value
-    )
+    columns = (table.c.severity, table.c.life, table.c.opened_position, table.c.end_position)
+    by_code = (table.c.ended_as == "fixed") & (table.c.end_cause == CODE)
+    query = sa.select(*columns).where(line.is_in(table), by_code, table.c.status == FindingStatus.OPEN.value)
     fixes: dict[str, list[float]] = {}
-    for severity, opened, ended in zip(*columns_of(line.history, query), strict=True):
-        start, end = times.get(opened), times.get(ended)
+    for severity, life, opened, ended in zip(*columns_of(line.history, query), strict=True):
+        start, end = times.opening(life, opened), times.commits.get(ended)
         if start is not None and end is not None and (since is None or end >= since):
             # Committers' clocks differ: a fix may appear older than the finding that it fixes.
             fixes.setdefault(severity, []).append(max(0.0, (end - start).total_seconds() / 86400))

@@ -150,7 +150,7 @@ def _changes(
         (is_open, first, _OPEN, 1),
         (is_open & has_ended, last, _OPEN, -1),
         (is_open & has_ended & (died == "fixed"), last, _FIXED, 1),
-        (~is_open & (born != "moved"), first, _SUPPRESSED, 1),
+        (~is_open & (born != "moved") & (born != "found"), first, _SUPPRESSED, 1),
         *((is_open & (born == word), first, count, 1) for word, count in _BORN.items()),
     ]
     parts = [

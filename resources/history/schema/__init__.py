@@ -12,9 +12,12 @@ from resources.history.schema.scans import (
     findings,
     framework_scans,
     line_commits,
+    merged_commits,
     scan_parts,
     scans,
+    severities,
     spans,
+    trusted_configurations,
 )
 
 __all__ = [
@@ -29,14 +32,17 @@ __all__ = [
     "images",
     "line_commits",
     "log_counts",
+    "merged_commits",
     "metadata",
     "notices",
     "parents",
     "projects",
     "scan_parts",
     "scans",
+    "severities",
     "spans",
     "stages",
     "test_cases",
     "test_runs",
+    "trusted_configurations",
 ]

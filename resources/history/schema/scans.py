@@ -86,6 +86,9 @@ line_commits = sa.Table(
 )
 """The first-parent history of a branch; ``followed`` where the spans include the commit's scan."""
 
+_OUT_OF_SIGHT = sa.text("end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)")
+"""Spans that stood at commits whose scans did not read where they are: few of many."""
+
 spans = sa.Table(
     "spans",
     metadata,
@@ -96,8 +99,10 @@ spans = sa.Table(
     sa.Column("life", sa.String(32), nullable=False),
     sa.Column("introduced_position", sa.Integer, nullable=False),
     sa.Column("introduced_after", sa.Integer),
+    sa.Column("introduced_sha", sa.String(64)),
     sa.Column("opened_position", sa.Integer, nullable=False),
     sa.Column("opened_after", sa.Integer),
+    sa.Column("opened_sha", sa.String(64)),
     sa.Column("start_after", sa.Integer),
     sa.Column("start_sha", sa.String(64)),
     sa.Column("started_as", sa.String(16), nullable=False),
@@ -111,9 +116,54 @@ spans = sa.Table(
     sa.Index("ix_spans_project_branch_end_position", "project", "branch", "end_position", "start_position"),
     sa.Index("ix_spans_project_branch_fingerprint", "project", "branch", "fingerprint"),
     sa.Index("ix_spans_project_branch_life", "project", "branch", "life"),
+    sa.Index(
+        "ix_spans_project_branch_end_after",
+        "project",
+        "branch",
+        "end_after",
+        sqlite_where=_OUT_OF_SIGHT,
+        postgresql_where=_OUT_OF_SIGHT,
+    ),
+    sa.Index(
+        "ix_spans_by_rules",
+        "project",
+        "branch",
+        "life",
+        sqlite_where=sa.text("start_cause <> 'code'"),
+        postgresql_where=sa.text("start_cause <> 'code'"),
+    ),
 )
 """Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
 
 An event lies after ``…_after``, the last position that is known to be otherwise (-1: before the root; null: none is),
-and not later than its position. ``start_sha`` and ``end_sha`` name the commit of a merged branch whose doing it was.
+and not later than its position. ``…_sha`` is the commit whose doing it was: the one there, or one of a branch that it
+merged; null where that is not known.
 """
+
+merged_commits = sa.Table(
+    "merged_commits",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("branch", sa.String(255), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+)
+"""Commits beside a line that were scanned, each with the position of the merge that brought it to the line."""
+
+trusted_configurations = sa.Table(
+    "trusted_configurations",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("configuration", sa.JSON, nullable=False),
+    sa.Column("recorded_at", UTCDateTime, nullable=False),
+)
+"""What the Checkov configuration of a project hid when the project was first scanned; written once."""
+
+severities = sa.Table(
+    "severities",
+    metadata,
+    sa.Column("check_id", sa.String(255), primary_key=True),
+    sa.Column("severity", sa.String(16), nullable=False),
+)
+"""The file of severities as it was last read; the findings and spans are rated by it."""

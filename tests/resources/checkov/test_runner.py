@@ -111,10 +111,40 @@ def test_the_commits_configuration_is_honoured_as_far_as_it_is_harmless(
     files = {"evil/__init__.py": f"open({str(marker)!r}, 'w')\n", "evil/a.py": f"open({str(marker)!r}, 'w')\n"}
     sha = repository.write({**files, CONFIG: config, ".checkov.yaml": config, "main.tf": BUCKET}, "evil")
     scan = runner.scan(repository.mirror(), sha, CONFIG)
-    assert [one.framework for one in scan.frameworks] == ["terraform"]
-    assert scan.findings and "CKV_AWS_18" not in {f.check_id for f in scan.findings}
+    assert {one.framework for one in scan.frameworks} == set(DEFAULT_FRAMEWORKS)
+    assert {f.check_id for f in scan.findings if f.framework == "terraform" and not f.is_open} == {"CKV_AWS_18"}
     assert len(scan.warnings) == 3 and not marker.exists()
     assert not (repository.path.parent / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("framework: [bicep]", "framework without terraform"),
+        ("skip-framework: terraform", "skip-framework terraform"),
+        ("check: [CKV_K8S_1]", "check without CKV_AWS_18"),
+        ('skip-check: ["CKV*"]', "skip-check CKV*"),
+        ("skip-path: [infra/]", "skip-path infra/"),
+    ],
+)
+def test_what_a_configuration_hides_is_found_and_marked(
+    runner: CheckovRunner, repository: Repository, config: str, reason: str
+) -> None:
+    files: dict[str, str | None] = {"infra/main.tf": BUCKET}
+    everything = scan_files(runner, repository, files)
+    scan = scan_files(runner, repository, {CONFIG: config})
+    assert {f.fingerprint for f in scan.findings} == {f.fingerprint for f in everything.findings}
+    hidden = {f.check_id: f for f in scan.findings if f.suppressed_by == "configuration"}
+    assert not hidden["CKV_AWS_18"].is_open and hidden["CKV_AWS_18"].suppression_reason == f"{CONFIG}: {reason}"
+    assert scan.config_digest != everything.config_digest
+
+
+def test_a_file_that_is_skipped_is_no_gap_and_stays_unread(runner: CheckovRunner, repository: Repository) -> None:
+    files = {"testdata/invalid.yaml": "apiVersion: v1\nkind: Pod\nmetadata: [\n", "main.tf": BUCKET}
+    scan = scan_files(runner, repository, {CONFIG: "skip-path: [testdata]", **files})
+    gap = framework(scan, "kubernetes").unreadable[0]
+    assert (gap.path, gap.hidden_by) == ("testdata/invalid.yaml", "skip-path testdata")
+    assert scan.status is ScanStatus.COMPLETE
 
 
 def test_a_configuration_that_is_a_bomb_changes_nothing(runner: CheckovRunner, repository: Repository) -> None:

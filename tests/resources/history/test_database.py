@@ -74,6 +74,8 @@ def _value(column: sa.Column) -> Any:
         return NOW if kind.timezone else NOW.replace(tzinfo=None)
     if isinstance(kind, sa.JSON):
         return ["é", {"a": 1}]
+    if isinstance(kind, sa.LargeBinary):
+        return b"\x00\xff"
     if isinstance(kind, sa.Integer):
         return 3
     return 1.5 if isinstance(kind, sa.Float) else f"é {column.name}"[:16]

@@ -1,0 +1,140 @@
+"""Merged branches in a real repository: who introduced and fixed what a merge brought, and what is new against live."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.findings import Finding
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.queries.lives import life_events
+from tests.conftest import Repository
+from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.resources.databases import fresh_history
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)
+
+
+class Audited:
+    """A repository and the scans of some of its commits."""
+
+    def __init__(self, history: History, repository: Repository) -> None:
+        self.history, self.repository = history, repository
+
+    def commit(self, *found: Finding, files: dict[str, str | None] | None = None, scanned: bool = True) -> str:
+        sha = self.repository.write(files or {}, "next")
+        return self.scan(sha, *found) if scanned else sha
+
+    def merge(self, branch: str, *found: Finding, scanned: bool = True) -> str:
+        self.repository.git("merge", "--quiet", "--no-ff", "-s", "ours", "-m", f"Merge {branch}", branch)
+        sha = self.repository.git("rev-parse", "HEAD")
+        return self.scan(sha, *found) if scanned else sha
+
+    def scan(self, sha: str, *found: Finding) -> str:
+        self.history.record_commit("p", self.mirror.commit(sha))
+        self.history.record_scan("p", scan(sha, list(found)))
+        return sha
+
+    def switch(self, branch: str, start: str | None = None) -> None:
+        self.repository.git("switch", "--quiet", *(["-c", branch, start] if start else [branch]))
+
+    @property
+    def mirror(self) -> Mirror:
+        return self.repository.mirror()
+
+    def events(self) -> list[tuple[str, str, str, str]]:
+        line = Line(self.history, self.mirror, "p", "main").follow()
+        rows = life_events(line, "production")
+        return [(row["resource"], row["event"], row["commit"], row["certainty"]) for row in rows]
+
+
+@pytest.fixture
+def audited(history: History, repository: Repository) -> Audited:
+    return Audited(history, repository)
+
+
+def test_the_commit_of_a_merged_branch_is_named_and_not_the_merge(audited: Audited) -> None:
+    base = audited.commit(finding("old"))
+    audited.switch("side", base)
+    audited.commit(finding("old"), finding("came and went"))
+    fixed = audited.commit()
+    opened = audited.commit(finding("port"))
+    audited.switch("main")
+    audited.commit(finding("old"))
+    audited.merge("side", finding("port"))
+    assert audited.events() == [
+        ("old", "introduced", base, "exact"),
+        ("old", "fixed", fixed, "exact"),
+        ("port", "introduced", opened, "exact"),
+    ]
+
+
+def test_a_side_that_is_scanned_later_names_its_commit_then(audited: Audited) -> None:
+    base = audited.commit()
+    audited.switch("side", base)
+    opened = audited.commit(scanned=False)
+    audited.switch("main")
+    audited.commit()
+    merge = audited.merge("side", finding("port"))
+    assert audited.events() == [("port", "introduced", merge, "between")]
+    audited.scan(opened, finding("port"))
+    assert audited.events() == [("port", "introduced", opened, "exact")]
+
+
+def test_a_merge_that_adds_what_no_parent_has_is_named_itself(audited: Audited) -> None:
+    base = audited.commit(finding("kept"))
+    audited.switch("side", base)
+    audited.commit(finding("kept"))
+    audited.switch("main")
+    audited.commit(finding("kept"))
+    merge = audited.merge("side", finding("evil"))
+    assert audited.events() == [
+        ("kept", "introduced", base, "exact"),
+        ("kept", "fixed", merge, "exact"),
+        ("evil", "introduced", merge, "exact"),
+    ]
+
+
+def test_an_octopus_merge_names_the_commit_of_each_branch(audited: Audited) -> None:
+    base = audited.commit()
+    made = {}
+    for name in ("a", "b"):
+        audited.switch(name, base)
+        made[name] = audited.commit(finding(name), files={f"{name}.txt": name})
+    audited.switch("main")
+    audited.commit(files={"main.txt": "m"})
+    audited.repository.git("merge", "--quiet", "-m", "Merge both", "a", "b")
+    audited.scan(audited.repository.git("rev-parse", "HEAD"), finding("a"), finding("b"))
+    assert {event[0]: event[2] for event in audited.events()} == made
+
+
+def test_a_file_that_is_renamed_on_the_branch_is_followed_along_its_edges(audited: Audited) -> None:
+    text = "".join(f"line {number}\n" for number in range(40))
+    base = audited.commit(files={"a.tf": text})
+    audited.switch("side", base)
+    opened = audited.commit(finding("port", "a.tf"), files={"a.tf": text + "port\n"})
+    audited.commit(finding("port", "b.tf"), files={"a.tf": None, "b.tf": text + "port\n"})
+    audited.switch("main")
+    audited.commit(files={"other.txt": "x"})
+    audited.repository.git("merge", "--quiet", "--no-ff", "-m", "Merge", "side")
+    audited.scan(audited.repository.git("rev-parse", "HEAD"), finding("port", "b.tf"))
+    assert audited.events() == [("port", "introduced", opened, "exact")]
+
+
+def test_a_branch_that_is_not_merged_changes_nothing_on_the_line_until_it_is(audited: Audited) -> None:
+    base = audited.commit()
+    audited.switch("side", base)
+    opened = audited.commit(finding("port"))
+    audited.switch("main")
+    audited.commit()
+    assert audited.events() == []
+    audited.merge("side", finding("port"))
+    assert audited.events() == [("port", "introduced", opened, "exact")]

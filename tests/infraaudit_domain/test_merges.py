@@ -1,0 +1,113 @@
+"""Whose doing it was that a merge brought a finding or its absence: against a brute force over random graphs."""
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infraaudit_domain.causes import Circumstances
+from infraaudit_domain.findings import Finding
+from infraaudit_domain.merges import doers
+from infraaudit_domain.readings import PartReading, Reading
+
+FINDING = Finding("terraform", "CKV_1", "n", "main.tf", "r", 1, 2)
+
+
+@dataclass(frozen=True)
+class Made:
+    """How one commit is made: from which earlier ones, and whether it is as its parents are or decides anew."""
+
+    parents: tuple[int, ...]
+    decides: bool | None
+    is_scanned: bool
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Made]:
+    made = [Made((), draw(st.booleans()), True)]
+    for number in range(1, draw(st.integers(3, 14))):
+        count = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
+        parents = draw(st.lists(st.integers(max(0, number - 5), number - 1), min_size=count, max_size=count))
+        decides = draw(st.sampled_from([None, None, True, False]))
+        made.append(Made(tuple(dict.fromkeys(parents)), decides, draw(st.sampled_from([True, True, True, False]))))
+    return made
+
+
+class Repository:
+    """A graph of commits: what each has, and who is whose ancestor."""
+
+    def __init__(self, made: list[Made], *, all_scanned: bool) -> None:
+        self.made = made
+        self.scanned = [all_scanned or one.is_scanned for one in made]
+        self.has: list[bool] = []
+        self.ancestors: list[frozenset[int]] = []
+        for number, one in enumerate(made):
+            inherited = self.has[one.parents[-1]] if one.parents else False
+            self.has.append(inherited if one.decides is None else one.decides)
+            self.ancestors.append(frozenset({number}).union(*(self.ancestors[p] for p in one.parents)))
+
+    def truth(self, merge: int) -> set[int]:
+        """Those in the state of the merge whose parents are all in the other, reached through commits in that state;
+        the merge itself where a branch has only kept what was so before it was made."""
+        state, brought = self.has[merge], self.ancestors[merge] - self.ancestors[self.made[merge].parents[0]]
+        found, seen, waiting = set(), set(), [merge]
+        while waiting:
+            number = waiting.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            parents = self.made[number].parents[1:] if number == merge else self.made[number].parents
+            alike = [parent for parent in parents if self.has[parent] == state]
+            found |= {merge for parent in alike if parent not in brought}
+            waiting += [parent for parent in alike if parent in brought]
+            if not alike:
+                found.add(number)
+        return found
+
+
+class Graph:
+    def __init__(self, repository: Repository, merge: int) -> None:
+        self.repository, self.merge = repository, merge
+
+    def side(self) -> dict[str, list[str]]:
+        made, ancestors = self.repository.made, self.repository.ancestors
+        brought = ancestors[self.merge] - ancestors[made[self.merge].parents[0]] - {self.merge}
+        return {str(number): [str(parent) for parent in made[number].parents] for number in sorted(brought)}
+
+    def reading(self, sha: str) -> Reading | None:
+        if not self.repository.scanned[int(sha)]:
+            return None
+        found = {FINDING.fingerprint: FINDING} if self.repository.has[int(sha)] else {}
+        return Reading(sha, 0, found, {"terraform": PartReading()}, Circumstances("3", "c"))
+
+    def old_paths(self, parent: str, child: str) -> dict[str, str]:
+        return {}
+
+
+def answers(repository: Repository) -> list[tuple[int, str | None]]:
+    """Every merge that differs from its first parent, with the commit that is named for it."""
+    found = []
+    for number, one in enumerate(repository.made):
+        if len(one.parents) > 1 and repository.has[number] != repository.has[one.parents[0]]:
+            others = [str(parent) for parent in one.parents[1:]]
+            graph, marks = Graph(repository, number), {FINDING.fingerprint: FINDING}
+            named = doers(marks, repository.has[number], str(number), others, graph)
+            found.append((number, named.get(FINDING.fingerprint)))
+    return found
+
+
+@given(graphs())
+@settings(max_examples=500, deadline=None)
+def test_where_every_commit_is_scanned_the_first_that_did_it_is_named(made: list[Made]) -> None:
+    repository = Repository(made, all_scanned=True)
+    for merge, sha in answers(repository):
+        assert sha is not None
+        assert int(sha) == min(repository.truth(merge))
+
+
+@given(graphs())
+@settings(max_examples=500, deadline=None)
+def test_where_some_are_not_scanned_a_name_is_true_or_missing(made: list[Made]) -> None:
+    repository = Repository(made, all_scanned=False)
+    for merge, sha in answers(repository):
+        assert sha is None or int(sha) in repository.truth(merge)
