@@ -17,12 +17,12 @@ from infraaudit_domain.errors import ConfigurationError, HistoryError
 from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
-from infraaudit_domain.retention import Aging, outdated
+from infraaudit_domain.retention import PRUNED, Aging, outdated
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History, schema
 from resources.history.outbox import write_notices
-from resources.history.retention import PRUNED, aging_commits, in_use, prune
+from resources.history.retention import aging_commits, in_use, prune
 from resources.history.transfer import copy_history, open_file
 from tests.resources.databases import fresh_history
 
