@@ -16,6 +16,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
+from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
@@ -138,10 +139,10 @@ class History(Access):
         )
 
     def framework_scan(self, scan_key: str, usable_only: bool = True) -> FrameworkScan | None:
-        """The stored result of a scan key; one that failed is no answer to reuse."""
+        """The stored result of a scan key; one that failed or was pruned is no answer to reuse."""
         table = schema.framework_scans
         row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
-        if row is None or (usable_only and row["status"] == ScanStatus.FAILED):
+        if row is None or (usable_only and (row["status"] == ScanStatus.FAILED or row["reason"] == PRUNED)):
             return None
         order = (schema.findings.c.file_path, schema.findings.c.line_start, schema.findings.c.check_id)
         rows = self.rows(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))

@@ -148,7 +148,7 @@ def at_once(works: list[Callable[[], None]]) -> None:
 
 def framework_scan(key: str) -> FrameworkScan:
     findings = tuple(Finding("terraform", "CKV_AWS_18", "logging", "main.tf", f"{key}.{n}", 1, 4) for n in range(2))
-    return FrameworkScan(f"f-{key}", key, ScanStatus.COMPLETE, findings, (), 1.5, "", False)
+    return FrameworkScan(f"f-{key}", key, ScanStatus.COMPLETE, findings, (), 1.5, "", reused=False)
 
 
 def scan(sha: str, *parts: FrameworkScan) -> Scan:
