@@ -18,7 +18,7 @@ def documents(content: bytes) -> tuple[Part, ...]:
     if "\\" in text:
         text, is_folded = _without_escapes(text)
         if is_folded:  # its lines are no longer those that a parser counts
-            return tuple(Part(1, LAST_LINE, "", part.meant_for) for part in _documents(text))
+            return tuple(replace(part, first=1, last=LAST_LINE) for part in _documents(text))
     return tuple(_documents(text))
 
 

@@ -100,8 +100,19 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "new_findings": findings_table(changes.new),
         "fixed_findings": findings_table(changes.fixed),
         **({"warnings": table(["warning"], [(warning,) for warning in scan.warnings])} if scan.warnings else {}),
+        **_coverage(scan),
         **_unreadable(scan),
     }
+
+
+def _coverage(scan: Scan) -> dict[str, Any]:
+    """What each framework should have read, and of how many files it did not read something."""
+    rows = [
+        (part.framework, part.evidence.expected, len(part.unreadable), part.reason)
+        for part in scan.frameworks
+        if part.evidence is not None and (part.evidence.expected or part.unreadable)
+    ]
+    return {"coverage": table(["framework", "expected", "unread", "why"], rows)} if rows else {}
 
 
 def _unreadable(scan: Scan) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _missing(parts: Sequence[Part], read: Sequence[int | str] | None) -> list[Pa
     missing = []
     for part in parts:
         if names[part.name] > 0:
-            names[part.name] -= 1
+            names[part.name] -= bool(part.name)
         elif not any(part.first <= line <= part.last for line in lines):
             missing.append(part)
     return missing
