@@ -20,7 +20,7 @@ from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
-from resources.history.severities import hold_ratings
+from resources.history.scan_results import hold_ratings
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 

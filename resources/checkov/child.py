@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov import proof, reasons, yaml_check
+from resources.checkov.reading import proof, reasons, yaml_check
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
 

@@ -14,14 +14,14 @@ from infraaudit_domain.findings import FrameworkScan, ScanStatus, UnreadableFile
 from infraaudit_domain.hidings import Hider, with_hiding
 from infraaudit_domain.scan_key import may_read, scan_key
 from resources.checkov.file_memo import FileMemo
-from resources.checkov.gaps import (
+from resources.checkov.limits import ScanLimits
+from resources.checkov.reading.gaps import (
     bounded,
     called_with_unread_values,
     evidence,
     summary,
     unread_files,
 )
-from resources.checkov.limits import ScanLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from resources.history.queries.finding_pages import FindingFilter, finding_page
 from resources.history.queries.open_counts import open_by_severity
 from resources.history.queries.sla import sla
 from resources.history.queries.trends import trend_rows
-from resources.history.severities import rate
+from resources.history.scan_results import rate
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding
 from tests.infraaudit.test_gate import NOW, Release

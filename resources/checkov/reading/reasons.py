@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from resources.checkov.proof import Proof
+from resources.checkov.reading.proof import Proof
 
 _MOST_ASKED = 200
 _FILLED_IN_LATER = re.compile(r"\{\{-?\s*\.(?:Release|Values)\.")
