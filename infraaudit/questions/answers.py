@@ -14,6 +14,7 @@ from infraaudit.questions.no_data import lacks
 from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
+from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.columns import ORDERS
 from infraaudit_domain.errors import NotThereError
 from resources.history.queries import environments as deployed
@@ -110,6 +111,11 @@ def finding_live(asked: Asked) -> Page:
     return asked.cut(_life(asked).live)
 
 
+def finding_narrow(asked: Asked) -> Page:
+    line = _with_git(asked)
+    return asked.cut(narrow_rows(line, one_finding(line, asked.text("fingerprint"))))
+
+
 def live(asked: Asked) -> Page:
     rows: list[Row] = []
     total = 0
@@ -128,15 +134,10 @@ def blame(asked: Asked) -> Page:
 def compare(asked: Asked) -> Page:
     before = asked.commit("before") if asked.text("before") else asked.live()
     after = asked.commit("after")
-    line = asked.line
     for sha in (before, after):
-        if line.history.scan(line.project, sha) is None:
-            raise not_scanned(line.project, sha)
-    if not isinstance(line, Line):
-        if asked.rules.mirror is None:
-            raise NotThereError(f"There is no mirror of {line.project} here.")
-        line = Line(line.history, asked.rules.mirror, line.project, line.branch)
-    return asked.cut(compare_rows(line, before, after, asked.rules.suppressions, asked.now.date()))
+        if asked.history.scan(asked.project, sha) is None:
+            raise not_scanned(asked.project, sha)
+    return asked.cut(compare_rows(_with_git(asked), before, after, asked.rules.suppressions, asked.now.date()))
 
 
 def trends(asked: Asked) -> Page:
@@ -227,6 +228,17 @@ _SORTED: Mapping[str, Callable[[Row], Any]] = {
     "age": lambda row: (-(row["age_days"] or 0), SEVERITY_RANK[row["severity"]]),
 }
 """A stable sort: equal ones stay in the order of their files."""
+
+
+def _with_git(asked: Asked) -> Line:
+    """The line with the mirror beside it; it is not followed where it was not."""
+    if isinstance(asked.line, Line):
+        return asked.line
+    if asked.rules.mirror is None:
+        raise NotThereError(f"There is no mirror of {asked.project} here.")
+    line = Line(asked.history, asked.rules.mirror, asked.project, asked.line.branch)
+    line.shas = asked.line.shas
+    return line
 
 
 def _life(asked: Asked) -> FindingLife:

@@ -82,6 +82,14 @@ QUESTIONS: tuple[Question, ...] = (
         of="live",
     ),
     Question(
+        "finding_narrow",
+        f"{_OF}/findings/{{fingerprint}}/narrow",
+        "The events of one finding whose commit is not known, and which commit to scan next to find it.",
+        typed(("id", "event", "commit", "after", "certainty", "next", "reason", "run")),
+        command="life",
+        of="narrow",
+    ),
+    Question(
         "live",
         f"{_OF}/live",
         "Findings of what is deployed now, in each environment, and since when they are live.",
