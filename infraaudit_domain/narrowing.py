@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.spans import Span
 
+MOST_SCANS = 40
+"""Of one search: enough for a line of a million commits, and for some that cannot be scanned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:

@@ -112,7 +112,7 @@ def finding_live(asked: Asked) -> Page:
 
 
 def finding_narrow(asked: Asked) -> Page:
-    line = _with_git(asked)
+    line = asked.line_with_git()
     return asked.cut(narrow_rows(line, one_finding(line, asked.text("fingerprint"))))
 
 
@@ -137,7 +137,7 @@ def compare(asked: Asked) -> Page:
     for sha in (before, after):
         if asked.history.scan(asked.project, sha) is None:
             raise not_scanned(asked.project, sha)
-    return asked.cut(compare_rows(_with_git(asked), before, after, asked.rules.suppressions, asked.now.date()))
+    return asked.cut(compare_rows(asked.line_with_git(), before, after, asked.rules.suppressions, asked.now.date()))
 
 
 def trends(asked: Asked) -> Page:
@@ -228,17 +228,6 @@ _SORTED: Mapping[str, Callable[[Row], Any]] = {
     "age": lambda row: (-(row["age_days"] or 0), SEVERITY_RANK[row["severity"]]),
 }
 """A stable sort: equal ones stay in the order of their files."""
-
-
-def _with_git(asked: Asked) -> Line:
-    """The line with the mirror beside it; it is not followed where it was not."""
-    if isinstance(asked.line, Line):
-        return asked.line
-    if asked.rules.mirror is None:
-        raise NotThereError(f"There is no mirror of {asked.project} here.")
-    line = Line(asked.history, asked.rules.mirror, asked.project, asked.line.branch)
-    line.shas = asked.line.shas
-    return line
 
 
 def _life(asked: Asked) -> FindingLife:

@@ -83,7 +83,7 @@ class _Search:
     def __post_init__(self) -> None:
         scans = schema.scans
         query = sa.select(scans.c.sha, scans.c.status).where(scans.c.project == self.line.project)
-        self.statuses = {sha: status for sha, status in self.connection.execute(query)}
+        self.statuses = {row.sha: row.status for row in self.connection.execute(query)}
 
     def at(self, doubt: Doubt) -> UnknownEvent:
         wanted, reason = self._next(doubt)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infraaudit_assets.commands.progress import progress
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.narrowing import MOST_SCANS
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _narrowed(project: Project, asked: "Asked", narrow: bool, max_scans: int) ->
 
 def _narrow(line: Any, project: Project, finding: str, most: int) -> "Narrowed":
     from infraaudit.scans.narrowing import narrow
+    from infraaudit_assets.commands.progress import progress
     from infraaudit_assets.commands.scan import scanner_for
 
     with progress() as bar:
@@ -80,6 +81,7 @@ def _say(done: "Narrowed") -> None:
 
 EXTRAS: Mapping[str, Extra] = {
     "blame": Extra(
-        (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], 40)), _narrowed
+        (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], MOST_SCANS)),
+        _narrowed,
     )
 }
