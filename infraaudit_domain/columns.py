@@ -27,6 +27,7 @@ SUPPRESSION_COLUMNS = (
     "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
     "until", "live",
 )  # fmt: skip
+SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed")
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")
 """What trends can be counted by."""

@@ -38,6 +38,7 @@ from resources.history.queries.finding_pages import (
 from resources.history.queries.frames import records
 from resources.history.queries.lives import life_events, spans_of_lives
 from resources.history.queries.log_counts import count_rows
+from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
@@ -129,6 +130,10 @@ def live(asked: Asked) -> Page:
 def blame(asked: Asked) -> Page:
     wanted = (asked.text(name) or None for name in ("finding", "check", "path"))
     return asked.cut(life_events(asked.line, asked.environment(), *wanted))
+
+
+def scanned(asked: Asked) -> Page:
+    return asked.cut([asdict(scanned_past(asked.line))])
 
 
 def compare(asked: Asked) -> Page:

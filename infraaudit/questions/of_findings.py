@@ -18,6 +18,7 @@ from infraaudit_domain.columns import (
     EXPOSURE_COLUMNS,
     FINDING_COLUMNS,
     LIVE_COLUMNS,
+    SCANNED_COLUMNS,
     SLA_COLUMNS,
     SUPPRESSION_COLUMNS,
     TREND_COLUMNS,
@@ -116,6 +117,13 @@ QUESTIONS: tuple[Question, ...] = (
         command="blame",
         positional=("finding",),
         shown="id event commit certainty after at check_id file_path author cause live_from live_to resource subject",
+    ),
+    Question(
+        "scanned",
+        f"{_OF}/scanned",
+        "How much of the deploy branch is scanned: from which commit on, and how many are not, or could not be.",
+        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed"),
+        command="scanned",
     ),
     Question(
         "compare",

@@ -1,5 +1,6 @@
 """`infraaudit status`: what is live in every environment, and whether it is as it was deployed."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +17,9 @@ from infraaudit_domain.projects import Environment, Project
 if TYPE_CHECKING:
     from resources.history import History
 
+_SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed")
 _COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
-            "trusted_hidings", "scanned_from", "commits_before", "commits_unscanned", "commits_failed")  # fmt: skip
+            "trusted_hidings", *_SCANNED)  # fmt: skip
 
 
 def status(
@@ -114,10 +116,5 @@ def _scanned(past: "History", project: Project) -> dict[str, Any]:
     from resources.history.queries.scanned_past import scanned_past
     from resources.history.stored_line import stored_line
 
-    known = scanned_past(stored_line(past, project.name, project.deploy_branch))
-    return {
-        "scanned_from": known.scanned_from,
-        "commits_before": known.commits_before,
-        "commits_unscanned": known.unscanned,
-        "commits_failed": known.failed,
-    }
+    known = asdict(scanned_past(stored_line(past, project.name, project.deploy_branch)))
+    return {name: known[name] for name in _SCANNED}

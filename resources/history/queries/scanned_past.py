@@ -11,15 +11,16 @@ from resources.history.stored_line import StoredLine
 
 @dataclass(frozen=True, slots=True)
 class ScannedPast:
-    """``commits_before`` lie before the first scanned one, ``unscanned`` are those and what was left out since."""
+    """The fields are columns of the answer; those before the first scanned commit are unscanned or failed, too."""
 
     scanned_from: str | None
     """The oldest commit with a scan that did not fail; None where there is none."""
     commits: int
     commits_before: int
-    unscanned: int
-    failed: int
-    """Commits that could not be scanned; they are not among the unscanned."""
+    """They lie before the first scanned one."""
+    commits_unscanned: int
+    commits_failed: int
+    """They could not be scanned; they are not among the unscanned."""
 
 
 def scanned_past(line: StoredLine) -> ScannedPast:
@@ -43,6 +44,6 @@ def scanned_past(line: StoredLine) -> ScannedPast:
         scanned_from=None if first is None else line.shas[first],
         commits=row["commits"],
         commits_before=row["commits"] if first is None else first,
-        unscanned=row["commits"] - row["tried"],
-        failed=row["tried"] - row["scanned"],
+        commits_unscanned=row["commits"] - row["tried"],
+        commits_failed=row["tried"] - row["scanned"],
     )

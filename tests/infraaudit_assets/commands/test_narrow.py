@@ -56,6 +56,9 @@ def test_a_commit_is_named_by_few_scans_and_every_face_says_which(shas: list[str
     assert [status[name] for name in names] == [shas[-1], COMMITS - 1, COMMITS - 1, 0]
     assert f"scanned from {shas[-1][:12]} on; 11 commits before are not" in asked("status").stdout.replace("\n", " ")
 
+    (scanned,) = json.loads(asked("scanned", "--json").stdout)
+    assert scanned == {"commits": COMMITS} | {name: status[name] for name in names}
+
     (wanted,) = json.loads(asked("life", row["id"], "--of", "narrow", "--json").stdout)
     assert (wanted["commit"], wanted["next"]) == (shas[-1], shas[5])
     options = ServiceOptions(["shop"], rules=lambda _: ProjectRules(mirror=repository.mirror()))
