@@ -71,9 +71,9 @@ def _scanned_note(row: dict[str, Any]) -> str:
         return ""
     if row["scanned_from"] is None:
         return f"none of its {before} commits is scanned"
-    start = f"scanned from {row['scanned_from'][:12]} on; {before} commits before are not scanned"
-    later = max(0, unscanned + failed - before)
-    return f"{start}, {later} since; {failed} could not be scanned"
+    since = unscanned + failed - before
+    told = f"scanned from {row['scanned_from'][:12]} on; {before} commits before and {since} since are not scanned"
+    return f"{told}, of which {failed} could not be" if failed else told
 
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:

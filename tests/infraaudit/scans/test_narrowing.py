@@ -16,6 +16,7 @@ from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.lives import life_events
+from resources.history.queries.scanned_past import ScannedPast, scanned_past
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding, scan
 from tests.resources.databases import fresh_history
@@ -215,3 +216,11 @@ def test_a_finding_is_known_by_the_beginning_of_its_id_and_of_its_life(past: Pas
     for given, told in (("", "More than one"), ("f" * 32, "ever had a finding")):
         with pytest.raises(NotThereError, match=told):
             one_finding(past.line, given)
+
+
+def test_how_much_is_scanned_counts_what_could_not_be_apart(past: Past) -> None:
+    past.commits((8, ()))
+    assert scanned_past(past.line) == ScannedPast(None, 8, 8, 8, 0)
+    past.failing = {past.shas[1], past.shas[5]}
+    past.record(past.shas[1], past.shas[3], past.shas[5], past.shas[6])
+    assert scanned_past(past.line) == ScannedPast(past.shas[3], 8, 3, 4, 2)
