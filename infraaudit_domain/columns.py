@@ -29,6 +29,7 @@ SUPPRESSION_COLUMNS = (
 )  # fmt: skip
 COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
 GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted")
+SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed")
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")
 """What trends can be counted by."""

@@ -35,6 +35,13 @@ def doers(
     return _Walk(is_there, merge, graph).from_merge(findings, parents)
 
 
+def unread(finding: Finding, is_there: bool, merge: str, parents: Sequence[str], graph: Graph) -> list[str]:
+    """The commits that have to be read next to name the one that brought a finding; nothing where it is known."""
+    walk = _Walk(is_there, merge, graph)
+    walk.from_merge({finding.fingerprint: finding}, parents)
+    return list(dict.fromkeys(walk.unread))
+
+
 @dataclass(slots=True)
 class _Walk:
     is_there: bool
@@ -42,6 +49,8 @@ class _Walk:
     graph: Graph
     found: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unknown: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
+    """The parents of which it is not known whether they have what their child has."""
     pending: dict[str, dict[str, Finding]] = field(default_factory=lambda: defaultdict(dict))
     """By commit that is in the new state: the findings to follow further back, by their fingerprint at the merge."""
 
@@ -74,6 +83,7 @@ class _Walk:
                     self.found[mark].append(self.merge)
             if not alike and None in states.values():
                 self.unknown.add(mark)
+                self.unread += [parent for parent, state in states.items() if state is None]
             elif not alike:
                 self.found[mark].append(child)
 

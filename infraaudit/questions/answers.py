@@ -15,6 +15,7 @@ from infraaudit.questions.no_data import lacks
 from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
+from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.columns import ORDERS
 from infraaudit_domain.errors import NotThereError
 from resources.history.queries import environments as deployed
@@ -39,6 +40,7 @@ from resources.history.queries.frames import records
 from resources.history.queries.live_commits import live_commit_rows
 from resources.history.queries.lives import life_events, spans_of_lives
 from resources.history.queries.log_counts import count_rows
+from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
@@ -109,6 +111,11 @@ def finding_live(asked: Asked) -> Page:
     return asked.cut(_life(asked).live)
 
 
+def finding_narrow(asked: Asked) -> Page:
+    line = asked.line_with_git()
+    return asked.cut(narrow_rows(line, one_finding(line, asked.text("fingerprint"))))
+
+
 def live(asked: Asked) -> Page:
     rows: list[Row] = []
     total = 0
@@ -124,18 +131,17 @@ def blame(asked: Asked) -> Page:
     return asked.cut(life_events(asked.line, asked.environment(), *wanted))
 
 
+def scanned(asked: Asked) -> Page:
+    return asked.cut([asdict(scanned_past(asked.line))])
+
+
 def compare(asked: Asked) -> Page:
     before = asked.commit("before") if asked.text("before") else asked.live()
     after = asked.commit("after")
-    line = asked.line
     for sha in (before, after):
-        if line.history.scan(line.project, sha) is None:
-            raise not_scanned(line.project, sha)
-    if not isinstance(line, Line):
-        if asked.rules.mirror is None:
-            raise NotThereError(f"There is no mirror of {line.project} here.")
-        line = Line(line.history, asked.rules.mirror, line.project, line.branch)
-    return asked.cut(compare_rows(line, before, after, asked.rules.suppressions, asked.now.date()))
+        if asked.history.scan(asked.project, sha) is None:
+            raise not_scanned(asked.project, sha)
+    return asked.cut(compare_rows(asked.line_with_git(), before, after, asked.rules.suppressions, asked.now.date()))
 
 
 def trends(asked: Asked) -> Page:

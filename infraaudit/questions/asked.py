@@ -107,6 +107,16 @@ class Asked:
             raise NotThereError(f"Nothing of {self.project} is live in {environment}; give a commit instead.")
         return live.sha
 
+    def line_with_git(self) -> Line:
+        """The line with the mirror beside it; it is not followed where it was not. Raises NotThereError."""
+        if isinstance(self.line, Line):
+            return self.line
+        if self.rules.mirror is None:
+            raise NotThereError(f"There is no mirror of {self.project} here.")
+        line = Line(self.history, self.rules.mirror, self.project, self.line.branch)
+        line.shas = self.line.shas
+        return line
+
     def _resolved(self, given: str) -> str:
         if isinstance(self.line, Line):
             return self.line.mirror.resolve(given)

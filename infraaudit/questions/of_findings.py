@@ -21,6 +21,7 @@ from infraaudit_domain.columns import (
     FINDING_COLUMNS,
     GAP_COLUMNS,
     LIVE_COLUMNS,
+    SCANNED_COLUMNS,
     SLA_COLUMNS,
     SUPPRESSION_COLUMNS,
     TREND_COLUMNS,
@@ -92,6 +93,14 @@ QUESTIONS: tuple[Question, ...] = (
         of="live",
     ),
     Question(
+        "finding_narrow",
+        f"{_OF}/findings/{{fingerprint}}/narrow",
+        "The events of one finding whose commit is not known, and which commit to scan next to find it.",
+        typed(("id", "event", "commit", "after", "certainty", "next", "reason", "run")),
+        command="life",
+        of="narrow",
+    ),
+    Question(
         "live",
         f"{_OF}/live",
         "Findings of what is deployed now, in each environment, and since when they are live.",
@@ -118,6 +127,13 @@ QUESTIONS: tuple[Question, ...] = (
         command="blame",
         positional=("finding",),
         shown="id event commit certainty after at check_id file_path author cause live_from live_to resource subject",
+    ),
+    Question(
+        "scanned",
+        f"{_OF}/scanned",
+        "How much of the deploy branch is scanned: from which commit on, and how many are not, or could not be.",
+        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed"),
+        command="scanned",
     ),
     Question(
         "compare",

@@ -76,7 +76,7 @@ class Line(StoredLine):
             ).scalar()
             if start is None:
                 return False
-            if (kept := self._newest_pruned(connection, start)) is not None:
+            if (kept := self.newest_pruned(connection, start)) is not None:
                 self._keep_as_followed(connection, kept)
                 return True
             self._rewind(connection, start)
@@ -104,7 +104,7 @@ class Line(StoredLine):
             connection.execute(table.insert(), rows)
         return bool(rows)
 
-    def _newest_pruned(self, connection: sa.Connection, start: int) -> int | None:
+    def newest_pruned(self, connection: sa.Connection, start: int) -> int | None:
         """The last commit from ``start`` on whose findings were followed and have been pruned since.
 
         Following it again would lose the lifecycles that they left, and those are never lost: what is recorded anew of

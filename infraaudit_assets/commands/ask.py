@@ -15,6 +15,7 @@ import typer
 from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
 from infraaudit.questions.table import of_command
+from infraaudit_assets.commands.extras import EXTRAS, keyword
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
@@ -29,19 +30,23 @@ if TYPE_CHECKING:
 
 def command_of(name: str) -> Callable[..., None]:
     """The function of a command, with a signature from which typer makes its options."""
-    questions = of_command(name)
+    questions, own = of_command(name), EXTRAS.get(name)
 
     def ask(**given: Any) -> None:
+        extra = {each.name: given.pop(each.name) for each in own.options} if own else {}
         of = given.pop("of", questions[0].of)
         question = next(each for each in questions if each.of == of)
         output, how = given.pop("output", None), chosen(given.pop("form", Format.TABLE), given.pop("as_json", False))
-        asked = _asked(find_project(given.pop("project")), question, given)
+        project = find_project(given.pop("project"))
+        asked = _asked(project, question, given)
+        if own:
+            asked = own.prepare(project, asked, **extra)
         if question.columns:
             _print_rows(question, asked, how)
         else:
             _write_document(asked, output)
 
-    parameters = _parameters(questions)
+    parameters = [*_parameters(questions), *(own.options if own else ())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     ask.__annotations__ = {each.name: each.annotation for each in parameters}
     ask.__doc__ = "\n\n".join(filter(None, (questions[0].help, questions[0].details)))
@@ -50,19 +55,19 @@ def command_of(name: str) -> Callable[..., None]:
 
 def _parameters(questions: tuple[Question, ...]) -> list[inspect.Parameter]:
     first = questions[0]
-    given = [_keyword("project", ProjectName)]
+    given = [keyword("project", ProjectName)]
     if "{fingerprint}" in first.path:
-        given.append(_keyword("fingerprint", Annotated[str, typer.Argument(help="The beginning of a finding's id.")]))
+        given.append(keyword("fingerprint", Annotated[str, typer.Argument(help="The beginning of a finding's id.")]))
     if len(questions) > 1:
         names = [each.of for each in questions]
         told = typer.Option("--of", metavar=_choices(names), help="What to list.", callback=_one_of(names))
-        given.append(_keyword("of", Annotated[str, told], names[0]))
+        given.append(keyword("of", Annotated[str, told], names[0]))
     schemas = {name: schema for each in questions for name, schema in each.parameters.items()}
     given += [_option(name, schema, first) for name, schema in schemas.items()]
     if not first.columns:
         file = typer.Option(help="File to write; standard output without.")
-        return [*given, _keyword("output", Annotated[Path | None, file], None)]
-    return [*given, _keyword("form", Form, Format.TABLE), _keyword("as_json", AsJson, False)]
+        return [*given, keyword("output", Annotated[Path | None, file], None)]
+    return [*given, keyword("form", Form, Format.TABLE), keyword("as_json", AsJson, False)]
 
 
 def _option(name: str, schema: Schema, question: Question) -> inspect.Parameter:
@@ -73,17 +78,13 @@ def _option(name: str, schema: Schema, question: Question) -> inspect.Parameter:
         kind: Any = float if schema["type"] == "number" else int
         about |= {"min": schema["minimum"], "max": schema["maximum"]}
     elif schema["type"] == "boolean":
-        return _keyword(name, Annotated[bool, typer.Option(_flag(name), **about)], default)
+        return keyword(name, Annotated[bool, typer.Option(_flag(name), **about)], default)
     else:
         kind, default = str | None, default or None
         about |= {"metavar": _choices(schema["enum"])} if "enum" in schema else {}
     if name in question.positional:
-        return _keyword(name, Annotated[kind, typer.Argument(**about)], default)
-    return _keyword(name, Annotated[kind, typer.Option(_flag(name), **about)], default)
-
-
-def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        return keyword(name, Annotated[kind, typer.Argument(**about)], default)
+    return keyword(name, Annotated[kind, typer.Option(_flag(name), **about)], default)
 
 
 def _flag(name: str) -> str:

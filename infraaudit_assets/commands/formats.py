@@ -52,7 +52,8 @@ def print_rows(
     elif how is Format.CSV:
         print(_csv(rows, columns), end="")
     elif table is not None:
-        table.caption, table.caption_justify = counted(table.row_count), "left"
+        notes = (counted(table.row_count), str(table.caption or ""))
+        table.caption, table.caption_justify = "\n".join(filter(None, notes)), "left"
         standard_output().print(table)
 
 

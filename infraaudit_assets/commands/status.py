@@ -1,5 +1,6 @@
 """`infraaudit status`: what is live in every environment, and whether it is as it was deployed."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +17,9 @@ from infraaudit_domain.projects import Environment, Project
 if TYPE_CHECKING:
     from resources.history import History
 
+_SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed")
 _COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
-            "trusted_hidings")  # fmt: skip
+            "trusted_hidings", *_SCANNED)  # fmt: skip
 
 
 def status(
@@ -41,18 +43,37 @@ def status(
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
-    trusted = {row["project"]: row for row in rows if row["trusted_hidings"]}
-    table.caption = "\n".join(
-        f"{name}: the gate accepts what its Checkov configuration hid at the first scan ({row['trusted_commit'][:12]}): "
-        + "; ".join(row["trusted_hidings"])
-        for name, row in trusted.items()
-    )
+    table.caption = "\n".join(filter(None, map(_notes, {row["project"]: row for row in rows}.values())))
     for row in rows:
         drift = "unknown" if row["drift"] is None else "\n".join(row["drift"]) or "none"
         since = (row["since"] or "")[:19].replace("T", " ")
         table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"], drift,
                       row["url"] or row["target"])  # fmt: skip
     return table
+
+
+def _notes(row: dict[str, Any]) -> str:
+    """What is to be known of a project, whatever its environments are."""
+    return "\n".join(f"{row['project']}: {note}" for note in filter(None, (_trusted_note(row), _scanned_note(row))))
+
+
+def _trusted_note(row: dict[str, Any]) -> str:
+    if not row["trusted_hidings"]:
+        return ""
+    hidden = "; ".join(row["trusted_hidings"])
+    return f"the gate accepts what its Checkov configuration hid at the first scan ({row['trusted_commit'][:12]}): {hidden}"
+
+
+def _scanned_note(row: dict[str, Any]) -> str:
+    """How much of the deploy branch is not known; nothing where all of it is."""
+    before, unscanned, failed = (row[f"commits_{name}"] for name in ("before", "unscanned", "failed"))
+    if not unscanned and not failed:
+        return ""
+    if row["scanned_from"] is None:
+        return f"none of its {before} commits is scanned"
+    since = unscanned + failed - before
+    told = f"scanned from {row['scanned_from'][:12]} on; {before} commits before and {since} since are not scanned"
+    return f"{told}, of which {failed} could not be" if failed else told
 
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:
@@ -62,7 +83,7 @@ def _status_row(project: Project, environment: Environment, past: "History") -> 
     live = past.live(project.name, environment.name)
     row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
-    row |= _trusted(past, project)
+    row |= _trusted(past, project) | _scanned(past, project)
     if live is None:
         return row
     row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}
@@ -88,3 +109,12 @@ def _trusted(past: "History", project: Project) -> dict[str, Any]:
     known = trusted_configuration(past, project.name)
     sha, hidden = (known[0], listed(known[1])) if known is not None else (None, [])
     return {"trusted_commit": sha, "trusted_hidings": hidden}
+
+
+def _scanned(past: "History", project: Project) -> dict[str, Any]:
+    """How much of the deploy branch is scanned, as it was last followed."""
+    from resources.history.queries.scanned_past import scanned_past
+    from resources.history.stored_line import stored_line
+
+    known = asdict(scanned_past(stored_line(past, project.name, project.deploy_branch)))
+    return {name: known[name] for name in _SCANNED}

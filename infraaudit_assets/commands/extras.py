@@ -1,0 +1,87 @@
+"""Options that a command has beside those of its question, and what they do before the question is answered."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.narrowing import MOST_SCANS
+from infraaudit_domain.projects import Project
+
+if TYPE_CHECKING:
+    from infraaudit.questions.asked import Asked
+    from infraaudit.scans.narrowing import Narrowed
+    from infraaudit.scans.unknown_events import UnknownEvent
+
+
+def keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    """A parameter of a command, from which typer makes an option or an argument."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """``prepare`` gets the project, the question as asked and the options' values; it returns what to ask then."""
+
+    options: tuple[inspect.Parameter, ...]
+    prepare: Callable[..., "Asked"]
+
+
+_NARROW = typer.Option("--narrow", help="First scan by bisection what is needed to name the commits of FINDING.")
+_MOST = typer.Option("--max-scans", min=1, help="Of --narrow: scan no more commits than these.")
+
+
+def _narrowed(project: Project, asked: "Asked", narrow: bool, max_scans: int) -> "Asked":
+    if not narrow:
+        return asked
+    if not asked.text("finding"):
+        raise ConfigurationError("--narrow needs the id of a finding: infraaudit blame FINDING --narrow.")
+    from infraaudit.scans.lifecycles import Line
+    from infraaudit.scans.unknown_events import one_finding
+
+    assert isinstance(asked.line, Line)
+    finding = one_finding(asked.line, asked.text("finding"))
+    _say(_narrow(asked.line, project, finding, max_scans))
+    # A life is named after the commit that began it, which may be another one now.
+    return replace(asked, given={**asked.given, "finding": finding})
+
+
+def _narrow(line: Any, project: Project, finding: str, most: int) -> "Narrowed":
+    from infraaudit.scans.narrowing import narrow
+    from infraaudit_assets.commands.progress import progress
+    from infraaudit_assets.commands.scan import scanner_for
+
+    with progress() as bar:
+        task = bar.add_task("narrowing", total=None)
+
+        def report(event: "UnknownEvent") -> None:
+            since = f"after {event.after[:12]}, " if event.after else ""
+            told = f"{event.event} {since}by {event.commit[:12]}: scanning {(event.next or '')[:12]}"
+            bar.update(task, advance=1, description=told)
+
+        try:
+            return narrow(line, project, finding, lambda: scanner_for(line.history), most, report)
+        except KeyboardInterrupt:
+            print("Interrupted: what was scanned is kept; the same command resumes.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+def _say(done: "Narrowed") -> None:
+    """On standard error: the rows on standard output are those of the question, in every format."""
+    again = f", and {done.cross_scans} more to know whose doing changes were" if done.cross_scans else ""
+    print(f"narrowed with {done.scans} scan{'' if done.scans == 1 else 's'}{again}", file=sys.stderr)
+    for event in done.left:
+        reason = event.reason or f"--max-scans was reached; the next is {event.next}"
+        print(f"{event.event} by {event.commit[:12]} is not narrowed further: {reason}", file=sys.stderr)
+
+
+EXTRAS: Mapping[str, Extra] = {
+    "blame": Extra(
+        (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], MOST_SCANS)),
+        _narrowed,
+    )
+}
