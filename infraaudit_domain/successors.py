@@ -100,7 +100,7 @@ def _shifted(left: _Left, followed: Findings, now: Findings) -> dict[str, Findin
     pairs = list(_alike(left.absent, left.fresh, position_free))
     moving = {_class(left.absent[old], position_free) for old, _ in pairs}
     before, after = (_classes(all_, position_free, moving) for all_ in (followed, now))
-    found = {}
+    found: dict[str, Finding] = {}
     for one in moving:
         if len(before[one]) == len(after[one]):
             both = list(zip(before[one], after[one], strict=True))

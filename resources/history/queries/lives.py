@@ -60,7 +60,8 @@ def life_events(
 
 def _is_elsewhere(span: sa.RowMapping, paths: Mapping[tuple[str, int], str]) -> bool:
     """Whether what changed the status of a finding moved it to another file too."""
-    return paths.get((span["life"], span["start_position"]), span["file_path"]) != span["file_path"]
+    before = paths.get((span["life"], span["start_position"]))
+    return before is not None and before != str(span["file_path"])
 
 
 def _named(line: StoredLine, spans: Sequence[sa.RowMapping]) -> set[str]:
