@@ -5,8 +5,10 @@ Deliberately absent: which files are read (infraaudit/scans/moved_blocks.py), an
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.resource_names import scopes
@@ -14,8 +16,9 @@ from infraaudit_domain.resource_names import scopes
 _BLOCK = re.compile(r"^[ \t]*moved[ \t]*\{([^{}]{0,2000})\}", re.MULTILINE)
 _SIDE = re.compile(r'\b(from|to)[ \t]*=[ \t]*([\w.\-]+(?:\[(?:"[^"\n]*"|\d+)\][\w.\-]*)*)')
 _LINE_COMMENT = re.compile(r"(?:#|//).*")
-_HOPS = 8
-"""How many blocks are followed one after the other: a to b, b to c."""
+_END_OF_NAME = re.compile(r"(?=[.\[])|$")
+_DESTINATIONS = 32
+"""How many addresses are followed from one resource: a to b, b to c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +44,60 @@ def moves_in(path: str, text: str) -> list[Move]:
     return found
 
 
-def is_moved_to(old: Finding, new: Finding, moves: Sequence[Move]) -> bool:
-    """Whether the blocks lead from one resource to another; both files are named as they are now."""
-    reached, edge = {old.resource}, {old.resource}
-    for _ in range(_HOPS):
-        edge = {then for now in edge for then in _steps(now, old, new, moves)} - reached
-        if new.resource in edge:
-            return True
-        reached |= edge
-    return False
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An address that blocks lead to, and what is known of the file of the resource there."""
+
+    address: str
+    folder: str | None
+    in_same_folder: bool = False
+    """Where a whole call moved, what it calls stays where it is."""
+
+    def is_of(self, old: Finding, new: Finding) -> bool:
+        """Whether one resource is here and was the other before; both files are named as they are now."""
+        here, before = posixpath.dirname(new.file_path), posixpath.dirname(old.file_path)
+        is_near = self.folder in (None, here) and (not self.in_same_folder or here == before)
+        return self.address == new.resource and is_near
 
 
-def _steps(address: str, old: Finding, new: Finding, moves: Iterable[Move]) -> Iterable[str]:
-    for move in moves:
-        if not _may_be_about(move, old, new):
-            continue
-        for scope in scopes(address):
-            if (rest := _rest(address, scope + move.source)) is not None:
-                yield f"{scope}{move.target}{rest}"
+class MovedBlocks:
+    """The blocks of a commit, found by what they lead from: a call, or a resource of the block's own folder."""
+
+    def __init__(self, moves: Iterable[Move]) -> None:
+        self._from: dict[tuple[str | None, str], list[Move]] = defaultdict(list)
+        for move in moves:
+            self._from[None if _is_call(move.source) else move.folder, move.source].append(move)
+
+    def destinations(self, old: Finding) -> list[Destination]:
+        """Where a resource may be now, after any number of blocks up to a bound."""
+        found = [Destination(old.resource, posixpath.dirname(old.file_path))]
+        for one in found:
+            fresh = (there for there in self._next(one) if there not in found)
+            found += islice(fresh, _DESTINATIONS - len(found))
+        return found[1:]
+
+    def _next(self, now: Destination) -> Iterator[Destination]:
+        for scope in scopes(now.address):
+            inside = now.address[len(scope) :]
+            for end in (match.start() for match in _END_OF_NAME.finditer(inside)):
+                folder = None if _is_call(inside[:end]) else now.folder
+                for move in self._from.get((folder, inside[:end]), ()):
+                    yield _after(move, now, f"{scope}{move.target}{inside[end:]}")
 
 
-def _rest(address: str, start: str) -> str | None:
-    """What follows the beginning of an address that ends with a whole name."""
-    rest = address.removeprefix(start)
-    return rest if address.startswith(start) and rest[:1] in ("", ".", "[") else None
+def _after(move: Move, now: Destination, address: str) -> Destination:
+    folder = None if _is_call(move.target) else move.folder
+    is_whole_call = scopes(f"{move.source}.")[-1] == f"{move.source}."
+    return Destination(address, folder, now.in_same_folder or is_whole_call)
 
 
-def _may_be_about(move: Move, old: Finding, new: Finding) -> bool:
-    """A resource outside of calls is in the block's own folder; where a call moves, what it calls keeps its file."""
-    folders = {posixpath.dirname(old.file_path), posixpath.dirname(new.file_path)}
-    are_calls = all(address.startswith("module.") for address in (move.source, move.target))
-    return old.file_path == new.file_path if are_calls else move.folder in folders
+def _is_call(address: str) -> bool:
+    return address.startswith("module.")
 
 
 def _without_block_comments(text: str) -> str:
-    kept = []
-    while "/*" in text:
-        before, _, text = text.partition("/*")
-        kept.append(before)
-        text = text.partition("*/")[2]
-    return "".join([*kept, text])
+    kept, at = [], 0
+    while (start := text.find("/*", at)) >= 0 and (end := text.find("*/", start + 2)) >= 0:
+        kept.append(text[at:start])
+        at = end + 2
+    return "".join([*kept, text[at : start if start >= 0 else None]])

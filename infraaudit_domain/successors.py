@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from infraaudit_domain.findings import Finding
-from infraaudit_domain.moved_blocks import Move, is_moved_to
+from infraaudit_domain.moved_blocks import Move, MovedBlocks
 from infraaudit_domain.resource_names import TERRAFORM, call_free, in_order, kind, position_free
 
 Findings = Mapping[str, Finding]
@@ -79,17 +79,14 @@ class _Left:
 
 
 def _by_blocks(left: _Left, checks: set[str], moves: Sequence[Move]) -> Iterator[tuple[str, str]]:
-    if not moves:
-        return
-    new_of = defaultdict(list)
-    for mark, finding in left.fresh.items():
-        new_of[finding.framework, finding.check_id].append((mark, finding))
+    """Pairs that moved blocks lead from and to."""
+    blocks, new_at = MovedBlocks(moves), defaultdict(list)
+    for mark, new in left.fresh.items():
+        new_at[new.framework, new.check_id, new.ordinal, new.resource].append((mark, new))
     for mark, old in left.absent.items():
-        if old.check_id in checks:
-            same_check = new_of[old.framework, old.check_id]
-            yield from (
-                (mark, to) for to, new in same_check if new.ordinal == old.ordinal and is_moved_to(old, new, moves)
-            )
+        for there in blocks.destinations(old) if old.check_id in checks else ():
+            at_address = new_at.get((old.framework, old.check_id, old.ordinal, there.address), ())
+            yield from ((mark, to) for to, new in at_address if there.is_of(old, new))
 
 
 def _shifted(left: _Left, followed: Findings, now: Findings) -> dict[str, Finding]:
