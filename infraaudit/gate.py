@@ -18,7 +18,6 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.moved_blocks import moves_between
 from infraaudit_domain.ages import Age
 from infraaudit_domain.as_judged import Counting, Judged
-from infraaudit_domain.causes import CODE
 from infraaudit_domain.changes import FindingChanges, compare_scans
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.gate import Evidence, GatePolicy, Verdict, judge_scan
@@ -181,8 +180,5 @@ def _beside_live(
 
 def _by_rules(changes: FindingChanges, standing: Mapping[str, float], scan: Scan, now: datetime) -> dict[str, float]:
     """New findings that the cross scan proves to be no code's doing, with the days since their rule arrived."""
-    if changes.other_cause == CODE:
-        return {}
     since_scan = max(0.0, (now - scan.started_at).total_seconds() / 86400)
-    proven = (f for f in (*changes.new, *changes.perhaps_new) if changes.causes.proves(f.fingerprint, f.status))
-    return {finding.fingerprint: standing.get(finding.fingerprint, since_scan) for finding in proven}
+    return {finding.fingerprint: standing.get(finding.fingerprint, since_scan) for finding in changes.by_rules}

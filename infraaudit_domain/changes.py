@@ -1,8 +1,8 @@
 """What changed between the findings of two commits.
 
-A finding in a renamed file, or of a resource that moved, is the same finding (successors.py). Only what the later scan proves to be gone
-is fixed, and only what the earlier scan proves to have been absent is new (infraaudit_domain/evidence.py); the rest
-is named as what it is: not known.
+A finding in a renamed file, or of a resource that moved, is the same finding (successors.py). Only what the later scan
+proves to be gone is fixed, and only what the earlier scan proves to have been absent is new (evidence.py); the rest is
+named as what it is: not known.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,15 @@ class FindingChanges:
     def other_cause(self) -> str:
         """What besides the code differs between the two: config or scanner; ``code`` where nothing does."""
         return self.causes.other
+
+    @property
+    def by_rules(self) -> tuple[Finding, ...]:
+        """New findings that are proven to be no code's doing: the earlier files have them under the later scan's
+        scanner, rules and configuration."""
+        if self.other_cause == CODE:
+            return ()
+        fresh = (*self.new, *self.perhaps_new)
+        return tuple(finding for finding in fresh if self.causes.proves(finding.fingerprint, finding.status))
 
 
 def compare_scans(

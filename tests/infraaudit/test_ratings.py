@@ -53,7 +53,7 @@ def _seen(history: History, line: Line, sha: str) -> set[Severity]:
     scan, newest = history.scan("p", sha), newest_scanned(line)
     assert scan is not None and newest is not None
     page = finding_page(line, sha, FindingFilter(), NOW, 10, 0)[1]
-    ages = sla(line, {}, NOW).set_index("severity")["open"]
+    ages = {str(row["severity"]): row["open"] for row in sla(line, {}, NOW).to_dict("records")}
     trend = trend_rows(line, by="severity")
     found = {finding.severity.value for finding in scan.findings}
     found |= {row["severity"] for row in page} | {str(name) for name, number in ages.items() if number}

@@ -9,6 +9,7 @@ from infraaudit_domain.ages import Certainty
 from infraaudit_domain.columns import BLAME_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
+from resources.history.queries.beside_the_line import Live, open_findings
 from resources.history.queries.frames import commits_named, committed_at, frame
 from resources.history.queries.ranges import event_range
 from resources.history.stored_line import StoredLine
@@ -118,8 +119,8 @@ def _event(
     )
 
 
-def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:
-    """Positions of the commits that were deployed and healthy, with the time, oldest first."""
+def healthy_deployments(line: StoredLine, environment: str) -> list[Live]:
+    """What was deployed and healthy, oldest first."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
@@ -128,18 +129,16 @@ def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, A
         .order_by(table.c.id)
     )
     positions = line.positions()
-    with line.history.reading() as connection:
-        return [(positions[sha], at) for sha, at in connection.execute(query) if sha in positions]
+    rows = line.history.rows(query)
+    beside = open_findings(line, {row["sha"] for row in rows if row["sha"] not in positions})
+    return [Live(positions.get(row["sha"]), frozenset(beside.get(row["sha"], ())), row["finished_at"]) for row in rows]
 
 
-def _live(span: sa.RowMapping, deployed: list[tuple[int, Any]]) -> dict[str, str | None]:
+def _live(span: sa.RowMapping, deployed: Sequence[Live]) -> dict[str, str | None]:
     start, end = None, None
-    for position, at in deployed:
-        within = span["start_position"] <= position and (
-            span["end_position"] is None or position < span["end_position"]
-        )
-        if within:
-            start, end = start or at, None
+    for one in deployed:
+        if one.has(span):
+            start, end = start or one.at, None
         elif start is not None and end is None:
-            end = at
+            end = one.at
     return {"live_from": start.isoformat() if start else None, "live_to": end.isoformat() if end else None}

@@ -100,6 +100,8 @@ def test_every_revision_comes_up_with_its_data(empty: History, revision: str) ->
             if name in made_again:
                 continue
             now = dict(connection.execute(sa.select(found.tables[name])).mappings().one())
+            if name == "line_commits" and revision < "0009":
+                row |= {"followed": False}  # the lifecycles are followed anew, under the rules of evidence
             assert {column: now[column] for column in row} == row, name
 
 

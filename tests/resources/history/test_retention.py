@@ -45,7 +45,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str],
 
 def scan_of(sha: str, key: str) -> Scan:
     finding = Finding("terraform", "CKV_AWS_18", "logging", "main.tf", key, 1, 4, severity=Severity.LOW)
-    part = FrameworkScan("terraform", key, ScanStatus.COMPLETE, (finding,), (), 1.5, "", False)
+    part = FrameworkScan("terraform", key, ScanStatus.COMPLETE, (finding,), (), 1.5, "")
     return Scan(sha, (part,), "3.3.30", "c1", NOW, 2.5, ("é\N{SNOWMAN}",))
 
 
