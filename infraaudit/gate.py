@@ -15,6 +15,7 @@ from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
+from infraaudit.scans.moved_blocks import moves_between
 from infraaudit_domain.ages import Age
 from infraaudit_domain.as_judged import Counting, Judged
 from infraaudit_domain.changes import FindingChanges, compare_scans
@@ -159,7 +160,8 @@ def _beside_live(
     before, now = view(stored), view(scan)
     cross = cross_scan(history, project.name, live.sha, scan.sha)
     seen = view(cross, scan.sha) if cross else None
-    changes = compare_scans(before, now, mirror.renames(live.sha, scan.sha), seen)
+    renames, moves = mirror.renames(live.sha, scan.sha), moves_between(mirror, live.sha, scan.sha)
+    changes = compare_scans(before, now, renames, seen, moves)
     if standing is None:
         return _BesideLive((*changes.new, *changes.perhaps_new), changes)
     counted = {finding.fingerprint for finding in before.findings if finding.is_open}

@@ -49,11 +49,20 @@ def life_events(
     commits = commits_named(line.history, line.project, _named(line, spans))
     deployed = healthy_deployments(line, environment)
     rows = []
+    paths = {(span["life"], span["end_position"]): span["file_path"] for span in spans}
     for span in spans:
+        if span["started_as"] in ("suppressed", "unsuppressed") and _is_elsewhere(span, paths):
+            rows.append(_event(line, commits, span, "start", "moved") | _live(span, []))
         rows.append(_event(line, commits, span, "start", span["started_as"]) | _live(span, deployed))
         if span["ended_as"] == "fixed":
             rows.append(_event(line, commits, span, "end", "fixed"))
     return sorted(rows, key=lambda row: (row["first"], row["life"], row["position"]))
+
+
+def _is_elsewhere(span: sa.RowMapping, paths: Mapping[tuple[str, int], str]) -> bool:
+    """Whether what changed the status of a finding moved it to another file too."""
+    before = paths.get((span["life"], span["start_position"]))
+    return before is not None and before != str(span["file_path"])
 
 
 def _named(line: StoredLine, spans: Sequence[sa.RowMapping]) -> set[str]:
