@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from infraaudit.questions.parameters import moment
 from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.acceptances import AcceptedGap
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
@@ -32,6 +33,7 @@ class ProjectRules:
     environment: str = "production"
     """The first one."""
     suppressions: Sequence[Suppression] = ()
+    accepted_gaps: Sequence[AcceptedGap] = ()
     max_age_days: Mapping[Severity, float] = field(default_factory=dict)
     mirror: Mirror | None = None
     url: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from infraaudit.questions.asked import Asked, Page
 from infraaudit.questions.findings import not_scanned
+from infraaudit_domain.acceptances import accepting
 from resources.history.queries.coverage import FrameworkCoverage, coverage_of, scanned_parts
 
 
@@ -19,7 +20,7 @@ def coverage(asked: Asked) -> Page:
                 "expected": part.expected,
                 "read": part.read,
                 "unread": part.unread,
-                "accepted": 0,
+                "accepted": sum(_is_accepted(asked, part.framework, gap.path) for gap in part.gaps),
                 "since": part.since,
                 "reason": part.reason or None,
             }
@@ -39,7 +40,7 @@ def coverage_gaps(asked: Asked) -> Page:
                 "file_path": gap.path,
                 "reason": gap.reason,
                 "since": gap.since,
-                "accepted": False,
+                "accepted": _is_accepted(asked, part.framework, gap.path),
             }
             for part in parts
             for gap in part.gaps
@@ -53,3 +54,8 @@ def _covered(asked: Asked) -> tuple[str, Sequence[FrameworkCoverage]]:
     if not parts:
         raise not_scanned(asked.project, sha)
     return sha, coverage_of(asked.line, sha, [p for p in parts if asked.text("framework") in ("", p["framework"])])
+
+
+def _is_accepted(asked: Asked, framework: str, path: str) -> bool:
+    """Whether the pipeline's configuration lets a framework leave a file unread today."""
+    return accepting(asked.rules.accepted_gaps, framework, path, asked.now.date()) is not None

@@ -143,12 +143,14 @@ def rules_of(project: Project) -> "ProjectRules":
     """What the configuration says of a project, as it is now."""
     from infraaudit.questions.asked import ProjectRules
     from resources.configuration.gate import read_gate
-    from resources.configuration.suppressions import read_suppressions
+    from resources.configuration.suppressions import read_accepted
 
     current = settings()
+    accepted = read_accepted(current.shipped, project.name)
     return ProjectRules(
         environment=project.environment.name,
-        suppressions=read_suppressions(current.shipped, project.name),
+        suppressions=accepted.suppressions,
+        accepted_gaps=accepted.gaps,
         max_age_days=read_gate(current.gate_file).max_age_days,
         mirror=mirror_of(project),
         url=project.url,
