@@ -23,7 +23,8 @@ from infraaudit_domain.deployments import Outcome
 from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
 from resources.history import History, schema
-from resources.history.queries.exposure import exposure, live_commits
+from resources.history.queries.exposure import exposure
+from resources.history.queries.live_commits import live_commits
 from resources.history.queries.lives import blame
 from resources.history.queries.sla import sla
 from resources.history.queries.suppressions import suppressions_of

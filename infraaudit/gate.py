@@ -15,9 +15,9 @@ from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
+from infraaudit.scans.moved_blocks import moves_between
 from infraaudit_domain.ages import Age
 from infraaudit_domain.as_judged import Counting, Judged
-from infraaudit_domain.causes import CODE
 from infraaudit_domain.changes import FindingChanges, compare_scans
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.gate import Evidence, GatePolicy, Verdict, judge_scan
@@ -160,7 +160,8 @@ def _beside_live(
     before, now = view(stored), view(scan)
     cross = cross_scan(history, project.name, live.sha, scan.sha)
     seen = view(cross, scan.sha) if cross else None
-    changes = compare_scans(before, now, mirror.renames(live.sha, scan.sha), seen)
+    renames, moves = mirror.renames(live.sha, scan.sha), moves_between(mirror, live.sha, scan.sha)
+    changes = compare_scans(before, now, renames, seen, moves)
     if standing is None:
         return _BesideLive((*changes.new, *changes.perhaps_new), changes)
     counted = {finding.fingerprint for finding in before.findings if finding.is_open}
@@ -179,8 +180,5 @@ def _beside_live(
 
 def _by_rules(changes: FindingChanges, standing: Mapping[str, float], scan: Scan, now: datetime) -> dict[str, float]:
     """New findings that the cross scan proves to be no code's doing, with the days since their rule arrived."""
-    if changes.other_cause == CODE:
-        return {}
     since_scan = max(0.0, (now - scan.started_at).total_seconds() / 86400)
-    proven = (f for f in (*changes.new, *changes.perhaps_new) if changes.causes.proves(f.fingerprint, f.status))
-    return {finding.fingerprint: standing.get(finding.fingerprint, since_scan) for finding in proven}
+    return {finding.fingerprint: standing.get(finding.fingerprint, since_scan) for finding in changes.by_rules}

@@ -6,7 +6,7 @@ named as the possible cause. Deliberately absent: making cross scans (infraaudit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from infraaudit_domain.evidence import RULES
 from infraaudit_domain.findings import Finding, FindingStatus
@@ -62,5 +62,5 @@ def causes(
     """``cross`` is what the cross scan found, by fingerprint; ``renames`` is new path by old."""
     if cross is None:
         return Causes(other)
-    followed = (replace(f, file_path=renames.get(f.file_path, f.file_path)) for f in cross.values())
+    followed = (f.at(renames.get(f.file_path, f.file_path)) for f in cross.values())
     return Causes(other, {f.fingerprint: f.status for f in (*cross.values(), *followed)}, is_complete)

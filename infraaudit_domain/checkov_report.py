@@ -8,8 +8,8 @@ import hashlib
 import hmac
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infraaudit_domain.errors import ScanError, excerpt
@@ -20,12 +20,43 @@ _TEXT_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """What a framework's run proves, by file; paths and resources as in findings."""
+
+    read: Mapping[str, Sequence[int | str] | None] = field(default_factory=dict)
+    """Lines on which what was read begins, or names of it; None for all of the file."""
+    passed: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    undecided: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    crossing: frozenset[str] = frozenset()
+    """Checks that look at several files at once."""
+    broke: Mapping[str, str] = field(default_factory=dict)
+    """Files that a check broke on, with the error."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameworkReport:
     """What one framework said: findings without severity, and the files that it could not parse."""
 
     framework: str
     findings: tuple[Finding, ...]
     unreadable: tuple[UnreadableFile, ...] = ()
+
+
+def read_proof(document: Mapping[str, Any], root: str) -> Proven:
+    """What a run proves, as the child tells it, with the names that findings have."""
+    passed: dict[str, dict[str, frozenset[str]]] = {}
+    for path, resources in document.get("passed", {}).items():
+        known = passed.setdefault(relative_path(path, root), {})
+        for resource, checks in resources.items():
+            name = _without_root(resource, root)
+            known[name] = known.get(name, frozenset()) | frozenset(checks)
+    undecided: dict[str, frozenset[str]] = {}
+    for path, checks in document.get("undecided", {}).items():
+        name = relative_path(path, root)
+        undecided[name] = undecided.get(name, frozenset()) | frozenset(checks)
+    read = {relative_path(path, root): parts for path, parts in document.get("read", {}).items()}
+    broke = {relative_path(path, root): error for path, error in document.get("broke", {}).items()}
+    return Proven(read, passed, undecided, frozenset(document.get("crossing", ())), broke)
 
 
 def parse_report(text: str, root: str, secret_key: bytes) -> tuple[FrameworkReport, ...]:

@@ -27,6 +27,8 @@ SUPPRESSION_COLUMNS = (
     "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
     "until", "live",
 )  # fmt: skip
+COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
+GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted")
 SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed")
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")

@@ -4,7 +4,7 @@ Deliberately absent: line numbers in the identity, so that a moved line is the s
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,6 +63,14 @@ class Finding:
         """32 hex digits: the finding's identity across commits of a project."""
         identity = "\0".join((self.framework, self.check_id, self.file_path, self.resource, str(self.ordinal)))
         return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+    def at(self, path: str) -> "Finding":
+        """The same finding where its file has another path, which the text of some resources begins with."""
+        if path == self.file_path:
+            return self
+        inside = self.resource.removeprefix(f"/{self.file_path}.")
+        resource = self.resource if inside == self.resource else f"/{path}.{inside}"
+        return replace(self, file_path=path, resource=resource)
 
 
 @dataclass(frozen=True, slots=True)

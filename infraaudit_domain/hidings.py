@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.evidence import EVERY_FILE
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, ScanStatus
+from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, ScanStatus, UnreadableFile
 from infraaudit_domain.path_patterns import Finder
 
 CONFIGURATION, INLINE = "configuration", "inline"
@@ -73,13 +73,16 @@ class Hider:
 def marked(part: FrameworkScan, hider: Hider, file: str) -> FrameworkScan:
     """A framework's result with what the configuration in ``file`` hides as suppressed; its gaps there count no more."""
     findings = tuple(_marked(finding, hider, file) for finding in part.findings)
-    gaps = tuple(
-        replace(gap, hidden_by=str(why)) if (why := next(hider.of_file(gap.path, part.framework), None)) else gap
-        for gap in part.unreadable
-    )
+    gaps = tuple(with_hiding(gap, part.framework, hider) for gap in part.unreadable)
     found = replace(part, findings=findings, unreadable=gaps)
     is_read = part.status is ScanStatus.PARTIAL and bool(gaps) and all(gap.hidden_by for gap in gaps)
     return replace(found, status=ScanStatus.COMPLETE, reason="") if is_read else found
+
+
+def with_hiding(gap: UnreadableFile, framework: str, hider: Hider) -> UnreadableFile:
+    """A gap, with what of the configuration says that the file need not be read."""
+    why = next(hider.of_file(gap.path, framework), None)
+    return gap if why is None else replace(gap, hidden_by=str(why))
 
 
 def _marked(finding: Finding, hider: Hider, file: str) -> Finding:

@@ -8,13 +8,15 @@ Deliberately absent: reading scans or Git, and a finding's line numbers, which a
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from infraaudit_domain.causes import CODE, Causes, causes
+from infraaudit_domain.changes import cause_of_move, follow
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.readings import Reading, proves_lack
 from infraaudit_domain.spans import BEFORE_THE_ROOT, Past, Span, Step
+from infraaudit_domain.successors import may_have_moved, successors
 
 
 def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, past: Past) -> Step:
@@ -22,32 +24,22 @@ def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, pa
     why = _causes(before, now, past)
     absent = {mark: span for mark, span in active.items() if mark not in now.findings}
     fresh = {mark: finding for mark, finding in now.findings.items() if mark not in active}
-    ended, started, resighted = [], [], []
-    followed = dict(_followed(active, absent, fresh, now, past)) if absent else {}
-    closed = {}
-    for mark, span in absent.items():
-        seen = _last_seen(span, before)
-        successor = followed.get(mark)
-        if successor is not None:
-            ended_as, begun = _continued(span, successor, now, seen, CODE, "moved")
-            is_unread = successor.fingerprint not in now.findings
-            ended.append(_end(span, now, seen, ended_as, CODE))
-            started.append(replace(begun, end_after=seen) if is_unread else begun)
-            fresh.pop(successor.fingerprint, None)
-        elif proves_lack(now, span.finding):
-            closed[mark] = _end(span, now, seen, "fixed", why.of_absence(mark))
-        elif span.end_after is None:
-            resighted.append(replace(span, end_after=seen))
+    followed = _followed(active, absent, fresh, now, past) if absent else {}
+    closed, ended, started, resighted = {}, [], [], []
     for mark, span in active.items():
-        finding = now.findings.get(mark)
-        if finding is None:
-            continue
-        if finding.status != span.finding.status:
-            cause, seen = why.of_presence(mark, finding.status), _last_seen(span, before)
-            ended_as, begun = _continued(span, finding, now, seen, cause, "")
-            ended.append(_end(span, now, seen, ended_as, cause))
+        finding, seen = followed.get(mark, now.findings.get(mark)), _last_seen(span, before)
+        if finding is None and proves_lack(now, span.finding):
+            closed[mark] = _end(span, now, seen, "fixed", why.of_absence(mark))
+        elif finding is None and span.end_after is None:
+            resighted.append(replace(span, end_after=seen))
+        elif finding is not None and (mark in followed or finding.status != span.finding.status):
+            moved = cause_of_move(span.finding, finding)
+            cause = moved if mark in followed else why.of_presence(mark, finding.status)
+            began_as, begun = _continued(span, finding, now, seen, cause)
+            ended.append(_end(span, now, seen, began_as, cause))
             started.append(begun)
-        elif span.end_after is not None:
+            fresh.pop(finding.fingerprint, None)
+        elif finding is not None and span.end_after is not None:
             resighted.append(replace(span, end_after=None))
     if fresh:
         known, lacking = past.fixed(fresh.keys()), _last_lacking(fresh, before, now, past)
@@ -98,26 +90,25 @@ def _followed(
     fresh: Mapping[str, Finding],
     now: Reading,
     past: Past,
-) -> Iterator[tuple[str, Finding]]:
-    """What became of findings whose file was renamed."""
-    candidates = {_without_path(finding) for finding in fresh.values()}
-    may_have_moved = now.gaps or any(
-        _without_path(span.finding) in candidates or not proves_lack(now, span.finding) for span in absent.values()
-    )
-    if not may_have_moved:
-        return
+) -> dict[str, Finding]:
+    """What became of findings that have another name now: their file was renamed, or their resource moved."""
+    gone = [span.finding for span in absent.values()]
+    is_possible = now.gaps or may_have_moved(gone, fresh.values()) or not all(proves_lack(now, f) for f in gone)
+    if not is_possible:
+        return {}
     paths = past.renames()
+    found = successors({mark: span.finding for mark, span in active.items()}, now.findings, paths, past.moves)
     for mark, span in absent.items():
-        if span.finding.file_path not in paths:
+        path = paths.get(span.finding.file_path)
+        if mark in found or path is None:
             continue
-        followed = replace(span.finding, file_path=paths[span.finding.file_path])
-        found = fresh.get(followed.fingerprint)
-        if found is not None:
-            yield mark, found
-        elif followed.fingerprint not in active and not proves_lack(now, followed):
+        carried = span.finding.at(path)
+        is_free = carried.fingerprint not in active and carried.fingerprint not in now.findings
+        if is_free and not proves_lack(now, carried):
             # The renamed file was not read: the finding is carried along under its new name, neither closed nor lost.
             # Where an equal finding already has that name, this one keeps its old name for now.
-            yield mark, followed
+            found[mark] = carried
+    return found
 
 
 def _last_seen(span: Span, before: Reading | None) -> int:
@@ -140,7 +131,7 @@ def _last_lacking(
         found |= dict.fromkeys(lacking, before.position)
         unknown -= lacking
     for reading, old_paths in past.earlier() if unknown else ():
-        lacking = {mark for mark in unknown if proves_lack(reading, _renamed(fresh[mark], old_paths))}
+        lacking = {mark for mark in unknown if proves_lack(reading, follow(fresh[mark], old_paths))}
         found |= dict.fromkeys(lacking, reading.position)
         unknown -= lacking
         if not unknown:
@@ -151,12 +142,8 @@ def _last_lacking(
     return found
 
 
-def _renamed(finding: Finding, paths: Mapping[str, str]) -> Finding:
-    path = paths.get(finding.file_path, finding.file_path)
-    return finding if path == finding.file_path else replace(finding, file_path=path)
-
-
-def _continued(span: Span, finding: Finding, now: Reading, seen: int, cause: str, word: str) -> tuple[str, Span]:
+def _continued(span: Span, finding: Finding, now: Reading, seen: int, cause: str) -> tuple[str, Span]:
+    word, is_unread = "moved", finding.fingerprint not in now.findings
     if finding.status != span.finding.status:
         word = "unsuppressed" if finding.is_open else "suppressed"
     begun = replace(
@@ -167,7 +154,7 @@ def _continued(span: Span, finding: Finding, now: Reading, seen: int, cause: str
         start_sha=_doer(now, seen),
         started_as=word,
         start_cause=cause,
-        end_after=None,
+        end_after=seen if is_unread else None,
     )
     return word, begun
 
@@ -217,10 +204,6 @@ def _end(span: Span, now: Reading, seen: int, word: str, cause: str) -> Span:
 
 def _doer(now: Reading, after: int | None) -> str | None:
     return now.sha if after == now.position - 1 else None
-
-
-def _without_path(finding: Finding) -> tuple[str, str, str, int]:
-    return finding.framework, finding.check_id, finding.resource, finding.ordinal
 
 
 def _causes(before: Reading | None, now: Reading, past: Past) -> Causes:

@@ -5,12 +5,13 @@ A commit did it that has the new state of a finding while none of its parents ha
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.readings import Reading, proves_lack
+from infraaudit_domain.successors import are_alike, successors
 
 
 class Graph(Protocol):
@@ -71,8 +72,9 @@ class _Walk:
         self, child: str, findings: Mapping[str, Finding], parents: Sequence[str], side: Mapping[str, Sequence[str]]
     ) -> None:
         readings = {parent: self.graph.reading(parent) for parent in parents}
-        for mark, finding in findings.items():
-            then = {parent: self._named(parent, child, finding, readings[parent]) for parent in parents}
+        named = {parent: self._named(parent, child, findings, readings[parent]) for parent in parents}
+        for mark in findings:
+            then = {parent: named[parent][mark] for parent in parents}
             states = {parent: _state(readings[parent], named) for parent, named in then.items()}
             alike = [parent for parent, state in states.items() if state is self.is_there]
             for parent in alike:
@@ -87,11 +89,35 @@ class _Walk:
             elif not alike:
                 self.found[mark].append(child)
 
-    def _named(self, parent: str, child: str, finding: Finding, reading: Reading | None) -> Finding:
-        if reading is None or finding.fingerprint in reading.findings:
-            return finding
-        old = self.graph.old_paths(parent, child).get(finding.file_path)
-        return finding if old is None else replace(finding, file_path=old)
+    def _named(
+        self, parent: str, child: str, findings: Mapping[str, Finding], reading: Reading | None
+    ) -> dict[str, Finding]:
+        """Each finding, by its mark at the merge, under the name that it has in a parent."""
+        missing = {
+            mark: finding
+            for mark, finding in findings.items()
+            if reading is not None and finding.fingerprint not in reading.findings
+        }
+        if reading is None or not missing:
+            return dict(findings)
+        old_paths, after = self.graph.old_paths(parent, child), self.graph.reading(child)
+        checks = {(finding.framework, finding.check_id) for finding in missing.values()}
+        then, now = (_of_checks(one.findings if one else {}, checks) for one in (reading, after))
+        moved = successors(then, now, {old: new for new, old in old_paths.items()})
+        forms = {new.fingerprint: then[old] for old, new in moved.items()}
+        lost = [finding for mark, finding in then.items() if mark not in now and mark not in moved]
+        older = {
+            mark: finding.at(old_paths.get(finding.file_path, finding.file_path)) for mark, finding in missing.items()
+        }
+        if self.is_there:
+            older |= {mark: forms[f.fingerprint] for mark, f in missing.items() if f.fingerprint in forms}
+        else:
+            older = {mark: next((f for f in lost if are_alike(f, old)), old) for mark, old in older.items()}
+        return {**findings, **older}
+
+
+def _of_checks(findings: Mapping[str, Finding], checks: Collection[tuple[str, str]]) -> dict[str, Finding]:
+    return {mark: finding for mark, finding in findings.items() if (finding.framework, finding.check_id) in checks}
 
 
 def _state(reading: Reading | None, finding: Finding) -> bool | None:

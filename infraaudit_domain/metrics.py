@@ -39,6 +39,12 @@ FINDING_CHANGES = Metric(
 )
 COMMITS = Metric("infraaudit_commits_total", "counter", "Commits recorded.", ("project",))
 SCANS = Metric("infraaudit_scans_total", "counter", "Commits scanned, by how the scan ended.", ("project", "status"))
+SCAN_FILES = Metric(
+    "infraaudit_scan_files",
+    "gauge",
+    "Files that the newest scan should have read, read, and did not read.",
+    ("project", "framework", "state"),
+)
 SCAN_TIME = Metric("infraaudit_scan_time_seconds", "gauge", "When the newest scan began, in Unix time.", ("project",))
 BUILD_SECONDS = Metric("infraaudit_image_build_seconds", "gauge", "How long the newest image was built.", ("project",))
 IMAGE_SIZE = Metric("infraaudit_image_size_bytes", "gauge", "Size of the newest image.", ("project",))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.evidence import Evidence, is_unread, proves_absence
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
+from infraaudit_domain.resource_names import has_position, position_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,28 @@ def proves_lack(reading: Reading, finding: Finding) -> bool:
     part = reading.parts.get(finding.framework)
     if part is None or is_unread(finding.file_path, part.gaps):
         return False
-    if part.evidence is None or proves_absence(part.evidence, finding):
+    if part.evidence is None:
+        return True
+    if _may_have_moved(reading, part.evidence, finding):
+        return False
+    if proves_absence(part.evidence, finding):
         return True
     # A check that failed on its equals in the resource has counted them: this one is not among them.
     first = finding if finding.ordinal == 0 else replace(finding, ordinal=0)
     is_undecided = finding.check_id in part.evidence.undecided.get(finding.file_path, ())
     return first.fingerprint in reading.findings and not is_undecided
+
+
+def _may_have_moved(reading: Reading, evidence: Evidence, finding: Finding) -> bool:
+    """Whether its resource may stand at another position, where its check gave no verdict."""
+    path, check = finding.file_path, finding.check_id
+    if check not in evidence.undecided.get(path, ()) or not has_position(finding):
+        return False
+    passed = evidence.passed.get(path, {})
+    wanted = position_free(finding)
+    alike = (name for name in passed if position_free(replace(finding, resource=name)) == wanted)
+    failed = {f.resource for f in reading.findings.values() if (f.file_path, f.check_id) == (path, check)}
+    return any(check not in passed[name] and name not in failed for name in alike)
 
 
 def reading_of(scan: Scan, position: int = 0) -> Reading | None:

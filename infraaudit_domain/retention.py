@@ -4,6 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+PRUNED = "Its findings were pruned as older than the retention; scan the commit again to list them."
+"""Why a stored result says nothing any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aging:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from infraaudit_domain.commits import TreeEntry
@@ -48,11 +48,6 @@ _WORDS: Mapping[str, tuple[tuple[bytes, ...], ...]] = {
     "openapi": ((b"swagger",), (b"openapi",)),
     "terraform_plan": ((b"terraform_version",),),
 }
-_PLAIN_WORDS = {
-    **{framework: words for framework, words in _WORDS.items() if framework != "ansible"},
-    "cloudformation": ((b"Resources", b"AWS::"),),
-    "terraform_plan": ((b"terraform_version", b"planned_values"),),
-}
 _DISGUISES = re.compile(rb"\\[xuU\r\n]|\x00|\xef\xbb\xbf")
 """Escapes and line folds that may spell a word, and signs of another encoding."""
 
@@ -63,19 +58,14 @@ class BlobFacts:
 
     relevant_to: frozenset[str]
     """Of the frameworks that recognise their files by words: those that may take this one."""
-    expected_by: frozenset[str]
-    """Of those, the ones that it was plainly written for: when they cannot read it, the scan is partial."""
 
 
-EVERYONE = BlobFacts(frozenset(_WORDS), frozenset())
+EVERYONE = BlobFacts(frozenset(_WORDS))
 
 
 def blob_facts(content: bytes) -> BlobFacts:
     """Which frameworks may recognise a text as theirs."""
-    expected = _recognising(_PLAIN_WORDS, content)
-    if _DISGUISES.search(content) or not _is_utf8(content):
-        return BlobFacts(EVERYONE.relevant_to, expected)
-    return BlobFacts(_recognising(_WORDS, content), expected)
+    return EVERYONE if _DISGUISES.search(content) or not _is_utf8(content) else BlobFacts(_recognising(content))
 
 
 def is_recognised_by_words(path: str) -> bool:
@@ -94,8 +84,11 @@ def concerned(frameworks: Iterable[str], paths: Iterable[str]) -> tuple[str, ...
     return tuple(name for name in frameworks if name != "serverless" or any(map(_is_serverless, paths)))
 
 
-def readable(framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, BlobFacts]) -> list[TreeEntry]:
-    """The files of a tree that can change what a framework says; ``facts`` are by blob."""
+def readable(
+    framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, BlobFacts], expected: Collection[str] = ()
+) -> list[TreeEntry]:
+    """The files of a tree that can change what a framework says, by ``facts`` of their blobs; ``expected`` are paths
+    of those that it should read, whether it does or not."""
     files = [entry for entry in entries if entry.is_file]
     if not concerned([framework], (entry.path for entry in files)):
         return []
@@ -104,7 +97,7 @@ def readable(framework: str, entries: Iterable[TreeEntry], facts: Mapping[str, B
         entry
         for entry in files
         if may_read(framework, entry.path)
-        and (not by_words or framework in facts.get(entry.blob, EVERYONE).relevant_to)
+        and (not by_words or framework in facts.get(entry.blob, EVERYONE).relevant_to or entry.path in expected)
     ]
 
 
@@ -115,15 +108,10 @@ def scan_key(framework: str, files: Iterable[TreeEntry], versions: str, filters:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def is_expected_by(framework: str, path: str, facts: BlobFacts) -> bool:
-    """Whether a file that the framework cannot parse is a gap in the scan, and not somebody else's format."""
-    return may_read(framework, path) and (framework not in _WORDS or framework in facts.expected_by)
-
-
-def _recognising(words_of: Mapping[str, tuple[tuple[bytes, ...], ...]], content: bytes) -> frozenset[str]:
+def _recognising(content: bytes) -> frozenset[str]:
     return frozenset(
         framework
-        for framework, alternatives in words_of.items()
+        for framework, alternatives in _WORDS.items()
         if any(all(word in content for word in words) for words in alternatives)
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from infraaudit_domain.findings import Finding
+from infraaudit_domain.moved_blocks import Move
 from infraaudit_domain.readings import Reading
 
 BEFORE_THE_ROOT = -1
@@ -65,6 +66,9 @@ class Past(Protocol):
 
     def renames(self) -> Mapping[str, str]:
         """New path by old, since the reading before."""
+
+    def moves(self) -> Sequence[Move]:
+        """The moved blocks of Terraform in the files that differ from the reading before."""
 
     def cross(self) -> Mapping[str, Finding] | None:
         """The findings of the reading before's files under the circumstances of now, where that was scanned."""

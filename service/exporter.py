@@ -27,10 +27,12 @@ from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import COUNTS
 from resources.history import History, schema
 from resources.history.deployments import live_since
+from resources.history.queries.coverage import files_of_result
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
 
+_MOST_RESULTS = 10_000
 _CHANGES = ("introduced", "reopened", "fixed")
 _PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 
@@ -43,6 +45,7 @@ class HistoryCollector(Collector):
         self._totals = RunningTotals(history)
         self._rejected = rejected if rejected is not None else Counter()
         self._lock = threading.Lock()
+        self._files: dict[str, dict[str, int]] = {}
         self._measured: dict[tuple[str, str], tuple[Hashable, Dora]] = {}
 
     def describe(self) -> Iterable[Family]:
@@ -68,16 +71,18 @@ class HistoryCollector(Collector):
         history, projects = self._history, project_names(self._history)
         findings: dict[tuple[str, ...], float] = {}
         times: list[tuple[tuple[str, ...], float]] = []
+        files: dict[tuple[str, ...], float] = {}
         for project in projects:
             scan = newest(history, schema.scans, project)
             if scan is None:
                 continue
             times.append(((project,), scan["started_at"].timestamp()))
             counts = findings_of(history, project, scan["sha"])
-            frameworks = {row["framework"] for row in _parts(history, project, scan["sha"])}
-            findings |= {
-                (project, f, s.value, st.value): 0 for f in frameworks for s in Severity for st in FindingStatus
+            parts = {row["framework"]: row["scan_key"] for row in _parts(history, project, scan["sha"])}
+            files |= {
+                (project, name, state): number for name, key in parts.items() for state, number in self._read(key)
             }
+            findings |= {(project, f, s.value, st.value): 0 for f in parts for s in Severity for st in FindingStatus}
             findings |= {(project, *key): number for key, number in counts.items()}
         scans = {(p, s.value): 0 for p in projects for s in ScanStatus} | counted(
             history, schema.scans, "project", "status"
@@ -85,11 +90,20 @@ class HistoryCollector(Collector):
         changes = {(p, change): 0 for p in projects for change in _CHANGES} | dict(self._totals.finding_changes())
         return [
             _family(m.FINDINGS, findings.items()),
+            _family(m.SCAN_FILES, files.items()),
             _family(m.SCAN_TIME, times),
             _family(m.SCANS, scans.items()),
             _family(m.FINDING_CHANGES, changes.items()),
             _family(m.COMMITS, ({(p,): 0 for p in projects} | counted(history, schema.commits, "project")).items()),
         ]
+
+    def _read(self, scan_key: str) -> Iterable[tuple[str, int]]:
+        """Files by state; a stored result is unpacked once."""
+        if scan_key not in self._files:
+            if len(self._files) > _MOST_RESULTS:
+                self._files.clear()
+            self._files[scan_key] = files_of_result(self._history, scan_key)
+        return self._files[scan_key].items()
 
     def _artifacts(self) -> list[Family]:
         images = {p: newest(self._history, schema.images, p) for p in project_names(self._history)}
@@ -200,7 +214,8 @@ class HistoryCollector(Collector):
 
 def _parts(history: History, project: str, sha: str) -> Iterable[sa.RowMapping]:
     table = schema.scan_parts
-    return history.rows(sa.select(table.c.framework).where(table.c.project == project, table.c.sha == sha))
+    columns = table.c.framework, table.c.scan_key
+    return history.rows(sa.select(*columns).where(table.c.project == project, table.c.sha == sha))
 
 
 def _known(metric: m.Metric, values: dict[tuple[str, str], float | None]) -> Family:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from infraaudit.questions.asked import Asked, Page, Row
+from infraaudit.questions.coverage import coverage, coverage_gaps  # noqa: F401 - found by their names
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
 from infraaudit.questions.no_data import lacks
@@ -36,6 +37,7 @@ from resources.history.queries.finding_pages import (
     live_page,
 )
 from resources.history.queries.frames import records
+from resources.history.queries.live_commits import live_commit_rows
 from resources.history.queries.lives import life_events, spans_of_lives
 from resources.history.queries.log_counts import count_rows
 from resources.history.queries.scanned_past import scanned_past
@@ -86,10 +88,7 @@ def tests(asked: Asked) -> Page:
 
 
 def findings(asked: Asked) -> Page:
-    named = [name for name in ("commit", "at") if asked.text(name)]
-    if len(named) + bool(asked.given.get("live")) > 1:
-        raise NotThereError("commit, at and live exclude each other; give one of them.")
-    sha = asked.live() if asked.given.get("live") else asked.commit(*named)
+    sha = asked.commit_or_live()
     since = asked.commit("new_since") if asked.text("new_since") else ""
     if isinstance(asked.line, Line):
         found = finding_rows(asked.line, sha, asked.now, since or None, asked.rules.suppressions)
@@ -161,7 +160,7 @@ def exposure(asked: Asked) -> Page:
 
 
 def exposure_commits(asked: Asked) -> Page:
-    return asked.cut(exposed.live_commit_rows(asked.line, asked.environment(), asked.now))
+    return asked.cut(live_commit_rows(asked.line, asked.environment(), asked.now))
 
 
 def sla(asked: Asked) -> Page:

@@ -92,6 +92,13 @@ class Asked:
         newest = newest_scanned(self.line)
         return newest.sha if newest else ""
 
+    def commit_or_live(self) -> str:
+        """The one that ``commit``, ``at`` or ``live`` names. Raises NotThereError where several do."""
+        named = [name for name in ("commit", "at") if self.text(name)]
+        if len(named) + bool(self.given.get("live")) > 1:
+            raise NotThereError("commit, at and live exclude each other; give one of them.")
+        return self.live() if self.given.get("live") else self.commit(*named)
+
     def live(self) -> str:
         """What is deployed now. Raises NotThereError."""
         environment = self.environment()

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.changes import compare_scans
+from infraaudit.scans.moved_blocks import moves_between
+from infraaudit_domain.changes import cause_of_move, compare_scans, follow
 from infraaudit_domain.columns import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit_domain.errors import NotScannedError
 from infraaudit_domain.findings import Finding, Scan
@@ -67,11 +68,19 @@ def compare_rows(
     """
     then, now = (hide_in(_scanned(line, sha), suppressions, day) for sha in (before, after))
     renames, cross = line.mirror.renames(before, after), cross_scan(line.history, line.project, before, after)
-    changes = compare_scans(then, now, renames, cross)
+    changes = compare_scans(then, now, renames, cross, moves_between(line.mirror, before, after))
     why = changes.causes
+    hidden = {finding.fingerprint: finding for finding in now.findings if not finding.is_open}
+
+    def cause_of_removal(finding: Finding) -> str:
+        still_there = hidden.get(follow(finding, renames).fingerprint)
+        if still_there is not None:
+            return why.of_presence(still_there.fingerprint, still_there.status)
+        return why.of_absence(finding.fingerprint)
+
     rows = [_changed("added", why.of_presence(f.fingerprint, f.status), f) for f in changes.new]
-    rows += [_changed("removed", why.of_absence(f.fingerprint), f) for f in changes.fixed]
-    rows += [_changed("moved", "code", now_there) for _, now_there in changes.moved]
+    rows += [_changed("removed", cause_of_removal(f), f) for f in changes.fixed]
+    rows += [_changed("moved", cause_of_move(old, new), new) for old, new in changes.moved]
     rows += [_changed("perhaps added", why.of_presence(f.fingerprint, f.status), f) for f in changes.perhaps_new]
     rows += [_changed("not read", why.of_absence(f.fingerprint), f) for f in changes.unread]
     return rows

@@ -8,6 +8,7 @@ from infraaudit.questions.parameters import (
     FILTER,
     SINCE,
     TREND,
+    name,
     revision,
     text,
 )
@@ -15,8 +16,10 @@ from infraaudit.questions.question import Column, Needs, Question, typed
 from infraaudit_domain.columns import (
     BLAME_COLUMNS,
     COMPARE_COLUMNS,
+    COVERAGE_COLUMNS,
     EXPOSURE_COLUMNS,
     FINDING_COLUMNS,
+    GAP_COLUMNS,
     LIVE_COLUMNS,
     SCANNED_COLUMNS,
     SLA_COLUMNS,
@@ -32,6 +35,13 @@ _FINDING_SHOWN = (
     " check_name"
 )
 _CHANGE_SHOWN = "change severity check_id file_path line_start resource cause id"
+_OF_A_COMMIT = {
+    "commit": COMMIT,
+    "at": COMMIT | {"description": "The same as commit."},
+    "live": {"type": "boolean", "default": False, "description": "Of the commit that is deployed now."},
+    "environment": ENVIRONMENT | {"description": "Where it is deployed; by default the first one."},
+    "framework": name("Only this framework of Checkov, for example terraform."),
+}
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -197,5 +207,26 @@ QUESTIONS: tuple[Question, ...] = (
         {"environment": ENVIRONMENT | {"description": "Where it is live; by default the first one."}},
         command="suppressions",
         shown="source state id check_id owner until reason live file_path since severity resource commit",
+    ),
+    Question(
+        "coverage",
+        f"{_OF}/coverage",
+        "What the scan of a commit should have read and what it read, by framework.",
+        typed(COVERAGE_COLUMNS, integer="expected read unread accepted"),
+        _OF_A_COMMIT,
+        command="coverage",
+        of="frameworks",
+        shown="framework status expected read unread accepted since reason",
+        details="With --of gaps: each file that was not read, with the reason and the commit since which that is so.",
+    ),
+    Question(
+        "coverage_gaps",
+        f"{_OF}/coverage/gaps",
+        "Files that the scan of a commit should have read and did not, with the reason, and since when.",
+        typed(GAP_COLUMNS, boolean="accepted"),
+        _OF_A_COMMIT,
+        command="coverage",
+        of="gaps",
+        shown="framework file_path reason since accepted",
     ),
 )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from infraaudit.scans.cross_scans import cross_scan
+from infraaudit.scans.moved_blocks import moves_between
 from infraaudit_domain.causes import CODE, Causes
-from infraaudit_domain.changes import FindingChanges, compare_scans, follow, in_order, was_not_open
+from infraaudit_domain.changes import FindingChanges, compare_scans, earlier_names, in_order, was_not_open
 from infraaudit_domain.findings import Scan, ScanStatus
 from infraaudit_domain.readings import reading_of
 from infraaudit_domain.suppressions import Suppression, hide_in, hide_in_changes
@@ -56,8 +57,10 @@ def changes_of(
     parent = scanned[0]
     cross = cross_scan(history, project, parent, scan.sha)
     seen = view(cross, scan.sha) if cross else None
-    changes = compare_scans(view(before), scan, mirror.renames(parent, scan.sha), seen)
-    return parent, _looked_up(history, mirror, project, scan.sha, changes, scanned[1:], view)
+    changes = compare_scans(
+        view(before), scan, mirror.renames(parent, scan.sha), seen, moves_between(mirror, parent, scan.sha)
+    )
+    return parent, _looked_up(history, mirror, project, scan, changes, scanned[1:], view)
 
 
 def compared_with(history: History, mirror: Mirror, project: str, sha: str) -> str | None:
@@ -82,7 +85,7 @@ def _looked_up(
     history: History,
     mirror: Mirror,
     project: str,
-    sha: str,
+    after: Scan,
     changes: FindingChanges,
     earlier: Sequence[str],
     view: View,
@@ -94,8 +97,8 @@ def _looked_up(
             break
         scan = history.scan(project, ancestor)
         reading = reading_of(view(scan)) if scan else None
-        old_paths = {path: old for old, path in mirror.renames(ancestor, sha).items()}
-        then = {finding: follow(finding, old_paths) for finding in unknown}
+        renames, moves = mirror.renames(ancestor, after.sha), moves_between(mirror, ancestor, after.sha)
+        then = earlier_names(unknown, reading, after, renames, moves)
         new += [finding for finding, old in then.items() if was_not_open(reading, old)]
         unknown = [
             finding

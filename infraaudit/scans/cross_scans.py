@@ -82,7 +82,7 @@ def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan |
     later = history.scan(project, sha)
     with history.reading() as connection:
         keys = list(connection.execute(query).scalars())
-    parts = [history.framework_scan(key, complete_only=False) for key in keys]
+    parts = [history.framework_scan(key, usable_only=False) for key in keys]
     if later is None or not parts:
         return None
     found = tuple(part for part in parts if part)

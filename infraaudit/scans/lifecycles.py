@@ -16,11 +16,11 @@ from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.projects import Project
+from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
-from resources.history.retention import PRUNED
-from resources.history.severities import hold_ratings
+from resources.history.scan_results import hold_ratings
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 

@@ -37,7 +37,9 @@ class Readings:
             findings={mark: finding for part in parts for mark, finding in self._findings(part["scan_key"]).items()},
             parts={part["framework"]: self._proof(part["scan_key"]) for part in usable},
             circumstances=Circumstances(row["scanner_version"], row["config_digest"], row["rules"]),
-            gaps=any(part["status"] != ScanStatus.COMPLETE.value for part in parts),
+            gaps=any(
+                part["status"] != ScanStatus.COMPLETE.value or self._proof(part["scan_key"]).gaps for part in parts
+            ),
         )
 
     def cross(self, before: str, after: str) -> dict[str, Finding] | None:

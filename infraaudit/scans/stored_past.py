@@ -6,10 +6,12 @@ from itertools import islice
 import sqlalchemy as sa
 
 from infraaudit.scans.merged_commits import MergedSide
+from infraaudit.scans.moved_blocks import moves_between
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import span_of
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.merges import doers
+from infraaudit_domain.moved_blocks import Move
 from infraaudit_domain.readings import Reading
 from infraaudit_domain.spans import Span
 from resources.git.mirror import Mirror
@@ -41,6 +43,9 @@ class StoredPast:
 
     def renames(self) -> Mapping[str, str]:
         return self._mirror.renames(self._before.sha, self._now.sha) if self._before else {}
+
+    def moves(self) -> Sequence[Move]:
+        return moves_between(self._mirror, self._before.sha, self._now.sha)() if self._before else ()
 
     def cross(self) -> Mapping[str, Finding] | None:
         return self._readings.cross(self._before.sha, self._now.sha) if self._before else None

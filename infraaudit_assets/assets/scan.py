@@ -10,6 +10,7 @@ import dagster as dg
 
 from infraaudit.gate import judge_commit
 from infraaudit.notices.code_owners import named_commit
+from infraaudit.scans.against_parent import changes_of
 from infraaudit.scans.cross_scanning import prepare_judgement
 from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
@@ -57,7 +58,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             here = project.environment.name
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
-            new = counted.changes.new if counted.against else ()
+            by_rules = set(changes_of(past, mirror, project.name, done.scan)[1].by_rules)
+            new = [finding for finding in counted.changes.new if counted.against and finding not in by_rules]
             if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
@@ -98,8 +100,19 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "new_findings": findings_table(changes.new),
         "fixed_findings": findings_table(changes.fixed),
         **({"warnings": table(["warning"], [(warning,) for warning in scan.warnings])} if scan.warnings else {}),
+        **_coverage(scan),
         **_unreadable(scan),
     }
+
+
+def _coverage(scan: Scan) -> dict[str, Any]:
+    """What each framework should have read, and of how many files it did not read something."""
+    rows = [
+        (part.framework, part.evidence.expected, len(part.unreadable), part.reason)
+        for part in scan.frameworks
+        if part.evidence is not None and (part.evidence.expected or part.unreadable)
+    ]
+    return {"coverage": table(["framework", "expected", "unread", "why"], rows)} if rows else {}
 
 
 def _unreadable(scan: Scan) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def rated_history(current: Settings | None = None) -> "History":
     """This installation's history, rated by the severities of now. Raises ConfigurationError for a broken file."""
     from resources.configuration.severities import read_severities
     from resources.history import open_history
-    from resources.history.severities import rate
+    from resources.history.scan_results import rate
 
     current = current or settings()
     history, file = open_history(current.history_url), current.severities

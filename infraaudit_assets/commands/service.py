@@ -106,16 +106,17 @@ def build_service(current: Settings) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
-        rules=lambda name: _rules({project.name: project for project in projects}.get(name)),
+        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     return build_app(history, options, worker, notices, received)
 
 
-def _rules(project: Project | None) -> "ProjectRules":
-    """What the configuration says now; nothing of a project that it no longer has."""
+def _rules(current: Settings, project: Project | None) -> "ProjectRules":
+    """What the configuration says now, its severities included; nothing of a project that it no longer has."""
     from infraaudit.questions.asked import ProjectRules
 
+    rated_history(current)
     return rules_of(project) if project else ProjectRules()
 
 

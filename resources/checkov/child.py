@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov import yaml_check
+from resources.checkov.reading import proof, reasons, yaml_check
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
 
@@ -32,6 +32,7 @@ def prime() -> list[str]:
 
     global _evaluations
     _evaluations, left_out = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
+    proof.witness()
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -66,20 +67,24 @@ def run(request: dict[str, Any]) -> None:
         _confine(root, request["scratch"], os.environ["INFRAAUDIT_PARSED"])
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
-        answer = _scan(checkov, root, request["frameworks"], request["arguments"])
+        answer = _scan(checkov, root, request["frameworks"], request["arguments"], request["expected"])
         if _evaluations is not None:
             _evaluations.save()
     with open(request["answer"], "w", encoding="utf-8") as stream:
         json.dump(answer, stream)
 
 
-def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) -> dict[str, Any]:
+def _scan(
+    checkov: Any, root: str, frameworks: list[str], arguments: list[str], expected: dict[str, list[str]] | None = None
+) -> dict[str, Any]:
     argv = [f"--directory={root}", "-o", "json", "--compact", "--quiet", "--skip-download", *arguments]
     scan = checkov.Checkov([*argv, "--framework", *frameworks])
     scan.runners = [runner for runner in scan.runners if runner.check_type in frameworks]
-    records: dict[str, dict[str, Any]] = {name: {"seconds": 0.0, "error": "", "opened": []} for name in frameworks}
+    records: dict[str, dict[str, Any]] = {
+        name: {"seconds": 0.0, "error": "", "opened": [], "proof": {}, "reasons": {}} for name in frameworks
+    }
     for runner in scan.runners:
-        _wrap(runner, records[runner.check_type])
+        _wrap(runner, records[runner.check_type], root, (expected or {}).get(runner.check_type, []))
     sections: list[dict[str, Any]] = []
 
     def keep_results(**_: Any) -> int:
@@ -95,9 +100,11 @@ def _scan(checkov: Any, root: str, frameworks: list[str], arguments: list[str]) 
     return {"report": sections, "frameworks": records}
 
 
-def _wrap(runner: Any, records: dict[str, Any]) -> None:
-    """Turn a runner's crash into an empty report with a reason: Checkov would lose the other findings, or the
-    reason."""
+def _wrap(runner: Any, records: dict[str, Any], root: str, expected: list[str]) -> None:
+    """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason.
+
+    What the run proves, and why an expected file was not read, is told beside its report.
+    """
     original = runner.run
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -105,8 +112,13 @@ def _wrap(runner: Any, records: dict[str, Any]) -> None:
 
         global _current
         _current, started = runner.check_type, time.monotonic()
+        proof.current = proven = proof.Proof(runner.check_type)
         try:
-            return original(*args, **kwargs)
+            report = original(*args, **kwargs)
+            proven.conclude(runner, report[0] if isinstance(report, list) else report)
+            records["proof"] = proven.document()
+            records["reasons"] = reasons.reasons(runner, root, expected, proven)
+            return report
         except MemoryError:
             raise
         except BaseException as error:
@@ -115,7 +127,7 @@ def _wrap(runner: Any, records: dict[str, Any]) -> None:
             return Report(runner.check_type)
         finally:
             records["seconds"] = time.monotonic() - started
-            _current = ""
+            _current, proof.current = "", None
 
     runner.run = run
 

@@ -5,7 +5,7 @@ from typing import Any
 from infraaudit_domain.checkov_config import CheckovConfig, read_config
 from infraaudit_domain.errors import RepositoryError, excerpt
 from resources.checkov.limits import ScanLimits
-from resources.checkov.yaml_check import inspect_text
+from resources.checkov.reading.yaml_check import inspect_text
 from resources.git.mirror import Mirror
 
 

@@ -5,14 +5,23 @@ Deliberately absent: running anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from infraaudit_domain.checkov_report import FrameworkReport
+from infraaudit_domain.appearance import Part
+from infraaudit_domain.checkov_report import FrameworkReport, Proven
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.findings import FrameworkScan, ScanStatus, UnreadableFile
-from infraaudit_domain.scan_key import EVERYONE, is_expected_by, may_read, scan_key
+from infraaudit_domain.hidings import Hider, with_hiding
+from infraaudit_domain.scan_key import may_read, scan_key
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.limits import ScanLimits
-from resources.checkov.tree import Facts
+from resources.checkov.reading.gaps import (
+    bounded,
+    called_with_unread_values,
+    evidence,
+    summary,
+    unread_files,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +32,14 @@ class Job:
     frameworks: tuple[str, ...]
     keys: Mapping[str, str]
     reads: Mapping[str, Sequence[TreeEntry]]
-    files: tuple[TreeEntry, ...]
+    expected: Mapping[str, Mapping[str, tuple[Part, ...]]]
+    """By framework and path: what our own look at the text says that it has to read."""
+    charts: frozenset[str]
+    """Folders of Helm charts."""
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
     arguments: list[str]
+    hider: Hider
+    """What of it the commit's configuration hides; all of it is scanned."""
     memo: FileMemo | None = None
     """Known findings of single files; None where nothing may be reused."""
 
@@ -45,8 +59,11 @@ class ChildResult:
     seconds: float = 0.0
     opened: tuple[str, ...] = ()
     is_certain: bool = True
-    """Whether every file that was left out was left out for its content."""
+    """Whether files were left out for what is in them only, and not for a limit of time."""
     culprits: tuple[UnreadableFile, ...] = field(default=())
+    proven: Proven = field(default_factory=Proven)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why files were not read, by path, where the scanner's parser says so."""
 
 
 def framework_result(
@@ -55,49 +72,50 @@ def framework_result(
     result: ChildResult,
     broken: Mapping[str, str],
     refused: Mapping[str, str],
-    facts: Facts,
+    tree: Path,
     limits: ScanLimits,
 ) -> FrameworkScan:
-    blobs = {entry.path: facts.by_blob.get(entry.blob, EVERYONE) for entry in job.files}
-    reads = {entry.path for entry in job.reads[name]}
-    gaps = [*job.left_out[name]]
-    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
-    gaps += [
-        UnreadableFile(path, f"it is no YAML: {reason}")
-        for path, reason in broken.items()
-        if path in reads
-        and path.endswith((".yaml", ".yml"))
-        and name != "secrets"
-        and is_expected_by(name, path, blobs[path])
-    ]
-    gaps += [
-        file for file in result.report.unreadable if is_expected_by(name, file.path, blobs.get(file.path, EVERYONE))
-    ]
-    gaps += result.culprits
-    unreadable = tuple({file.path: file for file in sorted(gaps, key=lambda file: file.path)}.values())
-    status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if unreadable else ScanStatus.COMPLETE
+    unreadable = _gaps(name, job, result, broken, refused, tree)
+    counted = [gap for gap in unreadable if not gap.hidden_by]
+    status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if counted else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
         scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
         status=status,
         findings=result.report.findings,
-        unreadable=_bounded(unreadable, limits.gaps),
+        unreadable=bounded(unreadable, limits.gaps),
         seconds=result.seconds,
-        reason=result.error or (f"{len(unreadable)} file(s) could not be read" if unreadable else ""),
+        reason=result.error or summary(name, counted, job.charts),
+        evidence=evidence(name, job.expected[name], result.proven, unreadable, job.charts),
     )
 
 
-def _bounded(files: tuple[UnreadableFile, ...], most: int) -> tuple[UnreadableFile, ...]:
-    """A hostile commit may have 100,000 unreadable files; nobody reads that many names, and each would be stored."""
-    if len(files) <= most:
-        return files
-    return (*files[:most], UnreadableFile("…", f"and {len(files) - most} more files that could not be read"))
+def _gaps(
+    name: str, job: Job, result: ChildResult, broken: Mapping[str, str], refused: Mapping[str, str], tree: Path
+) -> list[UnreadableFile]:
+    """One for each file, by its first reason; those that the commit's configuration hides last."""
+    reads = {entry.path for entry in job.reads[name]}
+    gaps = [*job.left_out[name], *result.culprits]
+    gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
+    gaps += [UnreadableFile(path, f"it breaks {name}: {error}") for path, error in result.proven.broke.items()]
+    if not result.error:
+        named = {gap.path for gap in gaps}
+        expected = {path: parts for path, parts in job.expected[name].items() if path not in named}
+        reasons = {path: f"it is no YAML: {reason}" for path, reason in broken.items()} | dict(result.reasons)
+        gaps += unread_files(name, expected, result.proven, reasons, job.charts)
+        gaps += [file for file in result.report.unreadable if file.path.endswith((".tfvars", ".tfvars.json"))]
+    unread = {gap.path: gap for gap in reversed(gaps)}
+    if name == "terraform" and unread:
+        called = called_with_unread_values(tree, job.expected[name], unread.keys())
+        unread = {gap.path: gap for gap in called} | unread
+    marked = (with_hiding(gap, name, job.hider) for gap in unread.values())
+    return sorted(marked, key=lambda gap: (bool(gap.hidden_by), gap.path))
 
 
 def _is_repeatable(name: str, result: ChildResult) -> bool:
     """Whether an equal key gives an equal result: nothing failed, and the key covers every file that was read."""
     reads_all = name == "serverless"
-    is_known = not result.error and not result.culprits and result.is_certain
+    is_known = not result.error and result.is_certain
     return is_known and (reads_all or all(may_read(name, path) for path in result.opened))
 
 

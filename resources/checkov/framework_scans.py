@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.checkov_report import FrameworkReport, read_reports, with_ordinals
+from infraaudit_domain.checkov_report import FrameworkReport, Proven, read_proof, read_reports, with_ordinals
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError, excerpt
 from infraaudit_domain.findings import Finding, FrameworkScan, UnreadableFile
@@ -14,14 +14,14 @@ from resources.checkov.file_memo import FRAMEWORK, FileMemo
 from resources.checkov.framework_result import ChildResult, Job, framework_result
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Answer, Parent
-from resources.checkov.tree import Facts, link_files
+from resources.checkov.tree import link_files
 from resources.git.mirror import Mirror
 
 _INSPECTED = (".yaml", ".yml", ".json", ".template")
 
 
 def scan_frameworks(
-    job: Job, mirror: Mirror, work: Path, parent: Parent, facts: Facts, limits: ScanLimits, secret_key: bytes
+    job: Job, mirror: Mirror, work: Path, parent: Parent, limits: ScanLimits, secret_key: bytes
 ) -> dict[str, FrameworkScan]:
     """The result of every framework of the job, by name; a framework without files to read needs no Checkov."""
     scanner = _Scanner(job, work, parent, limits, secret_key)
@@ -37,7 +37,7 @@ def scan_frameworks(
             scanner.remember(job.memo, results[FRAMEWORK])
     return {
         name: framework_result(
-            name, job, results.get(name) or scanner.unscanned(name), broken, scanner.refused, facts, limits
+            name, job, results.get(name) or scanner.unscanned(name), broken, scanner.refused, work / "tree", limits
         )
         for name in job.frameworks
     }
@@ -51,6 +51,7 @@ class _Scanner:
         # A hostile commit may drive every attempt to its limit; all attempts together have a limit too.
         self._deadline = time.monotonic() + 2 * limits.seconds
         self._is_certain = True
+        self._ran_out_of_time = False
         self.refused: dict[str, str] = {}
         """Files taken out of the tree before the scan, with the reason."""
 
@@ -65,18 +66,20 @@ class _Scanner:
         known: Sequence[Finding] = ()
         if framework == FRAMEWORK and self._job.memo is not None:
             known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
-        return ChildResult(FrameworkReport(framework, with_ordinals(known)))
+        read = Proven(dict.fromkeys((entry.path for entry in self._job.reads[framework]), None))
+        return ChildResult(FrameworkReport(framework, with_ordinals(known)), proven=read)
 
     def remember(self, memo: FileMemo, result: ChildResult) -> None:
         """Add the known findings of the files that were not read, and remember those of the files that were."""
-        if result.error or result.culprits or self._only is None:
+        if result.error or self._only is None:
             return
-        read = [entry for entry in self._only if entry.path not in self.refused]
         fresh = {entry.path for entry in self._only}
         rest = [entry for entry in self._job.reads[FRAMEWORK] if entry.path not in fresh]
         known = memo.recall(self._job.arguments_key, rest)
+        read = [entry for entry in self._only if entry.path in result.proven.read]
         memo.learn(self._job.arguments_key, read, result.report.findings)
         result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *result.report.findings]))
+        result.proven = Proven({**result.proven.read, **dict.fromkeys((entry.path for entry in rest), None)})
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
         """Remove files that would be dangerous to parse; returns those that are not YAML."""
@@ -104,7 +107,7 @@ class _Scanner:
         )
 
     def scan(self, frameworks: Sequence[str]) -> dict[str, ChildResult]:
-        """Every framework's result: first all in one process, then one by one, at last without the bad files."""
+        """Every framework's result: all in one process, one by one where that failed, without the bad files last."""
         results = self._ask(frameworks, self._tree, None)
         if len(frameworks) > 1 and all(result.error for result in results.values()):
             results = {name: self._ask([name], self._tree, None)[name] for name in frameworks}
@@ -112,7 +115,7 @@ class _Scanner:
             name: self._without_culprits(name, result) if result.error else result for name, result in results.items()
         }
         for result in results.values():
-            result.is_certain = self._is_certain
+            result.is_certain = result.is_certain and self._is_certain
         return results
 
     def _without_culprits(self, framework: str, failed: ChildResult) -> ChildResult:
@@ -128,6 +131,7 @@ class _Scanner:
         bad = dict(culprits)
         link_files(self._tree, (path for path in paths if path not in bad), rest)
         result = self._ask([framework], rest, None)[framework]
+        result.is_certain = not self._ran_out_of_time
         result.culprits = tuple(UnreadableFile(path, f"it breaks {framework}: {why}") for path, why in culprits)
         return result
 
@@ -140,9 +144,12 @@ class _Scanner:
     def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, ChildResult]:
         started = time.monotonic()
         only = {FRAMEWORK: [entry.path for entry in self._only]} if self._only is not None else {}
+        expected = {name: [*self._job.expected[name]] for name in frameworks if name != FRAMEWORK}
         words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments, "only": only}
+        words["expected"] = expected
         wall = min(seconds or self._limits.seconds, self._deadline - started)
         answer = self._parent.ask("scan", tree, self._work, wall, **words) if wall > 0 else Answer("time")
+        self._ran_out_of_time |= answer.outcome in ("time", "cpu")
         if answer.outcome != "done":
             spent = (time.monotonic() - started) / len(frameworks)
             return {
@@ -159,6 +166,8 @@ class _Scanner:
                 error=_error(details, name in reports),
                 seconds=details["seconds"],
                 opened=tuple(details["opened"]),
+                proven=read_proof(details["proof"], str(tree)),
+                reasons=details["reasons"],
             )
             for name, details in answer.document["frameworks"].items()
         }

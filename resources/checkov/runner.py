@@ -17,6 +17,7 @@ from typing import Self
 
 from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.commits import TreeEntry
+from infraaudit_domain.expectation import charts
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_domain.hidings import Hider, marked
 from infraaudit_domain.scan_key import readable, scan_key
@@ -99,32 +100,44 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
     def _frameworks(
         self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
     ) -> list[FrameworkScan]:
-        selection, hider = select(mirror.tree(sha), DEFAULT_FRAMEWORKS, self._limits), Hider(config)
+        tree, names, hider = mirror.tree(sha), DEFAULT_FRAMEWORKS, Hider(config)
+        selection = select(tree, names, self._limits)
         self._facts.learn(mirror, selection.files, work)
-        reads = {name: readable(name, selection.files, self._facts.by_blob) for name in DEFAULT_FRAMEWORKS}
-        keys = {name: self._key(name, reads[name], config, selection.left_out[name]) for name in DEFAULT_FRAMEWORKS}
-        known = {name: self._known(keys[name]) for name in DEFAULT_FRAMEWORKS}
+        folders = charts([entry.path for entry in tree])
+        expected = {name: self._facts.expected(name, selection.files, folders) for name in names}
+        facts = self._facts.by_blob
+        reads = {name: readable(name, selection.files, facts, expected[name]) for name in names}
+        keys = {name: self._key(name, reads[name], config, selection.left_out[name], folders) for name in names}
+        known = {name: self._known(keys[name]) for name in names}
         job = Job(
             sha=sha,
-            frameworks=tuple(name for name in DEFAULT_FRAMEWORKS if known[name] is None),
+            frameworks=tuple(name for name in names if known[name] is None),
             keys=keys,
             reads=reads,
-            files=selection.files,
+            expected=expected,
+            charts=folders,
             left_out=selection.left_out,
             arguments=[],
+            hider=hider,
             memo=self._memo,
         )
-        fresh = scan_frameworks(job, mirror, work, self.parent, self._facts, self._limits, self._secret_key)
-        return [known[name] or marked(fresh[name], hider, config_path) for name in DEFAULT_FRAMEWORKS]
+        fresh = scan_frameworks(job, mirror, work, self.parent, self._limits, self._secret_key)
+        return [known[name] or marked(fresh[name], hider, config_path) for name in names]
 
     def _key(
-        self, name: str, files: Sequence[TreeEntry], config: CheckovConfig, left_out: Sequence[UnreadableFile]
+        self,
+        name: str,
+        files: Sequence[TreeEntry],
+        config: CheckovConfig,
+        left_out: Sequence[UnreadableFile],
+        folders: frozenset[str],
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         gaps = [(file.path, file.reason) for file in left_out]
+        chart_folders = sorted(folders) if name == "kubernetes" else []
         hidden = [str(why) for why in Hider(config).of_framework(name)]
-        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key))
+        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key, chart_folders))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)

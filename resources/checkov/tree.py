@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infraaudit_domain.appearance import Part
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError
+from infraaudit_domain.expectation import expected_parts, kind_of, look
 from infraaudit_domain.findings import UnreadableFile
 from infraaudit_domain.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
 from resources.checkov.caches import is_private
@@ -95,24 +97,40 @@ class Facts:
 
     def __init__(self, most: int = 200_000) -> None:
         self.by_blob: dict[str, BlobFacts] = {}
+        self._looks: dict[tuple[str, str], tuple[Part, ...]] = {}
         self._most = most
 
     def learn(self, mirror: Mirror, entries: Iterable[TreeEntry], work: Path) -> None:
-        """Read the blobs of the entries that are recognised by their words and not yet known."""
-        if len(self.by_blob) > self._most:
+        """Read those blobs of the entries that are recognised by their words or their looks and not known yet."""
+        if len(self._looks) > self._most:
             self.by_blob.clear()
-        unknown = {
-            entry.blob: entry
-            for entry in entries
-            if is_recognised_by_words(entry.path) and entry.blob not in self.by_blob
-        }
+            self._looks.clear()
+        unknown = {(entry.blob, kind): entry for entry in entries if (kind := kind_of(entry.path))}
+        unknown = {key: entry for key, entry in unknown.items() if key not in self._looks}
         if not unknown:
             return
         folder = Path(tempfile.mkdtemp(dir=work, prefix="facts-"))
-        flat = [TreeEntry("100644", blob, entry.size, blob) for blob, entry in unknown.items()]
-        mirror.export(flat, folder)
-        self.by_blob |= {blob: blob_facts((folder / blob).read_bytes()) for blob in unknown}
+        mirror.export({e.blob: TreeEntry("100644", e.blob, e.size, e.blob) for e in unknown.values()}.values(), folder)
+        for (blob, kind), entry in unknown.items():
+            content = (folder / blob).read_bytes()
+            self._looks[blob, kind] = look(kind, content)
+            if is_recognised_by_words(entry.path):
+                self.by_blob[blob] = blob_facts(content)
         shutil.rmtree(folder)
+
+    def expected(
+        self, framework: str, entries: Iterable[TreeEntry], charts: frozenset[str]
+    ) -> dict[str, tuple[Part, ...]]:
+        """By path: what a framework has to read of these files, none of which is to be skipped."""
+        return {
+            entry.path: parts
+            for entry in entries
+            if may_read(framework, entry.path)
+            and (parts := expected_parts(framework, entry.path, self._parts(entry), charts))
+        }
+
+    def _parts(self, entry: TreeEntry) -> tuple[Part, ...]:
+        return self._looks.get((entry.blob, kind_of(entry.path)), ())
 
 
 def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:

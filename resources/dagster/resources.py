@@ -17,7 +17,7 @@ from resources.engine import Engine, detect_engine
 from resources.git.mirror import Mirror
 from resources.grafana.client import Grafana
 from resources.history import History, open_history
-from resources.history.severities import rate
+from resources.history.scan_results import rate
 from resources.logs.loki import Loki
 from resources.logs.store import LogStore
 from resources.machine.artifact_store import ArtifactStore

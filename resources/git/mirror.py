@@ -147,6 +147,10 @@ class Mirror:
             _LOG.warning("%s, %s to %s: %s", without_password(self.url), parent[:12], sha[:12], found.given_up)
         return {file.old_path: file.path for file in found.files if file.status == "R" and file.old_path}
 
+    def differing_files(self, parent: str, sha: str) -> tuple[ChangedFile, ...]:
+        """What differs between two commits."""
+        return self._changes(parent, sha).files
+
     def _changes(self, *between: str) -> Changes:
         try:
             return changes_between(self.path, *between)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.evidence import EVERY_FILE
 from infraaudit_domain.findings import ScanStatus
-from infraaudit_domain.retention import Aging
+from infraaudit_domain.retention import PRUNED, Aging
 from resources.history import schema
 from resources.history.store import History
 
-PRUNED = "Its findings were pruned as older than the retention; scan the commit again to list them."
 _AT_ONCE = 500
 
 
@@ -80,7 +80,8 @@ def _keys_of(connection: sa.Connection, going: set[tuple[str, str]]) -> list[str
 def _prune_scans(connection: sa.Connection, keys: Sequence[str]) -> int:
     stored, findings = schema.framework_scans, schema.findings
     gone = connection.execute(findings.delete().where(findings.c.scan_key.in_(keys))).rowcount
-    change = {"status": ScanStatus.PARTIAL.value, "reason": PRUNED, "unreadable": []}
+    unread = [{"path": EVERY_FILE, "reason": PRUNED}]
+    change = {"status": ScanStatus.PARTIAL.value, "reason": PRUNED, "unreadable": unread, "evidence": None}
     connection.execute(stored.update().where(stored.c.scan_key.in_(keys)).values(change))
     return gone
 

@@ -16,6 +16,7 @@ from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
+from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import schema
@@ -125,7 +126,7 @@ class History(Access):
         if row is None:
             return None
         parts = self.rows(_of_commit(schema.scan_parts, project, sha).order_by(schema.scan_parts.c.framework))
-        stored = [(part, self.framework_scan(part["scan_key"], complete_only=False)) for part in parts]
+        stored = [(part, self.framework_scan(part["scan_key"], usable_only=False)) for part in parts]
         return Scan(
             sha=sha,
             frameworks=tuple(_with_reuse(found, part["reused"]) for part, found in stored if found is not None),
@@ -137,11 +138,11 @@ class History(Access):
             rules=row["rules"],
         )
 
-    def framework_scan(self, scan_key: str, complete_only: bool = True) -> FrameworkScan | None:
-        """The stored result of a scan key; an incomplete one is not reused."""
+    def framework_scan(self, scan_key: str, usable_only: bool = True) -> FrameworkScan | None:
+        """The stored result of a scan key; one that failed or was pruned is no answer to reuse."""
         table = schema.framework_scans
         row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
-        if row is None or (complete_only and row["status"] != ScanStatus.COMPLETE):
+        if row is None or (usable_only and (row["status"] == ScanStatus.FAILED or row["reason"] == PRUNED)):
             return None
         order = (schema.findings.c.file_path, schema.findings.c.line_start, schema.findings.c.check_id)
         rows = self.rows(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))

@@ -19,18 +19,23 @@ from tests.e2e.waiting import eventually
 pytestmark = pytest.mark.e2e
 CONFIG = "scanner/checkov_config.yaml"
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
-# A pattern that backtracks for ever is a hang that a commit can really bring about.
-HANG = {CONFIG: 'framework: terraform\nskip-path: ["(a|a)+$"]\n', "a" * 60 + "!.tf": BUCKET}
+HANG = {"hang.tf": BUCKET}
+HANGS = "os.path.exists(words[1] + '/hang.tf') and __import__('time').sleep(600)"
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from resources.checkov import CheckovRunner
+from resources.checkov import CheckovRunner, parent
 from resources.git.mirror import Mirror
-url, mirror, sha, scratch = sys.argv[1:]
+url, mirror, plain, sha, scratch, first = sys.argv[1:]
+usual = parent.environment
+def environment(*folders):
+    words = usual(*folders)
+    return words | {"PYTHONPATH": words["PYTHONPATH"] + ":" + first}
+parent.environment = environment
 with CheckovRunner(Path(scratch), {}) as runner:
-    print(runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file").status, runner.parent.pid, flush=True)
-    runner.scan(Mirror(url, Path(mirror)), sha, "scanner/checkov_config.yaml")
+    print(runner.scan(Mirror(url, Path(mirror)), plain, "no-such-file").status, runner.parent.pid, flush=True)
+    runner.scan(Mirror(url, Path(mirror)), sha, "no-such-file")
 """
 
 
@@ -41,30 +46,6 @@ def test_a_killed_parent_is_started_anew(repository: Repository, tmp_path: Path)
         assert runner.parent.pid is not None and before.findings
         os.kill(runner.parent.pid, signal.SIGKILL)
         assert runner.scan(repository.mirror(), sha, CONFIG).findings == before.findings
-
-
-def test_a_scan_that_hangs_fails_and_leaves_nothing_behind(repository: Repository, tmp_path: Path) -> None:
-    sha = repository.write(HANG, "hang")
-    with CheckovRunner(tmp_path / "scans", {}, limits=ScanLimits(seconds=2)) as runner:
-        scan = runner.scan(repository.mirror(), sha, CONFIG)
-        assert runner.parent.pid is not None
-        assert _family(runner.parent.pid) == [runner.parent.pid]
-    assert scan.status is ScanStatus.FAILED
-    assert "longer than its limit" in scan.frameworks[0].reason
-    assert not [path for path in (tmp_path / "scans").iterdir() if path.name.startswith(("scan-", "parent-"))]
-
-
-def test_checkov_dies_with_whoever_started_it(repository: Repository, tmp_path: Path) -> None:
-    sha = repository.write(HANG, "hang")
-    mirror = repository.mirror()
-    argv = [sys.executable, "-c", SCRIPT, mirror.url, str(mirror.path), sha, str(tmp_path / "scans")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        parent = int(worker.stdout.readline().split()[1])
-        eventually(lambda: len(_family(parent)) == 2, 30, "a child that hangs below the parent")
-        family = _family(parent)
-        worker.kill()
-    eventually(lambda: not any(_is_running(pid) for pid in family), 30)
 
 
 THROUGH_A_LINK = """
@@ -119,6 +100,37 @@ def runner_that(tmp_path: Path, checkov_begins_with: Callable[[str], None]) -> C
         return CheckovRunner(tmp_path / "scans", {}, limits=ScanLimits(**limits))
 
     return start
+
+
+def test_a_scan_that_hangs_fails_and_leaves_nothing_behind(
+    repository: Repository, tmp_path: Path, runner_that: Callable[..., CheckovRunner]
+) -> None:
+    sha = repository.write(HANG, "hang")
+    with runner_that(HANGS, seconds=2) as runner:
+        scan = runner.scan(repository.mirror(), sha, CONFIG)
+        assert runner.parent.pid is not None
+        assert _family(runner.parent.pid) == [runner.parent.pid]
+    terraform = next(one for one in scan.frameworks if one.framework == "terraform")
+    assert terraform.status is ScanStatus.FAILED
+    assert "longer than its limit" in terraform.reason
+    assert not [path for path in (tmp_path / "scans").iterdir() if path.name.startswith(("scan-", "parent-"))]
+
+
+def test_checkov_dies_with_whoever_started_it(
+    repository: Repository, tmp_path: Path, checkov_begins_with: Callable[[str], None]
+) -> None:
+    checkov_begins_with(CHILD.replace("{deed}", HANGS))
+    plain, sha = repository.write({"main.tf": BUCKET}, "1"), repository.write(HANG, "hang")
+    mirror = repository.mirror()
+    argv = [sys.executable, "-c", SCRIPT, mirror.url, str(mirror.path), plain, sha, str(tmp_path / "scans")]
+    argv.append(str(tmp_path / "first"))
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        parent = int(worker.stdout.readline().split()[1])
+        eventually(lambda: len(_family(parent)) == 2, 30, "a child that hangs below the parent")
+        family = _family(parent)
+        worker.kill()
+    eventually(lambda: not any(_is_running(pid) for pid in family), 30)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from resources.history.queries.finding_pages import FindingFilter, finding_page
 from resources.history.queries.open_counts import open_by_severity
 from resources.history.queries.sla import sla
 from resources.history.queries.trends import trend_rows
-from resources.history.severities import rate
+from resources.history.scan_results import rate
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding
 from tests.infraaudit.test_gate import NOW, Release
@@ -53,7 +53,7 @@ def _seen(history: History, line: Line, sha: str) -> set[Severity]:
     scan, newest = history.scan("p", sha), newest_scanned(line)
     assert scan is not None and newest is not None
     page = finding_page(line, sha, FindingFilter(), NOW, 10, 0)[1]
-    ages = sla(line, {}, NOW).set_index("severity")["open"]
+    ages = {str(row["severity"]): row["open"] for row in sla(line, {}, NOW).to_dict("records")}
     trend = trend_rows(line, by="severity")
     found = {finding.severity.value for finding in scan.findings}
     found |= {row["severity"] for row in page} | {str(name) for name, number in ages.items() if number}

@@ -10,7 +10,7 @@ from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.findings import Severity
-from infraaudit_domain.scan_key import blob_facts, is_expected_by, readable, scan_key
+from infraaudit_domain.scan_key import blob_facts, readable, scan_key
 from infraaudit_domain.severity import parse_severities
 
 
@@ -95,13 +95,7 @@ def test_words_narrow_what_is_read_and_hidden_words_do_not() -> None:
     facts = {name: blob_facts(text) for name, text in {**texts, "utf16": "kind: Pod".encode("utf-16")}.items()}
     assert [e.path for e in readable("kubernetes", entries, facts)] == ["a.yaml", "c.yaml", "d.yaml"]
     assert readable("kubernetes", [entry("new.yaml", "unknown")], facts)
-
-
-def test_a_file_of_another_format_is_no_gap() -> None:
-    pod, stack = blob_facts(b"apiVersion: v1\nkind: Pod\n# Resources"), blob_facts(b"Resources: {T: AWS::S3::Bucket}")
-    assert not is_expected_by("cloudformation", "a.yaml", pod)
-    assert is_expected_by("cloudformation", "a.yaml", stack)
-    assert is_expected_by("terraform", "a.tf", pod)
+    assert [e.path for e in readable("kubernetes", entries, facts, ["b.yaml"])][:2] == ["a.yaml", "b.yaml"]
 
 
 def test_a_key_changes_with_everything_that_a_result_depends_on() -> None:

@@ -41,6 +41,9 @@ class Asked:
     def renames(self) -> dict[str, str]:
         return self.renamed
 
+    def moves(self) -> tuple[()]:
+        return ()
+
     def cross(self) -> None:
         return None
 

@@ -102,6 +102,9 @@ class Asked:
     def renames(self) -> dict[str, str]:
         return self.truth.renames(self.readings[-1].position, self.position) if self.readings else {}
 
+    def moves(self) -> tuple[()]:
+        return ()
+
     def cross(self) -> None:
         return None
 

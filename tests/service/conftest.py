@@ -10,7 +10,16 @@ from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.evidence import Evidence
+from infraaudit_domain.findings import (
+    Finding,
+    FindingStatus,
+    FrameworkScan,
+    Scan,
+    ScanStatus,
+    Severity,
+    UnreadableFile,
+)
 from infraaudit_domain.images import Image
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
@@ -101,7 +110,8 @@ def _record(past: History, index: int, sha: str) -> None:
     )
     found = SCANS[index]
     state = ScanStatus.FAILED if found is None else ScanStatus.COMPLETE
-    part = FrameworkScan("terraform", f"key-{index}", state, found or ())
+    unread, proven = (UnreadableFile("other.tf", f"broken {HOSTILE}"),), Evidence(3)
+    part = FrameworkScan("terraform", f"key-{index}", state, found or (), unread, evidence=proven)
     past.record_scan("shop", Scan(sha, (part,), "3.3", "config", then, 2.0))
     for stage, outcome in (
         ("docker_image", StageOutcome.SUCCEEDED),

@@ -15,6 +15,7 @@ from pathlib import Path
 DIGESTS = {
     "asteval.asteval": "4813a9d0ea33028e13a3",
     "bc_jsonpath_ng.parser": "0d57879da1e75d41e77a",
+    "checkov.bicep.parser": "c7c446e76054d7c18754",
     "checkov.common.graph.graph_builder.graph_components.blocks": "ea5076d5b314ea3886cb",
     "checkov.common.graph.graph_builder.graph_components.edge": "d77b4d6720c0b52d87f3",
     "checkov.common.graph.graph_builder.local_graph": "fada9f0c77f1326858a3",
@@ -38,6 +39,7 @@ DIGESTS = {
     "dpath": "3bca89a3b6d6315fca28",
     "dpath.segments": "21ad5a8f7707540fcd80",
     "hcl2.api": "d2550f177f7301aed317",
+    "pycep.main": "3de04e7ce87e3ab105f2",
 }
 
 

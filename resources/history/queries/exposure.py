@@ -5,8 +5,8 @@ findings that they hide are in production nevertheless); a finding that is suppr
 exposed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from infraaudit_domain.ages import certainty
-from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS
-from infraaudit_domain.deployments import Outcome
-from infraaudit_domain.findings import FindingStatus, ScanStatus
+from infraaudit_domain.columns import EXPOSURE_COLUMNS
+from infraaudit_domain.findings import FindingStatus
 from resources.history import schema
+from resources.history.queries.beside_the_line import first_with, open_findings
 from resources.history.queries.frames import columns_of, frame, line_times
+from resources.history.queries.live_commits import Spell, spells
 from resources.history.stored_line import StoredLine
 
 if TYPE_CHECKING:
@@ -26,40 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
-    """A period during which one commit was live."""
-
-    sha: str
-    position: int
-    """Its position on the line; -1 for a commit that is not on it."""
-    start: datetime
-    end: datetime | None
-
-    def seconds(self, now: datetime) -> float:
-        return max(0.0, ((self.end or now) - self.start).total_seconds())
-
-
-def spells(line: StoredLine, environment: str) -> list[Spell]:
-    """The commits that were live in an environment, with their periods, oldest first; redeploying a commit continues
-    its spell."""
-    table = schema.deployments
-    query = (
-        sa.select(table.c.sha, table.c.finished_at)
-        .where(table.c.project == line.project, table.c.environment == environment)
-        .where(table.c.outcome == Outcome.DEPLOYED.value)
-        .order_by(table.c.id)
-    )
-    with line.history.reading() as connection:
-        rows = connection.execute(query).all()
-    if not rows:
-        return []
-    changes = [row for index, row in enumerate(rows) if index == 0 or rows[index - 1].sha != row.sha]
-    positions = line.positions()
-    ends = [*(row.finished_at for row in changes[1:]), None]
-    return [
-        Spell(row.sha, positions.get(row.sha, -1), row.finished_at, end) for row, end in zip(changes, ends, strict=True)
-    ]
+_NOWHERE = -1
+"""The position of an introduction beside the line; the last of every lookup array, which is None."""
 
 
 def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
@@ -70,47 +39,34 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     """
     import pandas as pd
 
-    past = [spell for spell in spells(line, environment) if spell.position >= 0]
-    spans = _open_spans(line)
+    past, beside = _placed(line, spells(line, environment))
+    spans = _open_spans(line, beside)
     if not past or not len(spans["life"]):
         return frame(EXPOSURE_COLUMNS, [])
     spans |= _reach(past, spans["start"], spans["end"], now)
     return pd.DataFrame(_columns(line, past, spans, _lives(past, spans)), columns=list(EXPOSURE_COLUMNS))
 
 
-def live_commits(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
-    """What was live as a table; see :func:`live_commit_rows`."""
-    return frame(LIVE_COLUMNS, live_commit_rows(line, environment, now))
+def _placed(line: StoredLine, past: Sequence[Spell]) -> tuple[list[Spell], dict[int, str]]:
+    """The spells, those beside the line each at a position of its own before it; and their commits by position.
 
-
-def live_commit_rows(line: StoredLine, environment: str, now: datetime) -> list[dict[str, Any]]:
-    """One row for each period during which a commit was live, with whether it was scanned and tested."""
-    past = spells(line, environment)
-    scans, tests = _scan_states(line, [spell.sha for spell in past]), _test_states(line, [spell.sha for spell in past])
-    rows: list[dict[str, Any]] = []
-    before = -1
+    Before it, so that a fix on the line counts as later than what was live beside it.
+    """
+    beside: dict[int, str] = {}
+    placed = []
     for spell in past:
-        hours = round(spell.seconds(now) / 3600, 2)
-        scan, tested = scans.get(spell.sha, "none"), tests.get(spell.sha, "none")
-        rows.append(
-            {
-                "sha": spell.sha,
-                "live_from": spell.start.isoformat(),
-                "hours": hours,
-                "scan": scan,
-                "tests": tested,
-                "live_to": spell.end.isoformat() if spell.end else None,
-                "rollback": 0 <= spell.position < before,
-                "unscanned_hours": 0.0 if scan == ScanStatus.COMPLETE else hours,
-                "untested_hours": 0.0 if tested == "passed" else hours,
-            }
-        )
-        before = spell.position
-    return rows
+        if spell.position < 0:
+            spell = replace(spell, position=-2 - len(beside))
+            beside[spell.position] = spell.sha
+        placed.append(spell)
+    return placed, beside
 
 
-def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
-    """Spans of open findings in the order of commits, column by column; one that has not ended ends after the line."""
+def _open_spans(line: StoredLine, beside: Mapping[int, str]) -> "dict[str, np.ndarray]":
+    """Spans of open findings in the order of commits, column by column; one that has not ended ends after the line.
+
+    The findings of commits beside the line are spans of one position, of the life that they have on the line if any.
+    """
     import numpy as np
     import pandas as pd
 
@@ -122,13 +78,31 @@ def _open_spans(line: StoredLine) -> "dict[str, np.ndarray]":
         sa.func.coalesce(table.ended_as, "").label("fixed"), table.introduced_after, table.introduced_sha,
         table.end_after, table.end_sha,
     ).where(line.is_in(schema.spans), table.status == FindingStatus.OPEN.value)  # fmt: skip
-    found = zip(
-        query.selected_columns.keys(), columns_of(line.history, query.order_by(table.start_position)), strict=True
-    )
+    names = query.selected_columns.keys()
+    columns = dict(zip(names, columns_of(line.history, query.order_by(table.start_position)), strict=True))
+    rows = list(_spans_beside(line, beside, columns)) if beside else []
+    for name, values in columns.items():
+        values[:0] = [row[name] for row in rows]
     spans = {
-        name: np.array(values, int if name in ("introduced", "start", "end") else object) for name, values in found
+        name: np.array(values, int if name in ("introduced", "start", "end") else object)
+        for name, values in columns.items()
     }
     return spans | {"life": pd.factorize(spans["life"])[0], "fixed": spans["fixed"] == "fixed"}
+
+
+def _spans_beside(
+    line: StoredLine, beside: Mapping[int, str], columns: Mapping[str, Sequence[Any]]
+) -> Iterator[dict[str, Any]]:
+    names = ("life", "introduced", "introduced_after", "introduced_sha")
+    on_line = zip(columns["fingerprint"], zip(*(columns[name] for name in names), strict=True), strict=True)
+    known = {mark: dict(zip(names, values, strict=True)) for mark, values in on_line}
+    found = open_findings(line, set(beside.values()))
+    for position, sha in sorted(beside.items()):
+        for mark, finding in found[sha].items():
+            yield {
+                "life": f"beside {mark}", "introduced": _NOWHERE, "introduced_after": None, "introduced_sha": None,
+                "start": position, "end": position + 1, "fixed": "", "end_after": None, "end_sha": None,
+            } | known.get(mark, {}) | {name: value for name, value in finding.items() if name != "sha"}  # fmt: skip
 
 
 def _reach(past: Sequence[Spell], start: "np.ndarray", end: "np.ndarray", now: datetime) -> "dict[str, np.ndarray]":
@@ -186,7 +160,7 @@ def _brought_back(past: Sequence[Spell], spans: "dict[str, np.ndarray]") -> "np.
     brought = np.full(spans["life"].max() + 1, -1)
     life, start, end = (spans[name][spans["live"]] for name in ("life", "start", "end"))
     for index, (before, after) in enumerate(pairwise(past), 1):
-        if after.position < before.position:
+        if 0 <= after.position < before.position:
             there, then = (life[(start <= spell.position) & (spell.position < end)] for spell in (after, before))
             brought[np.setdiff1d(there, then)] = index
     return brought
@@ -212,9 +186,14 @@ def _columns(
         for known in zip(spans["introduced_after"][ended], spans["introduced_sha"][ended], strict=True)
     ]
     went = [certainty(*known) for known in zip(spans["end_after"][ended], spans["end_sha"][ended], strict=True)]
+    first = first_with(line, set(spans["fingerprint"][ended][introduced == _NOWHERE]))
+    named = _named(spans["introduced_sha"][ended], shas[introduced])
+    born = moments[introduced]
+    for index in np.flatnonzero(introduced == _NOWHERE).tolist():
+        named[index], moment = first.get(spans["fingerprint"][ended][index], (None, None))
+        born[index] = moment.isoformat() if moment else None
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
-        "introduced_by": _named(spans["introduced_sha"][ended], shas[introduced]),
-        "introduced_certainty": np.array(began, object), "introduced_at": moments[introduced],
+        "introduced_by": named, "introduced_certainty": np.array(began, object), "introduced_at": born,
         "fixed_by": np.where(fixed < 0, nothing, _named(spans["end_sha"][ended], shas[fixed])),
         "fixed_certainty": np.where(fixed < 0, nothing, np.array(went, object)), "fixed_at": moments[fixed],
         "live_from": starts[lives["first"]], "live_to": ends[lives["last"]],
@@ -228,20 +207,3 @@ def _named(known: "np.ndarray", otherwise: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
     return np.where(known == None, otherwise, known)  # noqa: E711 - of each element
-
-
-def _scan_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:
-    table = schema.scans
-    query = sa.select(table.c.sha, table.c.status).where(table.c.project == line.project)
-    with line.history.reading() as connection:
-        found = {row.sha: row.status for row in connection.execute(query)}
-    return {sha: found[sha] for sha in shas if sha in found}
-
-
-def _test_states(line: StoredLine, shas: Sequence[str]) -> dict[str, str]:
-    table = schema.test_runs
-    bad = (table.c.failed > 0) | (table.c.errors > 0) | (table.c.passed == 0) | (table.c.reason != "")
-    query = sa.select(table.c.sha, bad.label("bad")).where(table.c.project == line.project)
-    with line.history.reading() as connection:
-        found = {row.sha: "failed" if row.bad else "passed" for row in connection.execute(query)}
-    return {sha: found[sha] for sha in shas if sha in found}

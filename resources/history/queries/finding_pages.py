@@ -1,6 +1,7 @@
 """Findings of a commit, a page at a time, each with its author and age; findings that are live; the lifecycle of
 one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from infraaudit_domain.ages import Certainty, age_of
 from infraaudit_domain.columns import ORDERS as ORDERS
 from infraaudit_domain.findings import FindingStatus, Severity
 from resources.history import schema
+from resources.history.queries.beside_the_line import Live
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
 from resources.history.queries.ranges import event_range, is_out_of_sight
@@ -110,7 +112,7 @@ def live_page(
     total, rows = finding_page(line, live.sha, wanted, now, limit, offset)
     deployed, here = healthy_deployments(line, environment), line.positions().get(live.sha, -1)
     for row in rows:
-        row["live_since"] = _live_since(deployed, here, row["opened_position"]) or live.finished_at
+        row["live_since"] = _live_since(deployed, here, row) or live.finished_at
     return total, [{"environment": environment, "live": live.sha} | row for row in rows]
 
 
@@ -160,27 +162,27 @@ def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
 def _stints(line: StoredLine, environment: str, spans: list[sa.RowMapping]) -> list[dict[str, Any]]:
     """The periods during which a deployed commit had one of the spans open."""
     stints: list[dict[str, Any]] = []
-    for position, moment in healthy_deployments(line, environment):
-        has_it = any(
-            span["status"] == FindingStatus.OPEN
-            and span["start_position"] <= position
-            and (span["end_position"] is None or position < span["end_position"])
-            for span in spans
-        )
+    for one in healthy_deployments(line, environment):
+        has_it = any(span["status"] == FindingStatus.OPEN and one.has(span) for span in spans)
         running = stints and stints[-1]["live_to"] is None
         if has_it and not running:
-            stints.append({"environment": environment, "live_from": moment, "live_to": None})
+            stints.append({"environment": environment, "live_from": one.at, "live_to": None})
         elif running and not has_it:
-            stints[-1]["live_to"] = moment
+            stints[-1]["live_to"] = one.at
     return stints
 
 
-def _live_since(deployed: list[tuple[int, Any]], here: int, opened: int | None) -> datetime | None:
-    since = None
-    for position, moment in reversed(deployed):
-        if opened is None or not opened <= position <= here:
+def _live_since(deployed: Sequence[Live], here: int, row: Mapping[str, Any]) -> datetime | None:
+    """Since when every deployed commit had a finding of what is live."""
+    since, opened = None, row["opened_position"]
+    for one in reversed(deployed):
+        if one.position is None:
+            has_it = row["id"] in one.fingerprints
+        else:
+            has_it = opened is not None and opened <= one.position <= here
+        if not has_it:
             break
-        since = moment
+        since = one.at
     return since
 
 

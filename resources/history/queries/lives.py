@@ -9,6 +9,7 @@ from infraaudit_domain.ages import Certainty
 from infraaudit_domain.columns import BLAME_COLUMNS
 from infraaudit_domain.deployments import Outcome
 from resources.history import schema
+from resources.history.queries.beside_the_line import Live, open_findings
 from resources.history.queries.frames import commits_named, committed_at, frame
 from resources.history.queries.ranges import event_range
 from resources.history.stored_line import StoredLine
@@ -48,11 +49,20 @@ def life_events(
     commits = commits_named(line.history, line.project, _named(line, spans))
     deployed = healthy_deployments(line, environment)
     rows = []
+    paths = {(span["life"], span["end_position"]): span["file_path"] for span in spans}
     for span in spans:
+        if span["started_as"] in ("suppressed", "unsuppressed") and _is_elsewhere(span, paths):
+            rows.append(_event(line, commits, span, "start", "moved") | _live(span, []))
         rows.append(_event(line, commits, span, "start", span["started_as"]) | _live(span, deployed))
         if span["ended_as"] == "fixed":
             rows.append(_event(line, commits, span, "end", "fixed"))
     return sorted(rows, key=lambda row: (row["first"], row["life"], row["position"]))
+
+
+def _is_elsewhere(span: sa.RowMapping, paths: Mapping[tuple[str, int], str]) -> bool:
+    """Whether what changed the status of a finding moved it to another file too."""
+    before = paths.get((span["life"], span["start_position"]))
+    return before is not None and before != str(span["file_path"])
 
 
 def _named(line: StoredLine, spans: Sequence[sa.RowMapping]) -> set[str]:
@@ -109,8 +119,8 @@ def _event(
     )
 
 
-def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, Any]]:
-    """Positions of the commits that were deployed and healthy, with the time, oldest first."""
+def healthy_deployments(line: StoredLine, environment: str) -> list[Live]:
+    """What was deployed and healthy, oldest first."""
     table = schema.deployments
     query = (
         sa.select(table.c.sha, table.c.finished_at)
@@ -119,18 +129,16 @@ def healthy_deployments(line: StoredLine, environment: str) -> list[tuple[int, A
         .order_by(table.c.id)
     )
     positions = line.positions()
-    with line.history.reading() as connection:
-        return [(positions[sha], at) for sha, at in connection.execute(query) if sha in positions]
+    rows = line.history.rows(query)
+    beside = open_findings(line, {row["sha"] for row in rows if row["sha"] not in positions})
+    return [Live(positions.get(row["sha"]), frozenset(beside.get(row["sha"], ())), row["finished_at"]) for row in rows]
 
 
-def _live(span: sa.RowMapping, deployed: list[tuple[int, Any]]) -> dict[str, str | None]:
+def _live(span: sa.RowMapping, deployed: Sequence[Live]) -> dict[str, str | None]:
     start, end = None, None
-    for position, at in deployed:
-        within = span["start_position"] <= position and (
-            span["end_position"] is None or position < span["end_position"]
-        )
-        if within:
-            start, end = start or at, None
+    for one in deployed:
+        if one.has(span):
+            start, end = start or one.at, None
         elif start is not None and end is None:
-            end = at
+            end = one.at
     return {"live_from": start.isoformat() if start else None, "live_to": end.isoformat() if end else None}

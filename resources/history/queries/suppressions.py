@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.columns import SUPPRESSION_COLUMNS
 from infraaudit_domain.findings import Finding, FindingStatus
+from infraaudit_domain.hidings import CONFIGURATION
 from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -28,7 +29,7 @@ def suppression_rows(
 ) -> list[dict[str, Any]]:
     """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
 
-    ``source`` is code or file. ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
+    ``source`` is code (a comment), configuration (the commit's Checkov file) or file (ours). ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
     begun yet); unused (an entry that matches nothing at the head). ``live`` says whether the finding is in the commit
     ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
     """
@@ -48,7 +49,7 @@ def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> lis
         rows.append(
             _row(finding_of(span), span, live)
             | {
-                "source": "code",
+                "source": CONFIGURATION if span["suppressed_by"] == CONFIGURATION else "code",
                 "state": "active" if end is None else "ended",
                 "reason": span["suppression_reason"],
                 "owner": commits[sha]["author_name"] if sha in commits else None,

@@ -42,6 +42,9 @@ class PretendMirror:
     def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
         return ()
 
+    def differing_files(self, parent: str, sha: str) -> tuple[ChangedFile, ...]:
+        return ()
+
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         old = self.line.index(parent)
         paths: dict[str, str] = {}

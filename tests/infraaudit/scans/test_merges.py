@@ -1,15 +1,17 @@
 """Merged branches in a real repository: who introduced and fixed what a merge brought, and what is new against live."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.deployments import Deployment, Outcome
 from infraaudit_domain.findings import Finding
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.queries.exposure import exposure
 from resources.history.queries.lives import life_events
 from tests.conftest import Repository
 from tests.infraaudit.scans.test_lifecycles import finding, scan
@@ -138,3 +140,27 @@ def test_a_branch_that_is_not_merged_changes_nothing_on_the_line_until_it_is(aud
     assert audited.events() == []
     audited.merge("side", finding("port"))
     assert audited.events() == [("port", "introduced", opened, "exact")]
+
+
+def test_what_was_live_beside_the_line_counts_for_the_life_on_it_or_by_itself(audited: Audited) -> None:
+    base = audited.commit()
+    audited.switch("side", base)
+    side = audited.commit(finding("port"), finding("side only"))
+    audited.switch("main")
+    audited.commit()
+    merge = audited.merge("side", finding("port"))
+    line = Line(audited.history, audited.mirror, "p", "main").follow()
+    for hour, sha in ((0, base), (1, side), (25, merge), (49, base)):
+        at = NOW + timedelta(hours=hour)
+        audited.history.record_deployment(Deployment("p", "production", sha, "container", Outcome.DEPLOYED, at, at))
+    rows = exposure(line, "production", NOW + timedelta(hours=60)).to_dict("records")
+    assert {
+        row["resource"]: (row["hours_exposed"], row["introduced_by"], row["introduced_certainty"]) for row in rows
+    } == {
+        "port": (48.0, side, "exact"),
+        "side only": (24.0, side, "before"),
+    }
+    assert not any(row["live_now"] for row in rows)
+    (port,) = [row for row in life_events(line, "production") if row["resource"] == "port"]
+    assert port["live_from"] == (NOW + timedelta(hours=1)).isoformat()
+    assert port["live_to"] == (NOW + timedelta(hours=49)).isoformat()

@@ -51,7 +51,7 @@ class Home:
             moment = OLD + timedelta(days=number)
             self.history.record_commit("shop", Commit(sha, "t", (), "Ada", "a@x", moment, moment, "s"))
             finding = Finding("terraform", "CKV_AWS_18", "logging", "main.tf", "bucket", 1, 4)
-            part = FrameworkScan("terraform", sha, ScanStatus.COMPLETE, (finding,), (), 1.5, "", False)
+            part = FrameworkScan("terraform", sha, ScanStatus.COMPLETE, (finding,), (), 1.5, "", reused=False)
             self.history.record_scan("shop", Scan(sha, (part,), "3.3", "c", moment, 1.0, ()))
             report = self.folder / "reports" / "shop" / f"{sha}.json"
             report.parent.mkdir(parents=True, exist_ok=True)

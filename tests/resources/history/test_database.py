@@ -100,6 +100,8 @@ def test_every_revision_comes_up_with_its_data(empty: History, revision: str) ->
             if name in made_again:
                 continue
             now = dict(connection.execute(sa.select(found.tables[name])).mappings().one())
+            if name == "line_commits" and revision < "0009":
+                row |= {"followed": False}  # the lifecycles are followed anew, under the rules of evidence
             assert {column: now[column] for column in row} == row, name
 
 
@@ -146,7 +148,7 @@ def at_once(works: list[Callable[[], None]]) -> None:
 
 def framework_scan(key: str) -> FrameworkScan:
     findings = tuple(Finding("terraform", "CKV_AWS_18", "logging", "main.tf", f"{key}.{n}", 1, 4) for n in range(2))
-    return FrameworkScan(f"f-{key}", key, ScanStatus.COMPLETE, findings, (), 1.5, "", False)
+    return FrameworkScan(f"f-{key}", key, ScanStatus.COMPLETE, findings, (), 1.5, "", reused=False)
 
 
 def scan(sha: str, *parts: FrameworkScan) -> Scan:

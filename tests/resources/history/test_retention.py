@@ -17,12 +17,12 @@ from infraaudit_domain.errors import ConfigurationError, HistoryError
 from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
-from infraaudit_domain.retention import Aging, outdated
+from infraaudit_domain.retention import PRUNED, Aging, outdated
 from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History, schema
 from resources.history.outbox import write_notices
-from resources.history.retention import PRUNED, aging_commits, in_use, prune
+from resources.history.retention import aging_commits, in_use, prune
 from resources.history.transfer import copy_history, open_file
 from tests.resources.databases import fresh_history
 
@@ -45,7 +45,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str],
 
 def scan_of(sha: str, key: str) -> Scan:
     finding = Finding("terraform", "CKV_AWS_18", "logging", "main.tf", key, 1, 4, severity=Severity.LOW)
-    part = FrameworkScan("terraform", key, ScanStatus.COMPLETE, (finding,), (), 1.5, "", False)
+    part = FrameworkScan("terraform", key, ScanStatus.COMPLETE, (finding,), (), 1.5, "", reused=False)
     return Scan(sha, (part,), "3.3.30", "c1", NOW, 2.5, ("é\N{SNOWMAN}",))
 
 

@@ -93,10 +93,12 @@ def test_a_later_test_run_with_fewer_cases_leaves_none_of_the_old(history: Histo
     assert [case.name for case in history.test_run("p", SHA).cases] == ["c"]  # type: ignore[union-attr]
 
 
-def test_a_scan_that_is_not_complete_is_kept_but_never_reused(history: History) -> None:
-    history.record_scan("p", _scan(_finding(), status=ScanStatus.PARTIAL))
+def test_a_scan_that_failed_is_kept_but_never_reused(history: History) -> None:
+    history.record_scan("p", _scan(status=ScanStatus.FAILED))
     assert history.framework_scan("k1") is None
-    assert history.scan("p", SHA).status is ScanStatus.PARTIAL  # type: ignore[union-attr]
+    assert history.scan("p", SHA).status is ScanStatus.FAILED  # type: ignore[union-attr]
+    history.record_scan("p", _scan(_finding(), status=ScanStatus.PARTIAL))
+    assert history.framework_scan("k1").status is ScanStatus.PARTIAL  # type: ignore[union-attr]
     history.record_scan("p", _scan(_finding()))
     assert history.framework_scan("k1").findings == (_finding(),)  # type: ignore[union-attr]
 

@@ -13,7 +13,8 @@ from infraaudit_domain.findings import Severity
 from infraaudit_domain.suppressions import Suppression
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
-from resources.history.queries.exposure import exposure, live_commits
+from resources.history.queries.exposure import exposure
+from resources.history.queries.live_commits import live_commits
 from resources.history.queries.sla import sla
 from resources.history.queries.suppressions import suppressions_of
 from tests.conftest import Repository

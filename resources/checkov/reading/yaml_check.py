@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-_TEMPLATE = re.compile(rb"\{\{|\{%|<%")
-
 
 def inspect(root: str, files: list[str], depth: int, nodes: int) -> dict[str, dict[str, Any]]:
     """By file: ``reason`` why it must not be scanned, ``broken`` why it is no YAML, or nothing."""
@@ -55,6 +53,5 @@ def _inspect_events(content: bytes, most_depth: int, most_nodes: int) -> dict[st
             if nodes > most_nodes:
                 return {"reason": f"more than {most_nodes} YAML nodes, with its aliases written out"}
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        if not _TEMPLATE.search(content):
-            return {"broken": " ".join(str(error).split())[:300]}
+        return {"broken": " ".join(str(error).split())[:300]}
     return {}

@@ -1,0 +1,1 @@
+"""What Checkov was to read of a commit, what it read, and what that leaves unread."""

@@ -1,0 +1,61 @@
+"""Why a file that was expected is among those that a runner did not read: asked of Checkov's parsers, in the child."""
+
+import re
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from resources.checkov.reading.proof import Proof
+
+_MOST_ASKED = 200
+_FILLED_IN_LATER = re.compile(r"\{\{-?\s*\.(?:Release|Values)\.")
+_LONGEST = 300
+
+
+def reasons(runner: Any, root: str, expected: Sequence[str], proof: Proof) -> dict[str, str]:
+    """By path: what the parser says of files of which nothing was read; those of which it says nothing are left out."""
+    read = {path.removeprefix(root).lstrip("/") for path, parts in proof.read.items() if parts is None or parts}
+    unread = [path for path in expected if path not in read][:_MOST_ASKED]
+    found = {path: " ".join(_asked(runner, proof.framework, f"{root}/{path}").split())[:_LONGEST] for path in unread}
+    return {path: reason for path, reason in found.items() if reason}
+
+
+def _asked(runner: Any, framework: str, path: str) -> str:
+    try:
+        return _reason(runner, framework, path)
+    except Exception as error:
+        is_yaml = type(error).__module__.startswith("yaml.")
+        return f"it is no YAML: {error}" if is_yaml else f"{type(error).__name__}: {error}"
+
+
+def _reason(runner: Any, framework: str, path: str) -> str:
+    if framework == "terraform":
+        return str(runner.graph_manager.parser.out_parsing_errors.get(path, ""))
+    text = Path(path).read_text("utf-8")
+    if framework == "bicep":
+        import_module("checkov.bicep.parser").BicepParser(add_line_numbers=True).parse(text=text)
+        return ""
+    if not path.endswith((".yaml", ".yml")):
+        return ""
+    if framework == "kubernetes" and _FILLED_IN_LATER.search(text):
+        return "words of a Helm template stand in it, and Checkov skips such files"
+    documents = _documents(text)
+    if framework == "kubernetes":
+        return _of_manifests(documents)
+    if framework == "github_actions":
+        return "it does not match the schema of workflows"
+    return ""
+
+
+def _documents(text: str) -> list[Any]:
+    import yaml
+
+    return list(yaml.load_all(text, Loader=yaml.SafeLoader))
+
+
+def _of_manifests(documents: Sequence[Any]) -> str:
+    from checkov.kubernetes.parser.validatior import K8sValidator
+
+    verdicts = [K8sValidator.is_valid_template(document) for document in documents if document]
+    return "; ".join(reason for is_valid, reason in verdicts if not is_valid)

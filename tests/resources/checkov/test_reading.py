@@ -1,0 +1,206 @@
+"""What a scan proves: every file that it passes over is a gap with a reason, and what passed is kept."""
+
+import time
+
+import pytest
+
+from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.evidence import EVERY_FILE, proves_absence
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from resources.checkov import CheckovRunner
+from tests.conftest import Repository
+
+CONFIG = "scanner/checkov_config.yaml"
+POD = """apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+spec:
+  containers:
+    - name: web
+      image: web:1
+      securityContext:
+        privileged: true
+"""
+WORKFLOW = """on: push
+permissions: read-all
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    env:
+      ACTIONS_ALLOW_UNSECURE_COMMANDS: 'true'
+    steps:
+      - run: echo ${{ github.event.issue.title }}
+"""
+BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
+GROUP = """resource "aws_security_group" "g" {
+  description = "g"
+  ingress {
+    description = "ssh"
+    from_port   = 22
+    to_port     = 22
+    protocol    = "tcp"
+    cidr_blocks = %s
+  }
+}
+"""
+
+
+def scan(runner: CheckovRunner, repository: Repository, files: dict[str, str | None]) -> dict[str, FrameworkScan]:
+    sha = repository.write(files, "files")
+    return parts(runner.scan(repository.mirror(), sha, CONFIG))
+
+
+def parts(scanned: Scan) -> dict[str, FrameworkScan]:
+    return {one.framework: one for one in scanned.frameworks}
+
+
+def gaps(one: FrameworkScan) -> dict[str, str]:
+    return {file.path: file.reason for file in one.unreadable}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("# image was {{ .Values.image }} before\n" + POD, "Helm template stand in it"),
+        (POD.replace("      image: web:1\n", "      image: web:1\n      args:\n        - =\n"), "could not determine"),
+        (POD.replace("name: web\nspec", "name: ${APP}\nspec"), "${APP}"),
+        (POD + "{% if a %}\nbad: [\n", "no YAML"),
+        (POD.replace("name: web\nspec", "name: 8080\nspec"), "8080"),
+        (POD.replace("apiVersion: v1\n", ""), "apiVersion"),
+        (POD.replace("  name: web\nspec", "  generateName: web-\nspec"), ""),
+        ("- " + POD, "no YAML"),
+        (POD.replace("privileged", "\tprivileged"), "no YAML"),
+    ],
+)
+def test_a_manifest_that_checkov_passes_over_is_a_gap(
+    reader: CheckovRunner, repository: Repository, text: str, word: str
+) -> None:
+    one = scan(reader, repository, {"pod.yaml": text, "good.yaml": POD})["kubernetes"]
+    assert one.status is ScanStatus.PARTIAL and [*gaps(one)] == ["pod.yaml"]
+    assert word in gaps(one)["pod.yaml"]
+    assert {finding.file_path for finding in one.findings} == {"good.yaml"}
+    assert one.evidence is not None and one.evidence.expected == 2
+    assert "pod.yaml" not in one.evidence.passed
+
+
+def test_a_workflow_that_checkov_passes_over_is_a_gap(reader: CheckovRunner, repository: Repository) -> None:
+    folder = ".github/workflows"
+    files = {
+        f"{folder}/good.yml": WORKFLOW,
+        f"{folder}/broken.yml": WORKFLOW + "bad: [\n",
+        f"{folder}/schema.yml": "on: push\njobs: none\n",
+        ".github/dependabot.yml": "version: 2\nupdates: [\n",
+    }
+    one = scan(reader, repository, files)["github_actions"]
+    assert [*gaps(one)] == [f"{folder}/broken.yml", f"{folder}/schema.yml"]
+    assert "no YAML" in gaps(one)[f"{folder}/broken.yml"] and "schema" in gaps(one)[f"{folder}/schema.yml"]
+    assert {finding.file_path for finding in one.findings} == {f"{folder}/good.yml"}
+
+
+def test_only_the_documents_that_were_read_count(reader: CheckovRunner, repository: Repository) -> None:
+    second = POD.replace("name: web\nspec", "name: ${APP}\nspec")
+    one = scan(reader, repository, {"pods.yaml": f"{POD}---\n{second}"})["kubernetes"]
+    assert "1 of 2 parts were not read (the one in line 11)" in gaps(one)["pods.yaml"]
+    assert one.findings
+    swagger = "openapi: 3.0.0\ninfo: {title: a, version: '1'}\npaths: {}\n"
+    one = scan(reader, repository, {"pods.yaml": None, "api.yaml": f"{swagger}---\n{swagger}"})["openapi"]
+    assert "line 4" in gaps(one)["api.yaml"]
+
+
+def test_the_templates_of_a_chart_are_gaps_and_are_counted_by_chart(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    template = POD.replace("web:1", "{{ .Values.image }}")
+    files = {f"deploy/templates/{n}.yaml": template for n in range(3)} | {
+        "deploy/Chart.yaml": "apiVersion: v2\nname: deploy\nversion: 1.0.0\n",
+        "deploy/values.yaml": "image: a\n",
+        "deploy/templates/plain.yaml": POD,
+        "deploy/templates/lib.yaml": '{{- include "lib.service" . }}\n',
+        "docker-compose.yml": "services: {a: {image: b}}\n",
+        "package.json": '{"name": "a", "kind": "Pod"}',
+    }
+    one = scan(reader, repository, files)["kubernetes"]
+    assert one.reason == "4 template(s) of the Helm chart deploy were not read"
+    assert all(reason.startswith("a template of the Helm chart deploy") for reason in gaps(one).values())
+    assert {finding.file_path for finding in one.findings} == {"deploy/templates/plain.yaml"}
+
+
+def test_a_file_that_the_configuration_skips_makes_no_scan_partial(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    files = {
+        CONFIG: "skip-path: [testdata, 'a/old/.*', '.hidden']\n",
+        "testdata/invalid.yaml": POD + "bad: [\n",
+        "a/testdata/b/huge.yaml": POD + "#" * (3 * 1024 * 1024),
+        "a/old/main.tf": 'resource "a" {{{\n',
+        "main.tf": BUCKET,
+    }
+    found = scan(reader, repository, files)
+    assert {one.framework: one.unreadable for one in found.values() if one.status is not ScanStatus.COMPLETE} == {}
+    # They are unread all the same: what was found in them before is not closed, and the gate may count them.
+    hidden = {gap.path: gap.hidden_by for one in found.values() for gap in one.unreadable}
+    assert hidden == {
+        "testdata/invalid.yaml": "skip-path testdata",
+        "a/testdata/b/huge.yaml": "skip-path testdata",
+        "a/old/main.tf": "skip-path a/old/.*",
+    }
+
+
+def test_what_passed_closes_a_finding_and_what_was_not_decided_does_not(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    before = scan(reader, repository, {"sg.tf": GROUP % '["0.0.0.0/0"]', "b.tf": BUCKET})["terraform"]
+    (ssh,) = [finding for finding in before.findings if finding.check_id == "CKV_AWS_24"]
+    bucket = next(finding for finding in before.findings if finding.file_path == "b.tf")
+    after = scan(reader, repository, {"sg.tf": GROUP % '["10.0.0.0/8"]', "b.tf": "# nothing\n"})["terraform"]
+    assert ssh.check_id not in {finding.check_id for finding in after.findings}
+    assert proves_absence(after.evidence, ssh) and proves_absence(after.evidence, bucket)
+    assert not proves_absence(before.evidence, ssh)
+    assert after.evidence is not None and after.evidence.passed["sg.tf"]["aws_security_group.g"]
+
+
+def test_what_rests_on_a_file_that_was_not_read_proves_nothing(reader: CheckovRunner, repository: Repository) -> None:
+    variable = 'variable "from" {\n  default = ["0.0.0.0/0"]\n}\n'
+    call = 'module "m" {\n  source = "./inner"\n}\n'
+    files = {"sg.tf": GROUP % "var.from", "variables.tf": variable, "inner/b.tf": BUCKET, "call.tf": call}
+    before = scan(reader, repository, files)["terraform"]
+    (ssh,) = [finding for finding in before.findings if finding.check_id == "CKV_AWS_24"]
+    after = scan(reader, repository, {"variables.tf": variable + "}", "alone/b.tf": BUCKET})["terraform"]
+    assert "values come from variables.tf" in gaps(after)["inner/b.tf"]
+    assert {*gaps(after)} == {"variables.tf", "inner/b.tf"}
+    assert not proves_absence(after.evidence, ssh)
+    assert after.evidence is not None and any(after.evidence.passed["alone/b.tf"].values())
+
+
+def test_secrets_are_searched_in_every_file_or_it_is_a_gap(reader: CheckovRunner, repository: Repository) -> None:
+    (repository.path / "latin.tf").write_bytes(b'a = "\xe4"\n')
+    files: dict[str, str | None] = {"a.tf": BUCKET, "package-lock.json": "{}", "b.yaml": "a: b\n"}
+    one = scan(reader, repository, files)["secrets"]
+    assert [*gaps(one)] == ["latin.tf"] and one.evidence is not None and one.evidence.expected == 3
+
+
+def test_a_bicep_file_that_cannot_be_read_costs_seconds_and_once(
+    reader: CheckovRunner, repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stored: dict[str, FrameworkScan] = {}
+    array = "param names string[]\n"
+    storage = "resource s 'Microsoft.Storage/storageAccounts@2021-02-01' = {\n  name: 'a'\n}\n"
+    files: dict[str, str | None] = {"names.bicep": array, "s.bicep": storage}
+    started = time.process_time()
+    spent = reader.parent.cpu
+    first = scan(reader, repository, files)
+    assert reader.parent.cpu - spent + time.process_time() - started < 10
+    assert [*gaps(first["bicep"])] == ["names.bicep"] and first["bicep"].findings
+    stored |= {one.scan_key: one for one in first.values()}
+    with CheckovRunner(tmp_path_factory.mktemp("state") / "scans", {}, stored.get) as runner:
+        sha = repository.write({"readme.md": "a"}, "docs")
+        again = parts(runner.scan(repository.mirror(), sha, CONFIG))
+        assert again["bicep"].reused and again["bicep"].status is ScanStatus.PARTIAL
+
+
+def test_many_gaps_are_bounded_and_say_so(repository: Repository, reader: CheckovRunner) -> None:
+    files: dict[str, str | None] = {f"{n}.yaml": POD + "bad: [\n" for n in range(1010)}
+    one = scan(reader, repository, files)["kubernetes"]
+    assert len(one.unreadable) == 1001 and one.unreadable[-1].path == EVERY_FILE
+    assert one.reason == "1010 file(s) could not be read" and len(DEFAULT_FRAMEWORKS) > 10
