@@ -23,6 +23,7 @@ class Readings:
         self._findings = lru_cache(maxsize=_KEPT)(self._load)
         self._proof = lru_cache(maxsize=_KEPT)(self._load_proof)
         self._parts: dict[str, tuple] = {}
+        self._scanned: set[str] | None = None
 
     def of(self, sha: str, position: int = 0) -> Reading | None:
         """The reading of a commit; None where it has no scan, or one that failed altogether."""
@@ -67,6 +68,8 @@ class Readings:
         return same and all(part["status"] != ScanStatus.FAILED.value for part in those)
 
     def _scan(self, sha: str) -> tuple[sa.RowMapping | None, tuple[sa.RowMapping, ...]]:
+        if self._scanned is not None and sha not in self._scanned:
+            return None, ()
         if sha not in self._parts:
             if len(self._parts) > _KEPT:
                 self._parts.clear()
@@ -79,6 +82,10 @@ class Readings:
             )
             row = self._connection.execute(of_commit).mappings().first()
             self._parts[sha] = (row, tuple(self._connection.execute(query).mappings()))
+            if row is None and self._scanned is None:
+                # Where one commit has no scan, thousands may have none: they are known by one query, not each by two.
+                every = sa.select(scans.c.sha).where(scans.c.project == self._project)
+                self._scanned = set(self._connection.execute(every).scalars())
         return self._parts[sha]
 
     def _load(self, scan_key: str) -> dict[str, Finding]:

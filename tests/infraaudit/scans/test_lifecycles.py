@@ -33,6 +33,9 @@ class PretendMirror:
     def branches(self) -> dict[str, str]:
         return {"main": self.line[-1]}
 
+    def existing(self, shas: list[str]) -> list[str]:
+        return []  # what a force-push replaced is on no branch
+
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         return self.line[: self.line.index(sha) + 1]
 
