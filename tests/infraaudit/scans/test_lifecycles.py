@@ -42,15 +42,6 @@ class PretendMirror:
     def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
         return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.line.index(sha)]}
 
-    def existing(self, shas: list[str]) -> list[str]:
-        return [sha for sha in shas if sha in self.line]
-
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        return self.line.index(older) <= self.line.index(newer)
-
-    def lineage(self, new: list[str], known: list[str] = []) -> dict[str, tuple[str, ...]]:  # noqa: B006
-        return self.parents(self.line)
-
     def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
         return ()
 
