@@ -99,13 +99,19 @@ def test_findings_keep_their_contract(audited: Audited) -> None:
 def test_every_question_has_a_table_csv_and_json_with_the_same_columns(audited: Audited) -> None:
     questions = (
         ("trends", "--every", "week", "--by", "directory"), ("trends", "--by", "author"), ("findings",), ("compare", "HEAD~1", "HEAD"),
-        ("blame", "--check", "CKV_AWS_18"), ("exposure",), ("exposure", "--of", "commits"), ("sla",), ("suppressions",),
+        ("blame", "--check", "CKV_AWS_18"), ("sla",), ("suppressions",), ("coverage",),
     )  # fmt: skip
     for words in questions:
         rows = audited.rows(*words)
         told = list(csv.reader(audited(*words, "--project", "p", "--format", "csv").splitlines()))
         assert len(told) == len(rows) + 1 and all(told[0] == list(row) for row in rows)
         assert f"{len(rows)} row" in audited(*words, "--project", "p")
+
+
+def test_what_was_never_deployed_was_not_exposed_for_zero_hours(audited: Audited) -> None:
+    for words in (("exposure",), ("exposure", "--of", "commits")):
+        assert audited.rows(*words)["no_data"].startswith("no deployment yet")  # type: ignore[call-overload]
+        assert "no deployment yet" in audited(*words, "--project", "p")
 
 
 def test_blame_compare_and_suppressions_tell_who_and_why(audited: Audited) -> None:

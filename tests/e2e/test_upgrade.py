@@ -79,12 +79,16 @@ def installation(old_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> In
 
 
 def test_what_the_old_code_answered_the_new_one_answers(installation: Installation) -> None:
-    found = installation.rows("findings", tree=installation.old)
-    asked = (("findings",), ("blame", "--path", "main.tf"), ("trends",), ("sla",), ("exposure",))
-    for question in asked:
-        before, after = (installation.rows(*question, tree=tree) for tree in (installation.old, ROOT))
-        assert [_steady(row) for row in after] == [_steady(row) for row in before], question
-    assert found
+    asked = (("findings",), ("blame", "--path", "main.tf"), ("trends",), ("sla",))
+    # The old code cannot read a history that the new one has migrated: everything is asked of it first.
+    before = [installation.rows(*question, tree=installation.old) for question in asked]
+    assert all(before)
+    for question, then in zip(asked, before, strict=True):
+        now = installation.rows(*question, tree=ROOT)
+        # A column may be added, and none be lost.
+        assert [{name: row[name] for name in _steady(old)} for row, old in zip(now, then, strict=True)] == [
+            _steady(old) for old in then
+        ], question
 
 
 def _steady(row: dict[str, Any]) -> dict[str, Any]:

@@ -229,6 +229,7 @@ def _order(wanted: FindingFilter, f: Any, span: Any) -> tuple[sa.ColumnElement[A
 def _told(line: StoredLine, row: dict[str, Any], position: int, now: datetime) -> dict[str, Any]:
     """A row with what is known of its beginning and its age; an author only where it is known whose doing it was."""
     age = None
+    row |= {"introduced_after": None, "introduced_certainty": None}
     if row["introduced_position"] is not None:
         known = event_range(line.shas, row["introduced_position"], row["introduced_after"], row["introduced_sha"])
         row |= {"introduced_after": known["after"], "introduced_certainty": known["certainty"]}

@@ -33,7 +33,7 @@ def test_every_patch_fits_the_installed_checkov() -> None:
 
 
 def test_every_patch_is_found_and_every_digest_is_of_use() -> None:
-    assert len(patches.PATCHES) == len({patch.name for patch in patches.PATCHES}) == 12
+    assert len(patches.PATCHES) == len({patch.name for patch in patches.PATCHES}) == 13
     assert {module for patch in patches.PATCHES for module in patch.modules} == known_sources.DIGESTS.keys()
 
 
