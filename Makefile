@@ -8,8 +8,8 @@ UV := .venv-tools/bin/uv
 # What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
 DISTRIBUTED := --dist loadgroup --no-loadscope-reorder
 PARALLEL := -n auto $(DISTRIBUTED)
-# Workers of the e2e part, which mostly waits for others; more than two of them overload two cores. 0 runs one by one.
-E2E_WORKERS ?= 2
+# Workers of the e2e part; 0 runs one by one. Two overlap its waits where the machine has more than two cores.
+E2E_WORKERS ?= 0
 # What runs in the engine and the cluster has the cores before the tests that wait for it.
 E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
