@@ -1,5 +1,7 @@
 """The history's database: migrated with data, written by many at once, its server restarted."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +20,7 @@ import resources.history as package
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History, schema
+from tests import ROOT
 from tests.conftest import free_port
 from tests.e2e.own_image import PASSWORD, running_postgres
 from tests.resources.databases import fresh_history, migrated_history, unmigrated_history
@@ -187,3 +190,13 @@ def test_a_history_of_a_newer_version_says_so(tmp_path: Path) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(HistoryError, match="migrated by a newer version .*9999"):
         history.migrate()
+
+
+def test_a_history_that_is_up_to_date_is_opened_without_the_library_for_migrations(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/history.db"
+    words = "import sys; from resources.history import open_history; open_history(sys.argv[1]); print('alembic' in sys.modules)"
+    first, second = (
+        subprocess.run([sys.executable, "-c", words, url], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        for _ in range(2)
+    )
+    assert (first.strip(), second.strip()) == ("True", "False")
