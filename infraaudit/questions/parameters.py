@@ -79,7 +79,7 @@ def parsed(name: str, schema: Schema, given: str) -> Any:
 def _number(name: str, schema: Schema, given: str, kind: str) -> float:
     pattern, low, high = r"[0-9]{1,9}", schema["minimum"], schema["maximum"]
     if kind == "number":
-        pattern += r"(\.[0-9]{1,9})?"
+        pattern += r"(\.[0-9]{1,30})?"
     if not re.fullmatch(pattern, given, re.ASCII) or not low <= float(given) <= high:
         raise ValueError(f"{name} is a {'whole ' if kind == 'integer' else ''}number from {low} to {high}")
     return int(given) if given.isdecimal() else float(given)
