@@ -88,7 +88,7 @@ def _number(name: str, schema: Schema, given: str, kind: str) -> float:
 def _text(name: str, schema: Schema, given: str) -> str:
     if (allowed := schema.get("enum")) and given not in allowed:
         raise ValueError(f"{name} is one of: {', '.join(filter(None, allowed))}")
-    if schema.get("format") == "date" and given:
+    if schema.get("format") == "date":
         _day(name, given)
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
