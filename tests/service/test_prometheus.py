@@ -1,5 +1,6 @@
 """Configuration, rules and dashboard against Prometheus' own tools, and every panel against a real server."""
 
+import contextlib
 import json
 import math
 import shutil
@@ -145,12 +146,19 @@ def ask(url: str, expression: str) -> list[dict[str, Any]]:
 
 def test_every_panel_has_data_from_a_real_prometheus(scraped: tuple[str, History]) -> None:
     prometheus, _ = scraped
-    empty = []
-    for panel in PANELS:
-        expression = panel.expression.replace("$__range", "1m").replace("$project", ".+").replace("$environment", ".+")
-        if not any(not math.isnan(float(sample["value"][1])) for sample in ask(prometheus, expression)):
-            empty.append(panel.title)
-    assert not empty
+
+    def empty() -> list[str]:
+        found = []
+        for panel in PANELS:
+            words = panel.expression.replace("$__range", "1m").replace("$project", ".+").replace("$environment", ".+")
+            if not any(not math.isnan(float(sample["value"][1])) for sample in ask(prometheus, words)):
+                found.append(panel.title)
+        return found
+
+    # What counts over time needs several scrapes.
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not empty())
+    assert not empty()
     targets = httpx.get(f"{prometheus}/api/v1/targets").json()["data"]["activeTargets"]
     health = {(t["labels"]["job"], t["labels"].get("project")): t["health"] for t in targets}
     assert health.items() >= {("infraaudit", None): "up", ("deployed", "shop"): "down"}.items()
