@@ -1,4 +1,4 @@
-"""The sample history is as documented: real Git, one real Checkov, and its own tests in real images."""
+"""The sample history keeps its promises: real Git, one real Checkov, and its own tests in images really built."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def test_only_commits_of_the_application_change_what_the_image_is_made_of(histor
 
 
 def scan(folder: Path) -> Findings:
-    """What Checkov alone finds in a folder."""
+    """What Checkov itself, unaided, finds in a folder."""
     config = folder / "scanner" / "checkov_config.yaml"
     words = [
         "-m",

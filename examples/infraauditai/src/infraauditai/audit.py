@@ -1,4 +1,4 @@
-"""One audit: recognise what the text is, and apply that language's rules."""
+"""One audit: tell what the text is, and apply that language's rules."""
 
 import re
 

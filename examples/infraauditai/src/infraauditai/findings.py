@@ -1,4 +1,4 @@
-"""What an audit reports."""
+"""What an audit tells."""
 
 from dataclasses import asdict, dataclass
 

@@ -34,7 +34,7 @@ class Metrics:
         yield "# HELP infraauditai_audits_total Audits by result."
         yield "# TYPE infraauditai_audits_total counter"
         yield from (f'infraauditai_audits_total{{result="{name}"}} {count}' for name, count in self._audits.items())
-        yield "# HELP infraauditai_findings_total Findings reported, by severity."
+        yield "# HELP infraauditai_findings_total Findings told, by severity."
         yield "# TYPE infraauditai_findings_total counter"
         yield from (f'infraauditai_findings_total{{severity="{name}"}} {n}' for name, n in self._findings.items())
         yield "# HELP infraauditai_audit_seconds_total Time spent on audits."
