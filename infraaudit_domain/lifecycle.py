@@ -18,6 +18,8 @@ from infraaudit_domain.readings import Reading, proves_lack
 from infraaudit_domain.spans import BEFORE_THE_ROOT, Past, Span, Step
 from infraaudit_domain.successors import may_have_moved, successors
 
+_COMING = ("introduced", "reopened")
+
 
 def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, past: Past) -> Step:
     """The step from the spans that stand before a commit, by fingerprint, to those after it."""
@@ -51,30 +53,26 @@ def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, pa
 
 
 def _attributed(step: Step, now: Reading, past: Past) -> Step:
-    """The step of a merge, each event with the commit of the merged branches whose doing it was."""
-    begun = {
-        s.finding.fingerprint: s for s in step.started if s.start_sha and s.started_as in ("introduced", "reopened")
-    }
-    closed = {s.finding.fingerprint: s for s in step.ended if s.end_sha and s.ended_as == "fixed"}
-    if not (begun or closed) or len(past.parents()) < 2:
+    """The step of a merge, each event with the commit of the merged branches whose doing it was, as far as is known."""
+    if not (step.started or step.ended) or len(past.parents()) < 2:
         return step
-    came = past.brought({mark: span.finding for mark, span in begun.items()}, True) if begun else {}
-    went = past.brought({mark: span.finding for mark, span in closed.items()}, False) if closed else {}
-    started = [
-        _by(span, came.get(span.finding.fingerprint)) if span.finding.fingerprint in begun else span
-        for span in step.started
-    ]
-    ended = [
-        replace(span, end_sha=went.get(span.finding.fingerprint)) if span.finding.fingerprint in closed else span
+    came = {s.finding.fingerprint: s.finding for s in step.started if s.start_sha and s.started_as in _COMING}
+    went = {s.finding.fingerprint: s.finding for s in step.ended if s.end_sha and s.ended_as == "fixed"}
+    came_by = past.brought(came, True) if came else {}
+    went_by = past.brought(went, False) if went else {}
+    # Which of the commits suppressed a finding, or renamed its file, is not looked for: it may have been any of them.
+    started = (_by(span, came_by.get(span.finding.fingerprint)) for span in step.started)
+    ended = (
+        replace(span, end_sha=went_by.get(span.finding.fingerprint) if span.ended_as == "fixed" else None)
         for span in step.ended
-    ]
+    )
     return Step(tuple(ended), tuple(started), step.resighted)
 
 
 def _by(span: Span, sha: str | None) -> Span:
-    if span.started_as == "introduced":
-        return replace(span, introduced_sha=sha, opened_sha=sha, start_sha=sha)
-    return replace(span, opened_sha=sha, start_sha=sha)
+    opened = sha if span.started_as in _COMING else span.opened_sha
+    introduced = sha if span.started_as == "introduced" else span.introduced_sha
+    return replace(span, introduced_sha=introduced, opened_sha=opened, start_sha=sha)
 
 
 def after(active: Mapping[str, Span], step: Step) -> dict[str, Span]:
@@ -160,42 +158,17 @@ def _continued(span: Span, finding: Finding, now: Reading, seen: int, cause: str
 
 
 def _begin(finding: Finding, fixed: Span | None, now: Reading, lacking: int | None, cause: str) -> Span:
+    """A finding that comes, or comes back, after the last position that is known to lack it."""
     if fixed is not None and fixed.end is not None:
-        lacking = fixed.end if lacking is None else max(lacking, fixed.end)
-        doer = _doer(now, lacking)
-        return replace(
-            fixed,
-            finding=finding,
-            opened=now.position,
-            opened_after=lacking,
-            opened_sha=doer,
-            start=now.position,
-            start_after=lacking,
-            start_sha=doer,
-            started_as="reopened",
-            start_cause=cause,
-            end=None,
-            end_after=None,
-            end_sha=None,
-            ended_as=None,
-            end_cause=None,
-        )
-    doer = _doer(now, lacking)
-    return Span(
-        life=hashlib.sha256(f"{finding.fingerprint} {now.sha}".encode()).hexdigest()[:32],
-        finding=finding,
-        introduced=now.position,
-        introduced_after=lacking,
-        introduced_sha=doer,
-        opened=now.position,
-        opened_after=lacking,
-        opened_sha=doer,
-        start=now.position,
-        start_after=lacking,
-        start_sha=doer,
-        started_as="found" if lacking is None else "introduced",
-        start_cause=cause,
-    )
+        lacking, life = max(fixed.end, lacking or 0), fixed.life
+        introduced = (fixed.introduced, fixed.introduced_after, fixed.introduced_sha)
+        word = "reopened"
+    else:
+        life = hashlib.sha256(f"{finding.fingerprint} {now.sha}".encode()).hexdigest()[:32]
+        introduced = (now.position, lacking, _doer(now, lacking))
+        word = "found" if lacking is None else "introduced"
+    here = (now.position, lacking, _doer(now, lacking))
+    return Span(life, finding, *introduced, *here, *here, started_as=word, start_cause=cause)
 
 
 def _end(span: Span, now: Reading, seen: int, word: str, cause: str) -> Span:
