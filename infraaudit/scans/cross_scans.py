@@ -79,11 +79,9 @@ def cross_scan(history: History, project: str, tree_of: str, sha: str) -> Scan |
     query = sa.select(table.c.scan_key).where(
         table.c.project == project, table.c.sha == sha, table.c.tree_of == tree_of
     )
-    later = history.scan(project, sha)
-    with history.reading() as connection:
-        keys = list(connection.execute(query).scalars())
-    parts = [history.framework_scan(key, usable_only=False) for key in keys]
-    if later is None or not parts:
+    keys = [row["scan_key"] for row in history.rows(query)]
+    later = history.scan(project, sha) if keys else None
+    if later is None:
         return None
-    found = tuple(part for part in parts if part)
+    found = tuple(history.results(keys).values())
     return Scan(tree_of, found, later.scanner_version, later.config_digest, later.started_at, 0.0, rules=later.rules)

@@ -16,6 +16,7 @@ from infraaudit.scans.scan_commit import Reports, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
+from infraaudit_domain.causes import CODE
 from infraaudit_domain.changes import FindingChanges
 from infraaudit_domain.findings import Scan, Severity
 from infraaudit_domain.hidings import CONFIGURATION, INLINE
@@ -58,8 +59,10 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             here = project.environment.name
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
-            by_rules = set(changes_of(past, mirror, project.name, done.scan)[1].by_rules)
-            new = [finding for finding in counted.changes.new if counted.against and finding not in by_rules]
+            new = [] if counted.against is None else list(counted.changes.new)
+            if counted.changes.other_cause != CODE:
+                by_rules = set(changes_of(past, mirror, project.name, done.scan)[1].by_rules)
+                new = [finding for finding in new if finding not in by_rules]
             if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
@@ -90,9 +93,9 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "hidden_by_comments": sum(f.suppressed_by == INLINE for f in scan.findings),
         "hidden_by_configuration": sum(f.suppressed_by == CONFIGURATION for f in scan.findings),
         **{f"open_{severity.value}": counts[severity] for severity in Severity},
-        "compared_with": against[:12] if against else "nothing: no earlier commit has a complete scan",
+        "compared_with": against[:12] if against else "nothing: no earlier commit was scanned",
         "compared_under": "the same scanner and configuration"
-        if changes.other_cause == "code"
+        if changes.other_cause == CODE
         else f"another {changes.other_cause}",
         "seconds": scan.seconds,
         "reused_frameworks": ", ".join(part.framework for part in scan.frameworks if part.reused) or "none",

@@ -9,11 +9,11 @@ from dataclasses import asdict
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Finding, FrameworkScan, ScanStatus, Severity
+from infraaudit_domain.findings import Finding, FrameworkScan, ScanStatus, Severity, UnreadableFile
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.database import upsert
-from resources.history.rows import row_of_finding
+from resources.history.rows import finding_of, row_of_finding
 
 
 def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
@@ -42,6 +42,32 @@ def store_result(connection: sa.Connection, part: FrameworkScan) -> bool:
     connection.execute(schema.findings.delete().where(schema.findings.c.scan_key == part.scan_key))
     upsert(connection, schema.findings, rows)
     return status is not None and status != part.status
+
+
+def read_results(connection: sa.Connection, scan_keys: Sequence[str]) -> dict[str, FrameworkScan]:
+    """The results of scan keys in the order asked for, findings by file and line."""
+    results, f = schema.framework_scans, schema.findings
+    rows = {
+        row.scan_key: row for row in connection.execute(sa.select(results).where(results.c.scan_key.in_(scan_keys)))
+    }
+    findings: dict[str, list[Finding]] = {key: [] for key in rows}
+    order = (f.c.file_path, f.c.line_start, f.c.check_id)
+    for row in connection.execute(sa.select(f).where(f.c.scan_key.in_(scan_keys)).order_by(*order)).mappings():
+        findings[row["scan_key"]].append(finding_of(row))
+    return {
+        key: FrameworkScan(
+            framework=rows[key].framework,
+            scan_key=key,
+            status=ScanStatus(rows[key].status),
+            findings=tuple(findings[key]),
+            unreadable=tuple(UnreadableFile(**file) for file in rows[key].unreadable),
+            evidence=rows[key].evidence,
+            seconds=rows[key].seconds,
+            reason=rows[key].reason,
+        )
+        for key in scan_keys
+        if key in rows
+    }
 
 
 def follow_again(connection: sa.Connection, project: str, sha: str, changed: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ Deliberately absent: questions over many commits (queries), and deciding anythin
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
+from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
@@ -23,8 +23,8 @@ from resources.history import schema
 from resources.history.access import Access
 from resources.history.brought_commits import record_brought
 from resources.history.database import upsert
-from resources.history.rows import deployment_of, finding_of, image_of
-from resources.history.scan_results import follow_again, store_result
+from resources.history.rows import deployment_of, image_of
+from resources.history.scan_results import follow_again, read_results, store_result
 
 _MESSAGE_LENGTH = 4000
 
@@ -126,10 +126,11 @@ class History(Access):
         if row is None:
             return None
         parts = self.rows(_of_commit(schema.scan_parts, project, sha).order_by(schema.scan_parts.c.framework))
-        stored = [(part, self.framework_scan(part["scan_key"], usable_only=False)) for part in parts]
+        stored = self.results([part["scan_key"] for part in parts])
+        found = [(stored[part["scan_key"]], part["reused"]) for part in parts if part["scan_key"] in stored]
         return Scan(
             sha=sha,
-            frameworks=tuple(_with_reuse(found, part["reused"]) for part, found in stored if found is not None),
+            frameworks=tuple(replace(part, reused=reused) for part, reused in found),
             scanner_version=row["scanner_version"],
             config_digest=row["config_digest"],
             started_at=row["started_at"],
@@ -138,24 +139,15 @@ class History(Access):
             rules=row["rules"],
         )
 
-    def framework_scan(self, scan_key: str, usable_only: bool = True) -> FrameworkScan | None:
-        """The stored result of a scan key; one that failed or was pruned is no answer to reuse."""
-        table = schema.framework_scans
-        row = self.row(sa.select(table).where(table.c.scan_key == scan_key))
-        if row is None or (usable_only and (row["status"] == ScanStatus.FAILED or row["reason"] == PRUNED)):
-            return None
-        order = (schema.findings.c.file_path, schema.findings.c.line_start, schema.findings.c.check_id)
-        rows = self.rows(sa.select(schema.findings).where(schema.findings.c.scan_key == scan_key).order_by(*order))
-        return FrameworkScan(
-            framework=row["framework"],
-            scan_key=scan_key,
-            status=ScanStatus(row["status"]),
-            findings=tuple(finding_of(found) for found in rows),
-            unreadable=tuple(UnreadableFile(**file) for file in row["unreadable"]),
-            evidence=row["evidence"],
-            seconds=row["seconds"],
-            reason=row["reason"],
-        )
+    def framework_scan(self, scan_key: str) -> FrameworkScan | None:
+        """The stored result of a scan key, to be used again; one that failed or was pruned is no answer."""
+        found = self.results([scan_key]).get(scan_key)
+        return None if found is None or found.status is ScanStatus.FAILED or found.reason == PRUNED else found
+
+    def results(self, scan_keys: Sequence[str]) -> dict[str, FrameworkScan]:
+        """The stored results of scan keys, usable or not; two reads for however many."""
+        with self.reading() as connection:
+            return read_results(connection, scan_keys)
 
     def record_deployment(self, deployment: Deployment, brought: Sequence[tuple[str, datetime]] = ()) -> None:
         """Record an attempt; ``brought`` are the commits (and their times) that became live with it."""
@@ -238,7 +230,3 @@ def _live(project: str, environment: str) -> sa.Select:
     wanted = (table.c.project == project) & (table.c.environment == environment)
     healthy = wanted & (table.c.outcome == Outcome.DEPLOYED.value)
     return sa.select(table).where(healthy).order_by(table.c.id.desc()).limit(1)
-
-
-def _with_reuse(part: FrameworkScan, reused: bool) -> FrameworkScan:
-    return FrameworkScan(**{name: getattr(part, name) for name in part.__dataclass_fields__} | {"reused": reused})
