@@ -13,10 +13,10 @@ from infraaudit_domain.projects import Project
 from resources.dagster.resources import GrafanaResource, HistoryResource, LogsResource, NotifierResource
 
 SECRETS = {
-    "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-7f3"]',
-    "INFRAAUDIT_GRAFANA_TOKEN": "token-7f3",
-    "INFRAAUDIT_LOKI_URL": "https://user:word-7f3@loki.example.org",
-    "INFRAAUDIT_DATABASE_URL": "postgresql+psycopg2://user:word-7f3@db.example.org/infraaudit",
+    "INFRAAUDIT_NOTIFY": '["https://chat.example.org/hook-swordfish"]',
+    "INFRAAUDIT_GRAFANA_TOKEN": "token-swordfish",
+    "INFRAAUDIT_LOKI_URL": "https://user:swordfish@loki.example.org",
+    "INFRAAUDIT_DATABASE_URL": "postgresql+psycopg2://user:swordfish@db.example.org/infraaudit",
 }
 
 
@@ -32,7 +32,8 @@ def test_no_secret_is_in_what_dagster_stores_and_shows(definitions: dg.Definitio
     known = serialize_value(snapshot) + "".join(
         serialize_value(job.get_job_snapshot()) for job in definitions.get_repository_def().get_all_jobs()
     )
-    assert "INFRAAUDIT_NOTIFY" in known and "7f3" not in known
+    # Counted: pytest would compare a megabyte line by line to explain why a word is in it.
+    assert (known.count("INFRAAUDIT_NOTIFY") > 0, known.count("swordfish")) == (True, 0)
 
 
 def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> None:
