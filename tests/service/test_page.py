@@ -15,7 +15,7 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.test_runs import TestRun
 from resources.history import History
 from service.app import ServiceOptions, build_app
-from tests.infraaudit.scans.test_lifecycles import PretendMirror
+from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
