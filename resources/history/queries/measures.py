@@ -113,9 +113,7 @@ def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
     return found
 
 
-def newest(
-    history: History, table: sa.Table, project: str, *wanted: sa.ColumnElement[bool]
-) -> sa.RowMapping | None:
+def newest(history: History, table: sa.Table, project: str, *wanted: sa.ColumnElement[bool]) -> sa.RowMapping | None:
     """The row of the project's newest commit in a table keyed by commit, among those that are wanted."""
     commits = schema.commits
     query = (
