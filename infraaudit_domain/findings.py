@@ -81,6 +81,8 @@ class UnreadableFile:
     reason: str
     hidden_by: str = ""
     """What of the commit's configuration says to leave it out; such a gap does not make the scan partial."""
+    part_of: str = ""
+    """The file of the Helm chart whose templates are all unread for one reason."""
 
 
 @dataclass(frozen=True, slots=True)

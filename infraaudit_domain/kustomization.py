@@ -15,7 +15,7 @@ _KEYS = frozenset(
     {
         "apiVersion", "kind", "metadata", "namespace", "namePrefix", "nameSuffix", "commonLabels", "labels",
         "commonAnnotations", "images", "replicas", "patches", "patchesStrategicMerge", "patchesJson6902",
-        "generatorOptions", "vars", "replacements", "sortOptions", *_SOURCES, *_GENERATORS,
+        "generatorOptions", "vars", "replacements", "sortOptions", "buildMetadata", *_SOURCES, *_GENERATORS,
     }
 )  # fmt: skip
 _GENERATOR_KEYS = frozenset(
@@ -45,11 +45,18 @@ def sources(document: Mapping[str, Any]) -> list[str]:
     return [str(entry) for name in _SOURCES for entry in _list(document.get(name))]
 
 
+def patches(document: Mapping[str, Any]) -> list[str]:
+    """The patches that are files."""
+    found = [str(entry) for entry in _list(document.get("patchesStrategicMerge")) if "\n" not in str(entry)]
+    for name in ("patches", "patchesJson6902"):
+        found += [str(entry["path"]) for entry in _mappings(document.get(name)) if entry.get("path")]
+    return found
+
+
 def files(document: Mapping[str, Any]) -> list[str]:
     """The patches and the contents of generated objects that are files."""
-    found = [str(entry) for entry in _list(document.get("patchesStrategicMerge")) if "\n" not in str(entry)]
-    for name in ("patches", "patchesJson6902", "replacements"):
-        found += [str(entry["path"]) for entry in _mappings(document.get(name)) if entry.get("path")]
+    found = patches(document)
+    found += [str(entry["path"]) for entry in _mappings(document.get("replacements")) if entry.get("path")]
     for name in _GENERATORS:
         for generator in _mappings(document.get(name)):
             found += [str(entry).partition("=")[2] or str(entry) for entry in _list(generator.get("files"))]
