@@ -21,6 +21,11 @@ _KEYS = frozenset(
 _GENERATOR_KEYS = frozenset(
     {"name", "namespace", "behavior", "files", "literals", "env", "envs", "type", "options", "immutable"}
 )
+_PLAIN_TRANSFORMERS = {
+    "LabelTransformer", "AnnotationsTransformer", "PrefixTransformer", "SuffixTransformer", "PrefixSuffixTransformer",
+    "NamespaceTransformer", "ImageTagTransformer", "ReplicaCountTransformer",
+}  # fmt: skip
+"""Those that are built into kustomize and read nothing besides their own text."""
 _LOCAL = re.compile(r"(?!(?i:github\.com))[\w.][\w./-]*")
 
 
@@ -38,6 +43,18 @@ def kustomization_faults(document: object) -> Iterator[str]:
     for path in (*sources(document), *files(document)):
         if not _LOCAL.fullmatch(path) or "//" in path:
             yield f"refers to {path[:200]!r}; only files of the commit are allowed"
+
+
+def is_plain_transformer(document: object) -> bool:
+    """Whether a document sets up a transformer that is built in and reads no other file."""
+    if not isinstance(document, dict):
+        return False
+    return document.get("apiVersion") == "builtin" and document.get("kind") in _PLAIN_TRANSFORMERS
+
+
+def transformers(document: object) -> list[str]:
+    """The files that set up transformers."""
+    return [str(entry) for entry in _list(document.get("transformers"))] if isinstance(document, dict) else []
 
 
 def sources(document: Mapping[str, Any]) -> list[str]:

@@ -6,12 +6,20 @@ that it depends on. Deliberately absent: rendering (resources/checkov/rendering)
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from infraaudit_domain.expectation import chart_of, charts, is_hidden
-from infraaudit_domain.kustomization import FILE_NAMES, files, kustomization_faults, patches, sources
+from infraaudit_domain.kustomization import (
+    FILE_NAMES,
+    files,
+    is_plain_transformer,
+    kustomization_faults,
+    patches,
+    sources,
+    transformers,
+)
 
 MOST_LEVELS = 50
 _MOST_REFERENCES = 500_000
@@ -89,11 +97,25 @@ def _is_inside_another(folder: str, folders: Collection[str]) -> bool:
     return False
 
 
-def kustomization_units(documents: Mapping[str, object], paths: Collection[str], most_files: int) -> list[Unit]:
-    """The kustomizations that are rendered by themselves; ``documents`` holds each parsed, or the ValueError that
-    says why it could not be."""
-    own = {posixpath.dirname(path): path for path in reversed(sorted(documents, key=_precedence))}
-    tree = _Tree(documents, own, paths, most_files)
+def transformer_files(documents: Mapping[str, object]) -> set[str]:
+    """The files in which parsed kustomizations set up transformers."""
+    return {
+        posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+        for path, document in documents.items()
+        for name in transformers(document)
+    }
+
+
+def kustomization_units(
+    documents: Mapping[str, object], settings: Mapping[str, Sequence[object]], paths: Collection[str], most_files: int
+) -> list[Unit]:
+    """The kustomizations that are rendered by themselves.
+
+    ``documents`` holds each parsed, or the ValueError that says why it could not be; ``settings`` the documents of the
+    files of their transformers.
+    """
+    own = {posixpath.dirname(path): path for path in sorted(documents, key=_precedence, reverse=True)}
+    tree = _Tree(documents, settings, own, paths, most_files)
     return [tree.unit(path) for path in sorted(own.values()) if _stands_alone(path, documents[path])]
 
 
@@ -117,6 +139,7 @@ class _FaultyError(Exception):
 @dataclass(slots=True)
 class _Tree:
     documents: Mapping[str, object]
+    settings: Mapping[str, Sequence[object]]
     own: Mapping[str, str]
     """The kustomization of each folder that has one."""
     paths: Collection[str]
@@ -162,6 +185,7 @@ class _Tree:
             raise _FaultyError(f"it is made of more than {self.most_files} files")
 
     def _add_files(self, path: str, document: Mapping[str, Any], closure: "_Closure") -> None:
+        closure.reads |= {self._followed(path, name) for name in transformers(document)}
         closure.patches |= {self._followed(path, name) for name in patches(document)}
         for name in files(document):
             if (place := self._followed(path, name)) not in self.paths:
@@ -172,7 +196,12 @@ class _Tree:
         document = self.documents[path]
         if isinstance(document, ValueError):
             raise _FaultyError(f"{path} cannot be read: {document}")
-        if fault := next(kustomization_faults(document), ""):
+        names = transformers(document)
+        settings = [one for name in names for one in self.settings.get(self._followed(path, name), (None,))]
+        judged = document
+        if isinstance(document, dict) and names and all(map(is_plain_transformer, settings)):
+            judged = {key: value for key, value in document.items() if key != "transformers"}
+        if fault := next(kustomization_faults(judged), ""):
             raise _FaultyError(f"{path} {fault}")
         assert isinstance(document, dict)
         return document

@@ -41,7 +41,7 @@ class Job:
     arguments: list[str]
     hider: Hider
     """What of it the commit's configuration hides; all of it is scanned."""
-    renderings: Renderings = Renderings()
+    renderings: Renderings = field(default_factory=Renderings)
     """What its kustomizations and charts make."""
     memo: FileMemo | None = None
     """Known findings of single files; None where nothing may be reused."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.documents import separated
+from infraaudit_domain.errors import ToolError
 from resources.checkov.reading.yaml_check import inspect_text
 from resources.checkov.rendering import sources
 from resources.checkov.rendering.programs import environment
@@ -36,7 +37,7 @@ def render(request: Mapping[str, Any]) -> dict[str, Any]:
             return {"objects": list(_collected(request, output))}
         pieces = _of_chart(request) if request["is_chart"] else _of_kustomization(request)
         return {"objects": list(_written(pieces, request, output))}
-    except (RenderError, process.ToolError) as error:
+    except (RenderError, ToolError) as error:
         root = request["root"]
         said = " ".join(str(error).replace(f"{root}/", "").replace(root, ".").split())
         return {"error": said[:600]}

@@ -14,7 +14,7 @@ from typing import Any
 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.renderings import Unit, chart_units, kustomization_files, kustomization_units
+from infraaudit_domain.renderings import Unit, chart_units, kustomization_files, kustomization_units, transformer_files
 from resources.checkov.limits import RenderLimits
 from resources.checkov.reading.yaml_check import inspect_text
 from resources.checkov.rendering.programs import Program, program_for
@@ -62,7 +62,7 @@ class Plans:
 
     def __init__(self, limits: RenderLimits) -> None:
         self._limits = limits
-        self._documents: dict[str, object] = {}
+        self._documents: dict[str, list[object] | ValueError] = {}
 
     def of(self, tree: Iterable[TreeEntry], mirror: Mirror, work: Path) -> Plan:
         """What is to be rendered of a tree."""
@@ -70,8 +70,14 @@ class Plans:
         names = kustomization_files(entries.keys())
         units = chart_units(entries.keys())
         if names:
-            documents = self._parsed({name: entries[name] for name in names}, mirror, work)
-            units += kustomization_units(documents, entries.keys(), self._limits.files)
+            parsed = self._parsed({name: entries[name] for name in names}, mirror, work)
+            documents = {
+                name: found if isinstance(found, ValueError) else _only(found) for name, found in parsed.items()
+            }
+            named = {name: entries[name] for name in transformer_files(documents) if name in entries}
+            settings = self._parsed(named, mirror, work)
+            readable = {name: found for name, found in settings.items() if not isinstance(found, ValueError)}
+            units += kustomization_units(documents, readable, entries.keys(), self._limits.files)
         return Plan(tuple(self._bounded(units, entries)))
 
     def _bounded(self, units: Sequence[Unit], entries: Mapping[str, TreeEntry]) -> Iterable[Planned]:
@@ -97,8 +103,10 @@ class Plans:
             return f"the commit's kustomizations and charts read more than {limits.total_bytes} bytes"
         return ""
 
-    def _parsed(self, entries: Mapping[str, TreeEntry], mirror: Mirror, work: Path) -> dict[str, object]:
-        """By path: what a kustomization says, or the ValueError that says why it could not be read."""
+    def _parsed(
+        self, entries: Mapping[str, TreeEntry], mirror: Mirror, work: Path
+    ) -> dict[str, list[object] | ValueError]:
+        """By path: the documents of a file, or the ValueError that says why it could not be read."""
         if len(self._documents) > 10_000:
             self._documents.clear()
         faults = dict(self._too_large(entries))
@@ -116,7 +124,7 @@ class Plans:
     def _too_large(self, entries: Mapping[str, TreeEntry]) -> Iterable[tuple[str, ValueError]]:
         most, most_of_all = self._limits.kustomization_bytes, self._limits.kustomizations_bytes
         total = 0
-        for path, entry in entries.items():
+        for path, entry in sorted(entries.items()):
             if entry.size is None or entry.size > most:
                 yield path, ValueError(f"it has {entry.size or 'unknown'} bytes, more than {most}")
                 continue
@@ -124,7 +132,7 @@ class Plans:
             if total > most_of_all:
                 yield path, ValueError(f"the commit's kustomizations have more than {most_of_all} bytes")
 
-    def _read(self, content: bytes) -> object:
+    def _read(self, content: bytes) -> list[object] | ValueError:
         import yaml
 
         verdict = inspect_text(content, self._limits.kustomization_depth, self._limits.kustomization_nodes)
@@ -132,6 +140,12 @@ class Plans:
             return ValueError(excerpt(str(verdict.get("reason") or verdict.get("broken")), 300))
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            return yaml.load(content, Loader=loader)
+            return list(yaml.load_all(content, Loader=loader))
         except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
             return ValueError(excerpt(" ".join(str(error).split()), 300))
+
+
+def _only(documents: Sequence[object]) -> object:
+    """What a kustomization says; nothing where it is empty."""
+    found = [document for document in documents if document is not None]
+    return ValueError("it has several documents") if len(found) > 1 else next(iter(found), None)
