@@ -50,5 +50,5 @@ class RenderLimits:
     objects: int = 5_000
     seconds: float = 60
     """Wall time of one of them."""
-    total_seconds: float = 600
+    total_seconds: float = 1800
     """Wall time of all of them, their scans included."""

@@ -39,8 +39,8 @@ def render(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"objects": list(_written(pieces, request, output))}
     except (RenderError, ToolError) as error:
         root = request["root"]
-        said = " ".join(str(error).replace(f"{root}/", "").replace(root, ".").split())
-        return {"error": said[:600]}
+        said = re.sub(r"(?:\.\./)+sources/", "", str(error)).replace(f"{root}/", "").replace(root, ".")
+        return {"error": " ".join(said.split())[:600]}
 
 
 def _collected(request: Mapping[str, Any], output: Path) -> Iterator[dict[str, Any]]:
@@ -111,14 +111,29 @@ def _of_chart(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _run(request: Mapping[str, Any], words: list[str]) -> str:
     home = Path(request["scratch"])
+    name = Path(words[0]).name
     done = process.run(
         words,
         timeout=request["tool_seconds"],
         cwd=home,
         env=environment(str(home)),
         max_output=request["output_bytes"],
-        called=Path(words[0]).name,
+        called=name,
+        check=False,
     )
+    if done.returncode != 0:
+        raise RenderError(f"{name} says: {_said(done.stderr.decode('utf-8', 'replace')) or done.returncode}")
     if done.truncated:
         raise RenderError(f"it makes more than {request['output_bytes']} bytes")
     return done.text
+
+
+_LOG = re.compile(r'^[EWIF]\d{4} \S+ +\d+ \S+\] (?:"command failed" err=)?[<"]?', re.MULTILINE)
+_WITHIN = re.compile(r".*recursed accumulation of path '[^']*': ", re.DOTALL)
+"""What kustomize says of the path to the folder where it failed, several times over."""
+
+
+def _said(error: str) -> str:
+    """A program's complaint, without time and process, so that the same failure has the same words."""
+    text = "\n".join(line for line in error.splitlines() if not line.startswith(("#", "WARNING:", "walk.go:")))
+    return _WITHIN.sub("", _LOG.sub("", text)).strip(' \n\t<>"').replace('\\"', "'")
