@@ -18,7 +18,7 @@ from resources.history import History
 from resources.history.queries.lives import life_events
 from resources.history.queries.scanned_past import ScannedPast, scanned_past
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
 
 PORT = finding("port")
