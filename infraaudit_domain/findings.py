@@ -4,11 +4,13 @@ Deliberately absent: line numbers in the identity, so that a moved line is the s
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from infraaudit_domain.evidence import RULES, Evidence
+from infraaudit_domain.renderings import as_rendered, rendered_by
 
 
 class Severity(StrEnum):
@@ -71,6 +73,15 @@ class Finding:
         inside = self.resource.removeprefix(f"/{self.file_path}.")
         resource = self.resource if inside == self.resource else f"/{path}.{inside}"
         return replace(self, file_path=path, resource=resource)
+
+    def after(self, renames: Mapping[str, str]) -> "Finding":
+        """The same finding after files were renamed (new path by old): its own, or the one that renders its resource."""
+        by = rendered_by(self.resource)
+        renamed = self.at(renames.get(self.file_path, self.file_path))
+        if by is None or by not in renames:
+            return renamed
+        plain = self.resource[: -len(as_rendered("", by))]
+        return replace(renamed, resource=as_rendered(plain, renames[by]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ that it depends on. Deliberately absent: rendering (resources/checkov/rendering)
 """
 
 import posixpath
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +24,7 @@ MOST_LEVELS = 50
 _MOST_REFERENCES = 500_000
 """That are followed in one tree."""
 _COLLECTING = {"apiVersion", "kind", "metadata", "resources", "bases", "sortOptions", "buildMetadata"}
-_RENDERED_BY = re.compile(r" \(rendered by (.+)\)$", re.DOTALL)
+_RENDERED_BY = " (rendered by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,14 @@ def as_rendered(resource: str, by: str) -> str:
     >>> as_rendered("Pod.default.web", "prod/kustomization.yaml")
     'Pod.default.web (rendered by prod/kustomization.yaml)'
     """
-    return f"{resource} (rendered by {by})"
+    return f"{resource}{_RENDERED_BY}{by})"
 
 
 def rendered_by(resource: str) -> str | None:
     """The kustomization that makes a resource; None for one that is as its own file says."""
-    match = _RENDERED_BY.search(resource)
-    return match[1] if match else None
+    if not resource.endswith(")"):
+        return None
+    return resource[:-1].partition(_RENDERED_BY)[2] or None
 
 
 def kustomization_files(paths: Collection[str]) -> list[str]:

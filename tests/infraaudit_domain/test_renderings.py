@@ -121,6 +121,16 @@ def test_any_document_makes_units_or_words(documents: dict[str, object]) -> None
         assert unit.path in unit.reads
 
 
+def test_a_rendered_resource_is_followed_when_its_file_or_its_kustomization_is_renamed() -> None:
+    finding = Finding("kubernetes", "CKV_K8S_1", "", "base/pod.yaml", as_rendered("Pod.default.a", OVERLAY), 1, 2)
+    followed = finding.after({OVERLAY: "eu/kustomization.yaml", "base/pod.yaml": "base/web.yaml"})
+    assert (followed.file_path, followed.resource) == (
+        "base/web.yaml",
+        as_rendered("Pod.default.a", "eu/kustomization.yaml"),
+    )
+    assert finding.after({}) == finding
+
+
 def test_what_was_not_rendered_proves_nothing_of_what_arose_in_it() -> None:
     finding = Finding("kubernetes", "CKV_K8S_1", "", "base/pod.yaml", as_rendered("Pod.default.a", OVERLAY), 1, 2)
     plain = replace(finding, resource="Pod.default.a")
