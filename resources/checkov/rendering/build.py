@@ -46,6 +46,8 @@ def render(request: Mapping[str, Any]) -> dict[str, Any]:
 def _collected(request: Mapping[str, Any], output: Path) -> Iterator[dict[str, Any]]:
     """Files as they are: what a kustomization makes that changes nothing."""
     for number, path in enumerate(request["collects"]):
+        if _is_schema(Path(request["root"], path).read_text("utf-8", "replace")):
+            continue
         name = f"{number:05}{Path(path).suffix}"
         os.link(Path(request["root"], path), output / name)
         yield {"file": name, "origin": path, "names": {}, "lines": None}
@@ -56,6 +58,8 @@ def _written(pieces: Iterable[tuple[str, str]], request: Mapping[str, Any], outp
     for number, (origin, text) in enumerate(pieces):
         if number >= request["objects"]:
             raise RenderError(f"it makes more than {request['objects']} objects")
+        if not request["is_chart"] and _is_schema(text):
+            continue
         content = text.encode()
         verdict = inspect_text(content, request["yaml_depth"], request["yaml_nodes"])
         if "reason" in verdict:
@@ -68,6 +72,17 @@ def _written(pieces: Iterable[tuple[str, str]], request: Mapping[str, Any], outp
         name = f"{number:05}.yaml"
         (output / name).write_bytes(content)
         yield {"file": name} | known.of(document, origin or _origin(document, request))
+
+
+_KIND = re.compile(r"^kind:[ \t]*(\S+)", re.MULTILINE)
+
+
+def _is_schema(text: str) -> bool:
+    """Whether a text of kustomize, or one that is scanned as it is too, defines kinds of objects and is none.
+
+    No check asks for that, and reading it takes seconds. A chart may write keys that this does not see.
+    """
+    return {*_KIND.findall(text)} == {"CustomResourceDefinition"}
 
 
 def _of_kustomization(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
