@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from infraaudit_domain.renderings import Unit
 from resources.machine import process
 
 _SECONDS = 30
+_OLDEST_HELM = (3, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,16 @@ def _kustomize(path: str) -> Program:
 @functools.cache
 def _helm(path: str) -> Program:
     found = shutil.which("helm", path=path)
-    return _program([found, "template"], [found, "version"]) if found else Program(fault="helm is not installed")
+    if found is None:
+        return Program(fault="helm is not installed")
+    # What a chart's schema refers to would be read from this machine and the network.
+    program = _program([found, "template", "--skip-schema-validation"], [found, "version", "--short"])
+    version = re.match(r"v(\d+)\.(\d+)", program.version)
+    if not program.fault and (version is None or (int(version[1]), int(version[2])) < _OLDEST_HELM):
+        return Program(
+            fault=f"helm {excerpt(program.version, 40)} is older than 3.16 and would follow a chart's schema"
+        )
+    return program
 
 
 def _program(words: Sequence[str], asking: Sequence[str]) -> Program:

@@ -1,5 +1,6 @@
 """Kustomizations and charts through the real programs and the real Checkov: what arises in them, and what they hide."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -259,3 +260,27 @@ def test_a_chart_that_helm_cannot_render_says_why(
     told = gaps(scanned).values()
     assert all("Helm chart web, which is not rendered" in reason and word in reason for reason in told)
     assert bool(told) == bool(word)
+
+
+@needs_helm
+def test_a_hostile_chart_is_bounded_and_reads_nothing_of_the_machine(
+    limited: CheckovRunner, repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("apiVersion: v1")
+    schema = json.dumps({"$ref": f"file://{tmp_path}/secret", "properties": {"a": {"$ref": "http://127.0.0.1:1/a"}}})
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: %s}\n"
+    templates = {
+        "long": '{{ range until 9000 }}#{{ repeat 900 "x" }}\n{{ end }}' + config % "b",
+        "large": config % '{{ $s := "x" }}{{ range until 40 }}{{ $s = print $s $s }}{{ end }}{{ len $s }}',
+        "many": '{{ range until 60 }}---\n' + config % "b" + "{{ end }}",
+        "files": config % '{{ print (.Files.Get "../../../../../../etc/passwd") (getHostByName "localhost") | quote }}',
+    }  # fmt: skip
+    files: dict[str, str | None] = {}
+    for name, text in templates.items():
+        files |= {f"{name}/templates/{name}.yaml": text, f"{name}/Chart.yaml": CHART["web/Chart.yaml"]}
+        files |= {f"{name}/values.schema.json": schema}
+    told = gaps(scan(limited, repository, files))
+    assert "more than 20000 bytes" in told["long/templates/long.yaml"]
+    assert "helm" in told["large/templates/large.yaml"]
+    assert "more than 40 objects" in told["many/templates/many.yaml"]
+    assert "files/templates/files.yaml" not in told, "it was rendered, and found nothing"
