@@ -27,6 +27,7 @@ from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
 from resources.checkov.limits import RenderLimits, ScanLimits
 from resources.checkov.parent import Parent
+from resources.checkov.rendering.kept import Kept
 from resources.checkov.rendering.plan import Plan, Plans
 from resources.checkov.rendering.renderer import FRAMEWORK as RENDERED
 from resources.checkov.rendering.renderer import Renderer
@@ -62,7 +63,9 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._memo = None if reuse is no_reuse else FileMemo()
         self.parent = Parent(self._scratch, limits, scratch.resolve())
         self._plans = Plans(render_limits)
-        self._renderer = Renderer(self.parent, render_limits, self._secret_key, keeps=reuse is not no_reuse)
+        kept = None if reuse is no_reuse else Kept(scratch / "renderings")
+        self._renderer = Renderer(self.parent, render_limits, self._secret_key, kept)
+        self._circumstances = repr((versions_digest(), limits, render_limits))
 
     def __enter__(self) -> Self:
         sweep(self._scratch)
@@ -128,7 +131,9 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             left_out=selection.left_out,
             arguments=[],
             hider=hider,
-            renderings=self._renderer.rendered(plan, mirror, work) if is_rendered else Renderings(),
+            renderings=self._renderer.rendered(plan, self._circumstances, mirror, work)
+            if is_rendered
+            else Renderings(),
             memo=self._memo,
         )
         fresh = scan_frameworks(job, mirror, work, self.parent, self._limits, self._secret_key)

@@ -4,6 +4,7 @@ Each result is kept for the next commit whose unit reads the same files. Deliber
 beside the plain files (results.py).
 """
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,39 +19,39 @@ from infraaudit_domain.findings import Finding, UnreadableFile
 from resources.checkov.limits import RenderLimits
 from resources.checkov.parent import Answer, Parent
 from resources.checkov.reading.gaps import evidence, unread_files
+from resources.checkov.rendering.kept import Kept
 from resources.checkov.rendering.plan import Plan, Planned
 from resources.checkov.rendering.results import Made, Rendered, Renderings
 from resources.git.mirror import Mirror
 
 FRAMEWORK = "kubernetes"
-_MOST_KEPT = 2_000
 
 
 class Renderer:
-    """Renders and scans with one primed parent; ``keeps`` says whether results may be used again."""
+    """Renders and scans with one primed parent; ``kept`` holds what may be used again, where anything may."""
 
-    def __init__(self, parent: Parent, limits: RenderLimits, secret_key: bytes, keeps: bool) -> None:
-        self._parent, self._limits, self._secret_key = parent, limits, secret_key
-        self._kept: dict[str, Rendered] | None = {} if keeps else None
+    def __init__(self, parent: Parent, limits: RenderLimits, secret_key: bytes, kept: Kept | None) -> None:
+        self._parent, self._limits, self._secret_key, self._kept = parent, limits, secret_key, kept
 
-    def rendered(self, plan: Plan, mirror: Mirror, work: Path) -> Renderings:
-        """The result of every unit of a plan."""
-        known = self._kept if self._kept is not None else {}
-        unknown = [planned for planned in plan.units if not planned.fault and planned.key not in known]
+    def rendered(self, plan: Plan, circumstances: str, mirror: Mirror, work: Path) -> Renderings:
+        """The result of every unit of a plan, under a scanner and limits that ``circumstances`` stands for."""
+        keys = {planned.unit.path: _key(planned, circumstances) for planned in plan.units}
+        results = {p.unit.path: Rendered(p.unit, fault=p.fault) for p in plan.units if p.fault}
+        sound = [planned for planned in plan.units if not planned.fault]
+        if self._kept is not None:
+            known = ((p.unit.path, self._kept.get(keys[p.unit.path], p.unit)) for p in sound)
+            results |= {path: result for path, result in known if result is not None}
+        unknown = [planned for planned in sound if planned.unit.path not in results]
         deadline = time.monotonic() + self._limits.total_seconds
         if unknown:
             wanted = {entry.path: entry for planned in unknown for entry in planned.entries}
             mirror.export(wanted.values(), work / "sources")
-        fresh = {
-            planned.key: self._result(planned, work, work / f"rendered-{number}", deadline)
-            for number, planned in enumerate(unknown)
-        }
-        if len(known) + len(fresh) > _MOST_KEPT:
-            known.clear()
-        known |= {key: result for key, result in fresh.items() if result.is_certain}
-        results = known | fresh
-        faulty = {p.unit.path: Rendered(p.unit, fault=p.fault) for p in plan.units if p.fault}
-        return Renderings(faulty | {p.unit.path: results[p.key] for p in plan.units if not p.fault})
+        for number, planned in enumerate(unknown):
+            result = self._result(planned, work, work / f"rendered-{number}", deadline)
+            results[planned.unit.path] = result
+            if self._kept is not None and result.is_certain:
+                self._kept.put(keys[planned.unit.path], result)
+        return Renderings(results)
 
     def _result(self, planned: Planned, work: Path, folder: Path, deadline: float) -> Rendered:
         left = deadline - time.monotonic()
@@ -93,6 +94,10 @@ class Renderer:
     def _findings(self, report: Any, root: str) -> Sequence[Finding]:
         reports = read_reports(report, root, self._secret_key)
         return [finding for one in reports if one.framework == FRAMEWORK for finding in one.findings]
+
+
+def _key(planned: Planned, circumstances: str) -> str:
+    return hashlib.sha256(f"{circumstances} {planned.key}".encode()).hexdigest()
 
 
 def _expected(name: str, content: bytes) -> Any:

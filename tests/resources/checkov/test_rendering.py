@@ -216,6 +216,30 @@ def test_hostile_kustomizations_are_bounded_gaps_in_words(limited: CheckovRunner
     assert {name for name, word in words.items() if word not in told.get(f"{name}/kustomization.yaml", "")} == set()
 
 
+@needs_kustomize
+def test_a_rendering_is_used_again_by_the_next_process_where_it_reads_the_same(
+    repository: Repository, tmp_path: Path
+) -> None:
+    def scanned(files: dict[str, str | None]) -> tuple[FrameworkScan, set[str]]:
+        with CheckovRunner(tmp_path / "state" / "scans", {}, reuse=lambda _: None) as runner:
+            before = {path.name for path in (tmp_path / "state" / "scans" / "renderings").glob("*")}
+            found = kubernetes(scan(runner, repository, files))
+            return found, {path.name for path in (tmp_path / "state" / "scans" / "renderings").glob("*")} - before
+
+    first, made = scanned(FILES)
+    again, made_anew = scanned({"other.yaml": WEB})
+    assert (len(made), len(made_anew)) == (2, 0)
+    assert {f.fingerprint for f in first.findings} < {f.fingerprint for f in again.findings}
+    assert first.evidence is not None and again.evidence is not None
+    assert first.evidence.passed.items() <= again.evidence.passed.items()
+    _, changed = scanned({"prod/patch.yaml": PATCH.replace("true", "false")})
+    assert len(changed) == 1
+    for path in (tmp_path / "state" / "scans" / "renderings").iterdir():
+        path.write_bytes(b"half")
+    repaired, _ = scanned({"prod/patch.yaml": PATCH})
+    assert {f.fingerprint for f in repaired.findings} == {f.fingerprint for f in again.findings}
+
+
 def test_a_tree_without_kustomizations_and_charts_is_not_touched(repository: Repository, tmp_path: Path) -> None:
     sha = repository.write({"a.yaml": WEB, "docs/kustomization.md": "a"}, "plain")
     mirror = repository.mirror()
