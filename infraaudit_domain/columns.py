@@ -31,7 +31,8 @@ SUPPRESSION_COLUMNS = (
 )  # fmt: skip
 COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
 GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted", "files")
-SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed")
+SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed",
+                   "commits_earlier_rules")  # fmt: skip
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")
 """What trends can be counted by."""

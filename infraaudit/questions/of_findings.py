@@ -135,7 +135,7 @@ QUESTIONS: tuple[Question, ...] = (
         "scanned",
         f"{_OF}/scanned",
         "How much of the deploy branch is scanned: from which commit on, and how many are not, or could not be.",
-        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed"),
+        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed commits_earlier_rules"),
         command="scanned",
     ),
     Question(

@@ -220,7 +220,7 @@ def test_a_finding_is_known_by_the_beginning_of_its_id_and_of_its_life(past: Pas
 
 def test_how_much_is_scanned_counts_what_could_not_be_apart(past: Past) -> None:
     past.commits((8, ()))
-    assert scanned_past(past.line) == ScannedPast(None, 8, 8, 8, 0)
+    assert scanned_past(past.line) == ScannedPast(None, 8, 8, 8, 0, 0)
     past.failing = {past.shas[1], past.shas[5]}
     past.record(past.shas[1], past.shas[3], past.shas[5], past.shas[6])
-    assert scanned_past(past.line) == ScannedPast(past.shas[3], 8, 3, 4, 2)
+    assert scanned_past(past.line) == ScannedPast(past.shas[3], 8, 3, 4, 2, 0)
