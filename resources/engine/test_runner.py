@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from posixpath import normpath
 from time import monotonic
 from typing import Any
 
 from infraaudit_domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
+from infraaudit_domain.images import volume_fault
 from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
 from resources.engine.client import label_words
@@ -25,7 +27,6 @@ from resources.engine.leftovers import owner_label, sweep
 _USER = 10001
 _REPORT = "junit.xml"
 _OUTPUT_LINES = 200
-_PLAIN_PATH = re.compile(r"/[\w./-]+")
 _PROGRAMS = ("python3", "python")
 # pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
@@ -119,9 +120,9 @@ class _Run:
     def _sandbox(self, volume: str) -> list[str]:
         limits = self.limits
         size = limits.scratch_megabytes
-        if odd := [path for path in self.image_volumes if not _PLAIN_PATH.fullmatch(path)]:
-            raise TestRunError(f"The image declares a volume of an odd name: {excerpt(odd[0], 100)}")
-        folders = {"/tmp", *self.image_volumes} - {"/reports"}
+        if fault := volume_fault(self.image_volumes):
+            raise TestRunError(f"The image cannot be tested: {fault}")
+        folders = {"/tmp", *map(normpath, self.image_volumes)} - {"/reports"}
         scratch = [f"--tmpfs={path}:rw,nosuid,nodev,size={size}m,mode=1777" for path in sorted(folders)]
         return [
             "--network=none",

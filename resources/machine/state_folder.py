@@ -60,6 +60,10 @@ class StateFolder:
     def mirror(self, project: str) -> Path:
         return self.mirrors / project
 
+    def box(self, project: str) -> Path:
+        """The box that builds a project's images, with its images and cache."""
+        return self.path / "boxes" / project
+
     def logs(self, project: str) -> Path:
         return self.path / "logs" / project
 
