@@ -11,7 +11,7 @@ from infraaudit_domain.dockerfile import images_read
 from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavailableError
 from infraaudit_domain.images import Image
 from resources.engine.box import firewall
-from resources.engine.box.client import Box, opened, stop
+from resources.engine.box.client import Box, discard, opened, stop
 from resources.engine.box.transfer import bring_in, take_out
 from resources.engine.build_request import BuildRequest, image_labels, read_dockerfile
 from resources.engine.builder import built_image_id, finished_image
@@ -54,8 +54,10 @@ class BoxedBuild:
         """Build, and give the image to the host's engine. Raises NoBoxError, BuildFailedError or EngineError."""
         bases = self._bases(request)
         with opened(self.folder, request.project, self.rules.limits) as box:
+            if not self._has_room(box, host):
+                discard(box)
+        with opened(self.folder, request.project, self.rules.limits) as box:
             inner = box.engine(host)
-            self._make_room(box, inner)
             bring_in(host, inner, bases, box.folder)
             names = self._open_network(box)
             asked = replace(request, options=self._options(names), log_lines=self.rules.limits.log_lines)
@@ -71,11 +73,14 @@ class BoxedBuild:
         named = {*self.rules.base_images, *request.build_args.values()}
         return [found for found in images_read(read_dockerfile(request), request.build_args) if found in named]
 
-    def _make_room(self, box: Box, inner: Engine) -> None:
-        state = box.ask("state")
-        if state["free"] < _TIGHT * self.rules.limits.disk_megabytes:
-            for words in (("builder", "prune", "--all", "--force"), ("system", "prune", "--all", "--force")):
-                inner.run(*words, timeout=120, check=False)
+    def _has_room(self, box: Box, host: Engine) -> bool:
+        """Whether a part of the disk is free, if need be without the cache."""
+        least = _TIGHT * self.rules.limits.disk_megabytes
+        if box.ask("state")["free"] >= least:
+            return True
+        box.engine(host).run("system", "prune", "--force", timeout=120, check=False)
+        box.engine(host).run("builder", "prune", "--all", "--force", timeout=120, check=False)
+        return bool(box.ask("state")["free"] >= least)
 
     def _open_network(self, box: Box) -> list[tuple[str, str]]:
         """Load the rules; the names that are resolved before the build, because it may ask nobody."""
@@ -110,14 +115,16 @@ class BoxedBuild:
             words.append(f"It used more than {limits.memory_megabytes} MB of memory.")
         if met["processes"] > before["processes"]:
             words.append(f"It started more than {limits.processes} processes.")
-        if _FULL.search(str(error)):
+        if is_full := bool(_FULL.search(str(error))):
             words.append(
                 f"It wrote more than {limits.disk_megabytes} MB, or a file of more than {limits.file_megabytes} MB."
             )
-        harmed = bool(words)
         if asked:
             words.append(f"It asked for {', '.join(sorted(asked)[:10])}, which {self._permission()} does not permit.")
-        if harmed or not is_alive:
+        if is_full:
+            # What a full disk left half written is not worth a repair: all of it can be made again.
+            discard(box)
+        elif not is_alive:
             stop(box)
         if not words or isinstance(error, EngineUnavailableError):
             return error

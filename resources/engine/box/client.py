@@ -26,7 +26,7 @@ from infraaudit_domain.errors import EngineError, EngineUnavailableError, excerp
 from resources.engine.box.control_group import ControlGroup
 from resources.engine.box.identities import identities_of
 from resources.engine.box.inside import CONTROL, ENGINE
-from resources.engine.box.keeper import KEPT, RUNNING
+from resources.engine.box.order import AFRESH, KEPT, LEASE, RUNNING
 from resources.engine.box.requirements import require_box
 from resources.engine.client import Engine
 from resources.machine.locks import locked, locked_within
@@ -87,7 +87,7 @@ def opened(folder: Path, project: str, limits: BuildLimits) -> Iterator[Box]:
     Raises NoBoxError where this machine cannot give one, EngineError where it does not start.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lease").open("a+") as lease:
+    with (folder / LEASE).open("a+") as lease:
         fcntl.flock(lease, fcntl.LOCK_SH)
         with locked(folder / "starting"):
             box = _running(folder, limits) or _start(folder, project, limits)
@@ -100,6 +100,12 @@ def stop(box: Box) -> None:
         if not is_gone:
             os.kill(int((box.folder / "keeper").read_text()), signal.SIGTERM)
     (box.folder / RUNNING).unlink(missing_ok=True)
+
+
+def discard(box: Box) -> None:
+    """End a box, and have the next one begin with an empty disk."""
+    (box.folder / AFRESH).touch()
+    stop(box)
 
 
 def _running(folder: Path, limits: BuildLimits) -> Box | None:

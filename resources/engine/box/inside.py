@@ -15,7 +15,12 @@ from typing import Any
 from resources.engine.box import disk, firewall, kernel, layers
 
 CONTROL, ENGINE = "control", "docker.sock"
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TMPDIR": "/tmp"}
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",
+}
 _LOG = "/run/dockerd.log"
 _NFT_SECONDS = 10.0
 _SERVER = [

@@ -8,7 +8,6 @@ line of JSON on its standard input and an environment of its own.
 import fcntl
 import json
 import os
-import resource
 import select
 import shutil
 import signal
@@ -16,53 +15,24 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.builds import BuildLimits
 from infraaudit_domain.errors import EngineUnavailableError, InfraAuditError
-from resources.engine.box import inside, kernel, root_folder
 from resources.engine.box.control_group import ControlGroup, open_group
 from resources.engine.box.disk import Disk, used_megabytes
+from resources.engine.box.entering import become_box
 from resources.engine.box.identities import Identities
+from resources.engine.box.order import AFRESH, KEPT, LEASE, RUNNING, Order
 from resources.machine import process
 from resources.machine.atomic_file import write_atomically
 from resources.machine.locks import locked_within
 
-KEPT = "kept"
-"""The file that a keeper holds the lock of."""
-RUNNING = "running"
-"""The file that says where the box is, once it is."""
 _TAP_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
-_NAMESPACES = (
-    kernel.NEW_USERS
-    | kernel.NEW_MOUNTS
-    | kernel.NEW_NETWORK
-    | kernel.NEW_PROCESSES
-    | kernel.NEW_IPC
-    | kernel.NEW_NAMES
-    | kernel.NEW_CGROUP
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What box is wanted."""
-
-    folder: str
-    """Its state, which the next box of the project finds."""
-    place: str
-    """Where it is mounted and has its sockets; removed with it."""
-    group: str
-    identities: Identities
-    limits: BuildLimits
-    owner: int
-    """The leader of the session that the box was started in; 0 for none."""
-    idle_seconds: float
 
 
 def main() -> None:
@@ -96,10 +66,13 @@ class _Box:
         group = open_group(self._order.group, self._order.limits)
         self._stack.callback(_remove, group)
         _prepare(Path(self._order.place), self._order.identities)
+        afresh = Path(self._order.folder) / AFRESH
+        if afresh.exists():
+            self._disk.discard()
         apart, mapped = os.pipe(), os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            _become_box(self._order, self._disk, group, apart, mapped)
+            become_box(self._order, self._disk, group, apart, mapped)
         self._stack.callback(_kill, self._pid)
         os.close(apart[1])
         if os.read(apart[0], 1) != b"+":
@@ -110,6 +83,7 @@ class _Box:
         os.write(mapped[1], b"+")
         counted = [str(folder) for folder in group.folders]
         running = {"place": self._order.place, "group": counted, "limits": asdict(self._order.limits)}
+        afresh.unlink(missing_ok=True)
         write_atomically(Path(self._order.folder) / RUNNING, json.dumps(running).encode())
 
     def keep(self) -> None:
@@ -118,7 +92,7 @@ class _Box:
         number = _number(folder)
         watched = [os.pidfd_open(self._pid)]
         owner = _pidfd(self._order.owner)
-        lease = self._stack.enter_context((folder / "lease").open("a+"))
+        lease = self._stack.enter_context((folder / LEASE).open("a+"))
         last_use = time.monotonic()
         room = None if self._disk.is_own_filesystem else self._order.limits.disk_megabytes + used_megabytes(str(folder))
         while not select.select(watched, [], [], _LOOK_SECONDS)[0]:
@@ -156,58 +130,10 @@ class _Box:
         os.close(ready)
 
 
-def _become_box(order: Order, disk: Disk, group: ControlGroup, apart: tuple[int, int], mapped: tuple[int, int]) -> None:
-    """Leave the host's namespaces. Runs in the forked child, and never returns."""
-    try:
-        kernel.die_with_parent()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setsid()
-        group.enter()
-        if disk.is_own_filesystem:
-            kernel.unshare(kernel.NEW_MOUNTS)
-            kernel.mount("none", "/", None, kernel.RECURSIVE | kernel.PRIVATE)
-        data = disk.open(Path(order.place) / "disk")
-        _limit(order.limits)
-        kernel.unshare(_NAMESPACES)
-    except (OSError, InfraAuditError) as error:
-        os.write(apart[1], b"-" + str(error).encode())
-        os._exit(1)
-    os.write(apart[1], b"+")
-    if os.read(mapped[0], 1) != b"+":
-        os._exit(1)
-    os.setgroups([])
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    kernel.die_with_parent()
-    first = os.fork()
-    if first == 0:
-        _run_first(order, data)
-    os.waitpid(first, 0)
-    os._exit(0)
-
-
-def _run_first(order: Order, data: str) -> None:
-    try:
-        kernel.die_with_parent()
-        os.closerange(3, 1024)
-        root_folder.enter(data, order.place)
-        inside.run(order.limits.disk_megabytes // 2)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(1)
-
-
 def _prepare(place: Path, identities: Identities) -> None:
     for folder in (place, *(place / name for name in ("root", "disk", "sockets"))):
         folder.mkdir(exist_ok=True, mode=0o700)
         os.chown(folder, identities.root, identities.root)
-
-
-def _limit(limits: BuildLimits) -> None:
-    size = limits.file_megabytes << 20
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _kill(pid: int) -> None:

@@ -28,7 +28,6 @@ _PROGRAMS = {
     "slirp4netns": "slirp4netns",
 }
 _OF_ROOT = {"mkfs.ext4": "e2fsprogs", "mount": "mount"}
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TRY = "import sys; from resources.engine.box import kernel; kernel.unshare(int(sys.argv[1]))"
 
 
@@ -58,6 +57,11 @@ def require_box() -> None:
         )
 
 
+def program_path() -> str:
+    """Where the programs of a box are looked for; a user's own path lacks those of administrators."""
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
 def missing() -> list[str]:
     """Everything that is missing for a box."""
     return list(_missing())
@@ -80,7 +84,7 @@ def _missing() -> Iterator[str]:
         return
     wanted = _PROGRAMS | (_OF_ROOT if os.geteuid() == 0 else {})
     for program, package in wanted.items():
-        if shutil.which(program, path=_PATH) is None:
+        if shutil.which(program, path=program_path()) is None:
             yield f"{program} (Debian's package {package})"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         yield "access to /dev/net/tun"
@@ -101,7 +105,7 @@ def _missing() -> Iterator[str]:
 def _may_leave() -> bool:
     flags = kernel.NEW_USERS | kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_PROCESSES
     words = [sys.executable, "-P", "-s", "-c", _TRY, str(flags)]
-    environment = {"PATH": _PATH, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {"PATH": program_path(), "PYTHONPATH": str(Path(__file__).parents[3])}
     try:
         return process.run(words, timeout=10, env=environment, check=False).returncode == 0
     except InfraAuditError:

@@ -39,7 +39,7 @@ def test_every_part_is_there_or_says_why_not(tmp_path: Path) -> None:
         )
     )
     assert list(parts) == [
-        "git", "engine", "builder", "cluster", "registry", "promtool", "prometheus", "grafana", "database",
+        "git", "engine", "builder", "build box", "cluster", "registry", "promtool", "prometheus", "grafana", "database",
     ]  # fmt: skip
     assert parts["git"].found and parts["git"].version[0].isdigit()
     assert not parts["engine"].found and "INFRAAUDIT_ENGINE is none" in parts["engine"].detail and parts["engine"].lost
