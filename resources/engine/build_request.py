@@ -30,6 +30,8 @@ class BuildRequest:
     build_args: Mapping[str, str]
     options: tuple[str, ...] = ()
     """Further words for the build program."""
+    tag: str = ""
+    """What the engine that builds calls the image; empty for the reference."""
     log_lines: int = 20_000
     """How much of the log is passed on; its end is always kept for the error."""
 

@@ -182,7 +182,7 @@ def _words(
         Builder.LEGACY: ["build", "--force-rm"],
     }[engine.builder]
     arguments = [word for name, value in request.build_args.items() for word in ("--build-arg", f"{name}={value}")]
-    target = ["--tag", request.reference, "--iidfile", str(id_file), "--file", str(dockerfile)]
+    target = ["--tag", request.tag or request.reference, "--iidfile", str(id_file), "--file", str(dockerfile)]
     return [
         engine.build_program,
         *start,

@@ -20,7 +20,7 @@ from resources.engine.box.requirements import missing
 from resources.engine.build_request import BuildRequest
 from tests.resources.engines import BASE
 
-LIMITS = BuildLimits(memory_megabytes=1024, processes=600, disk_megabytes=2048, file_megabytes=512)
+LIMITS = BuildLimits(memory_megabytes=1024, processes=600, disk_megabytes=1024, file_megabytes=256)
 
 
 @dataclass

@@ -197,11 +197,11 @@ def test_memory_ends_at_the_limit(boxed: BoxedProject) -> None:
 def test_the_disk_ends_at_the_limit(boxed: BoxedProject, tmp_path: Path) -> None:
     free = os.statvfs(tmp_path)
     words = refused(boxed, "RUN head -c 2G /dev/zero > /big")
-    assert "a file of more than 512 MB" in words
-    words = refused(boxed, "RUN for i in 1 2 3 4 5 6 7 8; do head -c 400M /dev/zero > /big$i || exit 1; done")
-    assert "It wrote more than 2048 MB" in words
+    assert "a file of more than 256 MB" in words
+    words = refused(boxed, "RUN for i in 1 2 3 4 5 6 7 8; do head -c 250M /dev/zero > /big$i || exit 1; done")
+    assert "It wrote more than 1024 MB" in words
     after = os.statvfs(tmp_path)
-    assert (free.f_bavail - after.f_bavail) * free.f_frsize < 2200 << 20
+    assert (free.f_bavail - after.f_bavail) * free.f_frsize < 1200 << 20
     boxed.build("RUN echo fine")
 
 

@@ -60,7 +60,12 @@ class BoxedBuild:
             inner = box.engine(host)
             bring_in(host, inner, bases, box.folder)
             names = self._open_network(box)
-            asked = replace(request, options=self._options(names), log_lines=self.rules.limits.log_lines)
+            asked = replace(
+                request,
+                options=self._options(names),
+                log_lines=self.rules.limits.log_lines,
+                tag=f"infraaudit/{request.project}:newest",
+            )
             before = box.group.met()
             try:
                 image_id = built_image_id(inner, asked, timeout=timeout, on_line=on_line)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -108,16 +108,30 @@ def discard(box: Box) -> None:
     stop(box)
 
 
+def remove_boxes(folder: Path, projects: Collection[str]) -> None:
+    """Remove the boxes of projects that are not among these, unless they are in use."""
+    for box in folder.iterdir() if folder.exists() else ():
+        if box.name not in projects:
+            with locked_within(box / KEPT, 0) as is_free:
+                if is_free:
+                    shutil.rmtree(box, ignore_errors=True)
+
+
 def _running(folder: Path, limits: BuildLimits) -> Box | None:
     try:
         said = json.loads((folder / RUNNING).read_text())
         box = Box(folder, Path(said["place"]), ControlGroup(tuple(map(Path, said["group"]))), limits)
-        if said["limits"] != asdict(limits):
+        if said["limits"] != _of_box(limits):
             stop(box)
             return None
         return box if box.ask("state")["answers"] else None
     except (OSError, ValueError, KeyError, EngineError):
         return None
+
+
+def _of_box(limits: BuildLimits) -> dict[str, Any]:
+    """The limits that a running box has; those of the log are each build's."""
+    return asdict(replace(limits, log_lines=0))
 
 
 def _start(folder: Path, project: str, limits: BuildLimits) -> Box:
@@ -132,7 +146,7 @@ def _start(folder: Path, project: str, limits: BuildLimits) -> Box:
         "place": str(place),
         "group": f"infraaudit-box-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}",
         "identities": asdict(identities),
-        "limits": asdict(limits),
+        "limits": _of_box(limits),
         "owner": os.getsid(0),
         "idle_seconds": _IDLE_SECONDS,
     }

@@ -110,7 +110,9 @@ class _Box:
     def _connect(self) -> None:
         """Give the box a network that goes through a process of ours, not through the host's interfaces."""
         ready, said = os.pipe()
-        words = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox"]
+        words = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback"]
+        # Its sandbox begins by becoming root.
+        words += ["--enable-sandbox"] if os.geteuid() == 0 else []
         words += [f"--ready-fd={said}", f"--userns-path=/proc/{self._pid}/ns/user", "--netns-type=path"]
         words += [f"/proc/{self._pid}/ns/net", "tap0"]
         log = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
