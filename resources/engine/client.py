@@ -49,6 +49,7 @@ class ImageFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     repo_digests: tuple[str, ...] = ()
+    working_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class Engine:
             config.get("Labels") or {},
             tuple(config.get("Volumes") or ()),
             tuple(found.get("RepoDigests") or ()),
+            str(config.get("WorkingDir") or ""),
         )
 
     def tag(self, image: str, reference: str) -> None:
