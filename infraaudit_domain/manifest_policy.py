@@ -4,11 +4,15 @@ A commit is untrusted, so every shape is expected: what is no mapping where one 
 Deliberately absent: what a rendered manifest looks like (manifests), reading the policy (resources/configuration/gate.py).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infraaudit_domain.errors import excerpt
+
 Document = dict[str, Any]
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 KINDS = frozenset(
     {
@@ -79,6 +83,8 @@ def _no_object(document: object) -> str:
     texts = (document.get("apiVersion"), document.get("kind"), document["metadata"].get("name"))
     if not all(isinstance(value, str) and value for value in texts):
         return "apiVersion, kind and metadata.name must be texts"
+    if not _NAME.fullmatch(document["metadata"]["name"]):
+        return f"metadata.name {excerpt(document['metadata']['name'], 80)!r} is none that an object can have"
     odd = [name for name in ("labels", "annotations") if not _is_mapping(document["metadata"].get(name))]
     return f"metadata.{odd[0]} must be a mapping" if odd else ""
 
@@ -142,7 +148,7 @@ def _of_container(container: Document, policy: ManifestPolicy) -> Iterator[str]:
     for name in sorted({name for name, wanted in asked.items() if wanted} - policy.allow):
         yield f"asks for {name}, which is not allowed"
     for added in _list(_mapping(security.get("capabilities")).get("add")):
-        if added not in policy.capabilities:
+        if not isinstance(added, str) or added not in policy.capabilities:
             yield f"adds the capability {added}, which is not allowed"
 
 

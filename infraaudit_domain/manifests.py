@@ -40,7 +40,7 @@ def render_manifests(
     every refusal with its path.
     """
     faults = list(refusals(documents, namespace, policy))
-    if not any(isinstance(document, dict) and document.get("kind") in WORKLOADS for _, document in documents):
+    if not any(isinstance(document, dict) and str(document.get("kind")) in WORKLOADS for _, document in documents):
         faults.append("no Deployment, StatefulSet or DaemonSet is among the manifests, so nothing would run the image")
     if faults:
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in faults))
