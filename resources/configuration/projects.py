@@ -45,6 +45,10 @@ Pattern = Annotated[str, AfterValidator(_path_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 
 
+ObjectName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""Kind/name of an object in a cluster."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,6 +70,8 @@ class _Environment(_Entry):
     prune: bool = False
     force_conflicts: bool = False
     manifests: tuple[Inside, ...] = ()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -80,6 +86,8 @@ class _Project(_Entry):
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     deploy_branch: str = "main"
     paths: _Paths = _Paths()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
     environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
     default: bool = False
     commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
@@ -95,12 +103,18 @@ class _Project(_Entry):
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
+        for name in ("adopt", "uses"):  # Of every environment, besides its own.
+            del fields[name]
         fields["paths"] = Paths(**self.paths.model_dump())
-        fields["environments"] = tuple(Environment(**e.model_dump()) for e in self.environments)
+        fields["environments"] = tuple(self._environment(given) for given in self.environments)
         given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
         fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
         fields["url"] = _absolute(self.url, folder)
         return Project(**fields)
+
+    def _environment(self, given: _Environment) -> Environment:
+        lists = {"adopt": (*self.adopt, *given.adopt), "uses": (*self.uses, *given.uses)}
+        return Environment(**(given.model_dump() | lists))
 
 
 class _File(_Entry):

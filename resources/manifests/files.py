@@ -40,6 +40,7 @@ def render_release(
         image=image,
         container=project.container,
         policy=policy,
+        uses=frozenset(environment.uses),
     )
     return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
 

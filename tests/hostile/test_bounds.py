@@ -111,7 +111,7 @@ MANIFESTS = {
     "a first document of a list's kind": ("kind: [a]\n---\n" + MANIFEST % ("a", ONE), "is no Kubernetes object"),
     "capabilities that are lists": (
         MANIFEST % ("a", "[{name: a, image: b, securityContext: {capabilities: {add: [[a]]}}}]"),
-        "adds the capability",
+        "capabilities.add",
     ),
     "a name that leads elsewhere": (MANIFEST % ("../../other/configmaps/x", ONE), "metadata.name"),
     "a name with a question": (MANIFEST % ("x?force=true", ONE), "metadata.name"),
