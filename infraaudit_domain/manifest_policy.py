@@ -34,7 +34,7 @@ KINDS = frozenset(
         "autoscaling/HorizontalPodAutoscaler", "policy/PodDisruptionBudget", "batch/Job", "batch/CronJob",
     }
 )  # fmt: skip
-RISKS = pod_security.ALLOWABLE | object_rules.ALLOWABLE | {"capabilities", "volumes"}
+RISKS = pod_security.ALLOWABLE | object_rules.ALLOWABLE | {"capabilities", "volumes", "otherImages"}
 """The words that the policy's ``allow`` may hold, one for each control."""
 WITH_PODS = frozenset(
     {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "ReplicationController"}

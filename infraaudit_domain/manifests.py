@@ -5,10 +5,11 @@ them); deliberately absent: reading and writing YAML (resources/manifests/files.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
-from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.manifest_policy import Document, ManifestPolicy, containers_of, pod_spec, refusals
+from infraaudit_domain.errors import ManifestError, excerpt
+from infraaudit_domain.manifest_policy import Document, ManifestPolicy, containers_of, pod_spec, pod_specs, refusals
 from infraaudit_domain.references import chooses, selectors
 
 __all__ = ["WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
@@ -21,6 +22,8 @@ _OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterR
 _GETS_THE_IMAGE = WORKLOADS | {"CronJob"}
 """Not a Job: its template cannot be changed, so the next commit would be refused for it."""
 _SAFE = ManifestPolicy()
+_BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+):[0-9a-f]{12}")
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
 def render_manifests(
@@ -57,6 +60,8 @@ def render_manifests(
         if document["kind"] in _GETS_THE_IMAGE:
             _replace_image(pod_spec(document) or {}, image, names)
         _choose_own_pods(document, project, pods)
+    if foreign := [] if "otherImages" in policy.allow else list(_foreign_images(rendered, project, image)):
+        raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
     return sorted(rendered, key=lambda document: _rank(document["kind"]))
 
 
@@ -126,6 +131,20 @@ def _choose_own_pods(document: Document, project: str, pods: Sequence[Document])
                 selector["matchLabels"] = {}
             chosen = selector if document["kind"] == "Service" else selector["matchLabels"]
             chosen["infraaudit/project"] = project
+
+
+def _foreign_images(documents: Sequence[Document], project: str, image: str) -> Iterator[str]:
+    """What runs an image that was built here for another project, or that is named by its id and could be one."""
+    for document in documents:
+        for where, _, spec in pod_specs(document):
+            for found in containers_of(spec):
+                name = str(found.get("image"))
+                built = _BUILT_HERE.fullmatch(name)
+                if name != image and (_IMAGE_ID.fullmatch(name) or (built and built[1] != project)):
+                    yield (
+                        f"{identity(document)}: {where}: image {excerpt(name, 120)} may be another project's (to allow it: "
+                        "manifests.allow: [otherImages] in the gate policy)"
+                    )
 
 
 def _replace_image(spec: Document, image: str, names: Sequence[object]) -> None:
