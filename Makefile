@@ -42,8 +42,8 @@ test: setup parts  ## run every test; those with missing prerequisites are skipp
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
 	@$(E2E) $(PYTEST_ARGS)
 
-test-unit: setup  ## run the tests that need no engine, cluster or browser
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
+test-unit: setup  ## run the tests that need no engine, cluster or browser, in under two minutes
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not slow" $(PYTEST_ARGS)
 
 test-long: setup parts  ## repeat the randomized tests with more seeds and larger sizes
 	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)

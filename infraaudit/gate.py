@@ -52,12 +52,14 @@ def judge_commit(
     standing = _Standing.of(history, mirror, project, sha, now)
     beside = _beside_live(history, mirror, project, environment, view, scan, standing)
     not_live = None if beside is None else [f for f in beside.not_live if not suppressed_by(f, suppressions, day)]
+    unread = [f for f in standing.unread(counted.scan) if not suppressed_by(f, suppressions, day)] if standing else ()
     by_rules = standing.rule_days if standing else {}
     judged = view.judged(sha)
     return judge_scan(
         policy,
         Evidence(
             scan=judged.without_accepted_gaps(counted.scan),
+            unread=unread,
             new=(*counted.changes.new, *counted.changes.perhaps_new) if counted.against else (),
             not_live=not_live,
             ages=standing.ages() if policy.max_age_days and standing else None,
@@ -117,6 +119,12 @@ class _Standing:
         path, spans = line.standing(sha)
         return cls(line, path, spans, now, arrivals_of_rules(line))
 
+    def unread(self, scan: Scan) -> list[Finding]:
+        """Open findings that stand though the commit's scan did not read where they are."""
+        reported = {finding.fingerprint for finding in scan.findings}
+        standing = (span.finding for span in self.spans if span.end_after is not None)
+        return [finding for finding in standing if finding.is_open and finding.fingerprint not in reported]
+
     @property
     def rule_days(self) -> dict[str, float]:
         """For findings that a rule brought, the days since it arrived, by fingerprint."""
@@ -172,7 +180,7 @@ def _beside_live(
         if span.finding.is_open or span.finding.fingerprint in counted
     ]
     known = {span.life for span in there} | {span.finding.fingerprint for span in there}
-    still_open = (finding for finding in now.findings if finding.is_open)
+    still_open = [*(finding for finding in now.findings if finding.is_open), *standing.unread(now)]
     return _BesideLive(
         tuple(f for f in still_open if f.fingerprint not in known and here.get(f.fingerprint) not in known), changes
     )

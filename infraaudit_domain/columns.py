@@ -8,6 +8,7 @@ FINDING_COLUMNS = (
 )  # fmt: skip
 COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
                    "line_start", "id")  # fmt: skip
+CHANGE_COLUMNS = (*COMPARE_COLUMNS, "by", "after", "certainty")
 BLAME_COLUMNS = (
     "life", "id", "severity", "check_id", "check_name", "file_path", "resource", "event", "cause", "commit", "after",
     "certainty", "at", "author", "subject", "live_from", "live_to",
@@ -20,16 +21,18 @@ EXPOSURE_COLUMNS = (
 LIVE_COLUMNS = ("sha", "live_from", "live_to", "hours", "scan", "tests", "unscanned_hours", "untested_hours",
                 "rollback")  # fmt: skip
 SLA_COLUMNS = (
-    "severity", "sla_days", "open", "breached", "oldest_days", "median_days", "up_to_7_days", "up_to_30_days",
-    "up_to_90_days", "over_90_days", "fixed", "mean_days_to_fix", "median_days_to_fix", "fixed_late",
+    "severity", "sla_days", "open", "breached", "perhaps_breached", "age_at_least", "oldest_days", "median_days",
+    "up_to_7_days", "up_to_30_days", "up_to_90_days", "over_90_days", "fixed", "fix_time_unknown", "mean_days_to_fix",
+    "median_days_to_fix", "fixed_late",
 )  # fmt: skip
 SUPPRESSION_COLUMNS = (
-    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "since",
-    "until", "live",
+    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "after",
+    "certainty", "since", "until", "live",
 )  # fmt: skip
 COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
 GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted")
-SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed")
+SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed",
+                   "commits_earlier_rules")  # fmt: skip
 
 GROUPS = ("severity", "check", "framework", "file", "directory", "author")
 """What trends can be counted by."""

@@ -52,6 +52,8 @@ class Evidence:
 
     scan: Scan | None
     """As it counts (as_judged.py), without what the pipeline's suppressions hide."""
+    unread: Sequence[Finding] = ()
+    """Open before, in files that the scan did not read, and not known to be gone: they count as open."""
     new: Sequence[Finding] = ()
     """Open here and not known to have been open in the nearest first parent that was scanned, or, where that did not
     read the file, in one before; none where there is no such parent."""
@@ -103,7 +105,7 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
     scan = evidence.scan
     if scan is None:
         return Verdict(("it has not been scanned",))
-    still_open = [finding for finding in scan.findings if finding.is_open]
+    still_open = [*(finding for finding in scan.findings if finding.is_open), *evidence.unread]
     verdicts = (
         *(_judge_required(name, scan) for name in policy.required_frameworks),
         _judge_status(policy, scan),

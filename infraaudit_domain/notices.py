@@ -140,19 +140,26 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
     )
 
 
-def severe_findings(commit: NamedCommit, new: Sequence[Finding]) -> Notice | None:
-    """Findings of severity critical or high that a commit introduced; None where there are none."""
+def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | None = None) -> Notice | None:
+    """Findings of severity critical or high that a commit introduced; None where there are none.
+
+    ``since`` is the commit that it was compared with where others lie between: any of them may have introduced them,
+    so that nobody is named.
+    """
     severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
     if not severe:
         return None
-    first = severe[0]
+    first, by = severe[0], f"with {commit.short}"
+    described: NamedCommit | None = commit
+    if since is not None:
+        by, described = f"after {since[:12]}, by {commit.short}", None
     named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
         key=f"findings:{commit.project}:{commit.sha}",
         project=commit.project,
-        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} with {commit.short}",
-        body=_body(commit, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
+        body=_body(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
 

@@ -9,7 +9,11 @@ from infraaudit_domain.findings import Finding, Scan
 
 
 def report_of(project: str, scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
-    """A scan as JSON: the same for the same scan, sorted, without times of the machine that made it."""
+    """A scan as JSON: the same for the same scan, sorted, without times of the machine that made it.
+
+    ``perhaps_new`` are findings of which it is not known whether the commit compared with had them; ``unread`` are that
+    commit's findings in files that this scan did not read, which are neither open here nor fixed.
+    """
     still_open = [finding for finding in scan.findings if finding.is_open]
     severities = Counter(finding.severity.value for finding in still_open)
     return {
@@ -23,6 +27,8 @@ def report_of(project: str, scan: Scan, against: str | None, changes: FindingCha
             "open": len(still_open),
             "new": len(changes.new),
             "fixed": len(changes.fixed),
+            "perhaps_new": len(changes.perhaps_new),
+            "unread": len(changes.unread),
             "suppressed": len(scan.findings) - len(still_open),
             "by_severity": dict(sorted(severities.items())),
         },
@@ -41,6 +47,8 @@ def report_of(project: str, scan: Scan, against: str | None, changes: FindingCha
         ],
         "new": [finding.fingerprint for finding in changes.new],
         "fixed": [_row(finding) for finding in changes.fixed],
+        "perhaps_new": [finding.fingerprint for finding in changes.perhaps_new],
+        "unread": [_row(finding) for finding in changes.unread],
     }
 
 

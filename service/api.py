@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from infraaudit.questions.answers import answer, export, no_data
 from infraaudit.questions.asked import Asked, ProjectRules
+from infraaudit.questions.marks import mark
 from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
@@ -62,7 +63,8 @@ def _table(history: History, question: Question, rules: Rules) -> Respond:
         limit, offset = page_of(request)
         asked = _asked(history, question, rules, request, limit, offset)
         rows, total = answer(question, asked)
-        return page_answer(request, question.names, rows, total, limit, offset, no_data(question, asked))
+        notes = {"no_data": no_data(question, asked), "provisional": mark(question, asked.line)}
+        return page_answer(request, question.names, rows, total, limit, offset, notes)
 
     return respond
 

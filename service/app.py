@@ -31,6 +31,7 @@ from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
 from service.push_worker import PushWorker
 from service.received import Received
+from service.upgrade_worker import UpgradeWorker
 from service.webhook import REASONS, Webhook
 
 _BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
@@ -55,9 +56,10 @@ def build_app(
     worker: PushWorker | None = None,
     notices: NoticeWorker | None = None,
     received: Received | None = None,
+    upgrades: UpgradeWorker | None = None,
 ) -> Starlette:
-    """The service over a history. Without workers, pushes and notices are stored and wait; without ``received`` there
-    is no webhook."""
+    """The service over a history. Without workers, pushes and notices are stored and wait, and the history stays under
+    the rules that it was read by; without ``received`` there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:
@@ -82,7 +84,9 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in (worker, notices) if each]
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades) if each
+        ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
         yield

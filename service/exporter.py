@@ -73,7 +73,8 @@ class HistoryCollector(Collector):
         times: list[tuple[tuple[str, ...], float]] = []
         files: dict[tuple[str, ...], float] = {}
         for project in projects:
-            scan = newest(history, schema.scans, project)
+            # A scan that failed says nothing of the findings, which are not zero for it.
+            scan = newest(history, schema.scans, project, schema.scans.c.status != ScanStatus.FAILED.value)
             if scan is None:
                 continue
             times.append(((project,), scan["started_at"].timestamp()))

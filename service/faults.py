@@ -4,15 +4,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.errors import InfraAuditError
 
 
 @contextmanager
 def errors_logged(log: logging.Logger, failed: str) -> Iterator[None]:
-    """End a round at its error. An unreachable database is logged in a line, a defect of ours with its traceback."""
+    """End a round at its error. What the outside causes is logged in a line, a defect of ours with its traceback."""
     try:
         yield
-    except HistoryError as error:
-        log.error("%s", error)
+    except InfraAuditError as error:
+        log.error("%s: %s", failed, error)
     except Exception:
         log.exception(failed)

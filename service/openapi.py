@@ -83,8 +83,11 @@ def _rows(columns: tuple[Column, ...]) -> Schema:
         "items": {"type": "array", "items": row}, "total": whole, "limit": whole, "offset": whole,
         "next": {"type": ["string", "null"], "description": "The address of the next page"},
     }  # fmt: skip
-    no_data = {"no_data": {"type": "string", "description": "Why there can be no rows yet, and what to do"}}
-    return {"type": "object", "required": list(properties), "properties": properties | no_data}
+    notes = {
+        "no_data": {"type": "string", "description": "Why there can be no rows yet, and what to do"},
+        "provisional": {"type": "string", "description": "Why rows may change: an upgrade is under way"},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties | notes}
 
 
 def _parameter(name: str, location: str, schema: Schema) -> dict[str, Any]:

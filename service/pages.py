@@ -26,6 +26,7 @@ from infraaudit.pages.audit import (
     project_cards,
     render,
 )
+from infraaudit.questions.marks import mark_of_line
 from infraaudit_domain.deployments import Outcome
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter
@@ -90,7 +91,7 @@ def _overview(history: History, dagster_url: str, request: Request) -> Response:
     )
     values = overview(line, wanted, _links(line, dagster_url), _now())
     choices = {"windows": list(WINDOWS), "day_choices": _DAYS, "outcomes": _OUTCOMES}
-    return _html("project.html", title=line.project, **values | choices)
+    return _page("project.html", line, title=line.project, **values | choices)
 
 
 def _findings(history: History, dagster_url: str, request: Request) -> Response:
@@ -99,7 +100,7 @@ def _findings(history: History, dagster_url: str, request: Request) -> Response:
     values = findings_of(line, sha, wanted, _links(line, dagster_url), _now(), PAGE, offset_of(request))
     choices = {"frameworks": frameworks_of(line, sha), "orders": ORDERS}
     asked = sha if request.query_params.get("commit") else ""
-    return _html("findings.html", title=f"Findings of {line.project}", asked=asked, **values | choices)
+    return _page("findings.html", line, title=f"Findings of {line.project}", asked=asked, **values | choices)
 
 
 def _finding(history: History, dagster_url: str, request: Request) -> Response:
@@ -107,7 +108,7 @@ def _finding(history: History, dagster_url: str, request: Request) -> Response:
     values = finding_of(line, known_fingerprint(request), _links(line, dagster_url))
     if values is None:
         raise HTTPException(404, "No commit of this project ever had this finding.")
-    return _html("finding.html", title=values["life"].finding["check_id"], **values)
+    return _page("finding.html", line, title=values["life"].finding["check_id"], **values)
 
 
 def _commit(history: History, dagster_url: str, request: Request) -> Response:
@@ -116,7 +117,7 @@ def _commit(history: History, dagster_url: str, request: Request) -> Response:
     values = commit_of(line, sha, _links(line, dagster_url))
     if values is None:
         raise HTTPException(404, "This commit has not been recorded.")
-    return _html("commit.html", title=f"{sha[:7]} of {line.project}", **values)
+    return _page("commit.html", line, title=f"{sha[:7]} of {line.project}", **values)
 
 
 def _deployments(history: History, dagster_url: str, request: Request) -> Response:
@@ -124,6 +125,10 @@ def _deployments(history: History, dagster_url: str, request: Request) -> Respon
     environment, outcome = word(request, "environment"), choice(request, "outcome", "", _OUTCOMES)
     values = deployments_of(line, environment, outcome, _links(line, dagster_url), PAGE, offset_of(request))
     return _html("deployments.html", title=f"Deployments of {line.project}", outcomes=_OUTCOMES, **values)
+
+
+def _page(template: str, line: StoredLine, **values: Any) -> HTMLResponse:
+    return _html(template, provisional=mark_of_line(line), **values)
 
 
 def _html(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -1,7 +1,7 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,19 +77,27 @@ def page_answer(
     total: int,
     limit: int,
     offset: int,
-    no_data: str = "",
+    notes: Mapping[str, str],
 ) -> Response:
-    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV; why there are none yet, if so."""
-    count = {"X-Total-Count": str(total)}
+    """A page of rows with exactly these columns, as JSON or (``format=csv``) as CSV.
+
+    ``notes`` are members of the JSON and headers of the CSV where they are not empty: ``no_data`` is why there are no
+    rows yet, ``provisional`` why they may change.
+    """
+    count, notes = {"X-Total-Count": str(total)}, {name: text for name, text in notes.items() if text}
     if choice(request, "format", "json", ("json", "csv")) == "csv":
-        why = {"X-No-Data": no_data.encode("ascii", "backslashreplace").decode()} if no_data else {}
-        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count | why)
+        headers = {f"X-{name.replace('_', '-').title()}": _ascii(text) for name, text in notes.items()}
+        return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count | headers)
     items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
     following = request.url.include_query_params(offset=offset + limit)
     # Without the host: behind a proxy the service knows another one than its client.
     more = f"{following.path}?{following.query}" if offset + limit < total else None
     page = {"items": items, "total": total, "limit": limit, "offset": offset, "next": more}
-    return JSONResponse(page | ({"no_data": no_data} if no_data else {}), headers=count)
+    return JSONResponse({**page, **notes}, headers=count)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

@@ -1,22 +1,20 @@
-"""The answer to each question: the function of its name. Every face gives the same values and gets the same rows.
+"""The answer to each question. Every face gives the same values and gets the same rows.
 
 Deliberately absent: parsing and validating (parameters.py), paging addresses, and how rows are printed.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 from infraaudit.questions.asked import Asked, Page, Row
-from infraaudit.questions.coverage import coverage, coverage_gaps  # noqa: F401 - found by their names
+from infraaudit.questions.coverage import coverage, coverage_gaps
 from infraaudit.questions.export import Exchange, exported
+from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
 from infraaudit.questions.no_data import lacks
-from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
-from infraaudit_domain.columns import ORDERS
 from infraaudit_domain.errors import NotThereError
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
@@ -29,8 +27,6 @@ from resources.history.queries.commit_pages import (
     test_case_rows,
 )
 from resources.history.queries.finding_pages import (
-    SEVERITY_RANK,
-    FindingFilter,
     FindingLife,
     finding_life,
     finding_page,
@@ -51,8 +47,7 @@ def answer(question: Question, asked: Asked) -> Page:
     """The rows of a question; none where ``no_data`` says why. Raises NotThereError, NotScannedError, RepositoryError."""
     if no_data(question, asked):
         return [], 0
-    found: Page = globals()[question.name](asked)
-    return found
+    return ANSWERS[question.name](asked)
 
 
 def no_data(question: Question, asked: Asked) -> str:
@@ -92,13 +87,13 @@ def findings(asked: Asked) -> Page:
     since = asked.commit("new_since") if asked.text("new_since") else ""
     if isinstance(asked.line, Line):
         found = finding_rows(asked.line, sha, asked.now, since or None, asked.rules.suppressions)
-        rows, total = asked.cut(_matching(found, _filter(asked)))
+        rows, total = asked.cut(matching(found, wanted_findings(asked)))
     else:
         if since and since not in asked.line.positions():
             raise NotThereError(
                 f"{since[:12]} is not on {asked.line.branch}, so its findings have no lives to compare."
             )
-        wanted = replace(_filter(asked), new_since=since)
+        wanted = replace(wanted_findings(asked), new_since=since)
         total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
     return [{"commit": sha} | row for row in rows], total
 
@@ -121,7 +116,7 @@ def live(asked: Asked) -> Page:
     total = 0
     for environment in asked.environments():
         left, skipped = asked.limit - len(rows), max(0, asked.offset - total)
-        number, found = live_page(asked.line, environment, _filter(asked), asked.now, left, skipped)
+        number, found = live_page(asked.line, environment, wanted_findings(asked), asked.now, left, skipped)
         rows, total = rows + found, total + number
     return rows, total
 
@@ -203,37 +198,6 @@ def export(asked: Asked) -> str:
     return exported(form, asked.project, rules.url, scan, rules.suppressions, asked.now.date())
 
 
-def _filter(asked: Asked) -> FindingFilter:
-    exact = {name: asked.text(name) for name in ("severity", "framework", "check", "path")}
-    status = asked.text("status").replace(ANY, "")
-    return FindingFilter(**exact, status=status, text=asked.text("q"), order=asked.text("order") or ORDERS[0])
-
-
-def _matching(rows: list[Row], wanted: FindingFilter) -> list[Row]:
-    """The rows of a line that follows Git, filtered and sorted as finding_page does it in the database."""
-    exact = {
-        "severity": wanted.severity,
-        "status": wanted.status,
-        "framework": wanted.framework,
-        "check_id": wanted.check,
-    }
-    folder, part = wanted.path.strip("/"), wanted.text.lower()
-    found = [
-        row for row in rows
-        if all(not value or row[name] == value for name, value in exact.items())
-        and (not folder or f"{row['file_path']}/".startswith(f"{folder}/"))
-        and any(part in str(row[name]).lower() for name in ("check_id", "check_name", "file_path", "resource"))
-    ]  # fmt: skip
-    return sorted(found, key=_SORTED[wanted.order]) if wanted.order != "file" else found
-
-
-_SORTED: Mapping[str, Callable[[Row], Any]] = {
-    "severity": lambda row: SEVERITY_RANK[row["severity"]],
-    "age": lambda row: (-(row["age_days"] or 0), SEVERITY_RANK[row["severity"]]),
-}
-"""A stable sort: equal ones stay in the order of their files."""
-
-
 def _life(asked: Asked) -> FindingLife:
     given = asked.text("fingerprint")
     known = [given] if len(given) == 32 else sorted({span["fingerprint"] for span in spans_of_lives(asked.line, given)})
@@ -243,3 +207,14 @@ def _life(asked: Asked) -> FindingLife:
     if life is None:
         raise NotThereError("No commit of this project ever had this finding.")
     return life
+
+
+ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
+    answering.__name__: answering
+    for answering in (
+        projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
+        compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments, dora,
+        log_counts,
+    )
+}  # fmt: skip
+"""By the name of the question that each answers."""

@@ -15,6 +15,7 @@ from infraaudit.questions.parameters import (
 from infraaudit.questions.question import Column, Needs, Question, typed
 from infraaudit_domain.columns import (
     BLAME_COLUMNS,
+    CHANGE_COLUMNS,
     COMPARE_COLUMNS,
     COVERAGE_COLUMNS,
     EXPOSURE_COLUMNS,
@@ -48,10 +49,12 @@ QUESTIONS: tuple[Question, ...] = (
         "changes",
         f"{_OF}/changes",
         "Findings that one commit introduced, reopened, moved, suppressed and fixed.",
-        (_COMMIT_COLUMN, *typed(COMPARE_COLUMNS, integer="line_start")),
+        (_COMMIT_COLUMN, *typed(CHANGE_COLUMNS, integer="line_start")),
         {"commit": COMMIT},
         command="changes",
-        shown=_CHANGE_SHOWN,
+        shown=f"{_CHANGE_SHOWN} by after certainty",
+        details="A change whose commit is not known shows at the first scan that has it: after the commit named, by this "
+        "one. By names the commit of a merged branch.",
     ),
     Question(
         "findings",
@@ -132,7 +135,7 @@ QUESTIONS: tuple[Question, ...] = (
         "scanned",
         f"{_OF}/scanned",
         "How much of the deploy branch is scanned: from which commit on, and how many are not, or could not be.",
-        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed"),
+        typed(SCANNED_COLUMNS, integer="commits commits_before commits_unscanned commits_failed commits_earlier_rules"),
         command="scanned",
     ),
     Question(
@@ -190,14 +193,18 @@ QUESTIONS: tuple[Question, ...] = (
         "How fast findings are fixed, how old the open ones are, and which break the SLA (max_age_days of gate.yaml).",
         typed(
             SLA_COLUMNS,
-            integer="open breached up_to_7_days up_to_30_days up_to_90_days over_90_days fixed fixed_late",
+            integer="open breached perhaps_breached age_at_least up_to_7_days up_to_30_days up_to_90_days over_90_days fixed"
+            " fix_time_unknown fixed_late",
             number="sla_days oldest_days median_days mean_days_to_fix median_days_to_fix",
         ),
         {"since": SINCE | {"description": "Only fixes from this day on, in UTC."}},
         needs=(Needs.SCAN,),
         command="sla",
-        shown="severity open breached sla_days oldest_days fixed mean_days_to_fix median_days up_to_7_days"
-        " up_to_30_days up_to_90_days over_90_days median_days_to_fix fixed_late",
+        shown="severity open breached perhaps_breached sla_days oldest_days age_at_least fixed mean_days_to_fix"
+        " median_days up_to_7_days up_to_30_days up_to_90_days over_90_days median_days_to_fix fixed_late"
+        " fix_time_unknown",
+        details="An age counts from the first commit that is known to have the finding: age_at_least says how many may be "
+        "older. Fixes whose commit, or whose finding's commit, is not known are in fixed, and in no time to fix.",
     ),
     Question(
         "suppressions",
@@ -206,7 +213,7 @@ QUESTIONS: tuple[Question, ...] = (
         typed(SUPPRESSION_COLUMNS, boolean="live"),
         {"environment": ENVIRONMENT | {"description": "Where it is live; by default the first one."}},
         command="suppressions",
-        shown="source state id check_id owner until reason live file_path since severity resource commit",
+        shown="source state id check_id owner until reason live file_path since severity resource commit after certainty",
     ),
     Question(
         "coverage",

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from infraaudit.scans.cross_scanning import Runner
 from infraaudit.scans.scan_commit import store_scan
 from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.evidence import RULES
 from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
 from resources.checkov import CheckovRunner
@@ -35,7 +36,8 @@ class Done:
 
 
 def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
-    """Those of some commits that have no scan, or one in which a framework failed; in the same order."""
+    """Those of some commits that have no scan, one in which a framework failed, or one under earlier rules of ours; in
+    the same order."""
     scans, parts, results = schema.scans, schema.scan_parts, schema.framework_scans
     failed = (
         sa.select(parts.c.sha)
@@ -43,6 +45,7 @@ def unscanned(history: History, project: str, shas: Sequence[str]) -> list[str]:
         .where(parts.c.project == project, results.c.status == ScanStatus.FAILED.value)
     )
     usable = (scans.c.project == project) & (scans.c.status != ScanStatus.FAILED.value) & scans.c.sha.not_in(failed)
+    usable &= scans.c.rules == RULES
     with history.reading() as connection:
         scanned = set(connection.execute(sa.select(scans.c.sha).where(usable)).scalars())
     return [sha for sha in shas if sha not in scanned]

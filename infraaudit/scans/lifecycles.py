@@ -6,6 +6,7 @@ result. Deliberately absent: the rules of a finding's life (infraaudit_domain/li
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -169,7 +170,7 @@ class Line(StoredLine):
         table = schema.spans
         ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
         query = sa.select(table).where(self.is_in(table), table.c.start_position <= position, ends_later)
-        found = (span_of(row) for row in connection.execute(query).mappings())
+        found = (_as_of(span_of(row), position) for row in connection.execute(query).mappings())
         return {span.finding.fingerprint: span for span in found}
 
     def _lock(self, connection: sa.Connection) -> None:
@@ -185,6 +186,12 @@ def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> 
     """
     if project.deploy_branch in mirror.branches():
         Line(history, mirror, project.name, project.deploy_branch).follow()
+
+
+def _as_of(span: Span, position: int) -> Span:
+    """A span that stands at a position, without what later commits say of it."""
+    seen = span.end_after if span.end_after is not None and span.end_after < position else None
+    return replace(span, end=None, end_after=seen, end_sha=None, ended_as=None, end_cause=None)
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:

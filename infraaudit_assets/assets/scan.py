@@ -12,17 +12,19 @@ from infraaudit.gate import judge_commit
 from infraaudit.notices.code_owners import named_commit
 from infraaudit.scans.against_parent import changes_of
 from infraaudit.scans.cross_scanning import prepare_judgement
-from infraaudit.scans.scan_commit import Reports, scan_commit
+from infraaudit.scans.scan_commit import Reports, ScannedCommit, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
 from infraaudit_domain.causes import CODE
 from infraaudit_domain.changes import FindingChanges
-from infraaudit_domain.findings import Scan, Severity
+from infraaudit_domain.findings import Finding, Scan, Severity
 from infraaudit_domain.hidings import CONFIGURATION, INLINE
-from infraaudit_domain.notices import severe_findings
+from infraaudit_domain.notices import Notice, severe_findings
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
+from resources.git.mirror import Mirror
+from resources.history import History
 from resources.history.outbox import write_notices
 
 
@@ -59,11 +61,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             here = project.environment.name
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
-            new = [] if counted.against is None else list(counted.changes.new)
-            if counted.changes.other_cause != CODE:
-                by_rules = set(changes_of(past, mirror, project.name, done.scan)[1].by_rules)
-                new = [finding for finding in new if finding not in by_rules]
-            if new and (notice := severe_findings(named_commit(project, mirror, current.sha), new)):
+            if (notice := _notice(past, mirror, project, done)) is not None:
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),
@@ -73,6 +71,19 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             )
 
     return scan_report
+
+
+def _notice(history: History, mirror: Mirror, project: Project, done: ScannedCommit) -> Notice | None:
+    """Severe findings that the code brought since the commit compared with; None where there are none."""
+    sha, against, changes = done.scan.sha, done.counted.against, done.counted.changes
+    if against is None or not changes.new:
+        return None
+    by_rules: set[Finding] = set()
+    if changes.other_cause != CODE:
+        by_rules = set(changes_of(history, mirror, project.name, done.scan)[1].by_rules)
+    new = [finding for finding in changes.new if finding not in by_rules]
+    is_parent = against in mirror.parents([sha])[sha]
+    return severe_findings(named_commit(project, mirror, sha), new, None if is_parent else against)
 
 
 def _digest(scan: Scan) -> str:
@@ -89,6 +100,8 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "open": counts.total(),
         "new": len(changes.new),
         "fixed": len(changes.fixed),
+        "perhaps_new": len(changes.perhaps_new),
+        "unread": len(changes.unread),
         "suppressed": sum(not finding.is_open for finding in scan.findings),
         "hidden_by_comments": sum(f.suppressed_by == INLINE for f in scan.findings),
         "hidden_by_configuration": sum(f.suppressed_by == CONFIGURATION for f in scan.findings),
@@ -102,6 +115,7 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "checkov": scan.scanner_version,
         "new_findings": findings_table(changes.new),
         "fixed_findings": findings_table(changes.fixed),
+        "unread_findings": findings_table(changes.unread),
         **({"warnings": table(["warning"], [(warning,) for warning in scan.warnings])} if scan.warnings else {}),
         **_coverage(scan),
         **_unreadable(scan),

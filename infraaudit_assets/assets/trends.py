@@ -11,6 +11,7 @@ from infraaudit_domain.findings import Severity
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.history.queries.open_counts import open_by_severity
+from resources.history.stored_line import stored_line
 
 COMMITS_SHOWN = 50
 
@@ -31,7 +32,7 @@ def build_scan_trends(project: Project, common: dict) -> dg.AssetsDefinition:
         past = history.connect()
         with stage(context, project, past) as current:
             shas = git.connect(project).first_parents(current.sha, limit=COMMITS_SHOWN)
-            counts = open_by_severity(past, project.name, shas)
+            counts = open_by_severity(stored_line(past, project.name), shas)
             scanned = [sha for sha in shas if sha in counts]
             points = [
                 TrendPoint(position, sha, severity, counts[sha].get(severity, 0))

@@ -167,10 +167,13 @@ def _require_environment(project: Project, asked: "Asked") -> None:
 
 def _print_rows(question: Question, asked: "Asked", how: Format) -> None:
     from infraaudit.questions.answers import answer, no_data
+    from infraaudit.questions.marks import mark
     from infraaudit_assets.commands.formats import print_no_data, show
     from infraaudit_assets.commands.renderings import NOTES, TABLES
 
     rows = answer(question, asked)[0]
+    if provisional := mark(question, asked.line):
+        print(provisional, file=sys.stderr)
     if missing := no_data(question, asked):
         print_no_data(question.names, how, missing)
         return

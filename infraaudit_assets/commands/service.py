@@ -86,12 +86,14 @@ def page(
 
 def build_service(current: Settings) -> "Starlette":
     """The service of this installation."""
+    from infraaudit_assets.commands.scan import scanner_for
     from resources.configuration.projects import load_projects
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
     from service.push_worker import PushWorker
     from service.received import Received
+    from service.upgrade_worker import UpgradeWorker
 
     projects = load_projects(current.projects)
     history = rated_history(current)
@@ -109,7 +111,8 @@ def build_service(current: Settings) -> "Starlette":
         rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)
-    return build_app(history, options, worker, notices, received)
+    upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
+    return build_app(history, options, worker, notices, received, upgrades)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

@@ -17,7 +17,7 @@ from infraaudit_domain.projects import Environment, Project
 if TYPE_CHECKING:
     from resources.history import History
 
-_SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed")
+_SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed", "commits_earlier_rules")
 _COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
             "trusted_hidings", *_SCANNED)  # fmt: skip
 
@@ -54,7 +54,9 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _notes(row: dict[str, Any]) -> str:
     """What is to be known of a project, whatever its environments are."""
-    return "\n".join(f"{row['project']}: {note}" for note in filter(None, (_trusted_note(row), _scanned_note(row))))
+    return "\n".join(
+        f"{row['project']}: {note}" for note in filter(None, (_trusted_note(row), _scanned_note(row), _rules_note(row)))
+    )
 
 
 def _trusted_note(row: dict[str, Any]) -> str:
@@ -74,6 +76,14 @@ def _scanned_note(row: dict[str, Any]) -> str:
     since = unscanned + failed - before
     told = f"scanned from {row['scanned_from'][:12]} on; {before} commits before and {since} since are not scanned"
     return f"{told}, of which {failed} could not be" if failed else told
+
+
+def _rules_note(row: dict[str, Any]) -> str:
+    """How far a history of an earlier version is from the rules of this one."""
+    count = row["commits_earlier_rules"]
+    if not count:
+        return ""
+    return f"{count} commits are to be scanned again, under this version's rules: infraaudit serve does it in the background"
 
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:

@@ -33,7 +33,13 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
         "tests": None if tests is None else tests.counts,
         "findings": None
         if scan is None or changes is None
-        else {"total": _open(row), "new": len(changes.new), "fixed": len(changes.fixed)},
+        else {
+            "total": _open(row),
+            "new": len(changes.new),
+            "fixed": len(changes.fixed),
+            "perhaps_new": len(changes.perhaps_new),
+            "unread": len(changes.unread),
+        },
         "deployment": {"outcome": _outcome(row), "target": row.deployment.target if row.deployment else "none"},
         "run_id": run_id,
     }
@@ -85,4 +91,8 @@ def _tests(row: CommitOverview) -> Text:
 def _findings(row: CommitOverview) -> str:
     if row.scan is None or row.changes is None:
         return "—"
-    return f"{_open(row)} (+{len(row.changes.new)} −{len(row.changes.fixed)})"
+    changes = row.changes
+    words = [f"+{len(changes.new)} −{len(changes.fixed)}"]
+    words += [f"{len(changes.perhaps_new)} perhaps new"] if changes.perhaps_new else []
+    words += [f"{len(changes.unread)} unread"] if changes.unread else []
+    return f"{_open(row)} ({', '.join(words)})"

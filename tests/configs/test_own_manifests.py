@@ -14,6 +14,8 @@ from tests import ROOT
 
 KUBERNETES = ROOT / "configs" / "kubernetes"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reports() -> list[dict[str, Any]]:

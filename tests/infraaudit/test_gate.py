@@ -16,7 +16,7 @@ from resources.configuration.suppressions import read_suppressions
 from resources.history import History
 from tests import ROOT
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2023, 11, 20, tzinfo=UTC)

@@ -16,7 +16,7 @@ from resources.history.queries.sla import sla
 from resources.history.queries.trends import trend_rows
 from resources.history.scan_results import rate
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding
+from tests.infraaudit.scans.made_scans import finding
 from tests.infraaudit.test_gate import NOW, Release
 from tests.resources.databases import fresh_history
 
@@ -58,4 +58,4 @@ def _seen(history: History, line: Line, sha: str) -> set[Severity]:
     found = {finding.severity.value for finding in scan.findings}
     found |= {row["severity"] for row in page} | {str(name) for name, number in ages.items() if number}
     found |= {row["group"] for row in trend if row["group"]} | {name.value for name in newest.open}
-    return {Severity(name) for name in found | set(open_by_severity(history, "p", [sha])[sha])}
+    return {Severity(name) for name in found | set(open_by_severity(line, [sha])[sha])}

@@ -18,8 +18,8 @@ from resources.history import History
 from resources.history.queries.sla import sla
 from resources.history.trusted import trusted_configuration
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import NOW as SCANNED
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import NOW as SCANNED
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.infraaudit.test_gate import NOW, PROJECT, Release
 from tests.resources.databases import fresh_history
 

@@ -16,6 +16,7 @@ from infraaudit_domain.findings import Finding
 from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
 from infraaudit_domain.spans import Span
+from tests.infraaudit_domain.line_past import LinePast
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
@@ -30,37 +31,15 @@ commits = st.lists(st.tuples(edits, st.sampled_from(["complete"] * 4 + ["failed"
 
 
 @dataclass
-class Asked:
-    """What a step asks of the past, from what is in memory."""
-
+class EditedPast(LinePast):
     renamed: dict[str, str]
-    ended: list[Span]
     before: Reading | None
-    position: int
 
     def renames(self) -> dict[str, str]:
         return self.renamed
 
-    def moves(self) -> tuple[()]:
-        return ()
-
-    def cross(self) -> None:
-        return None
-
-    def fixed(self, fingerprints: object) -> dict[str, Span]:
-        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
-
     def earlier(self) -> list[tuple[Reading, dict[str, str]]]:
         return [(self.before, {new: old for old, new in self.renamed.items()})] if self.before else []
-
-    def added_files(self) -> frozenset[str]:
-        return frozenset()
-
-    def parents(self) -> list[str]:
-        return ["before"] if self.position else []
-
-    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
-        raise AssertionError("a line without merges")
 
 
 @dataclass
@@ -77,7 +56,7 @@ class Lives:
         found = {finding.fingerprint: finding for finding in findings}
         parts = {"terraform": PartReading()}
         now = Reading(str(position), position, found, parts, Circumstances("3", "c"))
-        step = advance(self.active, self.before, now, Asked(renames, self.ended, self.before, position))
+        step = advance(self.active, self.before, now, EditedPast(self.ended, position, renames, self.before))
         self.ended += step.ended
         words = {"found": "introduced"}  # where the first scans failed, nobody knows better
         self.events += [

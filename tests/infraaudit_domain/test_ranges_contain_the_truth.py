@@ -16,6 +16,7 @@ from infraaudit_domain.findings import Finding
 from infraaudit_domain.lifecycle import advance, after
 from infraaudit_domain.readings import PartReading, Reading
 from infraaudit_domain.spans import Span, Step
+from tests.infraaudit_domain.line_past import LinePast
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}
 """Each resource belongs to one file, whatever that is called at the time."""
@@ -93,37 +94,17 @@ class Truth:
 
 
 @dataclass
-class Asked:
+class ScannedPast(LinePast):
     truth: Truth
-    ended: list[Span]
     readings: list[Reading]
-    position: int
 
     def renames(self) -> dict[str, str]:
         return self.truth.renames(self.readings[-1].position, self.position) if self.readings else {}
-
-    def moves(self) -> tuple[()]:
-        return ()
-
-    def cross(self) -> None:
-        return None
-
-    def fixed(self, fingerprints: object) -> dict[str, Span]:
-        return {span.finding.fingerprint: span for span in self.ended if span.ended_as == "fixed"}
 
     def earlier(self) -> Iterator[tuple[Reading, dict[str, str]]]:
         for reading in reversed(self.readings):
             paths = self.truth.renames(reading.position, self.position)
             yield reading, {new: old for old, new in paths.items()}
-
-    def added_files(self) -> frozenset[str]:
-        return frozenset()
-
-    def parents(self) -> list[str]:
-        return ["before"] if self.position else []
-
-    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
-        raise AssertionError("a line without merges")
 
 
 def followed(truth: Truth) -> tuple[list[Step], dict[str, Span], list[Reading]]:
@@ -135,7 +116,7 @@ def followed(truth: Truth) -> tuple[list[Step], dict[str, Span], list[Reading]]:
         if not commit.is_scanned:
             continue
         now = truth.reading(position)
-        step = advance(active, readings[-1] if readings else None, now, Asked(truth, ended, readings, position))
+        step = advance(active, readings[-1] if readings else None, now, ScannedPast(ended, position, truth, readings))
         active = after(active, step)
         ended += step.ended
         readings.append(now)

@@ -18,7 +18,7 @@ from infraaudit_domain.resource_names import position_free
 from infraaudit_domain.spans import Span
 from infraaudit_domain.successors import successors
 from tests.infraaudit_domain.test_changes_and_gate import scan
-from tests.infraaudit_domain.test_lives_of_edited_files import Asked
+from tests.infraaudit_domain.test_lives_of_edited_files import EditedPast
 
 steps = st.lists(st.tuples(st.sampled_from(["", "a", "b"]), st.booleans()), min_size=1, max_size=6)
 """Each step has a name or none, and is bad or not."""
@@ -48,7 +48,7 @@ def test_good_steps_that_come_and_go_and_a_new_order_begin_and_end_no_life(
         workflow = bad + [step for step in others if not step[1]]
         shuffle.shuffle(workflow)
         now = reading(position, workflow)
-        step = advance(active, before, now, Asked({}, [], before, position))
+        step = advance(active, before, now, EditedPast([], position, {}, before))
         active, before = after(active, step), now
         lives = lives or sorted(span.life for span in active.values())
         assert sorted(span.life for span in active.values()) == lives

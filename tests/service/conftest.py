@@ -31,7 +31,7 @@ from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
-from tests.infraaudit.scans.test_lifecycles import PretendMirror
+from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.resources.databases import history_like
 
 SECRET = "a secret of the project"

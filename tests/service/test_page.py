@@ -15,7 +15,7 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.test_runs import TestRun
 from resources.history import History
 from service.app import ServiceOptions, build_app
-from tests.infraaudit.scans.test_lifecycles import PretendMirror
+from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
@@ -202,3 +202,9 @@ def test_an_old_scan_is_not_shown_as_the_newest(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     page = _recorded(tmp_path / "all", 3).get("/projects/shop").text
     assert "not scanned" not in page and "No open finding is live here" in page
+
+
+def test_a_commits_page_says_what_its_scan_read_and_which_files_it_did_not(client: TestClient) -> None:
+    page = client.get(f"/projects/shop/commits/{SHAS[1]}").text
+    section = page.partition('id="coverage"')[2].partition("</section>")[0]
+    assert "1 file not read" in section and "other.tf" in section and "broken" in section

@@ -49,6 +49,7 @@ def test_the_configuration_is_one_that_prometheus_takes(needs: Callable[[str], N
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_rule_does_what_its_test_says(needs: Callable[[str], None], tmp_path: Path) -> None:
     needs("promtool")
     done = promtool("test", "rules", "rules_test.yml")

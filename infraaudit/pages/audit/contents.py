@@ -23,6 +23,7 @@ from resources.history.queries.commit_pages import (
     stage_rows,
     test_case_rows,
 )
+from resources.history.queries.coverage import coverage_of, scanned_parts
 from resources.history.queries.environments import dora, environments
 from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
 from resources.history.queries.frames import commits_named
@@ -108,6 +109,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "commit": commit,
         "on_line": sha in line.positions(),
         "changes": changes_at(line, sha),
+        "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
         "stages": stage_rows(line.history, line.project, sha),
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],

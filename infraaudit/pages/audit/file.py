@@ -5,6 +5,7 @@ from datetime import datetime
 from infraaudit.pages.audit.contents import Wanted, findings_of, overview
 from infraaudit.pages.audit.links import FileLinks
 from infraaudit.pages.audit.rendering import render
+from infraaudit.questions.marks import mark_of_line
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter, commit_page, deployment_page
 from resources.history.queries.finding_pages import FindingFilter, finding_page
@@ -23,6 +24,7 @@ def audit_file(history: History, project: str, sha: str, now: datetime, dagster_
     values = overview(line, Wanted(limit=_COMMITS), links, now) | {
         "title": f"{project} at {sha[:7]}",
         "sha": sha,
+        "provisional": mark_of_line(line),
         "commit": found["commit"],
         "rows": found["rows"],
         "found": found["total"],

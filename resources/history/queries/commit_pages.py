@@ -13,6 +13,7 @@ from infraaudit_domain.stage import StageOutcome
 from infraaudit_domain.test_runs import CaseOutcome
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
+from resources.history.queries.ranges import event_range
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
 
@@ -123,20 +124,31 @@ def _add_runs(line: StoredLine, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def changes_at(line: StoredLine, sha: str) -> list[dict[str, Any]]:
-    """What a commit of the line changed: findings introduced, reopened, moved, suppressed, unsuppressed and fixed."""
+    """What shows at a commit of the line: findings introduced, reopened, moved, suppressed, unsuppressed and fixed.
+
+    ``by`` is the commit whose doing it was (a merge shows what its branches did), None where that is not known: then it
+    was after ``after`` and not later than this commit, as ``certainty`` says.
+    """
     position = line.positions().get(sha)
     if position is None:
         return []
-    table = schema.spans
+    table = schema.spans.c
     names = ("severity", "check_id", "check_name", "framework", "file_path", "resource", "line_start")
-    columns = [table.c[name] for name in names] + [table.c.fingerprint.label("id")]
-    began = sa.select(table.c.started_as.label("change"), table.c.start_cause.label("cause"), *columns).where(
-        line.is_in(table), table.c.start_position == position
-    )
-    ended = sa.select(table.c.ended_as.label("change"), table.c.end_cause.label("cause"), *columns).where(
-        line.is_in(table), table.c.end_position == position, table.c.ended_as == "fixed"
-    )
-    return [dict(row) for query in (began, ended) for row in line.history.rows(query)]
+    columns = [table[name] for name in names] + [table.fingerprint.label("id")]
+
+    def event(side: str, word: sa.Column[Any]) -> sa.Select:
+        described = [word.label("change"), table[f"{side}_cause"].label("cause")]
+        known = [table[f"{side}_after"].label("after"), table[f"{side}_sha"].label("by")]
+        here = table[f"{side}_position"] == position
+        return sa.select(*described, *columns, *known).where(line.is_in(schema.spans), here)
+
+    began = event("start", table.started_as)
+    ended = event("end", table.ended_as).where(table.ended_as == "fixed")
+    rows = [dict(row) for query in (began, ended) for row in line.history.rows(query)]
+    for row in rows:
+        known = event_range(line.shas, position, row["after"], row["by"])
+        row |= {"after": known["after"], "certainty": known["certainty"]}
+    return rows
 
 
 def stage_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]:

@@ -205,5 +205,6 @@ def _columns(
 def _named(known: "np.ndarray", otherwise: "np.ndarray") -> "np.ndarray":
     """The commit whose doing it was, or the first that is known to be so."""
     import numpy as np
+    import pandas as pd
 
-    return np.where(known == None, otherwise, known)  # noqa: E711 - of each element
+    return np.where(pd.isna(known), otherwise, known)

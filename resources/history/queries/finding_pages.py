@@ -15,7 +15,7 @@ from resources.history import schema
 from resources.history.queries.beside_the_line import Live
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
-from resources.history.queries.ranges import event_range, is_out_of_sight
+from resources.history.queries.ranges import event_range, stands_unread
 from resources.history.stored_line import StoredLine
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
@@ -62,9 +62,8 @@ def finding_page(
 def _unread(line: StoredLine, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
     """Findings that stand at a commit whose scan did not read where they are."""
     span = schema.spans.alias("span")
-    stands = (span.c.start_position <= position) & (span.c.end_position.is_(None) | (span.c.end_position > position))
-    where = (line.is_in(span), is_out_of_sight(span), stands, span.c.end_after < position)
-    query = _with_events(line, span, span, span).where(*where, *_matching(line, wanted, span))
+    where = (line.is_in(span), stands_unread(span, position), *_matching(line, wanted, span))
+    query = _with_events(line, span, span, span).where(*where)
     return list(line.history.rows(query.order_by(*_order(wanted, span, span))))
 
 

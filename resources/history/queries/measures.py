@@ -3,7 +3,7 @@
 Totals over stages are updated between scrapes, because adding up a history of 50,000 runs takes too long for each.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from infraaudit_domain.findings import FindingStatus
 from infraaudit_domain.metrics import STAGE_BUCKETS
 from infraaudit_domain.stage import StageOutcome
 from resources.history import schema
+from resources.history.queries.ranges import stands_unread
 from resources.history.store import History
 
 _SETTLED = timedelta(minutes=10)
@@ -112,21 +113,21 @@ def _changes_of_lives(history: History) -> dict[tuple[str, ...], int]:
     return found
 
 
-def newest(history: History, table: sa.Table, project: str) -> sa.RowMapping | None:
-    """The row of the project's newest commit in a table keyed by commit."""
+def newest(history: History, table: sa.Table, project: str, *wanted: sa.ColumnElement[bool]) -> sa.RowMapping | None:
+    """The row of the project's newest commit in a table keyed by commit, among those that are wanted."""
     commits = schema.commits
     query = (
         sa.select(table)
         .join(commits, (commits.c.project == table.c.project) & (commits.c.sha == table.c.sha))
-        .where(commits.c.project == project)
+        .where(commits.c.project == project, *wanted)
         .order_by(commits.c.committed_at.desc(), commits.c.recorded_at.desc())
         .limit(1)
     )
     return next(iter(history.rows(query)), None)
 
 
-def findings_of(history: History, project: str, sha: str) -> dict[tuple[str, str, str], int]:
-    """Findings of a commit by framework, severity and status."""
+def findings_of(history: History, project: str, sha: str) -> Counter[tuple[str, str, str]]:
+    """Findings of a commit by framework, severity and status, those among them that its scan did not read."""
     parts, findings = schema.scan_parts, schema.findings
     keys = (findings.c.framework, findings.c.severity, findings.c.status)
     query = (
@@ -135,7 +136,25 @@ def findings_of(history: History, project: str, sha: str) -> dict[tuple[str, str
         .where(parts.c.project == project, parts.c.sha == sha)
         .group_by(*keys)
     )
-    return {(r["framework"], r["severity"], r["status"]): r["number"] for r in history.rows(query)}
+    return _by_kind(history, query) + _by_kind(history, _unread(project, sha))
+
+
+def _unread(project: str, sha: str) -> sa.Select:
+    table, lines, projects = schema.spans, schema.line_commits, schema.projects
+    keys = (table.c.framework, table.c.severity, table.c.status)
+    deployed = (projects.c.name == table.c.project) & (projects.c.deploy_branch == table.c.branch)
+    here = (lines.c.project == table.c.project) & (lines.c.branch == table.c.branch) & (lines.c.sha == sha)
+    return (
+        sa.select(*keys, sa.func.count().label("number"))
+        .join(projects, deployed)
+        .join(lines, here)
+        .where(table.c.project == project, stands_unread(table, lines.c.position))
+        .group_by(*keys)
+    )
+
+
+def _by_kind(history: History, query: sa.Select) -> Counter[tuple[str, str, str]]:
+    return Counter({(r["framework"], r["severity"], r["status"]): r["number"] for r in history.rows(query)})
 
 
 def counted(history: History, table: sa.Table, *names: str, **wanted: Any) -> dict[tuple[str, ...], int]:

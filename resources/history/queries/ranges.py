@@ -18,6 +18,12 @@ def event_range(shas: Sequence[str], position: int, after: int | None, sha: str 
     return {"commit": sha or shas[position], "after": lacking, "certainty": sure.value}
 
 
+def stands_unread(span: sa.FromClause, position: int | sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Spans that stand at a position of their line whose scan did not read where they are."""
+    stands = (span.c.start_position <= position) & (span.c.end_position.is_(None) | (span.c.end_position > position))
+    return is_out_of_sight(span) & stands & (span.c.end_after < position)
+
+
 def is_out_of_sight(span: sa.FromClause) -> sa.ColumnElement[bool]:
     """Spans that stood at commits whose scans did not read where they are; in the words of the index for them."""
     return span.c.end_position.is_(None) | (span.c.end_after < span.c.end_position - 1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from infraaudit_domain.evidence import RULES
 from infraaudit_domain.findings import ScanStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
@@ -21,6 +22,8 @@ class ScannedPast:
     commits_unscanned: int
     commits_failed: int
     """They could not be scanned; they are not among the unscanned."""
+    commits_earlier_rules: int
+    """Their scans were read under earlier rules of ours; the service scans them again."""
 
 
 def scanned_past(line: StoredLine) -> ScannedPast:
@@ -34,6 +37,7 @@ def scanned_past(line: StoredLine) -> ScannedPast:
             sa.func.count(scans.c.sha).label("tried"),
             sa.func.count(sa.case((usable, 1))).label("scanned"),
             sa.func.min(sa.case((usable, lines.c.position))).label("first"),
+            sa.func.count(sa.case((usable & (scans.c.rules < RULES), 1))).label("earlier"),
         )
         .select_from(lines.outerjoin(scans, of_commit))
         .where(line.is_in(lines))
@@ -46,4 +50,5 @@ def scanned_past(line: StoredLine) -> ScannedPast:
         commits_before=row["commits"] if first is None else first,
         commits_unscanned=row["commits"] - row["tried"],
         commits_failed=row["tried"] - row["scanned"],
+        commits_earlier_rules=row["earlier"],
     )

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.ages import Certainty
 from infraaudit_domain.columns import SUPPRESSION_COLUMNS
 from infraaudit_domain.findings import Finding, FindingStatus
 from infraaudit_domain.hidings import CONFIGURATION
 from infraaudit_domain.suppressions import Suppression
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.queries.ranges import event_range
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
@@ -29,9 +31,10 @@ def suppression_rows(
 ) -> list[dict[str, Any]]:
     """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
 
-    ``source`` is code (a comment), configuration (the commit's Checkov file) or file (ours). ``state`` is active; ended (the comment is gone, or the finding); expired; planned (not
-    begun yet); unused (an entry that matches nothing at the head). ``live`` says whether the finding is in the commit
-    ``live``. The ``owner`` of a comment is the author of the commit that wrote it.
+    ``source`` is code (a comment), configuration (the commit's Checkov file) or file (ours). ``state`` is active; ended
+    (the comment is gone, or the finding); expired; planned (not begun yet); unused (an entry that matches nothing at
+    the head). ``live`` says whether the finding is in the commit ``live``. The ``owner`` of a comment is the author of
+    the commit that wrote it, None where that is not known: ``commit`` is then the first that is known to have it.
     """
     spans = _spans(line)
     position = line.positions().get(live or "", -1)
@@ -40,21 +43,21 @@ def suppression_rows(
 
 def _in_code(line: StoredLine, spans: Sequence[sa.RowMapping], live: int) -> list[dict[str, Any]]:
     hidden = [span for span in spans if span["status"] == FindingStatus.SUPPRESSED]
-    ends = [p for span in hidden for p in (span["start_position"], span["end_position"]) if p is not None]
-    commits = commits_named(line.history, line.project, (line.shas[position] for position in ends))
+    begun = [event_range(line.shas, s["start_position"], s["start_after"], s["start_sha"]) for s in hidden]
+    gone = {line.shas[span["end_position"]] for span in hidden if span["end_position"] is not None}
+    commits = commits_named(line.history, line.project, gone | {known["commit"] for known in begun})
     rows = []
-    for span in hidden:
-        sha = line.shas[span["start_position"]]
-        end = span["end_position"]
+    for span, known in zip(hidden, begun, strict=True):
+        commit, end = commits.get(known["commit"]), span["end_position"]
         rows.append(
             _row(finding_of(span), span, live)
+            | known
             | {
                 "source": CONFIGURATION if span["suppressed_by"] == CONFIGURATION else "code",
                 "state": "active" if end is None else "ended",
                 "reason": span["suppression_reason"],
-                "owner": commits[sha]["author_name"] if sha in commits else None,
-                "commit": sha,
-                "since": committed_at(commits, sha),
+                "owner": commit["author_name"] if commit and known["certainty"] == Certainty.EXACT else None,
+                "since": committed_at(commits, known["commit"]),
                 "until": None if end is None else committed_at(commits, line.shas[end]),
             }
         )

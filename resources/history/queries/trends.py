@@ -1,9 +1,11 @@
 """How many findings were open, introduced, fixed, reopened and suppressed over the commits of a branch.
 
-As the commits' own scans reported: a suppression of the configuration applies today and changes no past.
+As the commits' own scans reported: a suppression of the configuration applies today and changes no past. An event whose
+commit is not known is counted at the first commit that is known to show it. Findings are grouped by author only where it
+is known whose doing they were.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _OPEN, _INTRODUCED, _FIXED, _REOPENED, _SUPPRESSED = range(5)
 _BORN = {"introduced": _INTRODUCED, "reopened": _REOPENED, "unsuppressed": _REOPENED}
+UNKNOWN_AUTHOR = "unknown"
+"""The group of findings of which it is not known whose doing they were."""
 _CELLS = 4_000_000
 """Steps times groups that are counted at once: by file, a long history has more than fits into memory."""
 
@@ -66,10 +70,10 @@ def _columns(
     """The text columns, each as indices into its few labels, and the five counts."""
     import numpy as np
 
-    positions, shas, times, authors = _scanned(line)
+    positions, shas, times = _scanned(line)
     steps, step_of = _steps(shas, times, every)
     kept = np.array([(not since or at >= since) and (not until or at <= until) for at, _ in steps], bool)
-    column, name = _grouping(by, dict(zip(positions, authors, strict=True)))
+    column, name = _grouping(line, by)
     groups, changes = _changes(line, column, name, np.array(positions), np.array(step_of))
     blocks = list(_blocks(kept, len(groups), changes)) or [np.empty((7, 0), int)]
     step, group, *counts = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
@@ -160,7 +164,7 @@ def _changes(
     return groups, np.concatenate(parts, axis=1)
 
 
-def _grouping(by: str | None, authors: Mapping[int, str]) -> tuple[sa.ColumnElement, Callable[[Any], str]]:
+def _grouping(line: StoredLine, by: str | None) -> tuple[sa.ColumnElement, Callable[[Any], str]]:
     table = schema.spans.c
     plain = {"severity": table.severity, "check": table.check_id, "framework": table.framework, "file": table.file_path}
     if by in plain:
@@ -168,7 +172,8 @@ def _grouping(by: str | None, authors: Mapping[int, str]) -> tuple[sa.ColumnElem
     if by == "directory":
         return table.file_path, lambda path: str(path).rpartition("/")[0] or "."
     if by == "author":
-        return table.introduced_position, authors.__getitem__
+        authors = _authors(line)
+        return table.introduced_sha, lambda sha: authors.get(sha, UNKNOWN_AUTHOR)
     return sa.literal("all"), str
 
 
@@ -188,23 +193,28 @@ def _steps(shas: Sequence[str], times: Sequence[datetime], every: str) -> tuple[
     return steps, step_of
 
 
-def _scanned(line: StoredLine) -> tuple[list[int], list[str], list[datetime], list[str]]:
-    """Position, SHA, time and author of every scanned commit of the line, in its order."""
+def _authors(line: StoredLine) -> dict[str, str]:
+    table = schema.commits.c
+    query = sa.select(table.sha, table.author_name).where(table.project == line.project)
+    return dict(zip(*columns_of(line.history, query), strict=True))
+
+
+def _scanned(line: StoredLine) -> tuple[list[int], list[str], list[datetime]]:
+    """Position, SHA and time of every scanned commit of the line, in its order."""
     lines, scans, commits = schema.line_commits, schema.scans, schema.commits
     query = (
         sa.select(
             lines.c.position,
             lines.c.sha,
             sa.func.coalesce(commits.c.committed_at, scans.c.started_at),
-            sa.func.coalesce(commits.c.author_name, "unknown"),
         )
         .join(scans, (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha))
         .outerjoin(commits, (commits.c.project == lines.c.project) & (commits.c.sha == lines.c.sha))
         .where(line.is_in(lines))
         .order_by(lines.c.position)
     )
-    positions, shas, times, authors = columns_of(line.history, query)
-    return positions, shas, times, authors
+    positions, shas, times = columns_of(line.history, query)
+    return positions, shas, times
 
 
 def _start_of(at: datetime, every: str, sha: str) -> object:

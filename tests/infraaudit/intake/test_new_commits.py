@@ -145,6 +145,7 @@ def test_a_new_branch_is_taken_whole(repository: Repository, looking: Looking) -
     assert looking.new() == []
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(batch=st.integers(1, 7), shape=st.lists(st.integers(0, 3), min_size=1, max_size=18))
 def test_long_pushes_are_taken_in_batches_and_nothing_is_lost(

@@ -16,7 +16,7 @@ from infraaudit_domain.suppressions import Suppression
 from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

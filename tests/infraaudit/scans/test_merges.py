@@ -8,13 +8,12 @@ import pytest
 
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding
-from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.exposure import exposure
 from resources.history.queries.lives import life_events
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.audited import Audited
+from tests.infraaudit.scans.made_scans import finding
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,39 +22,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture(params=["sqlite", "postgresql"])
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
-
-
-class Audited:
-    """A repository and the scans of some of its commits."""
-
-    def __init__(self, history: History, repository: Repository) -> None:
-        self.history, self.repository = history, repository
-
-    def commit(self, *found: Finding, files: dict[str, str | None] | None = None, scanned: bool = True) -> str:
-        sha = self.repository.write(files or {}, "next")
-        return self.scan(sha, *found) if scanned else sha
-
-    def merge(self, branch: str, *found: Finding, scanned: bool = True) -> str:
-        self.repository.git("merge", "--quiet", "--no-ff", "-s", "ours", "-m", f"Merge {branch}", branch)
-        sha = self.repository.git("rev-parse", "HEAD")
-        return self.scan(sha, *found) if scanned else sha
-
-    def scan(self, sha: str, *found: Finding) -> str:
-        self.history.record_commit("p", self.mirror.commit(sha))
-        self.history.record_scan("p", scan(sha, list(found)))
-        return sha
-
-    def switch(self, branch: str, start: str | None = None) -> None:
-        self.repository.git("switch", "--quiet", *(["-c", branch, start] if start else [branch]))
-
-    @property
-    def mirror(self) -> Mirror:
-        return self.repository.mirror()
-
-    def events(self) -> list[tuple[str, str, str, str]]:
-        line = Line(self.history, self.mirror, "p", "main").follow()
-        rows = life_events(line, "production")
-        return [(row["resource"], row["event"], row["commit"], row["certainty"]) for row in rows]
 
 
 @pytest.fixture

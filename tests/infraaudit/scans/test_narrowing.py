@@ -18,7 +18,7 @@ from resources.history import History
 from resources.history.queries.lives import life_events
 from resources.history.queries.scanned_past import ScannedPast, scanned_past
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
 
 PORT = finding("port")
@@ -220,7 +220,7 @@ def test_a_finding_is_known_by_the_beginning_of_its_id_and_of_its_life(past: Pas
 
 def test_how_much_is_scanned_counts_what_could_not_be_apart(past: Past) -> None:
     past.commits((8, ()))
-    assert scanned_past(past.line) == ScannedPast(None, 8, 8, 8, 0)
+    assert scanned_past(past.line) == ScannedPast(None, 8, 8, 8, 0, 0)
     past.failing = {past.shas[1], past.shas[5]}
     past.record(past.shas[1], past.shas[3], past.shas[5], past.shas[6])
-    assert scanned_past(past.line) == ScannedPast(past.shas[3], 8, 3, 4, 2)
+    assert scanned_past(past.line) == ScannedPast(past.shas[3], 8, 3, 4, 2, 0)

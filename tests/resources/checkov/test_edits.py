@@ -169,6 +169,7 @@ def judge(reader: CheckovRunner, repository: Repository, count: int, seed: int) 
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_edit_closes_a_finding_that_it_does_not_touch(reader: CheckovRunner, repository: Repository) -> None:
     judge(reader, repository, 40, 1)

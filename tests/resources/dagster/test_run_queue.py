@@ -41,6 +41,7 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+@pytest.mark.slow
 def test_of_many_who_ask_at_once_one_run_is_taken(home: Path, instance: dg.DagsterInstance) -> None:
     assert isinstance(instance.run_coordinator, KeyedRunQueue)
     chance = random.Random(7)

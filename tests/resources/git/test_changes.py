@@ -25,6 +25,7 @@ def moved(repository: Repository, count: int, edit: str, name: Callable[[int], s
     return before, after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [lambda n: f"{n}.tf", lambda n: f"{n}/main.tf"], ids=["names", "one name"])
 def test_a_thousand_and_one_files_moved_and_edited_are_found(
     repository: Repository, name: Callable[[int], str]

@@ -18,7 +18,7 @@ from resources.history.queries import trends as changes_over_time
 from resources.history.queries.lives import blame
 from resources.history.queries.trends import trend_rows, trends
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding, scan
+from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from resources.history.queries.live_commits import live_commits
 from resources.history.queries.sla import sla
 from resources.history.queries.suppressions import suppressions_of
 from tests.conftest import Repository
-from tests.infraaudit.scans.test_lifecycles import finding
+from tests.infraaudit.scans.made_scans import finding
 from tests.resources.databases import fresh_history
 from tests.resources.history.queries.test_audit_queries import Audit
 

@@ -22,7 +22,7 @@ from infraaudit_assets.commands.lazy import load
 from infraaudit_assets.settings import settings
 from resources.history import History
 from resources.history.stored_line import stored_line
-from tests.service.conftest import RULES, SHAS, B, client, history, received  # noqa: F401
+from tests.service.conftest import RULES, SHAS, B
 
 _TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 _ASKED = [question for question in QUESTIONS if question.name not in ("projects", "compare")]
@@ -30,7 +30,7 @@ _ASKED = [question for question in QUESTIONS if question.name not in ("projects"
 
 
 @pytest.fixture
-def installation(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: F811
+def installation(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The history of the service's tests, with the line that it stored and the rules of the service's project."""
     (tmp_path / "projects.yaml").write_text("projects: [{name: shop, url: /nowhere}]")
     for name, value in {"HOME": tmp_path, "PROJECTS": tmp_path / "projects.yaml", "DATABASE_URL": history.url}.items():
@@ -73,7 +73,7 @@ def test_every_command_has_every_parameter_of_its_questions() -> None:
             assert there[name].help == schema["description"], (question.name, name)
 
 
-def test_the_document_has_every_question_parameter_and_column(client: TestClient) -> None:  # noqa: F811
+def test_the_document_has_every_question_parameter_and_column(client: TestClient) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
     for question in QUESTIONS:
@@ -89,7 +89,7 @@ def test_the_document_has_every_question_parameter_and_column(client: TestClient
 @pytest.mark.parametrize("question", _ASKED, ids=lambda question: question.name)
 def test_both_faces_give_the_same_rows_with_the_columns_and_types_of_the_table(
     question: Question,
-    client: TestClient,  # noqa: F811
+    client: TestClient,
 ) -> None:
     rows: list[dict[str, Any]] = json.loads(asked(question, "json"))
     defaults = {name: value for name, value in question.command_defaults.items() if name in question.parameters}
@@ -125,12 +125,12 @@ def _without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
         ("path=mai", []),
     ],
 )
-def test_the_service_takes_what_only_the_program_took(client: TestClient, query: str, checks: list[str]) -> None:  # noqa: F811
+def test_the_service_takes_what_only_the_program_took(client: TestClient, query: str, checks: list[str]) -> None:
     items = client.get(f"/api/v1/projects/shop/findings?{query}").json()["items"]
     assert [row["check_id"] for row in items] == checks
 
 
-def test_what_a_question_names_and_is_not_there_is_refused(client: TestClient) -> None:  # noqa: F811
+def test_what_a_question_names_and_is_not_there_is_refused(client: TestClient) -> None:
     api = "/api/v1/projects/shop"
     for query in (
         f"findings?at={SHAS[0]}&live=true",
