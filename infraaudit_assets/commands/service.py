@@ -83,7 +83,7 @@ def page(
     from infraaudit.pages.audit import audit_file
     from resources.history.queries.commit_findings import newest_scanned
     from resources.history.stored_line import stored_line
-    from resources.machine.atomic_file import write_atomically
+    from resources.machine.atomic_file import READABLE, write_atomically
 
     found, current = find_project(project), settings()
     past = rated_history(current)
@@ -95,7 +95,7 @@ def page(
     else:
         sha = mirror_of(found).resolve(commit)
     text = audit_file(past, found.name, sha, datetime.now(UTC), current.dagster_link)
-    print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode())}")
+    print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode(), READABLE)}")
 
 
 def build_service(current: Settings) -> "Starlette":

@@ -17,7 +17,7 @@ from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
-from resources.machine.atomic_file import write_atomically
+from resources.machine.atomic_file import READABLE, write_atomically
 
 _WHAT = "projects file"
 
@@ -199,7 +199,7 @@ def add_project(path: Path, name: str, url: str, branch: str = "main") -> Projec
     indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
     grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
     projects = parse_document(path, grown, _WHAT).validate(_File, _WHAT).projects
-    write_atomically(path, grown.encode())
+    write_atomically(path, grown.encode(), READABLE)
     return projects[-1].project(path.resolve().parent)
 
 

@@ -82,6 +82,17 @@ def parse_manifests(text: str) -> list[Document]:
     return [document for document in yaml.load_all(text, _Loader) if document is not None]
 
 
+def without_secrets(text: str) -> str:
+    """Rendered manifests with the values of Secrets masked: for people, and for files."""
+    documents = parse_manifests(text)
+    secrets = [document for document in documents if document.get("kind") == "Secret"]
+    for document in secrets:
+        for name in ("data", "stringData"):
+            if isinstance(document.get(name), dict):
+                document[name] = dict.fromkeys(document[name], "***")
+    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True) if secrets else text
+
+
 def _read_file(file: Path, path: str) -> list[tuple[str, Document]]:
     if file.stat().st_size > MANIFEST_BYTES:
         raise ManifestError(f"{path} is larger than {MANIFEST_BYTES} bytes.")
