@@ -5,7 +5,7 @@ Deliberately absent: sending it, and finding out what happened.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,18 @@ class Address:
     def id(self) -> str:
         """Identifies the address where its URL, which may hold a password, must not appear."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+EVERY_PROJECT = ""
+"""The project of a notice that concerns several: it goes to the addresses of all of them."""
+
+
+def addresses_of(
+    project: str, everywhere: Sequence[Address], own: Mapping[str, Sequence[Address]]
+) -> tuple[Address, ...]:
+    """Where the notices of a project go, each address once; one that is no longer configured has none of its own."""
+    mine = [one for some in own.values() for one in some] if project == EVERY_PROJECT else own.get(project, ())
+    return tuple(dict.fromkeys([*everywhere, *mine]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,29 +198,47 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
     )
 
 
-def sensor_dead(project: str, sensor: str, since: datetime, reason: str, link: str) -> Notice:
-    """A sensor stopped looking for commits."""
+def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link: str) -> Notice:
+    """Sensors stopped looking for commits, for one reason; ``sensors`` is the sensor by project."""
     return Notice(
-        key=_sensor_key(sensor, since),
-        project=project,
-        title=f"{project}: the sensor {sensor} is dead; new commits are not seen",
-        body=_body(None, reason, f"Its last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", link=link),
+        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}",
+        project=_project_of(sensors),
+        title=f"{_whose(sensors)} dead; new commits are not seen",
+        body=_body(
+            None, reason, f"The last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", _listed(sensors), link=link
+        ),
         urgency="critical",
     )
 
 
-def sensor_alive(project: str, sensor: str, since: datetime, link: str) -> Notice:
-    """A sensor that was reported dead ``since`` works again."""
+def sensors_alive(sensors: Mapping[str, str], since: datetime, link: str) -> Notice:
+    """Sensors that were reported dead ``since`` work again."""
     return Notice(
-        key=f"{_sensor_key(sensor, since)}:alive",
-        project=project,
-        title=f"{project}: the sensor {sensor} works again",
-        body=_body(None, link=link),
+        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}:alive",
+        project=_project_of(sensors),
+        title=f"{_whose(sensors)} back",
+        body=_body(None, _listed(sensors), link=link),
     )
 
 
-def _sensor_key(sensor: str, since: datetime) -> str:
-    return f"sensor:{sensor}:{since:%Y%m%dT%H%M%S}"
+def _project_of(sensors: Mapping[str, str]) -> str:
+    return next(iter(sensors)) if len(sensors) == 1 else EVERY_PROJECT
+
+
+def _whose(sensors: Mapping[str, str]) -> str:
+    if len(sensors) > 1:
+        return f"the sensors of {len(sensors)} projects are"
+    project, sensor = next(iter(sensors.items()))
+    return f"{project}: the sensor {sensor} is"
+
+
+def _listed(sensors: Mapping[str, str]) -> str:
+    return f"Projects: {', '.join(sorted(sensors))}." if len(sensors) > 1 else ""
+
+
+def _sensors_key(sensors: Mapping[str, str]) -> str:
+    names = sorted(sensors.values())
+    return f"sensor:{names[0] if len(names) == 1 else hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
 
 
 def _body(commit: NamedCommit | None, *what: str, link: str) -> str:

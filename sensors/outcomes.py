@@ -44,7 +44,7 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
         died = list(_died(context.instance, past, by_job, announcer, since))
         written = announcer.announce(now) + write_notices(past, died)
         context.update_cursor((now - _SETTLING).isoformat())
-        sent = send_notices(past, lambda name: notifier.connect(by_name.get(name)))
+        sent = send_notices(past, lambda name: notifier.connect(name, by_name))
         return dg.SkipReason(f"{written} new notices, {sent} sent.")
 
     return notices

@@ -141,18 +141,18 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
     from infraaudit.notices.announcer import Announcer
     from infraaudit.notices.sensor_watch import SensorWatch
     from infraaudit_domain.dagster_names import pipeline_name, sensor_name
-    from infraaudit_domain.notices import Address
+    from infraaudit_domain.notices import Address, addresses_of
     from resources.dagster.api import DagsterApi
     from resources.notifier import Notifier
     from service.notices import NoticeWorker
 
     by_name = {project.name: project for project in projects}
     everywhere = [Address(url.get_secret_value()) for url in current.notify]
-    notifiers = {name: Notifier([*everywhere, *project.notify]) for name, project in by_name.items()}
+    own = {project.name: project.notify for project in projects}
     announcer = Announcer(history, by_name, mirror_of, current.dagster_link, current.service_url)
     sensors = {name: (pipeline_name(project), sensor_name(project)) for name, project in by_name.items()}
     watch = SensorWatch(history, DagsterApi(current.dagster_url), sensors)
-    return NoticeWorker(history, announcer, lambda name: notifiers.get(name) or Notifier(everywhere), watch)
+    return NoticeWorker(history, announcer, lambda name: Notifier(addresses_of(name, everywhere, own)), watch)
 
 
 def _launch(project: Project) -> "Launch":

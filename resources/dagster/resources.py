@@ -4,12 +4,13 @@ Deliberately absent: behaviour. Each client imports its library when it is creat
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from infraaudit_domain.deployments import Deployment
-from infraaudit_domain.notices import Address
+from infraaudit_domain.notices import Address, addresses_of
 from infraaudit_domain.projects import Environment, Project
 from resources.checkov import CheckovRunner
 from resources.configuration.severities import read_severities
@@ -157,7 +158,7 @@ class NotifierResource(dg.ConfigurableResource):
     dagster_url: str = ""
     service_url: str = ""
 
-    def connect(self, project: Project | None) -> Notifier:
+    def connect(self, project: str, projects: Mapping[str, Project]) -> Notifier:
         """The addresses of the settings, and those of a project that is still configured."""
         everywhere = [Address(url) for url in json.loads(self.urls or "[]")]
-        return Notifier([*everywhere, *(project.notify if project else ())])
+        return Notifier(addresses_of(project, everywhere, {name: one.notify for name, one in projects.items()}))

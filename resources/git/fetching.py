@@ -4,10 +4,12 @@ Other refs (refs/replace, refs/notes, refs/pull and a forge's own) are what some
 ours rests on them. Deliberately absent: reading what was fetched (mirror.py).
 """
 
+import logging
 import tempfile
 from pathlib import Path
 
 from infraaudit_domain.errors import RepositoryError, ToolError, excerpt
+from resources.git.healing import CLONE_PREFIX, has_cut_pack, is_broken, salvage, sweep
 from resources.git.program import run_git, without_password
 from resources.git.shallow import boundary, rejoin
 from resources.machine.locks import locked_within
@@ -16,11 +18,12 @@ FETCH_SECONDS = 600.0
 READ_SECONDS = 60.0
 LOCK_SECONDS = 20.0
 _REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_LOG = logging.getLogger("infraaudit.git")
 _OURS = ("refs/heads/", "refs/tags/")
 
 
 def fetch_into(mirror: Path, url: str) -> None:
-    """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError.
+    """Bring the mirror up to date, cloning it first where there is none, or where it is broken. Raises RepositoryError.
 
     One process at a time; commits that left every branch stay readable, because nothing is garbage-collected.
     """
@@ -32,17 +35,44 @@ def fetch_into(mirror: Path, url: str) -> None:
                 f"Another fetch of {without_password(url)} has been going on for {LOCK_SECONDS:.0f} "
                 "seconds or more; this one gave way to it and is tried again."
             )
+        sweep(mirror)
         try:
-            if (mirror / "HEAD").exists():
-                _fetch(mirror, url)
+            if mirror.exists():
+                _fetch_or_replace(mirror, url)
             else:
                 _clone(mirror, url)
         except ToolError as error:
             raise _unreachable(url, error) from error
 
 
+def _fetch_or_replace(mirror: Path, url: str) -> None:
+    try:
+        if not has_cut_pack(mirror):
+            _fetch(mirror, url)
+            return
+    except ToolError:
+        if not is_broken(mirror, url):
+            raise
+    _LOG.warning("The mirror of %s is broken and is cloned anew.", without_password(url))
+    _replace(mirror, url)
+
+
+def _replace(mirror: Path, url: str) -> None:
+    """What is broken stays until its successor is whole."""
+    with tempfile.TemporaryDirectory(dir=mirror.parent, prefix=_scratch(mirror)) as scratch:
+        broken, fresh = Path(scratch) / "broken", Path(scratch) / "successor"
+        _clone(fresh, url)
+        mirror.rename(broken)
+        fresh.rename(mirror)
+        salvage(broken, mirror)
+
+
+def _scratch(mirror: Path) -> str:
+    return f"{CLONE_PREFIX}{mirror.name}-"
+
+
 def _clone(mirror: Path, url: str) -> None:
-    with tempfile.TemporaryDirectory(dir=mirror.parent, prefix=".clone-") as scratch:
+    with tempfile.TemporaryDirectory(dir=mirror.parent, prefix=_scratch(mirror)) as scratch:
         fresh = Path(scratch) / "mirror"
         # Not --mirror, which takes every ref. Not as a copy of the files, either, which a path would be: objects that are
         # sent are checked by their names, and need no other repository.

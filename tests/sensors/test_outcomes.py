@@ -91,6 +91,43 @@ def test_a_sensor_is_called_dead_once_and_alive_once(past: History) -> None:
     assert sorted(one.urgency for one in waiting_notices(past)) == ["critical", "info"]
 
 
+def test_what_was_never_seen_at_work_has_time_to_start(past: History) -> None:
+    api = Api("http://dagster")
+    watch = SensorWatch(past, api, {name: ("job", f"{name}_commits") for name in ("a", "b", "c")})
+    for minutes in range(0, 15, 2):
+        watch.look(NOW + timedelta(minutes=minutes))
+    assert not waiting_notices(past)
+    watch.look(NOW + timedelta(minutes=15))
+    (notice,) = waiting_notices(past)
+    assert notice.title == "the sensors of 3 projects are dead; new commits are not seen"
+    assert "Projects: a, b, c." in notice.body and "Dagster does not answer" in notice.body
+
+
+def test_a_last_look_of_before_the_service_started_is_no_reason_to_call_a_sensor_dead_at_once(past: History) -> None:
+    api = Api("http://dagster")
+    watch = SensorWatch(past, api, {"shop": ("job", "shop_commits")})
+    api.answer = SensorState("It is switched off.", NOW.timestamp() - 3600)
+    watch.look(NOW)
+    assert not waiting_notices(past)
+    watch.look(NOW + timedelta(seconds=61))
+    assert [one.urgency for one in waiting_notices(past)] == ["critical"]
+
+
+def test_one_cause_is_one_notice_and_each_other_one_its_own(past: History) -> None:
+    projects = [f"p{number:02}" for number in range(17)]
+    api = Api("http://dagster")
+    watch = SensorWatch(past, api, {name: ("job", f"{name}_commits") for name in projects})
+    api.answer = SensorState("", NOW.timestamp())
+    watch.look(NOW)
+    api.answer = None
+    watch.look(NOW + timedelta(seconds=61))
+    (dead,) = waiting_notices(past)
+    assert dead.project == "" and all(name in dead.body for name in projects)
+    api.answer = SensorState("", NOW.timestamp() + 90)
+    watch.look(NOW + timedelta(seconds=90))
+    assert [one.title for one in waiting_notices(past)][1:] == ["the sensors of 17 projects are back"]
+
+
 def test_dagsters_own_schema_knows_what_is_asked() -> None:
     from dagster_graphql.schema import create_schema
     from graphql import parse, validate
