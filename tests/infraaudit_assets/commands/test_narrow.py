@@ -52,8 +52,8 @@ def test_a_commit_is_named_by_few_scans_and_every_face_says_which(shas: list[str
     (row,) = json.loads(asked("blame", "--check", LOGGED, "--json").stdout)
     assert (row["commit"], row["certainty"]) == (shas[-1], "before")
     (status,) = json.loads(asked("status", "--json").stdout)
-    names = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed")
-    assert [status[name] for name in names] == [shas[-1], COMMITS - 1, COMMITS - 1, 0]
+    names = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed", "commits_earlier_rules")
+    assert [status[name] for name in names] == [shas[-1], COMMITS - 1, COMMITS - 1, 0, 0]
     told = " ".join(asked("status").stdout.split())
     assert f"scanned from {shas[-1][:12]} on; 11 commits before and 0 since are not scanned" in told
 
