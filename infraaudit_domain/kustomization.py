@@ -26,7 +26,9 @@ _PLAIN_TRANSFORMERS = {
     "NamespaceTransformer", "ImageTagTransformer", "ReplicaCountTransformer",
 }  # fmt: skip
 """Those that are built into kustomize and read nothing besides their own text."""
-_LOCAL = re.compile(r"(?!(?i:github\.com))[\w.][\w./-]*")
+_LOCAL = re.compile(r"(?!(?i:github\.com))[\w.][\w./-]{0,500}")
+_LONGEST_NAME = 200
+_REFERENCES = 1000
 
 
 def kustomization_faults(document: object) -> Iterator[str]:
@@ -40,8 +42,12 @@ def kustomization_faults(document: object) -> Iterator[str]:
         for generator in _mappings(document.get(name)):
             if odd := sorted(set(map(str, generator)) - _GENERATOR_KEYS):
                 yield f"{name} uses {', '.join(odd)}, which is not allowed"
-    for path in (*sources(document), *files(document)):
-        if not _LOCAL.fullmatch(path) or "//" in path:
+    referred = (*sources(document), *files(document))
+    if len(referred) > _REFERENCES:
+        yield f"refers to {len(referred)} files; {_REFERENCES} are the most"
+        return
+    for path in referred:
+        if not _LOCAL.fullmatch(path) or "//" in path or max(map(len, path.split("/"))) > _LONGEST_NAME:
             yield f"refers to {path[:200]!r}; only files of the commit are allowed"
 
 

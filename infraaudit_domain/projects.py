@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_domain.builds import BuildRules
 from infraaudit_domain.notices import Address
 
 
@@ -41,6 +42,11 @@ class Environment:
     manifests: tuple[str, ...] = ()
     """This environment's own manifests or kustomize overlay; none are those of the project, with the image alone
     changed."""
+    adopt: tuple[str, ...] = ()
+    """Objects (``Kind/name``) of somebody else that the project may take over; any other that exists refuses a
+    release."""
+    uses: tuple[str, ...] = ()
+    """Objects (``Kind/name``) of somebody else that its manifests may refer to: a Secret, a ConfigMap, an account."""
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""
@@ -63,6 +69,7 @@ class Project:
     commit_url: str | None = None
     """A link to a commit, with ``{sha}`` in it."""
     build_args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    build: BuildRules = field(default_factory=BuildRules)
     registry: str | None = None
     """``host[:port]/path`` that images are pushed to; None deploys the local image."""
     container: str | None = None
