@@ -163,11 +163,12 @@ def _judge_required(framework: str, scan: Scan) -> Verdict:
 def _judge_status(policy: GatePolicy, scan: Scan) -> Verdict:
     if scan.status is ScanStatus.COMPLETE or (scan.status is ScanStatus.PARTIAL and policy.allow_partial):
         return Verdict()
-    gaps = [(part.framework, file) for part in scan.frameworks for file in part.unreadable]
+    told = ((f.part_of or f.path, part.framework, f.reason) for part in scan.frameworks for f in part.unreadable)
+    gaps = list(dict.fromkeys(told))  # the templates of a chart are one
     if any(part.status is ScanStatus.FAILED for part in scan.frameworks) or not gaps:
         why = next((part.reason for part in scan.frameworks if part.reason), "")
     else:
-        named = ", ".join(f"{file.path} by {framework} ({file.reason})" for framework, file in gaps[:3])
+        named = ", ".join(f"{path} by {framework} ({reason})" for path, framework, reason in gaps[:3])
         why = f"{len(gaps)} gaps that nobody accepted, {named}{', …' if len(gaps) > 3 else ''}"
         why += "; repair them, or accept them under accepted_gaps beside the suppressions"
     return Verdict((f"its scan is {scan.status.value}" + (f": {why}" if why else ""),))

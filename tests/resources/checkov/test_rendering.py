@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from infraaudit_domain.readings import proves_lack, reading_of
 from infraaudit_domain.renderings import rendered_by
 from resources.checkov import CheckovRunner
 from resources.checkov.limits import RenderLimits
+from resources.checkov.rendering.kept import Kept
 from resources.checkov.rendering.plan import Plan, Plans
+from resources.checkov.rendering.renderer import Renderer
+from resources.checkov.rendering.results import Renderings
 from tests.conftest import Repository
 
 CONFIG = "none.yaml"
@@ -176,10 +180,10 @@ def only_git(folder: Path) -> str:
     return str(folder)
 
 
-@pytest.fixture
-def limited(tmp_path: Path) -> Iterator[CheckovRunner]:
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckovRunner]:
     limits = RenderLimits(files=50, output_bytes=20_000, units=12, kustomization_bytes=2_000, objects=40)
-    with CheckovRunner(tmp_path / "state" / "scans", {}, render_limits=limits) as runner:
+    with CheckovRunner(tmp_path_factory.mktemp("state") / "scans", {}, render_limits=limits) as runner:
         yield runner
 
 
@@ -218,26 +222,28 @@ def test_hostile_kustomizations_are_bounded_gaps_in_words(limited: CheckovRunner
 
 @needs_kustomize
 def test_a_rendering_is_used_again_by_the_next_process_where_it_reads_the_same(
-    repository: Repository, tmp_path: Path
+    reader: CheckovRunner, repository: Repository, tmp_path: Path
 ) -> None:
-    def scanned(files: dict[str, str | None]) -> tuple[FrameworkScan, set[str]]:
-        with CheckovRunner(tmp_path / "state" / "scans", {}, reuse=lambda _: None) as runner:
-            before = {path.name for path in (tmp_path / "state" / "scans" / "renderings").glob("*")}
-            found = kubernetes(scan(runner, repository, files))
-            return found, {path.name for path in (tmp_path / "state" / "scans" / "renderings").glob("*")} - before
+    folder = tmp_path / "renderings"
 
-    first, made = scanned(FILES)
-    again, made_anew = scanned({"other.yaml": WEB})
-    assert (len(made), len(made_anew)) == (2, 0)
-    assert {f.fingerprint for f in first.findings} < {f.fingerprint for f in again.findings}
-    assert first.evidence is not None and again.evidence is not None
-    assert first.evidence.passed.items() <= again.evidence.passed.items()
-    _, changed = scanned({"prod/patch.yaml": PATCH.replace("true", "false")})
+    def rendered(files: dict[str, str | None]) -> tuple[Renderings, set[str]]:
+        before = {path.name for path in folder.glob("*")}
+        sha, mirror = repository.write(files, "files"), repository.mirror()
+        work = Path(tempfile.mkdtemp(dir=tmp_path))
+        plan = Plans(RenderLimits()).of(mirror.tree(sha), mirror, work)
+        renderer = Renderer(reader.parent, RenderLimits(), b"", Kept(folder))  # as another process has it
+        found = renderer.rendered(plan, "Checkov 3", mirror, work)
+        return found, {path.name for path in folder.glob("*")} - before
+
+    first, made = rendered(FILES)
+    again, made_anew = rendered({"other.yaml": WEB})
+    assert (len(made), made_anew, again) == (2, set(), first)
+    assert {f.check_id for f in first.results[PROD].findings} >= {PRIVILEGED}
+    _, changed = rendered({"prod/patch.yaml": PATCH.replace("true", "false")})
     assert len(changed) == 1
-    for path in (tmp_path / "state" / "scans" / "renderings").iterdir():
+    for path in folder.iterdir():
         path.write_bytes(b"half")
-    repaired, _ = scanned({"prod/patch.yaml": PATCH})
-    assert {f.fingerprint for f in repaired.findings} == {f.fingerprint for f in again.findings}
+    assert rendered({"prod/patch.yaml": PATCH})[0] == first
 
 
 def test_a_tree_without_kustomizations_and_charts_is_not_touched(repository: Repository, tmp_path: Path) -> None:
