@@ -15,7 +15,7 @@ E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts test test-unit test-long check demo up wheel clean
+.PHONY: help setup parts test test-unit test-long hostile check demo up wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ test-unit: setup  ## run the tests that need no engine, cluster or browser, in u
 
 test-long: setup parts  ## repeat the randomized tests with more seeds and larger sizes
 	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)
+
+hostile: setup parts  ## run the hostile corpus, and print a table by area
+	@nice -n 5 $(BIN)/python -m pytest -n0 tests/hostile $(PYTEST_ARGS)
 
 check: setup  ## lint, types, and the direction of imports
 	@$(BIN)/ruff check .

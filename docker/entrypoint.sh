@@ -5,6 +5,7 @@
 # worse.
 set -eu
 for file in ${INFRAAUDIT_SECRETS_FOLDER:+"$INFRAAUDIT_SECRETS_FOLDER"/*}; do
+  [ -e "$file" ] || continue  # An empty folder.
   name=$(basename "$file")
   case $name in *[!A-Z0-9_]*) echo "infraaudit: the secret $file is not named like a variable (A-Z, 0-9, _)" >&2; exit 2 ;; esac
   value=$(cat "$file") || { echo "infraaudit: uid $(id -u) cannot read the secret $file" >&2; exit 2; }

@@ -3,6 +3,7 @@
 Deliberately absent: the record of earlier builds; the caller looks it up.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from resources.engine.builder import build_image
 from resources.git.mirror import Mirror
 
 _FILE_LIMIT = 1024 * 1024
+_REFERENCE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,500}", re.ASCII)
 
 
 def build_or_reuse(
@@ -85,7 +87,7 @@ def identify(engine: Engine, reference: str) -> str | None:
 
     The engine prefers its own image, so a tag that moved in the registry does not matter where that exists.
     """
-    if not reference or reference.startswith("-"):
+    if not _REFERENCE.fullmatch(reference):
         return None
     local = engine.find_image(reference)
     if local is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.errors import DiskFullError
-from resources.machine.atomic_file import write_atomically
+from resources.machine.atomic_file import READABLE, write_atomically
 
 _ROOM_TO_START = 50_000_000
 """Bytes; what a first run writes besides the mirror of a small repository is a tenth of it."""
@@ -35,7 +35,7 @@ def prepare_dagster_home(current: Settings) -> Path:
     file, ours = instance_file(current), _signed(_shipped_file(current).read_text())
     found = file.read_text() if file.exists() else None
     if found is None or (_is_ours(found) and found != ours):
-        write_atomically(file, ours.encode())
+        write_atomically(file, ours.encode(), READABLE)
     elif advice := advice_on_edited_file(current):
         print(f"infraaudit: {advice}", file=sys.stderr)
     os.environ["DAGSTER_HOME"] = str(file.parent)

@@ -26,9 +26,12 @@ def excerpt(text: str, limit: int = 2000) -> str:
 
 
 class InfraAuditError(Exception):
-    """Base of the errors that InfraAudit raises on purpose."""
+    """Base of the errors that InfraAudit raises on purpose. No message holds what a terminal or a database cannot take."""
 
     retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_CONTROL.sub("", _NO_TEXT.sub("\ufffd", message)))
 
 
 class ConfigurationError(InfraAuditError):

@@ -10,7 +10,7 @@ _SECRET = re.compile(
     r"|(://[^/\s:@]+:)[^/\s@]+(?=@)"
     r"|\bA[KS]IA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}\b|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}"
     r"|\bxox[abeoprs]-[\w-]{10,}|\bAIza[\w-]{35}|\b[rs]k_live_[A-Za-z0-9]{20,}|\bnpm_[A-Za-z0-9]{36}\b"
-    r"|\bSG\.[\w-]{22}\.[\w-]{43}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
+    r"|\bSG\.[\w-]{22}\.[\w-]{43}|(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     re.IGNORECASE,
 )

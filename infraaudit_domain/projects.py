@@ -42,6 +42,11 @@ class Environment:
     manifests: tuple[str, ...] = ()
     """This environment's own manifests or kustomize overlay; none are those of the project, with the image alone
     changed."""
+    adopt: tuple[str, ...] = ()
+    """Objects (``Kind/name``) of somebody else that the project may take over; any other that exists refuses a
+    release."""
+    uses: tuple[str, ...] = ()
+    """Objects (``Kind/name``) of somebody else that its manifests may refer to: a Secret, a ConfigMap, an account."""
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""

@@ -10,13 +10,15 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from infraaudit_domain.errors import MalformedPushError
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
+_ODD = r"\x00-\x20\x7f~^:?*\[\\\ud800-\udfff"
+_BRANCH = re.compile(rf"[^{_ODD}-][^{_ODD}]{{0,254}}")
 _DELIVERY_HEADERS = {
     "github": "x-github-delivery",
     "gitea": "x-gitea-delivery",
@@ -31,6 +33,23 @@ _SIGNATURE_HEADERS = {
     "bitbucket": ("x-hub-signature",),
     "plain": ("x-infraaudit-signature",),
 }
+
+
+_HALF = 20
+
+
+class Arrival(StrEnum):
+    """What a signed request is to those before it."""
+
+    STORED = "stored"
+    KNOWN = "known"
+    """The forge sent the same delivery again."""
+    REPLAYED = "replayed"
+    """The body came before, and under another id: by a forge's button to send it anew, or by somebody who kept it."""
+
+
+REPLAY_WINDOW = timedelta(hours=24)
+"""For how long a body counts as sent before; what it could start later has run long since."""
 
 
 class PushState(StrEnum):
@@ -95,9 +114,22 @@ def sign(body: bytes, secret: str) -> str:
 
 
 def push_id(project: str, forge: str, headers: Mapping[str, str], body: bytes) -> str:
-    """The same for a push and its redelivery: from the forge's id for it, or else from the body."""
-    given = headers.get(_DELIVERY_HEADERS[forge], "") or hashlib.sha256(body).hexdigest()
-    return hashlib.sha256("\0".join((project, forge, given)).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    """The same for a push and its redelivery: from its body, which is signed, and the forge's id for it, which is not.
+
+    The first half is of the body alone, see :func:`of_the_same_body`.
+    """
+    content = hashlib.sha256(body).hexdigest()
+    given = headers.get(_DELIVERY_HEADERS[forge], "") or content
+    return _digest(project, forge, content) + _digest(project, forge, content, given)
+
+
+def of_the_same_body(push_id: str) -> str:
+    """What the ids of all pushes with the same body begin with."""
+    return push_id[:_HALF]
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()[:_HALF]
 
 
 def moved_branches(forge: str, headers: Mapping[str, str], payload: Any) -> Sequence[MovedBranch] | NotAPush:

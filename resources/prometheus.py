@@ -1,13 +1,15 @@
 """Prometheus' configuration for a deployed project: rendered from the project's own, and checked.
 
 The commit is untrusted: of its prometheus.yml only scrape intervals, job names, paths and rules' inline settings
-that read no file and reach no other host are honoured. Deliberately absent: running Prometheus.
+that read no file and reach no other host are honoured. What it runs is untrusted too: of its answer no more than the
+start is read. Deliberately absent: running Prometheus.
 """
 
 import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,12 +18,17 @@ import yaml
 
 from infraaudit_domain.errors import MonitoringError, ToolError, excerpt
 from resources.machine import process
+from resources.machine.http_answer import answer_of
+from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
 
 _GLOBAL_KEYS = frozenset({"scrape_interval", "scrape_timeout", "evaluation_interval"})
 _JOB_KEYS = frozenset(
     {"job_name", "metrics_path", "scrape_interval", "scrape_timeout", "scheme", "params", "honor_labels"}
 )
+_OWN = Bounds(size=1024 * 1024, nodes=20_000, aliases=True)
+_JOBS = 100
 _CHECK_SECONDS = 30
+_ANSWER_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 
 
@@ -39,6 +46,8 @@ def render_prometheus(project: str, own: str | None, targets: list[str]) -> Rend
     jobs = given.get("scrape_configs") or [{"job_name": project}]
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
         raise MonitoringError("scrape_configs of the commit's prometheus.yml is no list of mappings.")
+    if len(jobs) > _JOBS:
+        raise MonitoringError(f"The commit's prometheus.yml has {len(jobs)} scrape_configs; {_JOBS} are the most.")
     addresses = [urlsplit(target).netloc or target for target in targets]
     rendered = {
         "global": _allowed(given.get("global") or {}, _GLOBAL_KEYS, "global", ignored) or {"scrape_interval": "15s"},
@@ -48,7 +57,7 @@ def render_prometheus(project: str, own: str | None, targets: list[str]) -> Rend
             for index, job in enumerate(jobs)
         ],
     }
-    ignored += sorted(set(given) - {"global", "scrape_configs"})
+    ignored += sorted({excerpt(str(key), 80) for key in given} - {"global", "scrape_configs"})
     return RenderedConfig(yaml.safe_dump(rendered, sort_keys=False), tuple(ignored))
 
 
@@ -68,16 +77,18 @@ def check_prometheus(text: str) -> str:
 
 
 def target_is_up(url: str, path: str = "/metrics") -> str | None:
-    """None where the deployed service answers its metrics path; otherwise what is wrong."""
-    import httpx
+    """None where the deployed service answers its metrics path; otherwise what is wrong.
 
+    Its body is not read: it may have no end.
+    """
     try:
-        response = httpx.get(f"{url}{path}", timeout=5, follow_redirects=False)
-    except httpx.HTTPError as error:
-        return f"{url}{path} does not answer: {excerpt(str(error), 200)}"
-    if response.status_code != 200:
-        return f"{url}{path} answers {response.status_code}"
-    return None
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        tls = parts.scheme == "https"
+        answer = answer_of(parts.hostname or "", port, path, seconds=_ANSWER_SECONDS, tls=tls)
+    except (OSError, HTTPException, ValueError) as error:
+        return f"{url}{path} does not answer: {excerpt(str(error), 200) or type(error).__name__}"
+    return None if answer.status == 200 else f"{url}{path} answers {answer.status}"
 
 
 def reload_prometheus(url: str) -> None:
@@ -129,10 +140,11 @@ def _is_of(labels: dict[str, str], wanted: dict[str, str]) -> bool:
 
 def _parse(text: str | None) -> dict[str, Any]:
     try:
-        parsed = yaml.safe_load(text) if text else {}
-    except (yaml.YAMLError, RecursionError) as error:
-        raise MonitoringError(f"The commit's prometheus.yml is no YAML: {excerpt(str(error), 300)}") from error
-    if not isinstance(parsed, dict):
+        documents = read_documents(text or "", _OWN)
+    except UnreadableError as error:
+        raise MonitoringError(f"The commit's prometheus.yml is no YAML that is read: {error}.") from error
+    parsed = documents[0] if documents else {}
+    if not isinstance(parsed, dict) or len(documents) > 1:
         raise MonitoringError("The commit's prometheus.yml is no mapping.")
     return parsed
 
@@ -140,5 +152,5 @@ def _parse(text: str | None) -> dict[str, Any]:
 def _allowed(given: Any, keys: frozenset[str], where: str, ignored: list[str]) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise MonitoringError(f"{where} of the commit's prometheus.yml is no mapping.")
-    ignored += [f"{where}.{key}" for key in given if key not in keys and key != "static_configs"]
+    ignored += [f"{where}.{excerpt(str(key), 80)}" for key in given if key not in keys and key != "static_configs"]
     return {key: value for key, value in given.items() if key in keys}

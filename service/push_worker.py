@@ -16,7 +16,7 @@ from functools import partial
 
 from infraaudit.intake.new_commits import BATCH, reasons_to_skip, unseen
 from infraaudit_domain.dagster_names import SENSOR_NAME
-from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.errors import HistoryError, InfraAuditError, excerpt
 from infraaudit_domain.projects import Project
 from infraaudit_domain.pushes import PushState
 from infraaudit_domain.triggers import is_watched
@@ -30,6 +30,7 @@ from service.received import Received
 
 IDLE_SECONDS = 5.0
 _LONGEST_WAIT = 60.0
+_MOST_DEFECTS = 5
 _LOG = logging.getLogger("infraaudit.pushes")
 
 
@@ -106,7 +107,7 @@ class PushWorker:
         for push in due:
             if not fault and push.after not in there:
                 continue
-            state, reason = (PushState.WAITING, fault) if fault else self._work(launch, push)
+            state, reason = (PushState.WAITING, fault) if fault else self._guarded(launch, push)
             finish_pushes(self._history, [push], state, reason)
             done += state is not PushState.WAITING
             if state is PushState.WAITING:
@@ -128,6 +129,17 @@ class PushWorker:
             return "", set(mirror.existing([push.after for push in due]))
         except InfraAuditError as error:
             return str(error), set()
+
+    def _guarded(self, launch: Launch, push: Push) -> tuple[PushState, str]:
+        """The same for a push that meets a defect of ours: it ends alone, after some attempts."""
+        try:
+            return self._work(launch, push)
+        except HistoryError:
+            raise
+        except Exception as error:
+            _LOG.exception("Push %s could not be processed", push.id)
+            is_over = push.attempts >= _MOST_DEFECTS
+            return PushState.FAILED if is_over else PushState.WAITING, excerpt(f"{type(error).__name__}: {error}", 300)
 
     def _work(self, launch: Launch, push: Push) -> tuple[PushState, str]:
         """The state of a push after an attempt, and the reason for that state."""

@@ -17,14 +17,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from infraaudit_domain.errors import MalformedPushError, excerpt
-from infraaudit_domain.pushes import MovedBranch, NotAPush, forge_of, is_authentic, is_signed, moved_branches, push_id
+from infraaudit_domain.pushes import (
+    Arrival,
+    MovedBranch,
+    NotAPush,
+    forge_of,
+    is_authentic,
+    is_signed,
+    moved_branches,
+    push_id,
+)
 from resources.history.pushes import Push
 from service.received import Received
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 _MAX_DEPTH = 60
-REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored")
+REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored", "replayed")
 """Why a request may be refused: the label values of the metric, all exported from the start."""
 _LOG = logging.getLogger("infraaudit.webhook")
 
@@ -85,7 +94,10 @@ class Webhook:
         given = push_id(project, forge, headers, body)
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
-        return JSONResponse({"state": "stored" if stored else "known", "delivery": given}, status_code=202)
+        if stored is Arrival.REPLAYED:
+            self._rejected["replayed"] += 1
+            _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
+        return JSONResponse({"state": stored.value, "delivery": given}, status_code=202)
 
 
 def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:

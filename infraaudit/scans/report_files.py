@@ -13,7 +13,7 @@ from infraaudit_domain.reports import report_of
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.machine.artifact_store import ArtifactStore
-from resources.machine.atomic_file import write_atomically
+from resources.machine.atomic_file import READABLE, write_atomically
 from resources.machine.locks import locked
 
 
@@ -49,7 +49,7 @@ def _show_newest(store: ArtifactStore, mirror: Mirror, project: Project) -> None
             ours = shown.get("commit") if shown.get("project") == project.name else None
             # What a force-push took off the branch, and what cannot be read, is as old as can be.
             if age.get(str(ours), len(line)) >= age[newest[0]]:
-                write_atomically(path, newest[1])
+                write_atomically(path, newest[1], READABLE)
 
 
 def _newest_first(mirror: Mirror, project: Project) -> list[str]:

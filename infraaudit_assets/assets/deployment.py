@@ -35,6 +35,7 @@ from resources.dagster.resources import (
 )
 from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
+from resources.manifests.files import without_secrets
 from resources.targets.target import Target
 
 
@@ -89,7 +90,8 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 return
             progress = _Progress(current)
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
-            artifacts.connect().keep("deployments", project.name, current.sha, file, done.manifests.encode())
+            kept = without_secrets(done.manifests).encode()
+            artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
             if done.outcome is Outcome.SUPERSEDED:
                 current.skip(done.reason)
                 return
@@ -116,7 +118,7 @@ def deployment_metadata(done: Deployment) -> dict[str, Any]:
         "seconds": (done.finished_at - done.started_at).total_seconds(),
         **({"url": dg.MetadataValue.url(done.url)} if done.url else {}),
         **({"reason": code(done.reason)} if done.reason else {}),
-        "manifests": code(done.manifests),
+        "manifests": code(without_secrets(done.manifests)),
     }
 
 

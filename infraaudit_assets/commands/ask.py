@@ -186,10 +186,10 @@ def _print_rows(question: Question, asked: "Asked", how: Format) -> None:
 
 def _write_document(asked: "Asked", output: Path | None) -> None:
     from infraaudit.questions.answers import export
-    from resources.machine.atomic_file import write_atomically
+    from resources.machine.atomic_file import READABLE, write_atomically
 
     text = export(asked)
     if output is None:
         sys.stdout.write(text)
     else:
-        write_atomically(output, text.encode("utf-8", "surrogateescape"))
+        write_atomically(output, text.encode("utf-8", "surrogateescape"), READABLE)

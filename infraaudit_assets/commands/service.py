@@ -1,6 +1,7 @@
 """`infraaudit serve` and `infraaudit page`: the service, and the audit page as one file."""
 
 import gc
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from service.notices import NoticeWorker
     from service.push_worker import Launch
 
+_OTHER_FILES = 1000
+"""Of the database, of Git and of what threads do, besides the connections of the service."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -34,6 +37,8 @@ def serve(
 ) -> None:
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
+
+    from service.connections import ConnectionLimits, limited_protocol
 
     # Scrapes and pushes are processed in threads; the answer to a webhook must not wait for them.
     sys.setswitchinterval(0.0005)
@@ -49,10 +54,19 @@ def serve(
     # Uvicorn raises the signal again once it has shut down, and that ends us at once: as an exception, it would wait
     # for threads that wait for a repository or for Dagster. What they do is taken up again.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    limits = ConnectionLimits()
+    _allow_files(limits.open + _OTHER_FILES)
     uvicorn.run(
         service, host=address, port=number, log_level="warning", server_header=False,
-        timeout_keep_alive=15, limit_concurrency=200,
+        timeout_keep_alive=15, http=limited_protocol(limits),
     )  # fmt: skip
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open so many files and connections, where the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def page(
@@ -69,7 +83,7 @@ def page(
     from infraaudit.pages.audit import audit_file
     from resources.history.queries.commit_findings import newest_scanned
     from resources.history.stored_line import stored_line
-    from resources.machine.atomic_file import write_atomically
+    from resources.machine.atomic_file import READABLE, write_atomically
 
     found, current = find_project(project), settings()
     past = rated_history(current)
@@ -81,7 +95,7 @@ def page(
     else:
         sha = mirror_of(found).resolve(commit)
     text = audit_file(past, found.name, sha, datetime.now(UTC), current.dagster_link)
-    print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode())}")
+    print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode(), READABLE)}")
 
 
 def build_service(current: Settings) -> "Starlette":

@@ -45,6 +45,7 @@ def _days(given: Any) -> Any:
 class _Manifests(BaseModel):
     model_config = ConfigDict(extra="forbid")
     kinds: frozenset[Annotated[str, Field(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$")]] = ManifestPolicy().kinds
+    pod_security: Literal["privileged", "baseline", "restricted"] = "baseline"
     volumes: frozenset[str] = ManifestPolicy().volumes
     capabilities: frozenset[str] = ManifestPolicy().capabilities
     allow: frozenset[Annotated[str, AfterValidator(_known)]] = frozenset()

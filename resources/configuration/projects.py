@@ -18,10 +18,13 @@ from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
-from resources.machine.atomic_file import write_atomically
+from resources.machine.atomic_file import READABLE, write_atomically
 
 _WHAT = "projects file"
-_OF_BUILDS = ("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images")
+_FOLDED = {
+    *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
+    *("adopt", "uses"),  # into every environment, besides its own
+}
 
 
 def _inside(path: str) -> str:
@@ -47,6 +50,10 @@ Pattern = Annotated[str, AfterValidator(_path_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 
 
+ObjectName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""Kind/name of an object in a cluster."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,6 +75,8 @@ class _Environment(_Entry):
     prune: bool = False
     force_conflicts: bool = False
     manifests: tuple[Inside, ...] = ()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -102,6 +111,8 @@ class _Project(_Entry):
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     deploy_branch: str = "main"
     paths: _Paths = _Paths()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
     environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
     default: bool = False
     commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
@@ -123,7 +134,7 @@ class _Project(_Entry):
 
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in _OF_BUILDS}
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in _FOLDED}
         fields["build"] = BuildRules(
             self.build_isolation,
             self.build_egress,
@@ -132,11 +143,15 @@ class _Project(_Entry):
             self.build_secrets,
         )
         fields["paths"] = Paths(**self.paths.model_dump())
-        fields["environments"] = tuple(Environment(**e.model_dump()) for e in self.environments)
+        fields["environments"] = tuple(self._environment(given) for given in self.environments)
         given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
         fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
         fields["url"] = _absolute(self.url, folder)
         return Project(**fields)
+
+    def _environment(self, given: _Environment) -> Environment:
+        lists = {"adopt": (*self.adopt, *given.adopt), "uses": (*self.uses, *given.uses)}
+        return Environment(**(given.model_dump() | lists))
 
 
 class _File(_Entry):
@@ -221,7 +236,7 @@ def add_project(path: Path, name: str, url: str, branch: str = "main") -> Projec
     indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
     grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
     projects = parse_document(path, grown, _WHAT).validate(_File, _WHAT).projects
-    write_atomically(path, grown.encode())
+    write_atomically(path, grown.encode(), READABLE)
     return projects[-1].project(path.resolve().parent)
 
 

@@ -20,6 +20,8 @@ _MOST_PATTERNS = 500
 _MOST_WILDCARDS = 3
 _LONGEST_PATTERN = 300
 _MOST_SECONDS = 5.0
+_MOST_IMAGES = 20
+"""Each may cost a question to a registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ def inputs_digest(
     digest.update(inputs.dockerfile_text.encode("utf-8", "surrogateescape") + b"\0")
     for name, value in sorted(inputs.build_args.items()):
         _add(digest, "arg", name, value)
-    for reference in images_read(inputs.dockerfile_text, inputs.build_args):
-        _add(digest, "image", reference, _identity(reference, identify) or f"unknown to {inputs.sha}")
+    for place, reference in enumerate(images_read(inputs.dockerfile_text, inputs.build_args)):
+        known = _identity(reference, identify) if place < _MOST_IMAGES else None
+        _add(digest, "image", reference, known or f"unknown to {inputs.sha}")
     for entry in sorted(context_entries(inputs, read), key=lambda entry: entry.path):
         _add(digest, entry.mode, entry.path, entry.blob)
     return digest.hexdigest()

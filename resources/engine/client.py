@@ -6,7 +6,7 @@ Deliberately absent: finding it (detection), building (resources/engine/builder.
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,9 @@ from infraaudit_domain.errors import (
 from resources.machine import process
 
 _ABSENT = re.compile(r"no such (?:object|image|container|volume)|image not known|no container with|not found", re.I)
+_ID = re.compile(r"[0-9a-f]{12,64}")
+_OUR_NAME = "infraaudit-"
+"""What every container and volume that we make is called; nothing of a commit chooses a name."""
 UNREACHABLE = re.compile(
     r"cannot connect to the docker daemon|error during connect|is the docker daemon running|unexpected EOF"
     r"|connection reset by peer|code = Unavailable|unable to connect to Podman|docker\.sock: connect:",
@@ -155,24 +158,44 @@ class Engine:
         if done.returncode != 0 and not _ABSENT.search(done.error_text):
             raise self.error("rmi", done)
 
-    def label_template(self, label: str) -> str:
-        """The template that prints a label in a ``--format`` of ``ps`` and ``volume ls``."""
-        return f'{{{{index .Labels "{label}"}}}}' if self.name == "podman" else f'{{{{.Label "{label}"}}}}'
-
     def containers(self, labels: Mapping[str, str], *, running_only: bool = False) -> list[str]:
-        """Names of the containers that carry all of these labels."""
+        """Names of our containers that carry all of these labels."""
+        return list(self.our_containers(labels, running_only=running_only))
+
+    def our_containers(self, labels: Mapping[str, str], *, running_only: bool = False) -> dict[str, Mapping[str, str]]:
+        """The labels of our containers that carry all of these, by name; an empty value stands for any.
+
+        Ours bear our name: a label alone says nothing, because a container inherits those of its image, which a commit
+        writes.
+        """
         scope = [] if running_only else ["--all"]
-        done = self.run("ps", *scope, *_filters(labels), "--format", "{{.Names}}")
-        return [line.split(",")[0] for line in done.text.splitlines() if line]
+        listed = self.run("ps", *scope, *_filters(labels), "--quiet", "--no-trunc").text.split()
+        found = self._described("container", [one for one in listed if _ID.fullmatch(one)])
+        pairs = ((str(one.get("Name", "")).lstrip("/"), (one.get("Config") or {}).get("Labels")) for one in found)
+        return _ours(pairs, labels)
 
     def volumes(self, labels: Mapping[str, str]) -> list[str]:
-        """Names of the volumes that carry all of these labels."""
-        wanted = list(labels.values())
-        template = "\t".join(["{{.Name}}", *(self.label_template(label) for label in labels)])
-        done = self.run("volume", "ls", *_filters(labels), "--format", template)
-        # Podman lists the volumes that carry any of them.
-        rows = (line.split("\t") for line in done.text.splitlines())
-        return [name for name, *found in rows if found == wanted]
+        """Names of our volumes that carry all of these labels."""
+        return list(self.our_volumes(labels))
+
+    def our_volumes(self, labels: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+        """The labels of our volumes that carry all of these, by name; an empty value stands for any."""
+        listed = self.run("volume", "ls", *_filters(labels), "--quiet").text.splitlines()
+        found = self._described("volume", [name for name in listed if name.startswith(_OUR_NAME)])
+        return _ours(((str(one.get("Name", "")), one.get("Labels")) for one in found), labels)
+
+    def _described(self, kind: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """The engine's own description of several things; those that are gone meanwhile are left out."""
+        if not names:
+            return []
+        done = self.run("inspect", "--type", kind, "--", *names, check=False)
+        try:
+            found = json.loads(done.stdout or b"[]")
+        except ValueError as error:
+            raise self.error(f"inspect of {len(names)} {kind}s", done) from error
+        if done.returncode != 0 and not _ABSENT.search(done.error_text):
+            raise self.error(f"inspect of {len(names)} {kind}s", done)
+        return [one for one in found if isinstance(one, dict)]
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes. A missing one is no error."""
@@ -195,3 +218,14 @@ def label_words(labels: Mapping[str, str]) -> list[str]:
 def _filters(labels: Mapping[str, str]) -> Sequence[str]:
     equal = (f"label={name}={value}" if value else f"label={name}" for name, value in labels.items())
     return [word for text in equal for word in ("--filter", text)]
+
+
+def _ours(
+    found: Iterable[tuple[str, Mapping[str, str] | None]], labels: Mapping[str, str]
+) -> dict[str, Mapping[str, str]]:
+    return {
+        name: own
+        for name, own in ((name, own or {}) for name, own in found)
+        if name.startswith(_OUR_NAME)
+        and all(key in own and (not value or own[key] == value) for key, value in labels.items())
+    }

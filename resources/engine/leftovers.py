@@ -1,7 +1,8 @@
 """Label containers and volumes with the process that owns them, and remove those whose process is gone.
 
 A killed process cannot clean up; the next one does it, by the owner's label. Ownership is judged only on the same boot
-and in the same PID namespace: an engine may be shared with processes that we cannot see.
+and in the same PID namespace: an engine may be shared with processes that we cannot see. What is ours is known by its
+name, in the engine's own JSON: the label alone may be inherited from an image.
 """
 
 import os
@@ -20,27 +21,24 @@ def owner_label() -> dict[str, str]:
 
 
 def sweep(engine: Engine) -> list[str]:
-    """Remove the containers and volumes whose processes on this machine have ended; returns their names."""
+    """Remove our containers and volumes whose processes on this machine have ended; returns their names.
+
+    One that cannot be removed is left for the next time, and stops nothing.
+    """
     removed = []
-    for name, owner in _owned(engine, "ps", "--all", "{{.Names}}"):
-        if _is_orphan(owner):
-            engine.remove_container(name)
-            removed.append(name)
-    for name, owner in _owned(engine, "volume", "ls", "{{.Name}}"):
-        if _is_orphan(owner):
+    for name, labels in engine.our_containers({OWNER_LABEL: ""}).items():
+        # What is live belongs to the engine, and may inherit a stale label from its base image.
+        if labels.get("infraaudit.kind") != "release" and _is_orphan(labels[OWNER_LABEL]):
+            with suppress(EngineError):
+                engine.remove_container(name)
+                removed.append(name)
+    for name, labels in engine.our_volumes({OWNER_LABEL: ""}).items():
+        if _is_orphan(labels[OWNER_LABEL]):
             # Another process may be sweeping the same volume.
             with suppress(EngineError):
                 engine.remove_volume(name)
                 removed.append(name)
     return removed
-
-
-def _owned(engine: Engine, *command: str) -> list[tuple[str, str]]:
-    *words, name = command
-    template = f"{name}\t{engine.label_template(OWNER_LABEL)}"
-    done = engine.run(*words, "--filter", f"label={OWNER_LABEL}", "--format", template)
-    pairs = (line.split("\t") for line in done.text.splitlines())
-    return [(pair[0].split(",")[0], pair[1]) for pair in pairs if len(pair) == 2]
 
 
 def _is_orphan(owner: str) -> bool:

@@ -51,6 +51,13 @@ def is_stored(history: History, push_id: str) -> bool:
     return bool(_read(history, sa.select(schema.deliveries.c.id).where(schema.deliveries.c.id == push_id)))
 
 
+def is_replayed(history: History, begin: str, since: datetime) -> bool:
+    """Whether a push whose id begins so was received since then."""
+    table = schema.deliveries
+    same = sa.select(table.c.id).where(table.c.id.startswith(begin, autoescape=True), table.c.received_at >= since)
+    return bool(_read(history, same.limit(1)))
+
+
 def waiting_pushes(history: History, project: str, limit: int = 100) -> list[Push]:
     """A project's unprocessed pushes, oldest first."""
     table = schema.deliveries

@@ -127,7 +127,7 @@ class LogStore:
     def _write(self, path: Path, rows: list[Row]) -> None:
         data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
         # A gzip file may have several members, so a late line is appended to a compressed day as well.
-        with path.open("ab") as stream:
+        with open(path, "ab", opener=_private) as stream:
             if path.suffix == ".gz":
                 data = gzip.compress(data)
             elif stream.tell() and not _ends_with_newline(path):
@@ -171,12 +171,16 @@ def _rows(path: Path) -> Iterator[Row]:
 
 def _compress(path: Path) -> None:
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as stream:
+    with open(temporary, "wb", opener=_private) as stream:
         stream.write(gzip.compress(path.read_bytes()))
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path.with_suffix(".jsonl.gz"))
     path.unlink()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -6,7 +6,7 @@ Deliberately absent: deciding which commit is the newest.
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.machine.atomic_file import write_atomically
+from resources.machine.atomic_file import READABLE, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ArtifactStore:
 
     def keep_report(self, project: str, sha: str, content: bytes) -> Path:
         """Keep the scan report of a commit, as ``<reports>/<project>/<sha>.json``."""
-        return write_atomically(self._report(project, sha), content)
+        return write_atomically(self._report(project, sha), content, READABLE)
 
     def kept_report(self, project: str, sha: str) -> bytes | None:
         """What is kept as the report of a commit; None where nothing is."""

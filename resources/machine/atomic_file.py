@@ -6,8 +6,11 @@ from pathlib import Path
 
 from infraaudit_domain.errors import UnwritableFileError
 
+READABLE = 0o644
+"""For what others are meant to read: reports, pages, configuration."""
 
-def write_atomically(path: Path, content: bytes) -> Path:
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> Path:
     """Write a file so that a reader sees the old content or the new, whole. Raises UnwritableFileError."""
     temporary = ""
     try:
@@ -17,7 +20,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
         if temporary:

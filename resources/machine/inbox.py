@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+_LARGEST = 16 * 1024 * 1024
+
 
 class Inbox:
     """One folder, on a local disk."""
@@ -34,10 +36,17 @@ class Inbox:
         self._sync()
         return True
 
+    def has(self, begin: str) -> bool:
+        """Whether there is a file whose name begins so."""
+        return any(entry.name.startswith(begin) for entry in os.scandir(self._folder))
+
     def items(self) -> Iterator[tuple[str, bytes]]:
-        """Every file, oldest first."""
+        """Every file, oldest first; what is none, or none of ours by its size, is set aside."""
         files = [entry for entry in os.scandir(self._folder) if not entry.name.startswith(".")]
         for entry in sorted(files, key=lambda entry: entry.stat().st_mtime_ns):
+            if not entry.is_file(follow_symlinks=False) or entry.stat().st_size > _LARGEST:
+                self.set_aside(entry.name)
+                continue
             yield entry.name, Path(entry.path).read_bytes()
 
     def remove(self, name: str) -> None:

@@ -1,9 +1,11 @@
 """Read a commit's manifests from its checkout, and write rendered ones as YAML.
 
-The commit is untrusted: a safe loader, no aliases (an alias bomb takes gigabytes), limits on size and count.
+The commit is untrusted: it is read within bounds (resources/machine/yaml_text.py), without aliases, and the number and
+size of its files are limited before any is read.
 Deliberately absent: judging the content (infraaudit_domain/manifests.py).
 """
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from infraaudit_domain.errors import ManifestError, excerpt
 from infraaudit_domain.manifest_policy import ManifestPolicy
 from infraaudit_domain.manifests import Document, render_manifests
 from infraaudit_domain.projects import Environment, Project
+from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
 from resources.manifests.kustomize import build_kustomization, is_reached_by_link, kustomization_of
 
 MANIFEST_BYTES = 2 * 1024 * 1024
 DOCUMENTS = 500
+_RENDERED = Bounds(size=8 * 1024 * 1024)
 
 
 def render_release(
@@ -36,6 +40,7 @@ def render_release(
         image=image,
         container=project.container,
         policy=policy,
+        uses=frozenset(environment.uses),
     )
     return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
 
@@ -56,18 +61,36 @@ def read_manifests(folder: Path, path: str) -> list[tuple[str, Document]]:
         )
         return _parsed(text, path)
     if manifest.is_dir():
-        files = sorted(
-            found for found in manifest.rglob("*") if found.suffix in (".yaml", ".yml") and not found.is_symlink()
-        )
-        return [pair for found in files for pair in _read_file(found, str(found.relative_to(folder.resolve())))]
+        return _read_folder(folder.resolve(), manifest, path)
     if not manifest.is_file():
         raise ManifestError(f"The commit has no {path}; add it, or set paths.manifests of the project.")
     return _read_file(manifest, path)
 
 
+def _read_folder(root: Path, folder: Path, path: str) -> list[tuple[str, Document]]:
+    found = (file for file in folder.rglob("*") if file.suffix in (".yaml", ".yml") and not file.is_symlink())
+    files = sorted(islice((file for file in found if file.is_file()), DOCUMENTS + 1))
+    if len(files) > DOCUMENTS:
+        raise ManifestError(f"{path}: {len(files)} objects are more than the {DOCUMENTS} that a release may have.")
+    if (size := sum(file.stat().st_size for file in files)) > _RENDERED.size:
+        raise ManifestError(f"The manifests in {path} are {size} bytes; {_RENDERED.size} are the most that is read.")
+    return [pair for file in files for pair in _read_file(file, excerpt(str(file.relative_to(root)), 300))]
+
+
 def parse_manifests(text: str) -> list[Document]:
     """Documents of rendered manifests, as render_release wrote them."""
     return [document for document in yaml.load_all(text, _Loader) if document is not None]
+
+
+def without_secrets(text: str) -> str:
+    """Rendered manifests with the values of Secrets masked: for people, and for files."""
+    documents = parse_manifests(text)
+    secrets = [document for document in documents if document.get("kind") == "Secret"]
+    for document in secrets:
+        for name in ("data", "stringData"):
+            if isinstance(document.get(name), dict):
+                document[name] = dict.fromkeys(document[name], "***")
+    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True) if secrets else text
 
 
 def _read_file(file: Path, path: str) -> list[tuple[str, Document]]:
@@ -81,12 +104,12 @@ def _read_file(file: Path, path: str) -> list[tuple[str, Document]]:
 
 
 def _parsed(text: str, path: str) -> list[tuple[str, Document]]:
+    if (count := text.count("\n---")) > DOCUMENTS:  # Refused before the parser spends its time on them.
+        raise ManifestError(f"{path}: {count} objects are more than the {DOCUMENTS} that a release may have.")
     try:
-        if (count := text.count("\n---")) > DOCUMENTS:  # Refused before the parser spends its time on them.
-            raise ManifestError(f"{path}: {count} objects are more than the {DOCUMENTS} that a release may have.")
-        return [(path, document) for document in parse_manifests(text)]
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ManifestError(f"{path} is no YAML that can be read: {excerpt(str(error), 400)}") from error
+        return [(path, document) for document in read_documents(text, _RENDERED)]
+    except UnreadableError as error:
+        raise ManifestError(f"{path} cannot be read: {error}.") from error
 
 
 class _Loader(yaml.SafeLoader):

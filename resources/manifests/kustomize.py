@@ -1,8 +1,8 @@
 """Build a kustomization of a commit with kustomize, or with the one inside kubectl.
 
 Every kustomization that it refers to is checked before the program starts (infraaudit_domain/kustomization.py): all
-paths stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, and with an
-empty home.
+paths stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, with an empty
+home, and within limits of memory and time.
 """
 
 import os
@@ -16,6 +16,7 @@ from infraaudit_domain.kustomization import FILE_NAMES, files, kustomization_fau
 from resources.machine import process
 
 BUILD_SECONDS = 30
+_LIMITED = ("/usr/bin/prlimit", f"--data={2 << 30}", f"--cpu={BUILD_SECONDS}", f"--fsize={64 << 20}", "--")
 FOLDERS = 50
 OUTPUT_BYTES = 8 * 1024 * 1024
 
@@ -40,7 +41,7 @@ def build_kustomization(checkout: Path, folder: Path, read: Callable[[Path], lis
     with tempfile.TemporaryDirectory(prefix="infraaudit-kustomize-") as home:
         try:
             done = process.run(
-                [program, *words, str(folder)],
+                [*_LIMITED, program, *words, str(folder)],
                 timeout=BUILD_SECONDS,
                 cwd=Path(home),
                 env={"HOME": home, "TMPDIR": home, "PATH": home, "GOMEMLIMIT": "512MiB"},

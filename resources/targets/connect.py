@@ -29,6 +29,7 @@ def connect_target(
                 environment.namespace,
                 force=environment.force_conflicts,
                 prune=environment.prune,
+                adopt=environment.adopt,
             )
         except ClusterUnavailableError as error:
             if live is not None and live.target.startswith("kubernetes:"):

@@ -68,11 +68,17 @@ def test_no_secret_gets_into_what_is_built() -> None:
 
 
 def test_our_roles_are_confined(compose: dict[str, Any]) -> None:
-    assert set(roles(compose)) == {"configuration", "code", "webserver", "daemon", "service"}
+    assert set(roles(compose)) == {"configuration", "code", "webserver", "ui", "daemon", "service"}
     for name, role in roles(compose).items():
         assert role["read_only"] is True, name
         assert role["cap_drop"] == ["ALL"], name
         assert "no-new-privileges:true" in role["security_opt"], name
+
+
+def test_the_ui_is_reached_through_its_login_alone(compose: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert "webserver" not in published and published["ui"] == ["127.0.0.1:${UI_PORT:-3000}:3080"]
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_only_who_needs_the_engine_has_its_socket(compose: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ PostgreSQL, Prometheus and Alertmanager are made from Debian's packages, as wher
 which Debian does not have, stays out.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from tests.e2e.own_image import NAME, Dagster, docker, open_folder
 from tests.e2e.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("sample")]
-ROLES = {"code", "webserver", "daemon", "service", "postgres", "prometheus", "alertmanager"}
+ROLES = {"code", "webserver", "ui", "daemon", "service", "postgres", "prometheus", "alertmanager"}
 EXAMPLE = "/var/lib/infraaudit/example.git"
 
 
@@ -36,8 +37,12 @@ class Installation(Dagster):
 
     def documented(self, first: str) -> str:
         printed = run_documented(first, self.checkout, self.environment)
-        self.url = f"http://{self.address('webserver', 3000)}"  # A new container may have another port.
+        self.url = f"http://{self.address('ui', 3080)}"  # A new container may have another port.
         return printed
+
+    def login(self) -> dict[str, str]:
+        password = (self.checkout / "docker/secrets/ui_password").read_text().strip()
+        return {"Authorization": "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()}
 
     def compose(self, *words: str, check: bool = True) -> str:
         command = ["docker", "compose", "--file", "docker/compose.yaml", *words]

@@ -41,7 +41,7 @@ def test_first_deployment_then_nothing_to_do_then_upgrade(namespace: Namespace) 
     assert (first.outcome, first.replaced_sha) == (Outcome.DEPLOYED, None), first.reason
     assert first.url and urllib.request.urlopen(first.url, timeout=30).read() == b"VERSION"
     generation = namespace.get("deployment/web")["metadata"]["generation"]
-    assert namespace.deliver(1, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(1, manifests(HEALTHY)).outcome is Outcome.UNCHANGED
     assert namespace.get("deployment/web")["metadata"]["generation"] == generation
     second = namespace.deliver(2, manifests(HEALTHY))
     assert (second.outcome, second.replaced_sha) == (Outcome.DEPLOYED, SHAS[1])
@@ -246,7 +246,7 @@ def test_drift_is_found_and_gone_after_another_delivery(namespace: Namespace) ->
         "Deployment/web: spec.replicas is 2, deployed was 1",
         f"Deployment/web: spec.template.spec.containers[0].image is other:1, deployed was {IMAGE}",
     ]
-    assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
+    assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.UNCHANGED
     assert target.drift(done.manifests) == []
 
 

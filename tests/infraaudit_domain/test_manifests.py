@@ -86,7 +86,10 @@ def _with(change: dict, kind: str = "spec") -> dict:
         (SERVICE | {"metadata": {"name": "x", "namespace": "kube-system"}}, "namespace kube-system"),
         (_with({"hostNetwork": True}), "hostNetwork"),
         (_with({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}), "hostPath"),
-        (_with({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}), "asks for privileged"),
+        (
+            _with({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}),
+            "securityContext.privileged is not allowed",
+        ),
         (
             _with({"initContainers": [{"name": "c", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]}),
             "SYS_ADMIN",
@@ -118,7 +121,7 @@ def _cron(spec: dict) -> dict:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (_cron({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}), "asks for privileged"),
+        (_cron({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}), "securityContext.privileged is not allowed"),
         (_with({"serviceAccountName": "infraaudit"}), "serviceAccountName infraaudit"),
         (_with({"volumes": [{"name": "v", "nfs": {"server": "x"}}]}), "uses nfs"),
         (_with({"containers": [{"name": "c", "ports": [{"hostPort": 80}]}]}), "hostPort"),

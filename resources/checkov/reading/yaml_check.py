@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from resources.machine.yaml_text import Bounds, fault_of
+
 
 def inspect(root: str, files: list[str], depth: int, nodes: int) -> dict[str, dict[str, Any]]:
     """By file: ``reason`` why it must not be scanned, ``broken`` why it is no YAML, or nothing."""
@@ -29,29 +31,11 @@ def _bracket_depth(content: bytes) -> int:
     return deepest
 
 
-def _inspect_events(content: bytes, most_depth: int, most_nodes: int) -> dict[str, Any]:
+def _inspect_events(content: bytes, depth: int, nodes: int) -> dict[str, Any]:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    nodes = 0
-    sizes: dict[str, int] = {}
-    open_collections: list[tuple[str | None, int]] = []
     try:
-        for event in yaml.parse(content, Loader=loader):
-            if isinstance(event, yaml.CollectionStartEvent):
-                open_collections.append((event.anchor, nodes))
-                if len(open_collections) > most_depth:
-                    return {"reason": f"nested deeper than {most_depth} levels"}
-            elif isinstance(event, yaml.CollectionEndEvent):
-                anchor, before = open_collections.pop()
-                if anchor:
-                    sizes[anchor] = nodes - before
-            elif isinstance(event, yaml.AliasEvent) and event.anchor in {name for name, _ in open_collections}:
-                return {"reason": "a YAML alias refers to what it is inside of"}
-            if isinstance(event, yaml.NodeEvent):
-                nodes += sizes.get(event.anchor or "", 1) if isinstance(event, yaml.AliasEvent) else 1
-            if nodes > most_nodes:
-                return {"reason": f"more than {most_nodes} YAML nodes, with its aliases written out"}
+        fault = fault_of(content, Bounds(depth=depth, nodes=nodes, aliases=True))
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         return {"broken": " ".join(str(error).split())[:300]}
-    return {}
+    return {"reason": fault} if fault else {}

@@ -13,6 +13,8 @@ from typing import Any
 from resources.targets.cluster.connection import REQUEST_SECONDS
 
 PIECE_BYTES = 4 * 1024 * 1024
+PIECES = 8
+LINES = 100_000
 _CLOCK_SECONDS = 60
 """How much the node's clock may differ from ours."""
 
@@ -20,8 +22,13 @@ _CLOCK_SECONDS = 60
 def container_lines(
     core: Any, namespace: str, pod: str, container: str, previous: bool, since: datetime | None
 ) -> Iterator[tuple[datetime, str]]:
-    """The (time, text) of a container's lines after ``since``, or of its instance before the last restart."""
+    """The (time, text) of a container's lines after ``since``, or of its instance before the last restart.
+
+    Of one that prints faster than that, the first LINES; a last line says so.
+    """
+    left, pieces = LINES, 0
     while True:
+        pieces += 1
         text = raw_log(
             core,
             namespace,
@@ -38,7 +45,14 @@ def container_lines(
             # The last line may be incomplete; its time is read again with the next chunk.
             lines = [line for line in lines if line[0] < lines[-1][0]]
         fresh = [line for line in lines if since is None or line[0] > since]
-        yield from fresh
+        yield from fresh[:left]
+        left -= len(fresh)
+        if left <= 0 or (cut and pieces >= PIECES):
+            yield (
+                (fresh or lines)[-1][0],
+                f"(more than {LINES} lines or {PIECES * PIECE_BYTES >> 20} MB at once: left out)",
+            )
+            return
         if not cut or not fresh:
             return
         since = fresh[-1][0]

@@ -9,11 +9,11 @@ from typing import Any
 
 from infraaudit_domain.drift import Difference, differences
 from infraaudit_domain.manifests import Document, identity
+from infraaudit_domain.ownership import ENVIRONMENT, PROJECT
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.targets.cluster.observe import commit_of, pods_of
+from resources.targets.cluster.owners import checked_name, read_object
 
-_ENVIRONMENT = "infraaudit/environment"
-_PROJECT = "infraaudit/project"
 # Volumes hold data: a claim that is no longer in the manifests is left for a person to delete.
 _PRUNED = (
     ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
@@ -26,12 +26,12 @@ _PRUNED = (
 
 def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], manager: str) -> list[Difference]:
     """The differences between what runs and the result of applying the documents again."""
-    api = _api(cluster)
+    api = discovered(cluster)
     found: list[Difference] = []
     for document in documents:
-        name = document["metadata"]["name"]
+        name = checked_name(document)
         resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-        running = _get(resource, name, namespace, f"reading {identity(document)}")
+        running = read_object(api, namespace, document)
         wanted = document
         if running is not None:
             wanted = retried(
@@ -50,41 +50,16 @@ def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], ma
     return found
 
 
-def foreign_accounts(cluster: Cluster, namespace: str, documents: Iterable[Document]) -> list[str]:
-    """The ServiceAccounts among the documents that exist already and that no release of the project created.
-
-    A pod that uses an account has its rights, perhaps ours: a commit must not gain them by declaring an account of that
-    name.
-    """
-    from kubernetes import client
-
-    accounts = [document["metadata"] for document in documents if document["kind"] == "ServiceAccount"]
-    projects = {account["name"]: account["labels"][_PROJECT] for account in accounts}
-    if not projects:
-        return []
-    core = client.CoreV1Api(cluster.client)
-    there = retried(
-        "listing ServiceAccounts",
-        lambda: core.list_namespaced_service_account(namespace, _request_timeout=REQUEST_SECONDS).items,
-    )
-    return [
-        f"ServiceAccount/{name} is there, and not of {projects[name]}. If its pods may have that account's rights: "
-        f"kubectl --namespace {namespace} label serviceaccount {name} {_PROJECT}={projects[name]} --overwrite"
-        for name, labels in ((one.metadata.name, one.metadata.labels or {}) for one in there)
-        if name in projects and labels.get(_PROJECT) != projects[name]
-    ]
-
-
 def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
     """Delete the objects with the project's labels for the environment that are no longer among the documents."""
     kept = {identity(document) for document in documents}
-    api, gone = _api(cluster), []
-    selector = f"app.kubernetes.io/managed-by=infraaudit,{_PROJECT}={project}"
+    api, gone = discovered(cluster), []
+    selector = f"app.kubernetes.io/managed-by=infraaudit,{PROJECT}={project}"
     for api_version, kind in _PRUNED:
         found = _listed(api, api_version, kind, namespace, selector)
         for item in found:
             name, annotations = item["metadata"]["name"], item["metadata"].get("annotations") or {}
-            if annotations.get(_ENVIRONMENT) != environment or f"{kind}/{name}" in kept:
+            if annotations.get(ENVIRONMENT) != environment or f"{kind}/{name}" in kept:
                 continue
             _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
             gone.append(f"{kind}/{name}")
@@ -116,24 +91,11 @@ def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> s
     return None
 
 
-def _api(cluster: Cluster) -> Any:
+def discovered(cluster: Cluster) -> Any:
+    """The dynamic client, which knows the kinds that the cluster has."""
     from kubernetes import dynamic
 
     return retried("discovering the API", lambda: dynamic.DynamicClient(cluster.client))
-
-
-def _get(resource: Any, name: str, namespace: str, doing: str) -> dict[str, Any] | None:
-    from kubernetes.client.exceptions import ApiException
-
-    def read() -> dict[str, Any] | None:
-        try:
-            return dict(resource.get(name=name, namespace=namespace, _request_timeout=REQUEST_SECONDS).to_dict())
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-
-    return retried(doing, read)
 
 
 def _listed(api: Any, api_version: str, kind: str, namespace: str, selector: str) -> list[dict[str, Any]]:

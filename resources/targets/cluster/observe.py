@@ -12,6 +12,7 @@ from resources.targets.cluster.logs import raw_log
 
 _PROJECT_LABEL = "infraaudit/project"
 _COMMIT = "infraaudit/commit"
+_END_BYTES = 64 * 1024
 _KINDS = ("deployment", "stateful_set", "daemon_set")
 
 
@@ -85,7 +86,13 @@ def failure_details(
                 details.append((f"events of {pod.metadata.name}", "\n".join(messages)))
             for status in pod.status.container_statuses or ():
                 lines = raw_log(
-                    core, namespace, pod.metadata.name, status.name, status.restart_count > 0, tail_lines=15
+                    core,
+                    namespace,
+                    pod.metadata.name,
+                    status.name,
+                    status.restart_count > 0,
+                    tail_lines=15,
+                    limit_bytes=_END_BYTES,
                 )
                 if lines:
                     details.append((f"log of {pod.metadata.name}/{status.name}", excerpt(lines, 1500)))

@@ -5,8 +5,9 @@ Deliberately absent: rolling back (infraaudit/deploying/deploy.py), and any obje
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from infraaudit_domain.deployments import Release, Rollout
 from infraaudit_domain.drift import Difference
 from infraaudit_domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
 from infraaudit_domain.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.ownership import field_manager, owner_of
 from infraaudit_domain.rollout import Judgement, judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
@@ -21,11 +23,11 @@ from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retri
 from resources.targets.cluster.image_loading import load_image
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.logs import container_lines
-from resources.targets.cluster.objects import drift_of, foreign_accounts, prune, unblock
+from resources.targets.cluster.objects import discovered, drift_of, prune, unblock
+from resources.targets.cluster.owners import checked_name, claim, hand_over
 from resources.targets.cluster.schemas import schema_faults
 from resources.targets.target import LogLine
 
-FIELD_MANAGER = "infraaudit"
 _POLL_SECONDS = 0.2
 _REFUSED_SECONDS = 5
 """An API server that has just started refuses requests until it has read its tokens and roles."""
@@ -42,15 +44,17 @@ class KubernetesTarget:
         *,
         force: bool = False,
         prune: bool = False,
+        adopt: Iterable[str] = (),
         unschedulable_seconds: float = 60.0,
     ) -> None:
         """``force`` takes fields over from other managers; else such a conflict refuses the release.
 
-        ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
+        ``adopt`` are the objects of others (``Kind/name``) that it may take over. ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
         """
         self.cluster, self.namespace = cluster, namespace
         self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
-        self._lease: Lease | None = None
+        self.adopt = tuple(adopt)
+        self.lease: Lease | None = None
 
     @property
     def name(self) -> str:
@@ -68,15 +72,19 @@ class KubernetesTarget:
             return Rollout(
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
             )
-        if foreign := foreign_accounts(self.cluster, self.namespace, documents):
-            return Rollout(False, "\n".join(["Nothing was changed.", *foreign]), changed=False)
         try:
-            self._apply(documents, dry_run=True)
+            api = discovered(self.cluster)
+            claimed = claim(api, self.namespace, documents, release.project, release.environment, self.adopt)
+            if claimed.refused:
+                return Rollout(False, "\n".join(["Nothing was changed.", *claimed.refused]), changed=False)
+            hand_over(api, self.namespace, claimed.former, release.project)
+            applying = _Applying(api, self, release.project, claimed.adopted)
+            applying.apply(documents, dry_run=True)
         except RejectedByClusterError as error:
             return Rollout(False, f"{error} Nothing was changed.", changed=False)
         load_image(self.cluster.context, release.image, on_progress)
         try:
-            self._apply(documents, dry_run=False)
+            applying.apply(documents, dry_run=False)
         except RejectedByClusterError as error:
             return Rollout(False, str(error), seconds=time.monotonic() - started)
         judgement, seen = self._wait(workloads, release.sha, started + timeout, on_progress)
@@ -108,7 +116,9 @@ class KubernetesTarget:
 
     def drift(self, manifests: str) -> list[Difference]:
         """How the running objects differ from what was deployed."""
-        return drift_of(self.cluster, self.namespace, parse_manifests(manifests), FIELD_MANAGER)
+        documents = parse_manifests(manifests)
+        project = next((owner_of(document).project for document in documents), "")
+        return drift_of(self.cluster, self.namespace, documents, field_manager(project))
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, including the instance before a restart."""
@@ -128,34 +138,11 @@ class KubernetesTarget:
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> Iterator[None]:
         """Hold the environment's Lease; a rollout that loses it changes nothing further."""
-        self._lease = Lease(
+        self.lease = Lease(
             self.cluster, self.namespace, f"infraaudit-{project}-{environment}".replace("_", "-"), holder
         )
-        with self._lease.held(wait_seconds, on_wait):
+        with self.lease.held(wait_seconds, on_wait):
             yield
-
-    def _apply(self, documents: Iterable[Document], dry_run: bool) -> None:
-        from kubernetes import dynamic
-
-        options = {"dry_run": "All"} if dry_run else {}
-        api = retried("discovering the API", lambda: dynamic.DynamicClient(self.cluster.client))
-        for document in documents:
-            if self._lease is not None and self._lease.lost.is_set():
-                raise ClusterError(f"{self._lease.name} was taken over by another machine; run the step again.")
-            retried(
-                f"{'checking' if dry_run else 'applying'} {identity(document)}",
-                lambda document=document: api.resources.get(  # type: ignore[misc]
-                    api_version=document["apiVersion"], kind=document["kind"]
-                ).server_side_apply(
-                    body=document,
-                    name=document["metadata"]["name"],
-                    namespace=self.namespace,
-                    field_manager=FIELD_MANAGER,
-                    force_conflicts=self.force,
-                    _request_timeout=REQUEST_SECONDS,
-                    **options,
-                ),
-            )
 
     def _wait(
         self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
@@ -212,6 +199,37 @@ class KubernetesTarget:
                 if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None
+
+
+@dataclass(frozen=True)
+class _Applying:
+    """Server-side apply of one release, by its project's own field manager."""
+
+    api: Any
+    target: KubernetesTarget
+    project: str
+    adopted: Set[str]
+
+    def apply(self, documents: Iterable[Document], dry_run: bool) -> None:
+        options = {"dry_run": "All"} if dry_run else {}
+        for document in documents:
+            lease = self.target.lease
+            if lease is not None and lease.lost.is_set():
+                raise ClusterError(f"{lease.name} was taken over by another machine; run the step again.")
+            retried(
+                f"{'checking' if dry_run else 'applying'} {identity(document)}",
+                lambda document=document: self.api.resources.get(  # type: ignore[misc]
+                    api_version=document["apiVersion"], kind=document["kind"]
+                ).server_side_apply(
+                    body=document,
+                    name=checked_name(document),
+                    namespace=self.target.namespace,
+                    field_manager=field_manager(self.project),
+                    force_conflicts=self.target.force or identity(document) in self.adopted,
+                    _request_timeout=REQUEST_SECONDS,
+                    **options,
+                ),
+            )
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:

@@ -148,6 +148,10 @@ class Pod:
     def _make_volume(self, volume: Volume, image: str) -> None:
         name = self._volume_name(volume)
         labels = self.labels if volume.kind is not VolumeKind.CLAIM else {"infraaudit.project": self.release.project}
+        found = self.engine.inspect("volume", name)
+        if found is not None and (found.get("Labels") or {}).get("infraaudit.project") != self.release.project:
+            # Another project's and environment's names may make the same name together.
+            raise ManifestError(f"The volume {name} is not of {self.release.project}: rename the claim {volume.name}.")
         self.engine.run("volume", "create", *label_words(labels), name)
         if volume.kind is not VolumeKind.FILES:
             return

@@ -3,15 +3,15 @@
 Redirects count as success without being followed, and certificates are not checked, as the kubelet does it.
 """
 
-import http.client
 import socket
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPException
 
 from infraaudit_domain.errors import EngineError, excerpt
 from infraaudit_domain.probes import Probe
 from resources.engine import Engine
+from resources.machine.http_answer import answer_of
 
 HOST = "127.0.0.1"
 
@@ -27,24 +27,15 @@ def ask(engine: Engine, container: str, probe: Probe, published: Mapping[int, in
 
 
 def _ask_http(probe: Probe, port: int) -> str:
-    seconds = probe.timeout_seconds
-    connection = (
-        http.client.HTTPSConnection(HOST, port, timeout=seconds, context=ssl._create_unverified_context())
-        if probe.scheme == "https"
-        else http.client.HTTPConnection(HOST, port, timeout=seconds)
-    )
+    headers = (("User-Agent", "infraaudit-probe"), *probe.headers)
+    seconds, tls = probe.timeout_seconds, probe.scheme == "https"
     try:
-        connection.request("GET", probe.path, headers={"User-Agent": "infraaudit-probe", **dict(probe.headers)})
-        response = connection.getresponse()
-        if 200 <= response.status < 400:
-            return ""
-        return (
-            f"{probe} answers {response.status} {excerpt(response.read(300).decode('utf-8', 'replace'), 200)}".strip()
-        )
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        answer = answer_of(HOST, port, probe.path, seconds=seconds, headers=headers, tls=tls)
+    except (OSError, HTTPException, ValueError) as error:
         return f"{probe} does not answer ({excerpt(str(error), 100) or type(error).__name__})"
-    finally:
-        connection.close()
+    if 200 <= answer.status < 400:
+        return ""
+    return f"{probe} answers {answer.status} {excerpt(answer.start.decode('utf-8', 'replace'), 200)}".strip()
 
 
 def _ask_tcp(probe: Probe, port: int) -> str:

@@ -29,6 +29,7 @@ from resources.targets.target import LogLine
 _LOG = logging.getLogger(__name__)
 _LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)")
 _LOG_LIMIT = 16 * 1024 * 1024
+_LOG_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,8 @@ class ContainerTarget:
 
     def _remove_others(self, release: Release, keep: set[str], grace_seconds: int) -> None:
         labels = pod_labels(release.project, release.environment)
-        scope = [word for name, value in labels.items() for word in ("--filter", f"label={name}={value}")]
-        done = self.engine.run("ps", "--all", *scope, "--format", self.engine.label_template("infraaudit.release"))
-        for key in {line.strip() for line in done.text.splitlines()} - keep - {""}:
+        found = self.engine.our_containers(labels).values()
+        for key in {own.get("infraaudit.release", "") for own in found} - keep - {""}:
             remove_pod(self.engine, labels | {"infraaudit.release": key}, grace_seconds)
 
     def _live(self, project: str, environment: str) -> Release | None:
@@ -159,7 +159,7 @@ class ContainerTarget:
         for stream, raw in (("stdout", done.stdout), ("stderr", done.stderr)):
             text = raw.decode("utf-8", "replace")
             # A line that is cut at the limit is read the next time.
-            for line in (text if not done.truncated else text.rpartition("\n")[0]).split("\n"):
+            for line in (text if not done.truncated else text.rpartition("\n")[0]).split("\n", _LOG_LINES)[:_LOG_LINES]:
                 parsed = _log_line(line)
                 if parsed and (since is None or parsed[0] > since):
                     sha, container = labels.get("infraaudit.sha", ""), labels.get("infraaudit.container", "")

@@ -14,7 +14,8 @@ import pytest
 from infraaudit_domain.errors import EngineError
 from infraaudit_domain.test_runs import CaseOutcome, TestCase
 from resources.engine import Engine
-from resources.engine.test_runner import Limits, run_tests
+from resources.engine.limits import Limits
+from resources.engine.test_runner import run_tests
 from tests.resources.engines import build, engine  # noqa: F401
 
 SUITE = """
