@@ -4,9 +4,11 @@ import os
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,14 @@ import pytest
 from infraaudit_domain.builds import Egress
 from infraaudit_domain.errors import BuildFailedError
 from resources.engine import Engine
-from resources.engine.box.firewall import addresses_of_host
+from resources.engine.box.firewall import addresses_of_host, networks_of_host
 from resources.targets.cluster import server_hosts
 from tests.conftest import require
 from tests.hostile.boxes import BoxedProject, boxed
 from tests.resources.engines import BASE, engine
 
 pytestmark = pytest.mark.e2e
+PUBLIC = "http://deb.debian.org/debian/dists/bookworm/Release"
 CANARY = "canary-8f31c5"
 
 
@@ -123,6 +126,21 @@ def test_no_address_that_is_not_public_is_reached(boxed: BoxedProject, address: 
     words = refused(boxed, f"ADD http://{address}/x /x")
     if "[" not in address:
         assert f"It asked for {address}, which build_egress (public) does not permit" in words
+
+
+def test_the_neighbours_of_the_host_are_not_reached(boxed: BoxedProject) -> None:
+    for network in networks_of_host()[:2]:
+        neighbour = str(IPv4Network(network)[9])
+        words = refused(boxed, f"ADD http://{neighbour}:81/x /x")
+        assert f"It asked for {neighbour}:81, which build_egress (public) does not permit" in words
+
+
+def test_what_is_public_is_reached(boxed: BoxedProject) -> None:
+    try:
+        urllib.request.urlopen(PUBLIC, timeout=10).close()
+    except OSError:
+        pytest.skip("this machine has no access to public addresses")
+    boxed.build(f"ADD {PUBLIC} /x\nRUN python3 -c \"import urllib.request as r; r.urlopen('{PUBLIC}').read()\"")
 
 
 def test_the_cluster_is_not_reached(boxed: BoxedProject) -> None:

@@ -90,7 +90,7 @@ class BoxedBuild:
     def _open_network(self, box: Box) -> list[tuple[str, str]]:
         """Load the rules; the names that are resolved before the build, because it may ask nobody."""
         egress = self.rules.egress
-        closed = firewall.addresses_of_host(self.host_names)
+        closed = [*firewall.addresses_of_host(self.host_names), *firewall.networks_of_host()]
         if isinstance(egress, Egress):
             box.ask("network", rules=firewall.rules(egress, closed), names=[])
             return []
