@@ -16,6 +16,7 @@ import pytest
 from infraaudit_domain.builds import Egress
 from infraaudit_domain.errors import BuildFailedError
 from resources.engine import Engine
+from resources.engine.box.building import BoxedBuild
 from resources.engine.box.firewall import addresses_of_host, networks_of_host
 from resources.targets.cluster import server_hosts
 from tests.conftest import require
@@ -150,6 +151,16 @@ def test_the_cluster_is_not_reached(boxed: BoxedProject) -> None:
     for address in closed[:3]:
         assert "does not permit" in refused(boxed, f"ADD http://{address}:10250/x /x")
     assert "does not permit" in refused(boxed, fetch("10.96.0.1:443"))
+
+
+def test_asking_what_a_reference_means_reaches_no_listener_of_the_host(boxed: BoxedProject) -> None:
+    """Equal inputs are built once, so a registry is asked what a FROM means: by the box, where the commit names it."""
+    box = BoxedBuild(boxed.folder / "box", boxed.rules)
+    for host in ("127.0.0.1", _own_address()):
+        with listening(host) as listener:
+            assert box.identify(boxed.name, f"{listener.address}/app:1") is None
+            assert listener.visits == 0
+    assert box.brings_in(BASE, {"BASE_IMAGE": BASE}) and not box.brings_in(BASE, {})
 
 
 def test_a_redirect_to_the_host_is_not_followed_there(boxed: BoxedProject) -> None:
