@@ -41,7 +41,7 @@ def build_or_reuse(
     Raises BuildFailedError or EngineError.
     """
     paths = project.paths
-    digest = commit_inputs_digest(engine, mirror, project, sha, build_args)
+    digest = commit_inputs_digest(engine, mirror, project, sha, build_args, box)
     earlier = find_image(project.name, digest)
     if earlier is not None and (image := _reuse(engine, project.name, sha, *earlier)) is not None:
         on_line(f"The build inputs equal those of {earlier[0][:12]}: its image is used.")
@@ -64,7 +64,12 @@ def build_or_reuse(
 
 
 def commit_inputs_digest(
-    engine: Engine, mirror: Mirror, project: Project, sha: str, build_args: Mapping[str, str]
+    engine: Engine,
+    mirror: Mirror,
+    project: Project,
+    sha: str,
+    build_args: Mapping[str, str],
+    box: BoxedBuild | None = None,
 ) -> str:
     """What a build of the commit would read, as a digest. Raises BuildFailedError where there is no Dockerfile."""
     paths = project.paths
@@ -76,9 +81,13 @@ def commit_inputs_digest(
     inputs = BuildInputs(
         sha, mirror.tree(sha), paths.dockerfile, text.decode("utf-8", "surrogateescape"), paths.context, build_args
     )
-    return inputs_digest(
-        inputs, lambda path: mirror.read(sha, path, _FILE_LIMIT), lambda reference: identify(engine, reference)
-    )
+
+    def meaning(reference: str) -> str | None:
+        if box is None or box.brings_in(reference, build_args):
+            return identify(engine, reference)
+        return box.identify(project.name, reference) if _REFERENCE.fullmatch(reference) else None
+
+    return inputs_digest(inputs, lambda path: mirror.read(sha, path, _FILE_LIMIT), meaning)
 
 
 def identify(engine: Engine, reference: str) -> str | None:

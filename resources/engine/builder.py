@@ -1,9 +1,9 @@
 """Build the image of one commit from a clean checkout.
 
 The checkout is hostile input: the Dockerfile and the context stay inside it, the program gets a list of words, and a
-time limit ends the build. Deliberately absent: secrets and SSH agents (nothing of ours is mounted into a build), and
+time limit ends the build. Deliberately absent: SSH agents, secrets but those that the project's configuration hands in, and
 pushing. Stopping a build also stops it in the Docker engine; under Podman a sleeping RUN keeps sleeping (its CPU time
-is limited). A RUN has the engine's default network, because it must reach a package registry.
+is limited). Without a box, a RUN has the engine's default network.
 """
 
 import os

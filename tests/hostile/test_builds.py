@@ -4,9 +4,11 @@ import os
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,15 @@ import pytest
 from infraaudit_domain.builds import Egress
 from infraaudit_domain.errors import BuildFailedError
 from resources.engine import Engine
-from resources.engine.box.firewall import addresses_of_host
+from resources.engine.box.building import BoxedBuild
+from resources.engine.box.firewall import addresses_of_host, networks_of_host
 from resources.targets.cluster import server_hosts
 from tests.conftest import require
 from tests.hostile.boxes import BoxedProject, boxed
 from tests.resources.engines import BASE, engine
 
 pytestmark = pytest.mark.e2e
+PUBLIC = "http://deb.debian.org/debian/dists/bookworm/Release"
 CANARY = "canary-8f31c5"
 
 
@@ -125,6 +129,21 @@ def test_no_address_that_is_not_public_is_reached(boxed: BoxedProject, address: 
         assert f"It asked for {address}, which build_egress (public) does not permit" in words
 
 
+def test_the_neighbours_of_the_host_are_not_reached(boxed: BoxedProject) -> None:
+    for network in networks_of_host()[:2]:
+        neighbour = str(IPv4Network(network)[9])
+        words = refused(boxed, f"ADD http://{neighbour}:81/x /x")
+        assert f"It asked for {neighbour}:81, which build_egress (public) does not permit" in words
+
+
+def test_what_is_public_is_reached(boxed: BoxedProject) -> None:
+    try:
+        urllib.request.urlopen(PUBLIC, timeout=10).close()
+    except OSError:
+        pytest.skip("this machine has no access to public addresses")
+    boxed.build(f"ADD {PUBLIC} /x\nRUN python3 -c \"import urllib.request as r; r.urlopen('{PUBLIC}').read()\"")
+
+
 def test_the_cluster_is_not_reached(boxed: BoxedProject) -> None:
     require("kubernetes")
     closed = addresses_of_host(server_hosts(None))
@@ -132,6 +151,16 @@ def test_the_cluster_is_not_reached(boxed: BoxedProject) -> None:
     for address in closed[:3]:
         assert "does not permit" in refused(boxed, f"ADD http://{address}:10250/x /x")
     assert "does not permit" in refused(boxed, fetch("10.96.0.1:443"))
+
+
+def test_asking_what_a_reference_means_reaches_no_listener_of_the_host(boxed: BoxedProject) -> None:
+    """Equal inputs are built once, so a registry is asked what a FROM means: by the box, where the commit names it."""
+    box = BoxedBuild(boxed.folder / "box", boxed.rules)
+    for host in ("127.0.0.1", _own_address()):
+        with listening(host) as listener:
+            assert box.identify(boxed.name, f"{listener.address}/app:1") is None
+            assert listener.visits == 0
+    assert box.brings_in(BASE, {"BASE_IMAGE": BASE}) and not box.brings_in(BASE, {})
 
 
 def test_a_redirect_to_the_host_is_not_followed_there(boxed: BoxedProject) -> None:

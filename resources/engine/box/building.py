@@ -1,7 +1,7 @@
 """Build a commit's image in its project's box, and say which of the box's walls a failed build ran into."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -12,6 +12,7 @@ from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavai
 from infraaudit_domain.images import Image
 from resources.engine.box import firewall
 from resources.engine.box.client import Box, discard, opened, stop
+from resources.engine.box.registry_digest import registry_digest
 from resources.engine.box.transfer import bring_in, take_out
 from resources.engine.build_request import BuildRequest, image_labels, read_dockerfile
 from resources.engine.builder import built_image_id, finished_image
@@ -73,10 +74,20 @@ class BoxedBuild:
                 raise self._explained(box, before, error) from error
             take_out(box, host, image_id, request.reference, image_labels(request), bases)
 
+    def brings_in(self, reference: str, build_args: Mapping[str, str]) -> bool:
+        """Whether an image comes from the host's engine: the configuration names it."""
+        return reference in self.rules.base_images or reference in build_args.values()
+
+    def identify(self, project: str, reference: str) -> str | None:
+        """What a reference to an image that the box pulls itself means now; None where unknown. Raises EngineError."""
+        with opened(self.folder, project, self.rules.limits) as box:
+            self._open_network(box)
+            return registry_digest(box, reference)
+
     def _bases(self, request: BuildRequest) -> list[str]:
         """The images of the host's engine that the Dockerfile asks for and the configuration names."""
-        named = {*self.rules.base_images, *request.build_args.values()}
-        return [found for found in images_read(read_dockerfile(request), request.build_args) if found in named]
+        read = images_read(read_dockerfile(request), request.build_args)
+        return [found for found in read if self.brings_in(found, request.build_args)]
 
     def _has_room(self, box: Box, host: Engine) -> bool:
         """Whether a part of the disk is free, if need be without the cache."""
@@ -90,7 +101,7 @@ class BoxedBuild:
     def _open_network(self, box: Box) -> list[tuple[str, str]]:
         """Load the rules; the names that are resolved before the build, because it may ask nobody."""
         egress = self.rules.egress
-        closed = firewall.addresses_of_host(self.host_names)
+        closed = [*firewall.addresses_of_host(self.host_names), *firewall.networks_of_host()]
         if isinstance(egress, Egress):
             box.ask("network", rules=firewall.rules(egress, closed), names=[])
             return []

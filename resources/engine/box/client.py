@@ -27,7 +27,7 @@ from resources.engine.box.control_group import ControlGroup
 from resources.engine.box.identities import identities_of
 from resources.engine.box.inside import CONTROL, ENGINE
 from resources.engine.box.order import AFRESH, KEPT, LEASE, RUNNING
-from resources.engine.box.requirements import require_box
+from resources.engine.box.requirements import program_path, require_box
 from resources.engine.client import Engine
 from resources.machine.locks import locked, locked_within
 
@@ -135,8 +135,11 @@ def _of_box(limits: BuildLimits) -> dict[str, Any]:
 
 
 def _start(folder: Path, project: str, limits: BuildLimits) -> Box:
-    require_box()
-    identities = identities_of(project)
+    try:
+        identities = identities_of(project)
+    except EngineUnavailableError:
+        require_box()
+        raise
     _sweep(folder)
     (folder / "client").mkdir(exist_ok=True, mode=0o700)
     place = Path(tempfile.mkdtemp(prefix="infraaudit-box-"))
@@ -147,7 +150,7 @@ def _start(folder: Path, project: str, limits: BuildLimits) -> Box:
         "group": f"infraaudit-box-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}",
         "identities": asdict(identities),
         "limits": _of_box(limits),
-        "owner": os.getsid(0),
+        "owner": _outermost(),
         "idle_seconds": _IDLE_SECONDS,
     }
     with (folder / "log").open("wb") as log:
@@ -155,7 +158,7 @@ def _start(folder: Path, project: str, limits: BuildLimits) -> Box:
             [sys.executable, "-P", "-s", "-m", "resources.engine.box.keeper"],
             cwd=folder,
             env={
-                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "PATH": program_path(),
                 "PYTHONPATH": str(Path(__file__).parents[3]),
                 "LANG": "C.UTF-8",
             },
@@ -180,7 +183,30 @@ def _await(folder: Path, limits: BuildLimits, keeper: "subprocess.Popen[bytes]")
     words = (folder / "log").read_text("utf-8", "replace") or "it said nothing"
     keeper.kill()
     keeper.wait()
+    # Only now, because the question costs as much as a start.
+    require_box()
     raise EngineError(f"The box for builds does not start: {excerpt(words, 800)}")
+
+
+def _outermost() -> int:
+    """The first of the processes of this program that led to this one: the box ends with it."""
+    own, found = _program(os.getpid()), os.getpid()
+    while (parent := _parent(found)) > 1 and _program(parent) == own:
+        found = parent
+    return found
+
+
+def _program(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def _sweep(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The process that keeps one box: makes its namespaces, network and disk, and ends it.
 
-It ends when nobody has built for a while, when the session that it was started in is over and no build runs, or when it is
+It ends when nobody has built for a while, when the program that it was started by has ended and no build runs, or when it is
 killed; the box dies with it (each process asks the kernel for that). Started by resources/engine/box/client.py with a
 line of JSON on its standard input and an environment of its own.
 """

@@ -27,5 +27,5 @@ class Order:
     identities: Identities
     limits: BuildLimits
     owner: int
-    """The leader of the session that the box was started in; 0 for none."""
+    """The outermost process of InfraAudit that led to the box; 0 for none."""
     idle_seconds: float

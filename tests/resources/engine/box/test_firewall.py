@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def test_nftables_takes_the_rules(egress: "Egress | list[tuple[str, int]]") -> N
     nft = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin")
     if nft is None:
         pytest.skip("nft is not installed")
-    text = firewall.rules(egress, firewall.addresses_of_host())
+    text = firewall.rules(egress, [*firewall.addresses_of_host(), *firewall.networks_of_host()])
     words = ["unshare", "--user", "--map-root-user", "--net", nft, "--check", "--file", "-"]
     done = subprocess.run(words, input=text, text=True, capture_output=True)
     if "unshare failed" in done.stderr:
@@ -36,6 +37,7 @@ def test_only_public_egress_opens_more_than_a_list() -> None:
 def test_the_hosts_own_addresses_are_closed() -> None:
     closed = firewall.addresses_of_host(["localhost", "nowhere.invalid"])
     assert "127.0.0.1" in closed
+    assert all(IPv4Network(network).prefixlen for network in firewall.networks_of_host())
     assert "192.0.2.77" in firewall.rules(Egress.PUBLIC, ["192.0.2.77"])
 
 
