@@ -103,13 +103,13 @@ class _Project(_Entry):
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        for name in ("adopt", "uses"):  # Of every environment, besides its own.
-            del fields[name]
         fields["paths"] = Paths(**self.paths.model_dump())
         fields["environments"] = tuple(self._environment(given) for given in self.environments)
         given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
         fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
         fields["url"] = _absolute(self.url, folder)
+        for name in ("adopt", "uses"):  # Its environments have them.
+            del fields[name]
         return Project(**fields)
 
     def _environment(self, given: _Environment) -> Environment:

@@ -49,7 +49,9 @@ def test_files_of_commits_and_logs_are_our_own(tmp_path: Path) -> None:
     assert "hunter2" not in files[1].read_text()
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "\r=1", "＝1+1", "a\r=1"], ids=ascii)
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "\r=1", "＝1+1", "a\r=1"], ids=ascii
+)
 def test_no_cell_is_a_formula(cell: str) -> None:
     ((_,), (shown,)) = csv.reader(io.StringIO(csv_text(["a"], [[cell]]), newline=""))
     assert shown.startswith(("'", "a\n"))
