@@ -21,6 +21,8 @@ import sqlalchemy as sa
 import uvicorn
 
 from infraaudit.scans.lifecycles import Line
+from infraaudit_domain.commits import ChangedFile
+from infraaudit_domain.evidence import RULES, Evidence
 from infraaudit_domain.findings import Finding
 from infraaudit_domain.projects import Project
 from resources.history import History, schema
@@ -59,15 +61,28 @@ class Generated:
 
     def __init__(self, commits: int) -> None:
         self.line = [hashlib.sha1(str(position).encode()).hexdigest() for position in range(commits)]
+        self.positions = {sha: position for position, sha in enumerate(self.line)}
 
     def branches(self) -> dict[str, str]:
         return {"main": self.line[-1]}
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
-        return self.line[: self.line.index(sha) + 1]
+        return self.line[: self.positions[sha] + 1]
+
+    def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
+        return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.positions[sha]]}
+
+    def existing(self, shas: list[str]) -> list[str]:
+        return [sha for sha in shas if sha in self.positions]
 
     def renames(self, parent: str, sha: str) -> dict[str, str]:
         return {}
+
+    def changed_files(self, sha: str) -> tuple[ChangedFile, ...]:
+        return ()
+
+    def differing_files(self, parent: str, sha: str) -> tuple[ChangedFile, ...]:
+        return ()
 
 
 def generate(history: History, mirror: Generated, each: int) -> None:
@@ -78,7 +93,7 @@ def generate(history: History, mirror: Generated, each: int) -> None:
             connection.execute(schema.scans.insert(), [_scan(position, sha) for position, sha in some])
             keys = [
                 {"scan_key": f"k{p}", "framework": "terraform", "status": "complete"}
-                | {"seconds": 1.0, "reason": "", "unreadable": []}
+                | {"seconds": 1.0, "reason": "", "unreadable": [], "evidence": Evidence(40)}
                 for p, _ in some
             ]
             connection.execute(schema.framework_scans.insert(), keys)
@@ -170,7 +185,7 @@ def _commit(position: int, sha: str) -> dict[str, object]:
 def _scan(position: int, sha: str) -> dict[str, object]:
     return {
         "project": "p", "sha": sha, "status": "complete", "scanner_version": "3", "config_digest": "c",
-        "started_at": START + timedelta(hours=position), "seconds": 1.0, "warnings": [],
+        "started_at": START + timedelta(hours=position), "seconds": 1.0, "warnings": [], "rules": RULES,
     }  # fmt: skip
 
 

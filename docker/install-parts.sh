@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Install the requested external parts from Debian's packages. Parts that exist already are left alone.
-# Usage: install-parts.sh PART…     parts: engine base-image promtool amtool postgresql chromium compose
+# Usage: install-parts.sh PART…     parts: engine box base-image promtool amtool postgresql chromium compose
 #
 #   engine      a container engine that answers: Docker is installed and started where neither Docker nor Podman does
+#   box         what the engine needs beside it to give builds a box of their own (see docs/security.md)
 #   base-image  infraaudit/base:bookworm in that engine (see make-base-image.sh)
 #   compose     Docker's plugin of version 2
 #   promtool, amtool, postgresql, chromium   the programs; no server is started
@@ -66,6 +67,14 @@ engine() {
   start_engine
 }
 
+box() {
+  command -v dockerd >/dev/null || return 0
+  command -v slirp4netns >/dev/null && PATH=$PATH:/usr/sbin command -v nft >/dev/null && return
+  may_install "a box for builds" slirp4netns nftables || return
+  say "installing slirp4netns and nftables from Debian's packages, for the box that builds run in"
+  ./apt-get-quietly.sh slirp4netns nftables
+}
+
 start_engine() {
   local log=/var/log/infraaudit-dockerd.log
   if [ -d /run/systemd/system ]; then
@@ -96,13 +105,14 @@ missing=0
 for part in "$@"; do
   case $part in
     engine) engine ;;
+    box) box ;;
     base-image) engine_answers && ./make-base-image.sh >/dev/null ;;
     promtool) program promtool prometheus command -v promtool ;;
     amtool) program amtool prometheus-alertmanager command -v amtool ;;
     compose) compose ;;
     postgresql) program postgresql postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
     chromium) program chromium chromium command -v chromium ;;
-    *) echo "no such part: $part (engine base-image promtool amtool postgresql chromium compose)" >&2; exit 2 ;;
+    *) echo "no such part: $part (engine box base-image promtool amtool postgresql chromium compose)" >&2; exit 2 ;;
   esac || missing=1
 done
 exit $missing

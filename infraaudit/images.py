@@ -12,8 +12,10 @@ from infraaudit_domain.errors import BuildFailedError, EngineError
 from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from resources.engine import Engine
+from resources.engine.box.building import BoxedBuild, build_boxed
 from resources.engine.build_inputs import BuildInputs, inputs_digest
-from resources.engine.builder import BuildRequest, build_image, image_reference
+from resources.engine.build_request import BuildRequest, image_reference
+from resources.engine.builder import build_image
 from resources.git.mirror import Mirror
 
 _FILE_LIMIT = 1024 * 1024
@@ -31,8 +33,9 @@ def build_or_reuse(
     find_image: Callable[[str, str], tuple[str, Image] | None],
     timeout: float,
     on_line: Callable[[str], None],
+    box: BoxedBuild | None = None,
 ) -> Image:
-    """The image of a commit, under the commit's own reference.
+    """The image of a commit, under the commit's own reference; built in ``box``, or on the host's engine without one.
 
     ``find_image`` finds, by project and inputs digest, the commit that first built these inputs, and the image.
     Raises BuildFailedError or EngineError.
@@ -55,7 +58,9 @@ def build_or_reuse(
             paths.context,
             build_args,
         )
-        return build_image(engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
+        if box is None:
+            return build_image(engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
+        return build_boxed(box, engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
 
 
 def commit_inputs_digest(

@@ -1,8 +1,11 @@
 """Where settings meet the outside systems: each resource with what the settings say of it."""
 
+from urllib.parse import urlsplit
+
 import dagster as dg
 
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.builds import Isolation
 from resources.dagster.resources import (
     ArtifactsResource,
     CheckovResource,
@@ -27,6 +30,10 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
         "docker": DockerResource(
             engine=current.engine,
             base_image=current.base_image or "",
+            state=state,
+            build_isolation=Isolation(current.build_isolation),
+            kubeconfig=str(current.kubeconfig or ""),
+            closed_hosts=_hosts(current.database_url, current.prometheus_url, current.grafana_url),
             build_seconds=current.build_seconds,
             test_seconds=current.test_seconds,
         ),
@@ -62,3 +69,7 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             service_url=current.service_url,
         ),
     }
+
+
+def _hosts(*urls: str | None) -> list[str]:
+    return sorted({host for url in urls if url and (host := urlsplit(url).hostname)})

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="SQLAlchemy URL of the history; SQLite under home by default")
     engine: Literal["auto", "docker", "podman", "none"] = Field("auto", description="container engine")
     base_image: str | None = Field(None, description="BASE_IMAGE build argument of every build that declares it")
+    build_isolation: Literal["box", "none"] = Field(
+        "box", description="where projects build that do not say it: in a box, or on the engine itself"
+    )
     target: Literal["auto", "kubernetes", "container", "none"] = Field("auto", description="where to deploy to")
     kubeconfig: Path | None = Field(None, description="kubeconfig file; KUBECONFIG or ~/.kube/config by default")
     build_seconds: float = Field(1800, gt=0, description="time limit of an image build, in seconds")

@@ -62,5 +62,5 @@ def causes(
     """``cross`` is what the cross scan found, by fingerprint; ``renames`` is new path by old."""
     if cross is None:
         return Causes(other)
-    followed = (f.at(renames.get(f.file_path, f.file_path)) for f in cross.values())
+    followed = (f.after(renames) for f in cross.values())
     return Causes(other, {f.fingerprint: f.status for f in (*cross.values(), *followed)}, is_complete)

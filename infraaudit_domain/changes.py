@@ -103,7 +103,7 @@ def earlier_names(
 
 def follow(finding: Finding, renames: Mapping[str, str]) -> Finding:
     """A finding under the name that its file has after some renames."""
-    return finding.at(renames.get(finding.file_path, finding.file_path))
+    return finding.after(renames)
 
 
 def cause_of_move(old: Finding, new: Finding) -> str:

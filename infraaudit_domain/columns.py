@@ -30,7 +30,7 @@ SUPPRESSION_COLUMNS = (
     "certainty", "since", "until", "live",
 )  # fmt: skip
 COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
-GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted")
+GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted", "files")
 SCANNED_COLUMNS = ("scanned_from", "commits", "commits_before", "commits_unscanned", "commits_failed",
                    "commits_earlier_rules")  # fmt: skip
 

@@ -22,6 +22,12 @@ def documents(content: bytes) -> tuple[Part, ...]:
     return tuple(_documents(text))
 
 
+def separated(text: str) -> Iterator[str]:
+    """The documents of a text that a program wrote, with their comments, each without the marker before it."""
+    starts = [0, *(match.start() for match in _MARKER.finditer(text)), len(text)]
+    return (_MARKER.sub("   ", text[start:end], count=1) for start, end in pairwise(starts))
+
+
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\n]|$)", re.MULTILINE)
 _FIRST = re.compile(r"^[ \t]*(?:[^\s#%{]|\{(?![{%]))", re.MULTILINE)
 """A line that is no comment, no directive and no command of a template."""

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-RULES = 2
-"""The version of our own rules for reading a scan. Version 1 took a complete scan's silence for proof."""
+RULES = 3
+"""The version of our own rules for reading a scan. Version 1 took a complete scan's silence for proof; version 2 did
+not scan what kustomizations and charts make."""
 EVERY_FILE = "…"
 """The path of a gap that stands for more files than are listed."""
+EVERY_CHECK = "*"
+"""Among the undecided checks of a file: none gave a verdict on it, though it is no gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,10 @@ class Evidence:
     """By file and resource: the checks that passed. A resource that was read and passed nothing has an empty set."""
     undecided: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By file: checks that gave no verdict on something in it, as where a value is not known."""
+
+    def is_undecided(self, finding: "_Located") -> bool:
+        """Whether a finding's check gave no verdict on something in its file."""
+        return not {finding.check_id, EVERY_CHECK}.isdisjoint(self.undecided.get(finding.file_path, ()))
 
 
 class _Located(Protocol):
@@ -50,5 +57,4 @@ def proves_absence(evidence: Evidence | None, finding: _Located) -> bool:
     resources = evidence.passed.get(finding.file_path, {})
     if finding.check_id in resources.get(finding.resource, ()):
         return True
-    is_undecided = finding.check_id in evidence.undecided.get(finding.file_path, ())
-    return finding.resource not in resources and not is_undecided
+    return finding.resource not in resources and not evidence.is_undecided(finding)

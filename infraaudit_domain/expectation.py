@@ -85,7 +85,7 @@ def chart_of(path: str, folders: Collection[str]) -> str | None:
 
 def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: Collection[str]) -> tuple[Part, ...]:
     """The parts of a file that a framework has to read; ``folders`` are those of the tree's charts."""
-    if _is_hidden(framework, path):
+    if is_hidden(framework, path):
         return ()
     if framework == "secrets":
         return () if posixpath.basename(path) in _LOCK_FILES else _WHOLE
@@ -111,7 +111,7 @@ def _is_of_a_role(path: str) -> bool:
     return bool({"tasks", "handlers"} & set(folders)) or "playbook" in path
 
 
-def _is_hidden(framework: str, path: str) -> bool:
+def is_hidden(framework: str, path: str) -> bool:
     """Checkov enters no folder and opens no file whose name begins with a dot, but for those it knows."""
     names = path.split("/")
     if framework == "bicep":

@@ -4,11 +4,13 @@ Deliberately absent: line numbers in the identity, so that a moved line is the s
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from infraaudit_domain.evidence import RULES, Evidence
+from infraaudit_domain.renderings import as_rendered, rendered_by
 
 
 class Severity(StrEnum):
@@ -72,6 +74,15 @@ class Finding:
         resource = self.resource if inside == self.resource else f"/{path}.{inside}"
         return replace(self, file_path=path, resource=resource)
 
+    def after(self, renames: Mapping[str, str]) -> "Finding":
+        """The same finding after files were renamed (new path by old): its own, or the one that renders its resource."""
+        by = rendered_by(self.resource)
+        renamed = self.at(renames.get(self.file_path, self.file_path))
+        if by is None or by not in renames:
+            return renamed
+        plain = self.resource[: -len(as_rendered("", by))]
+        return replace(renamed, resource=as_rendered(plain, renames[by]))
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFile:
@@ -81,6 +92,8 @@ class UnreadableFile:
     reason: str
     hidden_by: str = ""
     """What of the commit's configuration says to leave it out; such a gap does not make the scan partial."""
+    part_of: str = ""
+    """The file of the Helm chart whose templates are all unread for one reason."""
 
 
 @dataclass(frozen=True, slots=True)

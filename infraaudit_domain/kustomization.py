@@ -15,12 +15,17 @@ _KEYS = frozenset(
     {
         "apiVersion", "kind", "metadata", "namespace", "namePrefix", "nameSuffix", "commonLabels", "labels",
         "commonAnnotations", "images", "replicas", "patches", "patchesStrategicMerge", "patchesJson6902",
-        "generatorOptions", "vars", "replacements", "sortOptions", *_SOURCES, *_GENERATORS,
+        "generatorOptions", "vars", "replacements", "sortOptions", "buildMetadata", *_SOURCES, *_GENERATORS,
     }
 )  # fmt: skip
 _GENERATOR_KEYS = frozenset(
     {"name", "namespace", "behavior", "files", "literals", "env", "envs", "type", "options", "immutable"}
 )
+_PLAIN_TRANSFORMERS = {
+    "LabelTransformer", "AnnotationsTransformer", "PrefixTransformer", "SuffixTransformer", "PrefixSuffixTransformer",
+    "NamespaceTransformer", "ImageTagTransformer", "ReplicaCountTransformer",
+}  # fmt: skip
+"""Those that are built into kustomize and read nothing besides their own text."""
 _LOCAL = re.compile(r"(?!(?i:github\.com))[\w.][\w./-]{0,500}")
 _LONGEST_NAME = 200
 _REFERENCES = 1000
@@ -46,16 +51,35 @@ def kustomization_faults(document: object) -> Iterator[str]:
             yield f"refers to {path[:200]!r}; only files of the commit are allowed"
 
 
+def is_plain_transformer(document: object) -> bool:
+    """Whether a document sets up a transformer that is built in and reads no other file."""
+    if not isinstance(document, dict):
+        return False
+    return document.get("apiVersion") == "builtin" and document.get("kind") in _PLAIN_TRANSFORMERS
+
+
+def transformers(document: object) -> list[str]:
+    """The files that set up transformers."""
+    return [str(entry) for entry in _list(document.get("transformers"))] if isinstance(document, dict) else []
+
+
 def sources(document: Mapping[str, Any]) -> list[str]:
     """The files and folders that it is made of."""
     return [str(entry) for name in _SOURCES for entry in _list(document.get(name))]
 
 
+def patches(document: Mapping[str, Any]) -> list[str]:
+    """The patches that are files."""
+    found = [str(entry) for entry in _list(document.get("patchesStrategicMerge")) if "\n" not in str(entry)]
+    for name in ("patches", "patchesJson6902"):
+        found += [str(entry["path"]) for entry in _mappings(document.get(name)) if entry.get("path")]
+    return found
+
+
 def files(document: Mapping[str, Any]) -> list[str]:
     """The patches and the contents of generated objects that are files."""
-    found = [str(entry) for entry in _list(document.get("patchesStrategicMerge")) if "\n" not in str(entry)]
-    for name in ("patches", "patchesJson6902", "replacements"):
-        found += [str(entry["path"]) for entry in _mappings(document.get(name)) if entry.get("path")]
+    found = patches(document)
+    found += [str(entry["path"]) for entry in _mappings(document.get("replacements")) if entry.get("path")]
     for name in _GENERATORS:
         for generator in _mappings(document.get(name)):
             found += [str(entry).partition("=")[2] or str(entry) for entry in _list(generator.get("files"))]

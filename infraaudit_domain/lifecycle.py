@@ -97,10 +97,9 @@ def _followed(
     paths = past.renames()
     found = successors({mark: span.finding for mark, span in active.items()}, now.findings, paths, past.moves)
     for mark, span in absent.items():
-        path = paths.get(span.finding.file_path)
-        if mark in found or path is None:
+        carried = span.finding.after(paths)
+        if mark in found or carried == span.finding:
             continue
-        carried = span.finding.at(path)
         is_free = carried.fingerprint not in active and carried.fingerprint not in now.findings
         if is_free and not proves_lack(now, carried):
             # The renamed file was not read: the finding is carried along under its new name, neither closed nor lost.

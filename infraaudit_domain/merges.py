@@ -106,9 +106,7 @@ class _Walk:
         moved = successors(then, now, {old: new for new, old in old_paths.items()})
         forms = {new.fingerprint: then[old] for old, new in moved.items()}
         lost = [finding for mark, finding in then.items() if mark not in now and mark not in moved]
-        older = {
-            mark: finding.at(old_paths.get(finding.file_path, finding.file_path)) for mark, finding in missing.items()
-        }
+        older = {mark: finding.after(old_paths) for mark, finding in missing.items()}
         if self.is_there:
             older |= {mark: forms[f.fingerprint] for mark, f in missing.items() if f.fingerprint in forms}
         else:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_domain.builds import BuildRules
 from infraaudit_domain.notices import Address
 
 
@@ -68,6 +69,7 @@ class Project:
     commit_url: str | None = None
     """A link to a commit, with ``{sha}`` in it."""
     build_args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    build: BuildRules = field(default_factory=BuildRules)
     registry: str | None = None
     """``host[:port]/path`` that images are pushed to; None deploys the local image."""
     container: str | None = None

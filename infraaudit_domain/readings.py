@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from infraaudit_domain.causes import Circumstances
 from infraaudit_domain.evidence import Evidence, is_unread, proves_absence
 from infraaudit_domain.findings import Finding, Scan, ScanStatus
+from infraaudit_domain.renderings import rendered_by
 from infraaudit_domain.resource_names import has_position, position_free
 
 
@@ -42,7 +43,7 @@ def proves_lack(reading: Reading, finding: Finding) -> bool:
     if finding.fingerprint in reading.findings:
         return False
     part = reading.parts.get(finding.framework)
-    if part is None or is_unread(finding.file_path, part.gaps):
+    if part is None or is_unread(rendered_by(finding.resource) or finding.file_path, part.gaps):
         return False
     if part.evidence is None:
         return True
@@ -52,14 +53,13 @@ def proves_lack(reading: Reading, finding: Finding) -> bool:
         return True
     # A check that failed on its equals in the resource has counted them: this one is not among them.
     first = finding if finding.ordinal == 0 else replace(finding, ordinal=0)
-    is_undecided = finding.check_id in part.evidence.undecided.get(finding.file_path, ())
-    return first.fingerprint in reading.findings and not is_undecided
+    return first.fingerprint in reading.findings and not part.evidence.is_undecided(finding)
 
 
 def _may_have_moved(reading: Reading, evidence: Evidence, finding: Finding) -> bool:
     """Whether its resource may stand at another position, where its check gave no verdict."""
     path, check = finding.file_path, finding.check_id
-    if check not in evidence.undecided.get(path, ()) or not has_position(finding):
+    if not evidence.is_undecided(finding) or not has_position(finding):
         return False
     passed = evidence.passed.get(path, {})
     wanted = position_free(finding)

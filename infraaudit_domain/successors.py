@@ -29,7 +29,7 @@ def successors(
 
     ``renames`` is new path by old; ``moves`` is called only where something could have moved.
     """
-    followed = {mark: finding.at(renames.get(finding.file_path, finding.file_path)) for mark, finding in then.items()}
+    followed = {mark: finding.after(renames) for mark, finding in then.items()}
     found: dict[str, Finding] = {}
     left = _Left({mark: finding for mark, finding in followed.items() if mark not in now}, _without(now, then))
     if not (left.absent and left.fresh):

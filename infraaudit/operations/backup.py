@@ -27,7 +27,8 @@ from resources.machine.unpacking import extract
 FORMAT = 1
 _STATE = StateFolder(Path())
 """Relative paths, the same in every installation's state folder."""
-_MADE_AGAIN = {path.name for path in (_STATE.mirrors, _STATE.checkouts, _STATE.scans, _STATE.demo, _STATE.example)}
+_CACHES = (_STATE.mirrors, _STATE.checkouts, _STATE.scans, _STATE.boxes, _STATE.demo, _STATE.example)
+_MADE_AGAIN = {path.name for path in _CACHES}
 _SECRET_KEY = _STATE.scans / KEY_FILE
 """With another key every secret already found in code would be a new finding."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".migrating")

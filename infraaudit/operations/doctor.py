@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from infraaudit_domain.errors import InfraAuditError, ToolMissingError, excerpt
 from resources.engine import Builder, detect_engine
+from resources.engine.box.requirements import gives, missing
 from resources.machine import process
 from resources.targets.cluster import connect
 
@@ -71,6 +72,7 @@ def examine(
         _Question("git", "everything: commits are read with it", _git, needed=True),
         _Question("engine", "build, tests and container deployment; scan, history and trends work", _engine(engine)),
         _Question("builder", "RUN --mount and parallel stages in Dockerfiles, without BuildKit", _builder(engine)),
+        _Question("build box", "builds, unless build_isolation is none: then on the engine itself, as root", _box),
         _Question("cluster", "Kubernetes; containers of the engine instead", _cluster(target, kubeconfig)),
         *(
             _Question(f"registry {name.partition('/')[0]}", "deployment by digest", _registry(name))
@@ -140,6 +142,12 @@ def _builder(choice: str) -> Callable[[], tuple[str, str]]:
         return str(found.builder), found.build_program
 
     return ask
+
+
+def _box() -> tuple[str, str]:
+    if lacking := missing():
+        raise _NotConfigured(f"this machine lacks {'; '.join(lacking)}")
+    return "", str(gives())
 
 
 def _cluster(target: str, kubeconfig: Path | None) -> Callable[[], tuple[str, str]]:

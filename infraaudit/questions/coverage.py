@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from infraaudit.questions.asked import Asked, Page
 from infraaudit.questions.findings import not_scanned
 from infraaudit_domain.acceptances import accepting
-from resources.history.queries.coverage import FrameworkCoverage, coverage_of, scanned_parts
+from resources.history.queries.coverage import FrameworkCoverage, Gap, count_of, coverage_of, scanned_parts
 
 
 def coverage(asked: Asked) -> Page:
@@ -30,22 +30,28 @@ def coverage(asked: Asked) -> Page:
 
 
 def coverage_gaps(asked: Asked) -> Page:
-    """One row for each file that was not read."""
+    """One row for each file that was not read, and for each chart whose templates were not."""
     sha, parts = _covered(asked)
-    return asked.cut(
-        [
-            {
-                "commit": sha,
-                "framework": part.framework,
-                "file_path": gap.path,
-                "reason": gap.reason,
-                "since": gap.since,
-                "accepted": _is_accepted(asked, part.framework, gap.path),
-            }
-            for part in parts
-            for gap in part.gaps
-        ]
-    )
+    positions = asked.line.positions()
+    rows = []
+    for part in parts:
+        by_matter: dict[tuple[str, str], list[Gap]] = {}
+        for gap in part.gaps:
+            by_matter.setdefault((gap.part_of or gap.path, gap.reason), []).append(gap)
+        for (path, reason), gaps in by_matter.items():
+            first = min(gaps, key=lambda gap: positions.get(gap.since or "", len(positions)))
+            rows.append(
+                {
+                    "commit": sha,
+                    "framework": part.framework,
+                    "file_path": path,
+                    "reason": reason,
+                    "since": first.since,
+                    "accepted": all(_is_accepted(asked, part.framework, gap.path) for gap in gaps),
+                    "files": sum(count_of(gap.path, gap.reason) for gap in gaps),
+                }
+            )
+    return asked.cut(rows)
 
 
 def _covered(asked: Asked) -> tuple[str, Sequence[FrameworkCoverage]]:

@@ -68,6 +68,7 @@ def _build(project: Project, current: Stage, git: GitResource, docker: DockerRes
         find_image=current.history.find_image,
         timeout=docker.build_seconds,
         on_line=current.log.debug,
+        box=docker.box(project),
     )
 
 

@@ -133,5 +133,9 @@ def _coverage(scan: Scan) -> dict[str, Any]:
 
 
 def _unreadable(scan: Scan) -> dict[str, Any]:
-    rows = [(part.framework, file.path, file.reason) for part in scan.frameworks for file in part.unreadable]
-    return {"unreadable": table(["framework", "file", "why"], rows)} if rows else {}
+    """Each file that was not read; the templates of a chart that was not rendered in one line."""
+    counts = Counter(
+        (part.framework, gap.part_of or gap.path, gap.reason) for part in scan.frameworks for gap in part.unreadable
+    )
+    rows = [(framework, path, files, why) for (framework, path, why), files in counts.items()]
+    return {"unreadable": table(["framework", "file", "files", "why"], rows)} if rows else {}

@@ -5,14 +5,16 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from infraaudit_assets.commands.example import write_example
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.settings import Settings, set_up_scripts, settings
+from infraaudit_domain.builds import Isolation
 from infraaudit_domain.errors import EngineError, excerpt
+from resources.engine.box.requirements import gives, missing
 
 _PROJECT = "infraauditai"
 _BASE_IMAGE = "infraaudit/base:bookworm"
@@ -27,9 +29,17 @@ def demo(
     """
     home = demo_home()
     base_image = _prepare_machine(settings())
-    _start_afresh(home, base_image)
+    lacking = missing()
+    _start_afresh(home, base_image, Isolation.NONE if lacking else Isolation.BOX)
     enter_demo(home)
+    print(_where_builds_run(lacking))
     _run_all(settings(), home, verbose)
+
+
+def _where_builds_run(lacking: list[str]) -> str:
+    if lacking:
+        return f"Builds run on the engine itself; for a box of their own this machine lacks {'; '.join(lacking)}."
+    return f"Builds run in a box of their own: {gives()}."
 
 
 def demo_home() -> Path:
@@ -51,7 +61,9 @@ def _prepare_machine(current: Settings) -> str | None:
     """
     if current.engine == "none":
         return None
-    subprocess.run([str(set_up_scripts() / "install-parts.sh"), "engine", "base-image"], stdin=subprocess.DEVNULL)
+    subprocess.run(
+        [str(set_up_scripts() / "install-parts.sh"), "engine", "box", "base-image"], stdin=subprocess.DEVNULL
+    )
     return _BASE_IMAGE if current.base_image is None and _has_image(_BASE_IMAGE) else None
 
 
@@ -64,12 +76,18 @@ def _has_image(reference: str) -> bool:
         return False
 
 
-def _start_afresh(home: Path, base_image: str | None) -> None:
+def _start_afresh(home: Path, base_image: str | None, isolation: Isolation) -> None:
     """Make the demo's own state folder, repository and projects file."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     write_example(home / "repository.git")
-    entry = {"name": _PROJECT, "url": str(home / "repository.git"), "default": True, "first_commits": 0}
+    entry: dict[str, Any] = {
+        "build_isolation": isolation,
+        "name": _PROJECT,
+        "url": str(home / "repository.git"),
+        "default": True,
+        "first_commits": 0,
+    }
     if base_image:
         entry["build_args"] = {"BASE_IMAGE": base_image}
     (home / "projects.yaml").write_text(json.dumps({"projects": [entry]}, indent=2))

@@ -31,13 +31,17 @@ def prune(
     """
     from infraaudit_domain.retention import outdated
     from resources.configuration.projects import read_projects
+    from resources.engine.box.client import remove_boxes
     from resources.history import open_history, retention
 
     current = settings()
     past = open_history(current.history_url)
     before = datetime.now(UTC) - timedelta(days=older_than)
     done = {}
-    for project in read_projects(current.projects):
+    projects = read_projects(current.projects)
+    if not dry_run:
+        remove_boxes(current.state.boxes, [project.name for project in projects])
+    for project in projects:
         aging, used = retention.aging_commits(past, project.name), retention.in_use(past, project.name)
         shas = outdated(aging, before=before, keep_newest=keep, protected=used)
         row = {"commits": len(shas)}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.checkov.reading import proof, reasons, yaml_check
+from resources.checkov.rendering import build
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
 
@@ -58,6 +59,8 @@ def run(request: dict[str, Any]) -> None:
     root = request["root"]
     if request["task"] == "inspect":
         answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_nodes"])
+    elif request["task"] == "render":
+        answer = build.render(request)
     else:
         import checkov.main as checkov
 

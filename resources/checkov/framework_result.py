@@ -3,7 +3,7 @@
 Deliberately absent: running anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from resources.checkov.reading.gaps import (
     summary,
     unread_files,
 )
+from resources.checkov.rendering.results import Renderings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Job:
     arguments: list[str]
     hider: Hider
     """What of it the commit's configuration hides; all of it is scanned."""
+    renderings: Renderings = field(default_factory=Renderings)
+    """What its kustomizations and charts make."""
     memo: FileMemo | None = None
     """Known findings of single files; None where nothing may be reused."""
 
@@ -75,25 +78,30 @@ def framework_result(
     tree: Path,
     limits: ScanLimits,
 ) -> FrameworkScan:
-    unreadable = _gaps(name, job, result, broken, refused, tree)
+    made = job.renderings if name == "kubernetes" and not result.error else Renderings()
+    plain = _plain_gaps(name, job, result, broken, refused, tree)
+    unreadable = _marked(name, job, made.gaps(plain.values(), job.expected[name], job.charts))
+    read = job.expected[name].keys() - plain.keys()
     counted = [gap for gap in unreadable if not gap.hidden_by]
     status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if counted else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
-        scan_key=job.keys[name] if _is_repeatable(name, result) else _once(name, job),
+        scan_key=job.keys[name] if _is_repeatable(name, result) and made.is_certain else _once(name, job),
         status=status,
-        findings=result.report.findings,
+        findings=made.findings(result.report.findings, read),
         unreadable=bounded(unreadable, limits.gaps),
         seconds=result.seconds,
         reason=result.error or summary(name, counted, job.charts),
-        evidence=evidence(name, job.expected[name], result.proven, unreadable, job.charts),
+        evidence=made.evidence(
+            evidence(name, job.expected[name], result.proven, [*plain.values()], job.charts), read, plain.keys()
+        ),
     )
 
 
-def _gaps(
+def _plain_gaps(
     name: str, job: Job, result: ChildResult, broken: Mapping[str, str], refused: Mapping[str, str], tree: Path
-) -> list[UnreadableFile]:
-    """One for each file, by its first reason; those that the commit's configuration hides last."""
+) -> dict[str, UnreadableFile]:
+    """Of the files as they are: one for each, by its first reason."""
     reads = {entry.path for entry in job.reads[name]}
     gaps = [*job.left_out[name], *result.culprits]
     gaps += [UnreadableFile(path, reason) for path, reason in refused.items() if path in reads]
@@ -108,7 +116,12 @@ def _gaps(
     if name == "terraform" and unread:
         called = called_with_unread_values(tree, job.expected[name], unread.keys())
         unread = {gap.path: gap for gap in called} | unread
-    marked = (with_hiding(gap, name, job.hider) for gap in unread.values())
+    return unread
+
+
+def _marked(name: str, job: Job, gaps: Iterable[UnreadableFile]) -> list[UnreadableFile]:
+    """By path; those that the commit's configuration hides last."""
+    marked = (with_hiding(gap, name, job.hider) for gap in gaps)
     return sorted(marked, key=lambda gap: (bool(gap.hidden_by), gap.path))
 
 

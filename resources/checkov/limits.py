@@ -26,3 +26,29 @@ class ScanLimits:
     config_bytes: int = 64 * 1024
     attempts: int = 60
     """Processes spent on finding the files that break a framework."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderLimits:
+    """What the rendering of a commit's kustomizations and charts may use; beyond a limit each is a gap."""
+
+    units: int = 400
+    """Kustomizations and charts of one commit."""
+    files: int = 2_000
+    """Files that one of them reads."""
+    file_bytes: int = 4 * 1024**2
+    """Bytes of each of these files."""
+    total_bytes: int = 256 * 1024**2
+    """Bytes of all files that are read."""
+    kustomization_bytes: int = 512 * 1024
+    kustomizations_bytes: int = 16 * 1024**2
+    """Bytes of all kustomizations of one commit."""
+    kustomization_nodes: int = 50_000
+    kustomization_depth: int = 50
+    output_bytes: int = 16 * 1024**2
+    """What one of them may print."""
+    objects: int = 5_000
+    seconds: float = 60
+    """Wall time of one of them."""
+    total_seconds: float = 1800
+    """Wall time of all of them, their scans included."""

@@ -25,8 +25,13 @@ from resources.checkov.config_file import configuration
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
-from resources.checkov.limits import ScanLimits
+from resources.checkov.limits import RenderLimits, ScanLimits
 from resources.checkov.parent import Parent
+from resources.checkov.rendering.kept import Kept
+from resources.checkov.rendering.plan import Plan, Plans
+from resources.checkov.rendering.renderer import FRAMEWORK as RENDERED
+from resources.checkov.rendering.renderer import Renderer
+from resources.checkov.rendering.results import Renderings
 from resources.checkov.secret_key import key_digest, secret_key
 from resources.checkov.tree import Facts, neutral_folder, select, sweep
 from resources.checkov.versions import scanner_version, versions_digest
@@ -49,6 +54,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         severities: Mapping[str, Severity],
         reuse: Reuse = no_reuse,
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
+        render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
         self._scratch = neutral_folder(scratch)
@@ -56,6 +62,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         self._facts = Facts()
         self._memo = None if reuse is no_reuse else FileMemo()
         self.parent = Parent(self._scratch, limits, scratch.resolve())
+        self._plans = Plans(render_limits)
+        kept = None if reuse is no_reuse else Kept(scratch / "renderings")
+        self._renderer = Renderer(self.parent, render_limits, self._secret_key, kept)
+        self._circumstances = repr((versions_digest(), limits, render_limits))
 
     def __enter__(self) -> Self:
         sweep(self._scratch)
@@ -107,8 +117,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         expected = {name: self._facts.expected(name, selection.files, folders) for name in names}
         facts = self._facts.by_blob
         reads = {name: readable(name, selection.files, facts, expected[name]) for name in names}
-        keys = {name: self._key(name, reads[name], config, selection.left_out[name], folders) for name in names}
+        plan = self._plans.of(tree, mirror, work)
+        keys = {name: self._key(name, reads[name], config, selection.left_out[name], folders, plan) for name in names}
         known = {name: self._known(keys[name]) for name in names}
+        is_rendered = plan.units and known[RENDERED] is None
         job = Job(
             sha=sha,
             frameworks=tuple(name for name in names if known[name] is None),
@@ -119,6 +131,9 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             left_out=selection.left_out,
             arguments=[],
             hider=hider,
+            renderings=self._renderer.rendered(plan, self._circumstances, mirror, work)
+            if is_rendered
+            else Renderings(),
             memo=self._memo,
         )
         fresh = scan_frameworks(job, mirror, work, self.parent, self._limits, self._secret_key)
@@ -131,13 +146,14 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         config: CheckovConfig,
         left_out: Sequence[UnreadableFile],
         folders: frozenset[str],
+        plan: Plan,
     ) -> str:
         key = key_digest(self._secret_key) if name == "secrets" else ""
         bounds = (self._limits.yaml_depth, self._limits.yaml_nodes)
         gaps = [(file.path, file.reason) for file in left_out]
-        chart_folders = sorted(folders) if name == "kubernetes" else []
+        rendered = [sorted(folders), plan.key] if name == RENDERED else []
         hidden = [str(why) for why in Hider(config).of_framework(name)]
-        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key, chart_folders))
+        return scan_key(name, files, versions_digest(), (config.filters, hidden, gaps, bounds, key, rendered))
 
     def _known(self, key: str) -> FrameworkScan | None:
         stored = self._reuse(key)

@@ -13,6 +13,7 @@ import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infraaudit_domain.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Paths, Project
@@ -20,6 +21,10 @@ from resources.configuration.document import Document, parse_document, read_docu
 from resources.machine.atomic_file import READABLE, write_atomically
 
 _WHAT = "projects file"
+_FOLDED = {
+    *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
+    *("adopt", "uses"),  # into every environment, besides its own
+}
 
 
 def _inside(path: str) -> str:
@@ -75,6 +80,26 @@ class _Environment(_Entry):
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
+def _address_and_port(text: str) -> str:
+    host_and_port(text)
+    return text
+
+
+def _secret_file(path: str) -> str:
+    if not PurePosixPath(path).is_absolute() or "," in path:
+        raise ValueError("must be the absolute path of a file, without a comma")
+    return path
+
+
+class _BuildLimits(_Entry):
+    memory_megabytes: Annotated[int, Field(ge=256)] = BuildLimits().memory_megabytes
+    processes: Annotated[int, Field(ge=100)] = BuildLimits().processes
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    disk_megabytes: Annotated[int, Field(ge=512)] = BuildLimits().disk_megabytes
+    file_megabytes: Annotated[int, Field(ge=1)] = BuildLimits().file_megabytes
+    log_lines: Annotated[int, Field(ge=100)] = BuildLimits().log_lines
+
+
 class _Address(_Entry):
     url: str
     urgency: Literal["info", "failure", "critical"] = "info"
@@ -92,6 +117,13 @@ class _Project(_Entry):
     default: bool = False
     commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
     build_args: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    build_isolation: Isolation | None = None
+    build_egress: Egress | tuple[Annotated[str, AfterValidator(_address_and_port)], ...] = Egress.PUBLIC
+    build_limits: _BuildLimits = _BuildLimits()
+    build_secrets: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, AfterValidator(_secret_file)]
+    ] = {}
+    base_images: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s]{0,254}$")], ...] = ()
     registry: str | None = None
     container: str | None = None
     first_commits: Annotated[int, Field(ge=0)] = 1
@@ -102,14 +134,19 @@ class _Project(_Entry):
 
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in _FOLDED}
+        fields["build"] = BuildRules(
+            self.build_isolation,
+            self.build_egress,
+            BuildLimits(**self.build_limits.model_dump()),
+            self.base_images,
+            self.build_secrets,
+        )
         fields["paths"] = Paths(**self.paths.model_dump())
         fields["environments"] = tuple(self._environment(given) for given in self.environments)
         given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
         fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
         fields["url"] = _absolute(self.url, folder)
-        for name in ("adopt", "uses"):  # Its environments have them.
-            del fields[name]
         return Project(**fields)
 
     def _environment(self, given: _Environment) -> Environment:

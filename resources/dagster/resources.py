@@ -4,17 +4,21 @@ Deliberately absent: behaviour. Each client imports its library when it is creat
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 
+from infraaudit_domain.builds import Isolation
 from infraaudit_domain.deployments import Deployment
 from infraaudit_domain.notices import Address, addresses_of
 from infraaudit_domain.projects import Environment, Project
 from resources.checkov import CheckovRunner
 from resources.configuration.severities import read_severities
 from resources.engine import Engine, detect_engine
+from resources.engine.box.building import BoxedBuild
 from resources.git.mirror import Mirror
 from resources.grafana.client import Grafana
 from resources.history import History, open_history
@@ -24,6 +28,7 @@ from resources.logs.store import LogStore
 from resources.machine.artifact_store import ArtifactStore
 from resources.machine.state_folder import StateFolder
 from resources.notifier import Notifier
+from resources.targets.cluster import server_hosts
 from resources.targets.connect import connect_target
 from resources.targets.target import Target
 
@@ -78,12 +83,26 @@ class DockerResource(dg.ConfigurableResource):
 
     engine: str = "auto"
     base_image: str = ""
+    state: str = ""
+    build_isolation: Isolation = Isolation.NONE
+    kubeconfig: str = ""
+    closed_hosts: list[str] = []
+    """Hosts that no build reaches, besides the cluster's, the engine's and what is not public."""
     build_seconds: float = 1800
     test_seconds: float = 900
 
     def connect(self) -> Engine:
         """Raises EngineUnavailableError."""
         return detect_engine(self.engine)
+
+    def box(self, project: Project) -> BoxedBuild | None:
+        """The box that the project's images are built in; None where they are built on the engine itself."""
+        if (project.build.isolation or self.build_isolation) is Isolation.NONE:
+            return None
+        closed = [*self.closed_hosts, *server_hosts(Path(self.kubeconfig) if self.kubeconfig else None)]
+        if engine_host := urlsplit(os.environ.get("DOCKER_HOST", "")).hostname:
+            closed.append(engine_host)
+        return BoxedBuild(StateFolder(Path(self.state)).box(project.name), project.build, tuple(closed))
 
     def build_args(self, project: Project) -> dict[str, str]:
         base = {"BASE_IMAGE": self.base_image} if self.base_image else {}

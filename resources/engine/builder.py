@@ -10,12 +10,9 @@ import os
 import re
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from urllib.parse import urlsplit, urlunsplit
 
 from infraaudit_domain.dockerfile import syntax_image, without_syntax
 from infraaudit_domain.errors import (
@@ -27,12 +24,12 @@ from infraaudit_domain.errors import (
     ToolTimeoutError,
     excerpt,
 )
-from infraaudit_domain.images import Image
+from infraaudit_domain.images import Image, volume_fault
+from resources.engine.build_request import BuildRequest, image_labels, inside, read_dockerfile
 from resources.engine.client import UNREACHABLE, Builder, Engine, label_words
 from resources.machine import process
 
 _LOG_LINES = 200
-_DOCKERFILE_LIMIT = 1024 * 1024
 _NOT_THE_COMMITS_FAULT = re.compile(
     r"no space left on device|disk quota exceeded|i/o timeout|TLS handshake timeout|toomanyrequests"
     r"|context deadline exceeded|50[234] (?:Bad Gateway|Service Unavailable|Gateway Time-?out)",
@@ -49,31 +46,6 @@ _LAST_WORDS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """One commit's build."""
-
-    project: str
-    sha: str
-    source: str
-    """The repository's URL, for the image's labels; a password in it is left out."""
-    committed_at: datetime
-    """Becomes the image's created label, so that the same commit gets the same labels."""
-    checkout: Path
-    dockerfile: str
-    context: str
-    build_args: Mapping[str, str]
-
-    @property
-    def reference(self) -> str:
-        return image_reference(self.project, self.sha)
-
-
-def image_reference(project: str, sha: str) -> str:
-    """What the engine calls the image of a commit."""
-    return f"infraaudit/{project}:{sha[:12]}"
-
-
 def build_image(
     engine: Engine, request: BuildRequest, *, inputs_digest: str, timeout: float, on_line: Callable[[str], None]
 ) -> Image:
@@ -81,31 +53,29 @@ def build_image(
 
     Raises BuildFailedError (the commit's fault; its message ends with the end of the log) or EngineError.
     """
-    dockerfile = _inside(request.checkout, request.dockerfile, "Dockerfile")
-    context = _inside(request.checkout, request.context, "build context")
-    if not dockerfile.is_file() or dockerfile.stat().st_size > _DOCKERFILE_LIMIT:
-        raise BuildFailedError(
-            f"{request.sha[:12]} has no usable {request.dockerfile}: add one, or set paths.dockerfile of the project."
-        )
+    started = monotonic()
+    image_id = built_image_id(engine, request, timeout=timeout, on_line=on_line)
+    return finished_image(engine, request, image_id, inputs_digest, monotonic() - started)
+
+
+def built_image_id(engine: Engine, request: BuildRequest, *, timeout: float, on_line: Callable[[str], None]) -> str:
+    """Build, label and tag; the engine's id of the image. Raises as build_image does."""
+    dockerfile = inside(request.checkout, request.dockerfile, "Dockerfile")
+    context = inside(request.checkout, request.context, "build context")
+    read_dockerfile(request)
     if not context.is_dir():
         raise BuildFailedError(f"{request.sha[:12]} has no folder {request.context}; set paths.context of the project.")
-    started = monotonic()
-    image_id = _Build(engine, request, dockerfile, context, timeout, on_line).run()
-    facts = engine.find_image(image_id)
+    return _Build(engine, request, dockerfile, context, timeout, on_line).run()
+
+
+def finished_image(engine: Engine, request: BuildRequest, image: str, inputs_digest: str, seconds: float) -> Image:
+    """The image that a build left in the engine. Raises BuildFailedError for one that the pipeline cannot use."""
+    facts = engine.find_image(image)
     if facts is None:
         raise EngineError(f"{engine.name} built {request.reference} and does not have it; run the step again.")
-    return Image(request.reference, facts.image_id, facts.size_bytes, round(monotonic() - started, 3), inputs_digest)
-
-
-def image_labels(request: BuildRequest) -> dict[str, str]:
-    """The image's OCI labels, and ours."""
-    return {
-        "org.opencontainers.image.title": request.project,
-        "org.opencontainers.image.revision": request.sha,
-        "org.opencontainers.image.source": _without_password(request.source),
-        "org.opencontainers.image.created": request.committed_at.isoformat(timespec="seconds"),
-        "infraaudit.project": request.project,
-    }
+    if fault := volume_fault(facts.volumes):
+        raise BuildFailedError(f"The image of {request.sha[:12]} is refused: {fault}")
+    return Image(request.reference, facts.image_id, facts.size_bytes, round(seconds, 3), inputs_digest)
 
 
 class _Build:
@@ -123,6 +93,7 @@ class _Build:
         self._engine, self._request, self._dockerfile, self._context = engine, request, dockerfile, context
         self._deadline, self._timeout, self._on_line = monotonic() + timeout, timeout, on_line
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._lines = 0
 
     def run(self) -> str:
         with tempfile.TemporaryDirectory(prefix="infraaudit-build-") as folder:
@@ -144,7 +115,7 @@ class _Build:
             done = process.run(
                 words,
                 cwd=scratch,
-                env=_environment(self._engine.builder),
+                env=_environment(self._engine),
                 timeout=max(self._deadline - monotonic(), 1),
                 on_line=self._say,
                 max_output=65536,
@@ -175,7 +146,8 @@ class _Build:
         hint = ""
         if _BASE_IMAGE_MISSING.search(words):
             hint = (
-                " An image it starts from cannot be pulled here: set INFRAAUDIT_BASE_IMAGE, or log in to its registry."
+                " An image it starts from cannot be pulled here: set INFRAAUDIT_BASE_IMAGE, or log in to its registry; "
+                "a box has the engine's own images only where base_images of the project names them."
             )
         return BuildFailedError(
             f"{self._request.dockerfile} of {sha} does not build.{hint} The end of its log:\n{self._log_end()}"
@@ -190,9 +162,14 @@ class _Build:
 
     def _say(self, line: str) -> None:
         clean = excerpt(line, 1000)
-        if clean:
-            self._log.append(clean)
+        if not clean:
+            return
+        self._log.append(clean)
+        self._lines += 1
+        if self._lines <= self._request.log_lines:
             self._on_line(clean)
+        elif self._lines == self._request.log_lines + 1:
+            self._on_line(f"After {self._request.log_lines} lines, further lines of the log are not kept.")
 
 
 def _words(
@@ -205,36 +182,21 @@ def _words(
         Builder.LEGACY: ["build", "--force-rm"],
     }[engine.builder]
     arguments = [word for name, value in request.build_args.items() for word in ("--build-arg", f"{name}={value}")]
-    target = ["--tag", request.reference, "--iidfile", str(id_file), "--file", str(dockerfile)]
+    target = ["--tag", request.tag or request.reference, "--iidfile", str(id_file), "--file", str(dockerfile)]
     return [
         engine.build_program,
         *start,
         *target,
         *label_words(image_labels(request)),
         *arguments,
+        *request.options,
         "--",
         str(context),
     ]
 
 
-def _environment(builder: Builder) -> dict[str, str]:
+def _environment(engine: Engine) -> dict[str, str]:
     # Attestations would make an index of the image, and the program would run git in the checkout for them.
     quiet = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "false", "DOCKER_CLI_HINTS": "false"}
-    return {**os.environ, **quiet, "DOCKER_BUILDKIT": "0" if builder is Builder.LEGACY else "1"}
-
-
-def _inside(checkout: Path, path: str, what: str) -> Path:
-    """The real path of a file of the checkout. Raises BuildFailedError for one that leads out of it."""
-    root = checkout.resolve()
-    found = (root / path).resolve()
-    if not found.is_relative_to(root):
-        raise BuildFailedError(f"The {what} {excerpt(path, 200)} leads out of the repository; use a path inside it.")
-    return found
-
-
-def _without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else url
-    except ValueError:
-        return ""
+    buildkit = "0" if engine.builder is Builder.LEGACY else "1"
+    return {**(engine.environment() or os.environ), **quiet, "DOCKER_BUILDKIT": buildkit}

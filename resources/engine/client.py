@@ -4,6 +4,7 @@ Deliberately absent: finding it (detection), building (resources/engine/builder.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class ImageFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     repo_digests: tuple[str, ...] = ()
+    working_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,16 @@ class Engine:
     builder: Builder
     build_program: str
     """Path of the program that builds; another one where only that has BuildKit."""
+    host: str = ""
+    """Its address, where that is not what the program finds by itself."""
+    home: str = ""
+    """The program's own folder, where it must not find our logins."""
+
+    def environment(self) -> dict[str, str] | None:
+        """The environment of its programs; None is our own."""
+        if not self.host:
+            return None
+        return {**os.environ, "DOCKER_HOST": self.host, "DOCKER_CONFIG": self.home, "DOCKER_CONTEXT": ""}
 
     def run(
         self,
@@ -80,6 +92,7 @@ class Engine:
         try:
             done = process.run(
                 [self.program, *words],
+                env=self.environment(),
                 timeout=timeout,
                 check=False,
                 on_line=on_line,
@@ -132,6 +145,7 @@ class Engine:
             config.get("Labels") or {},
             tuple(config.get("Volumes") or ()),
             tuple(found.get("RepoDigests") or ()),
+            str(config.get("WorkingDir") or ""),
         )
 
     def tag(self, image: str, reference: str) -> None:

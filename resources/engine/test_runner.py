@@ -1,7 +1,7 @@
 """Run the tests of a commit inside its own image, isolated from everything of ours.
 
 No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
-time and every file written. Only one file comes out: it is in a volume whose folder belongs to root, so that the tests
+time and every file written; their working directory is a copy that is thrown away. Only one file comes out: it is in a volume whose folder belongs to root, so that the tests
 can write that file and create no other (Podman gives them the folder; each file is still limited, and all are removed).
 Deliberately absent: trust in the report; tests can forge their own results, but nothing else.
 """
@@ -12,35 +12,33 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
+from posixpath import normpath
 from time import monotonic
 from typing import Any
 
 from infraaudit_domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
+from infraaudit_domain.images import volume_fault
 from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
-from resources.engine.client import label_words
+from resources.engine.client import ImageFacts, label_words
 from resources.engine.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
 from resources.engine.leftovers import owner_label, sweep
+from resources.engine.limits import Limits
+from resources.engine.scratch_copy import COPIED_MEGABYTES, UNPACK, copied_folder, read_folder
+from resources.machine.process import Completed
 
 _USER = 10001
 _REPORT = "junit.xml"
 _OUTPUT_LINES = 200
-_PLAIN_PATH = re.compile(r"/[\w./-]+")
+# A file where a folder has to be, or the reverse.
+_THE_IMAGES_FAULT = re.compile(
+    r"not a directory|be a directory|chdir to cwd|outside of rootfs|is a directory", re.IGNORECASE
+)
 _PROGRAMS = ("python3", "python")
 # pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
 _KILLED = 137
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a test run may use."""
-
-    seconds: float = 900
-    memory_megabytes: int = 1024
-    processes: int = 512
-    scratch_megabytes: int = 256
-    """Size of /tmp, in memory, and of each file."""
 
 
 def run_tests(
@@ -73,7 +71,7 @@ def run_tests(
     cases: tuple[TestCase, ...] = ()
     reason = ""
     try:
-        cases = _Run(engine, image_id, facts.volumes, tests_path, limits, say).cases()
+        cases = _Run(engine, image_id, facts, tests_path, limits, say).cases()
     except TestRunError as error:
         reason = str(error)
     return TestRun(cases, round(monotonic() - started, 3), excerpt("\n".join(output), 8000), reason)
@@ -83,7 +81,7 @@ def run_tests(
 class _Run:
     engine: Engine
     image_id: str
-    image_volumes: tuple[str, ...]
+    facts: ImageFacts
     tests_path: str
     limits: Limits
     say: Callable[[str], None]
@@ -91,9 +89,10 @@ class _Run:
     def cases(self) -> tuple[TestCase, ...]:
         if self.tests_path.startswith("-"):
             raise TestRunError(f"The tests' path {excerpt(self.tests_path, 100)} is an option, not a path.")
-        for program in _PROGRAMS:
-            with self._container(program) as name:
-                if not self._start(name):
+        for program, folder in product(_PROGRAMS, dict.fromkeys((copied_folder(self.facts), ""))):
+            with self._container(program, folder) as name:
+                archive = read_folder(self.engine, name, folder) if folder else None
+                if (folder and not archive) or not self._start(name, archive):
                     continue
                 state = self._state(name)
                 report, broken = self._report(name)
@@ -101,14 +100,20 @@ class _Run:
         raise TestRunError(f"The image has no {' or '.join(_PROGRAMS)} in its PATH: install Python and pytest in it.")
 
     @contextmanager
-    def _container(self, program: str) -> Iterator[str]:
-        """A container that is ready to start, with an empty report; removed at the end, with its volume."""
+    def _container(self, program: str, folder: str) -> Iterator[str]:
+        """A container that is ready to start, with an empty report; removed at the end, with its volume.
+
+        ``folder`` is the one that it gets a copy of.
+        """
         name = f"infraaudit-tests-{uuid.uuid4().hex[:16]}"
         labels = label_words(owner_label() | {"infraaudit.kind": "tests"})
         try:
             self.engine.run("volume", "create", *labels, name)
-            self.engine.run("create", "--name", name, *labels, *self._sandbox(name), *self._command(program))
-            self.engine.run("cp", "-", f"{name}:/reports", stdin=empty_report(_REPORT, _USER))
+            self.engine.run(
+                "create", "--name", name, *labels, *self._sandbox(name, folder), *self._command(program, folder)
+            )
+            done = self.engine.run("cp", "-", f"{name}:/reports", stdin=empty_report(_REPORT, _USER), check=False)
+            self._expect(done, "cp")
             yield name
         finally:
             # What cannot be removed now is swept by the next run; the first error is the one that matters.
@@ -116,13 +121,17 @@ class _Run:
                 self.engine.remove_container(name)
                 self.engine.remove_volume(name)
 
-    def _sandbox(self, volume: str) -> list[str]:
+    def _sandbox(self, volume: str, folder: str) -> list[str]:
         limits = self.limits
         size = limits.scratch_megabytes
-        if odd := [path for path in self.image_volumes if not _PLAIN_PATH.fullmatch(path)]:
-            raise TestRunError(f"The image declares a volume of an odd name: {excerpt(odd[0], 100)}")
-        folders = {"/tmp", *self.image_volumes} - {"/reports"}
+        if fault := volume_fault(self.facts.volumes):
+            raise TestRunError(f"The image cannot be tested: {fault}")
+        folders = {"/tmp", *map(normpath, self.facts.volumes)} - {"/reports", folder}
         scratch = [f"--tmpfs={path}:rw,nosuid,nodev,size={size}m,mode=1777" for path in sorted(folders)]
+        if folder:
+            # What an application brings may be run: native modules, an environment of its own.
+            room = size + COPIED_MEGABYTES
+            scratch.append(f"--tmpfs={folder}:rw,exec,nosuid,nodev,size={room}m,uid={_USER},gid={_USER}")
         return [
             "--network=none",
             "--read-only",
@@ -150,22 +159,28 @@ class _Run:
             "--env=PYTEST_ADDOPTS=",
         ]
 
-    def _command(self, program: str) -> list[str]:
+    def _command(self, program: str, folder: str) -> list[str]:
         options = ["-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml=/reports/{_REPORT}"]
-        return [f"--entrypoint={program}", self.image_id, "-m", "pytest", *options, "--", self.tests_path]
+        unpack = UNPACK if folder else []
+        return [
+            "--interactive",
+            f"--entrypoint={program}",
+            self.image_id,
+            *unpack,
+            "-m",
+            "pytest",
+            *options,
+            "--",
+            self.tests_path,
+        ]
 
-    def _start(self, name: str) -> bool:
+    def _start(self, name: str, archive: bytes | None) -> bool:
         """Run the container until it ends. False where the image has no such program."""
         seconds = self.limits.seconds
         try:
+            words = ("start", "--attach", "--interactive", name)
             done = self.engine.run(
-                "start",
-                "--attach",
-                name,
-                timeout=seconds,
-                check=False,
-                on_line=self.say,
-                max_output=65536,
+                *words, timeout=seconds, check=False, stdin=archive or b"", on_line=self.say, max_output=65536
             )
         except EngineError as error:
             if isinstance(error.__cause__, ToolTimeoutError):
@@ -174,8 +189,15 @@ class _Run:
         if self._state(name).get("Status") == "created":
             if re.search(r"executable file not found|no such file or directory", done.error_text):
                 return False
-            raise self.engine.error("start", done)
+            self._expect(done, "start")
         return True
+
+    def _expect(self, done: Completed, action: str) -> None:
+        """Raise what a failed command means: the image's fault, or the engine's."""
+        if done.returncode != 0 and _THE_IMAGES_FAULT.search(done.error_text):
+            raise TestRunError(f"No container for tests starts from the image: {excerpt(done.error_text, 300)}")
+        if done.returncode != 0:
+            raise self.engine.error(action, done)
 
     def _state(self, name: str) -> dict[str, Any]:
         found = self.engine.inspect("container", name)

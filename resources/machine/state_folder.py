@@ -60,6 +60,14 @@ class StateFolder:
     def mirror(self, project: str) -> Path:
         return self.mirrors / project
 
+    @property
+    def boxes(self) -> Path:
+        """The boxes that images are built in, each with its images and cache."""
+        return self.path / "boxes"
+
+    def box(self, project: str) -> Path:
+        return self.boxes / project
+
     def logs(self, project: str) -> Path:
         return self.path / "logs" / project
 

@@ -12,7 +12,8 @@ import pytest
 from infraaudit_domain.errors import EngineError
 from infraaudit_domain.images import Image
 from resources.engine import Engine, detect_engine
-from resources.engine.builder import BuildRequest, build_image
+from resources.engine.build_request import BuildRequest
+from resources.engine.builder import build_image
 from tests.conftest import require
 
 BASE = os.environ.get("INFRAAUDIT_BASE_IMAGE") or "infraaudit/base:bookworm"

@@ -22,6 +22,8 @@ class Gap:
     reason: str
     since: str | None
     """The first commit of the line from which on every scanned commit has it; None beside the line."""
+    part_of: str = ""
+    """The chart whose templates are all unread for one reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ def coverage_of(line: StoredLine, sha: str, parts: Sequence[sa.RowMapping]) -> l
             unread=unread_count(part),
             reason=part["reason"],
             gaps=tuple(
-                Gap(file["path"], file["reason"], since.get((part["framework"], file["path"])))
+                Gap(
+                    file["path"],
+                    file["reason"],
+                    since.get((part["framework"], file["path"])),
+                    file.get("part_of", ""),
+                )
                 for file in part["unreadable"]
             ),
         )
@@ -67,9 +74,13 @@ def unread_count(part: sa.RowMapping) -> int:
     """How many files of a framework were not read; all that were expected, where it failed."""
     if part["status"] == ScanStatus.FAILED and part["evidence"]:
         return int(part["evidence"].expected)
-    files = part["unreadable"]
-    more = [int(match[1]) for file in files if file["path"] == EVERY_FILE and (match := _MORE.match(file["reason"]))]
-    return len(files) - len(more) + sum(more)
+    return sum(count_of(file["path"], file["reason"]) for file in part["unreadable"])
+
+
+def count_of(path: str, reason: str) -> int:
+    """For how many files a gap stands: one, or all that are not listed."""
+    match = _MORE.match(reason) if path == EVERY_FILE else None
+    return int(match[1]) if match else 1
 
 
 def files_of_result(history: History, scan_key: str) -> dict[str, int]:

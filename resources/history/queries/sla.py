@@ -140,20 +140,18 @@ def _ages(line: StoredLine, times: _Times, now: datetime, suppressions: Sequence
 def _fixes(line: StoredLine, times: _Times, since: datetime | None) -> dict[str, list[float | None]]:
     """By severity the days that each fix took; None where that is not known."""
     table = schema.spans.c
-    names = (
-        "severity", "life", "opened_position", "opened_after", "opened_sha", "end_position", "end_sha",
-    )  # fmt: skip
+    names = ("severity", "life", "opened_position", "opened_sha", "end_position", "end_sha")
     by_code = (table.ended_as == "fixed") & (table.end_cause == CODE) & (table.status == FindingStatus.OPEN.value)
     query = sa.select(*(table[name] for name in names)).where(line.is_in(schema.spans), by_code)
     fixes: dict[str, list[float | None]] = {}
-    for row in _read(line, query):
-        ended = times.at(row.end_position, row.end_sha)
-        if ended is None or (since is not None and ended < since):
+    for severity, life, opened, opener, ended, fixer in zip(*columns_of(line.history, query), strict=True):
+        end = times.at(ended, fixer)
+        if end is None or (since is not None and end < since):
             continue
-        age = times.age(row, ended)
-        is_known = age is not None and row.end_sha is not None and age.at_least == age.at_most
+        start = times.rules.get((life, opened)) or (times.commits.get(opener) if opener else None)
         # Committers' clocks differ: a fix may appear older than the finding that it fixes.
-        fixes.setdefault(row.severity, []).append(max(0.0, age.at_least) if age and is_known else None)
+        days = max(0.0, (end - start).total_seconds() / 86400) if start and fixer else None
+        fixes.setdefault(severity, []).append(days)
     return fixes
 
 

@@ -39,7 +39,7 @@ def test_every_part_is_there_or_says_why_not(tmp_path: Path) -> None:
         )
     )
     assert list(parts) == [
-        "git", "engine", "builder", "cluster", "registry", "promtool", "prometheus", "grafana", "database",
+        "git", "engine", "builder", "build box", "cluster", "registry", "promtool", "prometheus", "grafana", "database",
     ]  # fmt: skip
     assert parts["git"].found and parts["git"].version[0].isdigit()
     assert not parts["engine"].found and "INFRAAUDIT_ENGINE is none" in parts["engine"].detail and parts["engine"].lost
@@ -75,7 +75,7 @@ def test_parts_that_hang_are_reported_and_keep_no_other_waiting(
         )
     )
     assert not any(part.found for part in parts.values())
-    hanging = {name: part.detail for name, part in parts.items() if name not in ("git", "promtool")}
+    hanging = {name: part.detail for name, part in parts.items() if name not in ("git", "promtool", "build box")}
     expected = r"no answer within|timed out|timeout expired|did not finish"
     assert (
         len(hanging) == 7 and {name: words for name, words in hanging.items() if not re.search(expected, words)} == {}

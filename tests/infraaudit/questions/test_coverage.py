@@ -64,10 +64,20 @@ def test_a_gap_stands_since_the_last_commit_that_was_read(asked: Asked) -> None:
     ]
 
 
+def test_the_templates_of_a_chart_are_told_once(asked: Asked) -> None:
+    chart = [UnreadableFile(f"web/templates/{n}.yaml", "not rendered", part_of="web/Chart.yaml") for n in range(143)]
+    asked.history.record_scan("shop", scan(SHAS[4], [*chart, UnreadableFile("a.yaml", "broken")]))
+    rows, total = coverage_gaps(asked)
+    told = [(row["file_path"], row["files"], row["since"]) for row in rows]
+    assert total == 2 and told == [("web/Chart.yaml", 143, SHAS[4]), ("a.yaml", 1, SHAS[2])]
+    assert {row["framework"]: row["unread"] for row in coverage(asked)[0]}["kubernetes"] == 144
+
+
 def test_files_that_are_not_listed_are_counted(asked: Asked) -> None:
     many = [UnreadableFile("a.yaml", "broken"), UnreadableFile(EVERY_FILE, "and 3 more files that could not be read")]
     asked.history.record_scan("shop", scan(SHAS[4], many))
     assert {row["framework"]: row["unread"] for row in coverage(asked)[0]}["kubernetes"] == 4
+    assert [row["files"] for row in coverage_gaps(asked)[0]] == [1, 3]
 
 
 def test_a_commit_without_a_scan_has_no_coverage(asked: Asked) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from infraaudit_domain.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.projects import add_project, read_projects
@@ -88,3 +89,35 @@ def test_the_shipped_file_shows_every_field(tmp_path: Path) -> None:
 def _as_usual(shown: Any, usual: Any) -> set[str]:
     names = [field.name for field in fields(usual)]
     return {name for name in names if getattr(shown, name) == getattr(usual, name)}
+
+
+def test_how_a_project_builds_is_read(tmp_path: Path) -> None:
+    (tmp_path / "projects.yaml").write_text(
+        "projects:\n"
+        "  - {name: plain, url: https://example.org/a.git}\n"
+        "  - name: shop\n"
+        "    url: https://example.org/b.git\n"
+        "    build_isolation: none\n"
+        "    build_egress: ['pypi.org:443']\n"
+        "    build_limits: {memory_megabytes: 4096, cpus: 1.5}\n"
+        "    build_secrets: {npmrc: /etc/npmrc}\n"
+        "    base_images: [registry.example.org/base:1]\n"
+    )
+    plain, shop = (project.build for project in read_projects(tmp_path / "projects.yaml"))
+    assert (plain.isolation, plain.egress, plain.limits) == (None, Egress.PUBLIC, BuildLimits())
+    assert (shop.isolation, shop.egress) == (Isolation.NONE, ("pypi.org:443",))
+    assert shop.limits == BuildLimits(memory_megabytes=4096, cpus=1.5)
+    assert (shop.secrets, shop.base_images) == ({"npmrc": "/etc/npmrc"}, ("registry.example.org/base:1",))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["build_isolation: yes", "build_egress: all", "build_egress: ['pypi.org']", "build_limits: {memory_megabytes: 1}",
+     "build_secrets: {one: relative}", "build_secrets: {'a,src=/b': /c}", "base_images: ['--all-tags']"],
+)  # fmt: skip
+def test_what_a_box_cannot_be_is_refused_with_its_key(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "projects.yaml").write_text(
+        f"projects:\n  - name: shop\n    url: https://example.org/a.git\n    {entry}\n"
+    )
+    with pytest.raises(ConfigurationError, match=entry.partition(":")[0]):
+        read_projects(tmp_path / "projects.yaml")

@@ -14,7 +14,8 @@ import pytest
 from infraaudit_domain.errors import EngineError
 from infraaudit_domain.test_runs import CaseOutcome, TestCase
 from resources.engine import Engine
-from resources.engine.test_runner import Limits, run_tests
+from resources.engine.limits import Limits
+from resources.engine.test_runner import run_tests
 from tests.resources.engines import build, engine  # noqa: F401
 
 SUITE = """
@@ -23,10 +24,17 @@ import os, socket, pathlib, pytest
 def test_a_user_that_owns_nothing():
     assert os.getuid() == 10001 and os.getgid() == 10001
 
-@pytest.mark.parametrize("path", ["/app/x", "/reports/x", "/x", "/etc/x"])
+@pytest.mark.parametrize("path", ["/reports/x", "/x", "/etc/x", "/usr/x"])
 def test_nothing_can_be_written(path):
     with pytest.raises(OSError):
         pathlib.Path(path).write_text("x")
+
+def test_the_working_directory_is_a_copy_that_can_be_written():
+    for path in ("/app/x", "/app/tests/x"):
+        assert not os.path.exists(path)
+        pathlib.Path(path).write_text("x")
+    assert os.access("/app/tests/run.sh", os.X_OK) and os.path.islink("/app/tests/link")
+    assert __file__.startswith("/app/tests/")
 
 def test_scratch_can_be_written_up_to_a_limit():
     pathlib.Path("/tmp/small").write_text("x")
@@ -56,7 +64,10 @@ def test_later(): ...
 def test_wrong():
     assert 1 == 2, "one is not two"
 """
-DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nVOLUME /data\nCOPY tests tests\n"
+DOCKERFILE = (
+    "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nVOLUME /data\nCOPY tests tests\n"
+    "RUN touch tests/run.sh && chmod 755 tests/run.sh && ln -s run.sh tests/link\n"
+)
 LIMITS = Limits(seconds=30, memory_megabytes=128, processes=64, scratch_megabytes=32)
 ENDINGS = {
     "nothing": ("x = 1\n", "found no test"),
@@ -102,7 +113,7 @@ def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id:
         run = replace(run, cases=(*run.cases, TestCase("report folder", CaseOutcome.PASSED, 0)))
     assert list(bad) == ["tests/good/test_suite.py::test_wrong"], bad
     assert "one is not two" in bad["tests/good/test_suite.py::test_wrong"]
-    assert (run.count(CaseOutcome.PASSED), run.count(CaseOutcome.SKIPPED), run.reason) == (9, 1, "")
+    assert (run.count(CaseOutcome.PASSED), run.count(CaseOutcome.SKIPPED), run.reason) == (10, 1, "")
     assert not run.succeeded and " passed, 1 skipped in " in run.output_tail and run.seconds > 0
 
 
@@ -148,3 +159,29 @@ def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> Non
     run = run_tests(engine, image_id, "tests/one", limits=LIMITS)
     assert run.succeeded
     assert not set(mine) & set(_left(engine))
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("WORKDIR /app\nRUN mv tests /t && rm -rf /app && ln -s /t /app", None),
+        ("RUN rm -rf /reports && touch /reports", "No container for tests starts|"),
+        ("WORKDIR /", "is it in the image"),
+    ],
+)
+def test_odd_images_are_a_result_and_no_error_of_the_engine(
+    engine: Engine,  # noqa: F811
+    tmp_path: Path,
+    lines: str,
+    words: str | None,
+) -> None:
+    files = {"Dockerfile": f"{DOCKERFILE}{lines}\n", "tests/good/test_one.py": "def test(): ..."}
+    run = run_tests(engine, build(engine, tmp_path, files).image_id, "tests/good", limits=LIMITS)
+    assert words is None or re.search(words, run.reason)
+
+
+def test_a_folder_with_its_own_python_is_used_as_it_is(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+    own = 'RUN mkdir bin && ln -s $(command -v python3) bin/mine\nENV PATH=/app/bin\nRUN ["/app/bin/mine", "-c", "import os; os.rename(\'/app/bin/mine\', \'/app/bin/python3\')"]\n'
+    files = {"Dockerfile": DOCKERFILE + own, "tests/good/test_one.py": "def test(): ..."}
+    run = run_tests(engine, build(engine, tmp_path, files).image_id, "tests/good", limits=LIMITS)
+    assert run.succeeded, run.reason + run.output_tail

@@ -20,6 +20,7 @@ def test_the_paths_are_those_of_an_installation_of_0_1() -> None:
         "example": str(state.example),
         "mirrors": str(state.mirrors),
         "mirror": str(state.mirror("shop")),
+        "box": str(state.box("shop")),
         "logs": str(state.logs("shop")),
     } == {
         "history": "/state/history.db",
@@ -33,6 +34,7 @@ def test_the_paths_are_those_of_an_installation_of_0_1() -> None:
         "example": "/state/example.git",
         "mirrors": "/state/mirrors",
         "mirror": "/state/mirrors/shop",
+        "box": "/state/boxes/shop",
         "logs": "/state/logs/shop",
     }
 
