@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Install the requested external parts from Debian's packages. Parts that exist already are left alone.
-# Usage: install-parts.sh PART…     parts: engine box base-image promtool amtool postgresql chromium compose
+# Usage: install-parts.sh PART…     parts: engine box base-image promtool amtool postgresql chromium compose nginx
 #
 #   engine      a container engine that answers: Docker is installed and started where neither Docker nor Podman does
 #   box         what the engine needs beside it to give builds a box of their own (see docs/security.md)
 #   base-image  infraaudit/base:bookworm in that engine (see make-base-image.sh)
 #   compose     Docker's plugin of version 2
-#   promtool, amtool, postgresql, chromium   the programs; no server is started
+#   promtool, amtool, postgresql, chromium, nginx   the programs; no server is started
 #
 # INFRAAUDIT_NO_INSTALL=1 switches installing and starting off. Exit 0: every part is there; 1: one is not, with the
 # reason on stderr. An engine that was started keeps running: it belongs to the machine.
@@ -111,8 +111,9 @@ for part in "$@"; do
     amtool) program amtool prometheus-alertmanager command -v amtool ;;
     compose) compose ;;
     postgresql) program postgresql postgresql compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
+    nginx) program nginx nginx-light test -x /usr/sbin/nginx ;;
     chromium) program chromium chromium command -v chromium ;;
-    *) echo "no such part: $part (engine box base-image promtool amtool postgresql chromium compose)" >&2; exit 2 ;;
+    *) echo "no such part: $part (engine box base-image promtool amtool postgresql chromium compose nginx)" >&2; exit 2 ;;
   esac || missing=1
 done
 exit $missing

@@ -17,13 +17,18 @@ else
   echo "UI_USERS is not set; until the next start the login is infraaudit, $password" >&2
 fi
 
-# nginx resolves names itself, and knows no search list: a cluster's names need theirs.
+# nginx resolves names itself, and knows neither /etc/hosts nor a search list: a cluster's names need theirs.
 resolver=$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf | head -1)
 resolver=${resolver:-127.0.0.11}
 url=${INFRAAUDIT_DAGSTER_URL:-http://127.0.0.1:3000}
 host=${url#*://} && host=${host%%[:/]*}
+listed=$(sed -n "s/^\([0-9.]*\)[[:space:]]\(.*[[:space:]]\)*$host\([[:space:]].*\)*\$/\1/p" /etc/hosts | head -1)
 case $host in
-  *.*|localhost) ;;
+  *.*.*.*) ;;
+  *) [ -z "$listed" ] || { url=$(printf %s "$url" | sed "s|://$host|://$listed|"); host=$listed; } ;;
+esac
+case $host in
+  *.*) ;;
   *) [ "$resolver" = 127.0.0.11 ] || {
        search=$(sed -n 's/^search[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/resolv.conf | head -1)
        url=$(printf %s "$url" | sed "s|://$host|://$host${search:+.$search}|"); } ;;

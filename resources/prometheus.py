@@ -22,9 +22,7 @@ from resources.machine.http_answer import answer_of
 from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
 
 _GLOBAL_KEYS = frozenset({"scrape_interval", "scrape_timeout", "evaluation_interval"})
-_JOB_KEYS = frozenset(
-    {"job_name", "metrics_path", "scrape_interval", "scrape_timeout", "scheme", "params", "honor_labels"}
-)
+_JOB_KEYS = frozenset({"job_name", "metrics_path", "scrape_interval", "scrape_timeout", "scheme", "params"})
 _OWN = Bounds(size=1024 * 1024, nodes=20_000, aliases=True)
 _JOBS = 100
 _CHECK_SECONDS = 30

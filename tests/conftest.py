@@ -88,6 +88,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "postgresql": lambda: _postgres_bin() is not None,
     "compose": _compose_answers,
     "amtool": lambda: shutil.which("amtool") is not None,
+    "nginx": lambda: shutil.which("nginx", path="/usr/sbin:/usr/bin") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
 }
 _answers: dict[str, bool] = {}

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError, excerpt
 from infraaudit_domain.projects import Project
 from infraaudit_domain.stage import StageOutcome
 from resources.history import History
 
+_LONGEST = 20_000
+"""Characters of a reason: what a library says of a hostile input may be any text."""
 RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -29,12 +31,12 @@ class Stage:
 
     def skip(self, reason: str) -> None:
         """Say that this stage does nothing for this commit, and why. The asset then yields no output."""
-        self.outcome, self.reason = StageOutcome.SKIPPED, reason
+        self.outcome, self.reason = StageOutcome.SKIPPED, excerpt(reason, _LONGEST)
         self.log.warning("Skipped: %s", reason)
 
     def fail(self, reason: str) -> None:
         """Say that the stage ran and its result is bad (a failing test is a result, not an error)."""
-        self.outcome, self.reason = StageOutcome.FAILED, reason
+        self.outcome, self.reason = StageOutcome.FAILED, excerpt(reason, _LONGEST)
 
 
 @contextmanager

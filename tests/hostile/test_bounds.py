@@ -98,6 +98,7 @@ REPORTS = {
 }  # fmt: skip
 
 
+@pytest.mark.e2e  # Reports of 31 MB take seconds of a processor.
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_of_tests(name: str) -> None:
     make, expected = REPORTS[name]
@@ -177,6 +178,7 @@ CODEOWNERS = {
 }
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", CODEOWNERS)
 def test_code_owners(name: str) -> None:
     text, paths = CODEOWNERS[name]

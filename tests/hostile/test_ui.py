@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests import ROOT
-from tests.conftest import free_port
+from tests.conftest import free_port, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("hostile-ui")]
 PASSWORD = "a password of the test"
@@ -53,8 +52,7 @@ class Ui:
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
-    if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
-        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    require("nginx")
     folder = tmp_path_factory.mktemp("ui")
     (folder / "defs.py").write_text(DEFINITIONS)
     found = Ui(free_port(), free_port())

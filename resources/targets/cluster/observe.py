@@ -6,6 +6,7 @@ from typing import Any
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.manifests import Document
+from infraaudit_domain.ownership import ENVIRONMENT
 from infraaudit_domain.rollout import PodStatus, WorkloadStatus
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, translated
 from resources.targets.cluster.logs import raw_log
@@ -29,8 +30,8 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
     return _workload(found), [state for pod in pods for state in _pod_states(pod)]
 
 
-def workloads_of(cluster: Cluster, namespace: str, project: str) -> list[WorkloadStatus]:
-    """The workloads that carry a project's label."""
+def workloads_of(cluster: Cluster, namespace: str, project: str, environment: str) -> list[WorkloadStatus]:
+    """The workloads that carry the marks of a project's environment."""
     from kubernetes import client
 
     apps, selector = client.AppsV1Api(cluster.client), f"{_PROJECT_LABEL}={project}"
@@ -41,18 +42,19 @@ def workloads_of(cluster: Cluster, namespace: str, project: str) -> list[Workloa
             )
             for kind in _KINDS
         ]
-    return [_workload(found) for listed in lists for found in listed.items]
+    return [_workload(one) for listed in lists for one in listed.items if is_of(one, environment)]
 
 
-def services_of(cluster: Cluster, namespace: str, project: str) -> list[Document]:
-    """The Services that carry a project's label, by kind and name."""
+def services_of(cluster: Cluster, namespace: str, project: str, environment: str) -> list[Document]:
+    """The Services that carry the marks of a project's environment, by kind and name."""
     from kubernetes import client
 
     with translated(f"listing the services of {project}"):
         found = client.CoreV1Api(cluster.client).list_namespaced_service(
             namespace, label_selector=f"{_PROJECT_LABEL}={project}", _request_timeout=REQUEST_SECONDS
         )
-    return [{"kind": "Service", "metadata": {"name": service.metadata.name}} for service in found.items]
+    own = (service for service in found.items if is_of(service, environment))
+    return [{"kind": "Service", "metadata": {"name": service.metadata.name}} for service in own]
 
 
 def service_address(cluster: Cluster, namespace: str, name: str) -> tuple[str | None, int]:
@@ -112,6 +114,11 @@ def pods_of(cluster: Cluster, namespace: str, selector: str) -> Iterable[Any]:
 
 def _selector(workload: Any) -> str:
     return ",".join(f"{name}={value}" for name, value in (workload.spec.selector.match_labels or {}).items())
+
+
+def is_of(found: Any, environment: str) -> bool:
+    """Whether an object of a project is of an environment; what names none is of each."""
+    return bool((found.metadata.annotations or {}).get(ENVIRONMENT, environment) == environment)
 
 
 def commit_of(pod: Any) -> str | None:

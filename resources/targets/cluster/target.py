@@ -106,12 +106,12 @@ class KubernetesTarget:
 
     def probe(self, project: str, environment: str) -> Rollout:
         """Whether the workloads of a project are available now."""
-        found = observe.workloads_of(self.cluster, self.namespace, project)
+        found = observe.workloads_of(self.cluster, self.namespace, project, environment)
         if not found:
             return Rollout(False, f"Nothing of {project} runs in {self.name}.")
         judgements = [judge_rollout(status, []) for status in found]
         bad = next((judgement for judgement in judgements if judgement.state != "available"), None)
-        services = observe.services_of(self.cluster, self.namespace, project)
+        services = observe.services_of(self.cluster, self.namespace, project, environment)
         return Rollout(bad is None, bad.reason if bad else "", url=self._url(services))
 
     def drift(self, manifests: str) -> list[Difference]:
@@ -126,7 +126,8 @@ class KubernetesTarget:
 
         core = client.CoreV1Api(self.cluster.client)
         with translated(f"reading the logs of {project}"):
-            for pod in observe.pods_of(self.cluster, self.namespace, f"infraaudit/project={project}"):
+            pods = observe.pods_of(self.cluster, self.namespace, f"infraaudit/project={project}")
+            for pod in (one for one in pods if observe.is_of(one, environment)):
                 for status in pod.status.container_statuses or ():
                     for previous in (True, False) if status.restart_count else (False,):
                         name, sha = pod.metadata.name, observe.commit_of(pod) or ""

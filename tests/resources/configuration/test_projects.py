@@ -121,3 +121,21 @@ def test_what_a_box_cannot_be_is_refused_with_its_key(tmp_path: Path, entry: str
     )
     with pytest.raises(ConfigurationError, match=entry.partition(":")[0]):
         read_projects(tmp_path / "projects.yaml")
+
+
+def test_what_a_project_adopts_and_uses_counts_in_each_of_its_environments(tmp_path: Path) -> None:
+    text = """
+projects:
+  - name: shop
+    url: x
+    adopt: [Deployment/web]
+    uses: [Secret/database]
+    environments: [{name: staging}, {name: production, uses: [ConfigMap/site], adopt: [Service/web]}]
+"""
+    (project,) = read_projects(_file(tmp_path, text))
+    staging, production = project.environments
+    assert (staging.adopt, staging.uses) == (("Deployment/web",), ("Secret/database",))
+    assert production.adopt == ("Deployment/web", "Service/web")
+    assert production.uses == ("Secret/database", "ConfigMap/site")
+    with pytest.raises(ConfigurationError, match="adopt"):
+        read_projects(_file(tmp_path, "projects: [{name: a, url: x, adopt: ['../web']}]"))
