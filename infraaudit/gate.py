@@ -2,7 +2,7 @@
 
 The one module where the gate's policy, what the site accepts and the history meet: the checks of a report, a deployment
 and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), tests, and the cross scans that
-tell what no code brought (infraaudit/scans/cross_scanning.py makes them before).
+show what no code brought (infraaudit/scans/cross_scanning.py makes them before).
 """
 
 from collections.abc import Mapping, Sequence

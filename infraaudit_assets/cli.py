@@ -13,7 +13,7 @@ app = typer.Typer(
     name="infraaudit",
     cls=lazy_group(COMMANDS),
     help="Deliver and audit every commit: image, tests, scan, deployment, monitoring, and the history of it all.\n\n"
-    "New here? `infraaudit doctor` tells what this machine has, `infraaudit demo` shows the whole pipeline.",
+    "New here? `infraaudit doctor` shows what this machine has, `infraaudit demo` shows the whole pipeline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

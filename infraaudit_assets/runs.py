@@ -84,7 +84,7 @@ def _was_interrupted(event: dg.DagsterEvent) -> bool:
 def ended_by_interrupts() -> Iterator[None]:
     """End this process with 130 where an interrupt has not ended the block within 15 seconds.
 
-    Dagster tells its steps to stop through a lock that they share. A terminal interrupts the steps, too, and one that
+    Dagster stops its steps through a lock that they share. A terminal interrupts the steps, too, and one that
     dies while it holds that lock leaves Dagster waiting for ever.
     """
     reader, writer = os.pipe()

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
 
 
 def _with_us(folder: str, file: str) -> Path:
-    """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` tells that it is
+    """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` shows that it is
     ours, because a repository that somebody works in has a folder of that name, too."""
     candidates = (Path(folder), _HERE.parent / folder, _HERE / "data" / folder)
     return next((found.resolve() for found in candidates if (found / file).is_file()), Path(folder))

@@ -43,7 +43,7 @@ class FrameworkReport:
 
 
 def read_proof(document: Mapping[str, Any], root: str) -> Proven:
-    """What a run proves, as the child tells it, with the names that findings have."""
+    """What a run proves, as the child reports it, with the names that findings have."""
     passed: dict[str, dict[str, frozenset[str]]] = {}
     for path, resources in document.get("passed", {}).items():
         known = passed.setdefault(relative_path(path, root), {})

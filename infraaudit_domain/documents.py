@@ -151,7 +151,7 @@ _INSIDE = re.compile(r""""((?:[^"\\]|\\.)*)(?:"|\Z)|'([^']*)(?:'|\Z)|([\w$./-]+)
 
 
 def _keys(body: str) -> tuple[set[str], bool]:
-    """The telling ones among a document's outermost keys, and whether it is a list instead."""
+    """The distinctive ones among a document's outermost keys, and whether it is a list instead."""
     first = _FIRST.search(body)
     if first is None:
         return {match.group(3) for match in _KEY.finditer(body)}, False

@@ -3,7 +3,7 @@
 Policy: a message names the thing that failed and what to do next. What a library raises is chained
 (``raise … from error``), never leaked. Text from outside is passed through :func:`excerpt` first. An outcome
 that the pipeline records (a failing test, a finding, a rollout that was rolled back) is a value, not an error.
-``retryable`` tells whether the same step may succeed if it is simply run again.
+``retryable`` is whether the same step may succeed if it is simply run again.
 """
 
 import re

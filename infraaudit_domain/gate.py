@@ -163,8 +163,8 @@ def _judge_required(framework: str, scan: Scan) -> Verdict:
 def _judge_status(policy: GatePolicy, scan: Scan) -> Verdict:
     if scan.status is ScanStatus.COMPLETE or (scan.status is ScanStatus.PARTIAL and policy.allow_partial):
         return Verdict()
-    told = ((f.part_of or f.path, part.framework, f.reason) for part in scan.frameworks for f in part.unreadable)
-    gaps = list(dict.fromkeys(told))  # the templates of a chart are one
+    listed = ((f.part_of or f.path, part.framework, f.reason) for part in scan.frameworks for f in part.unreadable)
+    gaps = list(dict.fromkeys(listed))  # the templates of a chart are one
     if any(part.status is ScanStatus.FAILED for part in scan.frameworks) or not gaps:
         why = next((part.reason for part in scan.frameworks if part.reason), "")
     else:

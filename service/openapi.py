@@ -55,7 +55,7 @@ def _operation(question: Question, secured: bool) -> dict[str, Any]:
         "parameters": in_path + in_query,
         "responses": {
             "200": _page(question.columns) if question.columns else _DOCUMENT,
-            **{status: {"description": told, "content": error} for status, told in refusals.items()},
+            **{status: {"description": reason, "content": error} for status, reason in refusals.items()},
         },
     }
 

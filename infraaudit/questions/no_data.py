@@ -1,7 +1,7 @@
 """What a question lacks before it can have an answer: a project without scans has no zero findings.
 
 Every face asks this first and says it in its own form. Deliberately absent: a gap within scans or deployments, which
-the answers themselves tell.
+the answers themselves report.
 """
 
 import sqlalchemy as sa

@@ -67,7 +67,7 @@ def _differing(rows: Sequence[sa.Row], scanner: str) -> list[tuple[str, str]]:
 
 
 def _differ(before: sa.Row, after: sa.Row, scanner: str) -> bool:
-    """Whether a cross scan can tell what other circumstances did: it is made with the scanner and rules of now."""
+    """Whether a cross scan can show what other circumstances did: it is made with the scanner and rules of now."""
     is_of_now = (after.scanner_version, after.rules) == (scanner, RULES)
     circumstances = [(row.scanner_version, row.config_digest, row.rules) for row in (before, after)]
     return is_of_now and circumstances[0] != circumstances[1]

@@ -22,7 +22,7 @@ class Narrowed:
 
     scans: int
     cross_scans: int
-    """Scans of the same commits under a later configuration or scanner, to tell which of them changed a finding."""
+    """Scans of the same commits under a later configuration or scanner, to find which of them changed a finding."""
     left: Sequence[UnknownEvent]
 
 

@@ -60,8 +60,8 @@ def _parameters(questions: tuple[Question, ...]) -> list[inspect.Parameter]:
         given.append(keyword("fingerprint", Annotated[str, typer.Argument(help="The beginning of a finding's id.")]))
     if len(questions) > 1:
         names = [each.of for each in questions]
-        told = typer.Option("--of", metavar=_choices(names), help="What to list.", callback=_one_of(names))
-        given.append(keyword("of", Annotated[str, told], names[0]))
+        option = typer.Option("--of", metavar=_choices(names), help="What to list.", callback=_one_of(names))
+        given.append(keyword("of", Annotated[str, option], names[0]))
     schemas = {name: schema for each in questions for name, schema in each.parameters.items()}
     given += [_option(name, schema, first) for name, schema in schemas.items()]
     if not first.columns:

@@ -181,9 +181,9 @@ def _finish(project: Project, environment: Environment, done: Deployment, how: F
     if done.outcome is Outcome.DEPLOYED:
         _show_in_dagster(project, environment, done)
     fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")
-    told = f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip()
-    told += f"\n{done.reason}" if done.reason else ""
-    print_result({name: getattr(done, name) for name in fields}, how, told)
+    message = f"{done.project} {done.sha[:12]} in {done.environment}: {done.outcome.value} {done.url or ''}".rstrip()
+    message += f"\n{done.reason}" if done.reason else ""
+    print_result({name: getattr(done, name) for name in fields}, how, message)
     raise typer.Exit(0 if done.is_live else 1)
 
 

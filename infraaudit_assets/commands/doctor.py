@@ -43,7 +43,7 @@ def _registries() -> list[str]:
     try:
         return [project.registry for project in read_projects(settings().projects) if project.registry]
     except ConfigurationError:
-        # `infraaudit projects check` tells what is wrong with the file; the doctor looks at the rest.
+        # `infraaudit projects check` reports what is wrong with the file; the doctor looks at the rest.
         return []
 
 

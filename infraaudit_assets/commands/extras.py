@@ -60,8 +60,8 @@ def _narrow(line: Any, project: Project, finding: str, most: int) -> "Narrowed":
 
         def report(event: "UnknownEvent") -> None:
             since = f"after {event.after[:12]}, " if event.after else ""
-            told = f"{event.event} {since}by {event.commit[:12]}: scanning {(event.next or '')[:12]}"
-            bar.update(task, advance=1, description=told)
+            message = f"{event.event} {since}by {event.commit[:12]}: scanning {(event.next or '')[:12]}"
+            bar.update(task, advance=1, description=message)
 
         try:
             return narrow(line, project, finding, lambda: scanner_for(line.history), most, report)

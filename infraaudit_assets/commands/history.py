@@ -89,9 +89,9 @@ def backup(
             archive, open_history(current.history_url), current.state.path, current.reports.resolve(), datetime.now(UTC)
         )
         size = archive.stat().st_size
-    told = f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)"
+    message = f"{done.rows} rows and {done.files} files in {output} ({size / 1e6:.1f} MB)"
     beside = sys.stderr if output == _STREAM else sys.stdout
-    print_result(asdict(done) | {"bytes": size}, chosen(form, as_json), told, beside)
+    print_result(asdict(done) | {"bytes": size}, chosen(form, as_json), message, beside)
 
 
 def restore(
@@ -108,8 +108,8 @@ def restore(
     current = settings()
     with _read(archive, current.state.path) as file:
         done = restore_backup(file, open_history(current.history_url), current.state.path, current.reports.resolve())
-    told = f"{done.rows} rows and {done.files} files restored from {archive}"
-    print_result(asdict(done), chosen(form, as_json), told)
+    message = f"{done.rows} rows and {done.files} files restored from {archive}"
+    print_result(asdict(done), chosen(form, as_json), message)
 
 
 @contextmanager

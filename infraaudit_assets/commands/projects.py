@@ -117,5 +117,5 @@ def add(
     """Add a repository to the projects file; what is in the file stays as it is."""
     project = add_project(settings().projects, name, url, branch)
     listed = settings().projects
-    told = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
-    print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), told)
+    message = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
+    print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), message)

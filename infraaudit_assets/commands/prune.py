@@ -20,7 +20,7 @@ def prune(
     keep: Annotated[
         int, typer.Option(min=1, help="Newest commits of each project that stay whatever their age.")
     ] = 200,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:

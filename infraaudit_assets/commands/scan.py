@@ -193,5 +193,5 @@ def _print_done(project: Project, done: list["Done"], skipped: int, seconds: flo
         print_rows(rows, ("sha", "status", "open", "seconds", "reason"), how)
         return
     result = {"project": project.name, "scanned": len(done), "skipped": skipped, "seconds": round(seconds, 3)}
-    told = f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} had been scanned before."
-    print_result(result | {"commits": rows}, how, told)
+    message = f"{project.name}: {len(done)} commits scanned in {seconds:.1f} s, {skipped} had been scanned before."
+    print_result(result | {"commits": rows}, how, message)

@@ -74,8 +74,8 @@ def _scanned_note(row: dict[str, Any]) -> str:
     if row["scanned_from"] is None:
         return f"none of its {before} commits is scanned"
     since = unscanned + failed - before
-    told = f"scanned from {row['scanned_from'][:12]} on; {before} commits before and {since} since are not scanned"
-    return f"{told}, of which {failed} could not be" if failed else told
+    message = f"scanned from {row['scanned_from'][:12]} on; {before} commits before and {since} since are not scanned"
+    return f"{message}, of which {failed} could not be" if failed else message
 
 
 def _rules_note(row: dict[str, Any]) -> str:

@@ -73,30 +73,30 @@ def _require_free(port: int) -> None:
 
 
 def _run_together(*commands: list[str]) -> int:
-    """Run programs until one ends or we are told to stop; then all of them stop. 0 where we were told to.
+    """Run programs until one ends or we are asked to stop; then all of them stop. 0 where we were asked to.
 
-    Told a second time, we do not wait for their end, and kill them with all that they started.
+    Asked a second time, we do not wait for their end, and kill them with all that they started.
     """
     from resources.machine.process import dying_with_us, kill_group
 
-    told = 0
+    asked_times = 0
 
     def note(*_: object) -> None:
-        nonlocal told
-        told += 1
+        nonlocal asked_times
+        asked_times += 1
 
     # Before the children start: a shell has what it starts with `&` ignore interrupts, and they would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
     children = [subprocess.Popen(dying_with_us(words), start_new_session=True) for words in commands]
-    while not told and all(child.poll() is None for child in children):
+    while not asked_times and all(child.poll() is None for child in children):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    asked = told
+    asked = asked_times
     for child in children:
         # Once: `dagster dev` ends its own children on an interrupt, and leaves them on a second one or a SIGTERM.
         child.send_signal(signal.SIGINT)
     while any(child.poll() is None for child in children):
-        if told > 1:
+        if asked_times > 1:
             for child in children:
                 kill_group(child)
         time.sleep(_SECONDS_BETWEEN_LOOKS)

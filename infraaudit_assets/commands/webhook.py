@@ -22,7 +22,7 @@ def send_test_push(
     project: ProjectName,
     wait: Annotated[float, typer.Option(help="How long to wait for the run, in seconds.")] = 60,
 ) -> None:
-    """Send a signed push of the newest commit to the running service, and tell how long it took until its run started."""
+    """Send a signed push of the newest commit to the running service, and print how long it took until its run started."""
     from infraaudit_domain.dagster_names import run_key
     from resources.dagster.api import DagsterApi
 
@@ -52,9 +52,7 @@ def send_test_push(
             return
         time.sleep(0.2)
     state = (
-        f"run {runs[-1].run_id} is {runs[-1].status}"
-        if runs
-        else "there is no run; `infraaudit webhook list` tells why"
+        f"run {runs[-1].run_id} is {runs[-1].status}" if runs else "there is no run; `infraaudit webhook list` says why"
     )
     print(f"not started within {wait:.0f} s: {state}")
     raise typer.Exit(1)

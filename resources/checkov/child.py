@@ -106,7 +106,7 @@ def _scan(
 def _wrap(runner: Any, records: dict[str, Any], root: str, expected: list[str]) -> None:
     """Make a runner's crash an empty report with a reason: Checkov would lose the others' findings, or the reason.
 
-    What the run proves, and why an expected file was not read, is told beside its report.
+    What the run proves, and why an expected file was not read, is reported beside its findings.
     """
     original = runner.run
 

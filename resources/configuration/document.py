@@ -65,11 +65,11 @@ class Document:
 
     def faults_of(self, error: ValidationError, key: Key = ()) -> list[Fault]:
         """What a model says of the document, or of a part of it; nothing of values whose YAML is wrong already."""
-        told = {fault.key for fault in self.faults}
+        reported = {fault.key for fault in self.faults}
         found = []
         for one in error.errors():
             way = (*key, *(part for part in one["loc"] if part != "[key]"))
-            if way not in told:
+            if way not in reported:
                 found.append(Fault(way, self.line(way), excerpt(one["msg"], 300)))
         return found
 

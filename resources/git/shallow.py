@@ -1,6 +1,6 @@
 """Where a mirror's history ends before it begins, because the repository that it was fetched from is shallow.
 
-Git shows a commit at that boundary without parents, as if it were the first one; what it was written with tells.
+Git shows a commit at that boundary without parents, as if it were the first one; what it was written with shows it.
 """
 
 from collections.abc import Sequence

@@ -25,8 +25,8 @@ def unread_files(
     """Files of which something that was expected was not read, with the reason where one is known."""
     for path, parts in expected.items():
         if missing := _missing(parts, _read(framework, path, proven)):
-            told = [_of_parts(missing, parts), reasons.get(path, "")]
-            reason = ": ".join(filter(None, told)) or _UNKNOWN
+            reasons_given = [_of_parts(missing, parts), reasons.get(path, "")]
+            reason = ": ".join(filter(None, reasons_given)) or _UNKNOWN
             chart = chart_of(path, charts) if framework == "kubernetes" else None
             yield UnreadableFile(path, reason if chart is None else f"{_template_of(chart)}: {reason}")
 
@@ -85,12 +85,12 @@ def summary(framework: str, gaps: Sequence[UnreadableFile], charts: Collection[s
     """All gaps in a line: the templates of a chart are one matter, however many they are."""
     by_chart = Counter(chart_of(gap.path, charts) if framework == "kubernetes" else None for gap in gaps)
     others = by_chart.pop(None, 0)
-    told = [f"{others} file(s) could not be read"] if others else []
-    told += [
+    words = [f"{others} file(s) could not be read"] if others else []
+    words += [
         f"{count} template(s) of the Helm chart {str(chart).rstrip('/') or '.'} were not read"
         for chart, count in sorted(by_chart.items(), key=lambda item: str(item[0]))
     ]
-    return "; ".join(told)
+    return "; ".join(words)
 
 
 def evidence(

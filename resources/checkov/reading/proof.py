@@ -78,8 +78,8 @@ class Proof:
 
     def _mistrust_lost_failures(self, report: Any) -> None:
         """A result that another one replaced, or that has no lines, is in no report: its check decided nothing."""
-        told = Counter((str(record.file_abs_path), record.check_id) for record in report.failed_checks)
-        lost = {place for place, times in self.failed.items() if times > told[place]}
+        reported = Counter((str(record.file_abs_path), record.check_id) for record in report.failed_checks)
+        lost = {place for place, times in self.failed.items() if times > reported[place]}
         for file, check in lost:
             self.undecided[file].add(check)
         for record in report.passed_checks:
@@ -210,8 +210,8 @@ def _of_manifests(runner: Any) -> Iterable[tuple[str, Parts]]:
     from checkov.kubernetes.kubernetes_utils import get_resource_id
 
     for path, manifests in (runner.definitions or {}).items():
-        told = [one for one in manifests if isinstance(one, dict)]
-        named = [one for one in told if get_resource_id(one) or not registry.get_checks(str(one.get("kind")))]
+        known = [one for one in manifests if isinstance(one, dict)]
+        named = [one for one in known if get_resource_id(one) or not registry.get_checks(str(one.get("kind")))]
         yield str(path), [int(one["__startline__"]) for one in named if "__startline__" in one]
 
 

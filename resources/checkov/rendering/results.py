@@ -134,14 +134,14 @@ class Renderings:
 
     def findings(self, plain: Iterable[Finding], read: Collection[str]) -> tuple[Finding, ...]:
         """All findings, each once; ``read`` are the files that were read as they are."""
-        told = [*plain]
+        reported = [*plain]
         of_charts = [f for chart in self.charts for f in chart.findings if f.file_path not in read]
         of_kustomizations = [
             replace(finding, resource=as_rendered(finding.resource, result.unit.path))
             for result in self.kustomizations
-            for finding in self._arising_in(result, told)
+            for finding in self._arising_in(result, reported)
         ]
-        return with_ordinals([*told, *of_charts, *of_kustomizations])
+        return with_ordinals([*reported, *of_charts, *of_kustomizations])
 
     def evidence(self, plain: Evidence, read: Collection[str], unread: Collection[str]) -> Evidence:
         """The proof of the plain files and of the units; ``unread`` are files that were not read as they are."""
@@ -171,11 +171,11 @@ class Renderings:
         """A kustomization's findings that neither the plain files nor a kustomization that it includes has."""
         included = (self.results.get(path) for path in result.unit.made_of)
         known = [*plain, *(finding for base in included if base is not None for finding in base.findings)]
-        told: dict[tuple[str, str], list[Finding]] = {}
+        reported: dict[tuple[str, str], list[Finding]] = {}
         for finding in known:
-            told.setdefault((finding.file_path, finding.check_id), []).append(finding)
+            reported.setdefault((finding.file_path, finding.check_id), []).append(finding)
         for finding in result.findings:
-            alike = told.get((finding.file_path, finding.check_id), ())
+            alike = reported.get((finding.file_path, finding.check_id), ())
             if not any(_is_same(finding, other) and (other.is_open or not finding.is_open) for other in alike):
                 yield finding
 

@@ -56,7 +56,7 @@ def finding_page(
     rows = [*line.history.rows(page.limit(limit).offset(offset))] if offset < read else []
     unread = _unread(line, position, wanted) if position >= 0 else []
     rows += unread[max(0, offset - read) :][: limit - len(rows)]
-    return read + len(unread), [_told(line, dict(row), position, now) for row in rows]
+    return read + len(unread), [_with_certainty(line, dict(row), position, now) for row in rows]
 
 
 def _unread(line: StoredLine, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
@@ -225,7 +225,7 @@ def _order(wanted: FindingFilter, f: Any, span: Any) -> tuple[sa.ColumnElement[A
     return {"severity": (rank, *location), "age": (*by_age, rank, *location), "file": location}[wanted.order]
 
 
-def _told(line: StoredLine, row: dict[str, Any], position: int, now: datetime) -> dict[str, Any]:
+def _with_certainty(line: StoredLine, row: dict[str, Any], position: int, now: datetime) -> dict[str, Any]:
     """A row with what is known of its beginning and its age; an author only where it is known whose doing it was."""
     age = None
     row |= {"introduced_after": None, "introduced_certainty": None}
