@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_domain.builds import BuildRules
+from infraaudit_domain.delivery.builds import BuildRules
 from resources.engine import detect_engine
 from resources.engine.box.building import BoxedBuild, build_boxed
 from resources.engine.build_request import BuildRequest

@@ -22,9 +22,9 @@ import uvicorn
 
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.commits import ChangedFile
-from infraaudit_domain.evidence import RULES, Evidence
-from infraaudit_domain.findings import Finding
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.evidence import RULES, Evidence
+from infraaudit_domain.scans.findings import Finding
 from resources.history import History, schema
 from resources.history.queries.environments import recorded_projects
 from service.app import ServiceOptions, build_app

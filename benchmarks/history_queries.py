@@ -19,9 +19,9 @@ from generated_history import START, Generated, arguments_with_size, generate, h
 
 from infraaudit.questions.findings import compare, findings_at
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.deployments import Outcome
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.scans.findings import Severity
 from resources.history import History, schema
 from resources.history.queries.exposure import exposure
 from resources.history.queries.live_commits import live_commits

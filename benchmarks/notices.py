@@ -15,7 +15,7 @@ from threading import Thread
 from generated_history import arguments, history_at
 
 from infraaudit.notices.outgoing import send_notices
-from infraaudit_domain.notices import Address, Notice
+from infraaudit_domain.reporting.notices import Address, Notice
 from resources.history.outbox import write_notices
 from resources.notifier import Notifier
 

@@ -15,8 +15,8 @@ import uuid
 
 import yaml
 
-from infraaudit_domain.deployments import Release
-from infraaudit_domain.manifests import render_manifests
+from infraaudit_domain.delivery.deployments import Release
+from infraaudit_domain.kubernetes.manifests import render_manifests
 from resources.targets.cluster import KubernetesTarget, connect
 
 SERVER = "import http.server; http.server.ThreadingHTTPServer(('', 8080), http.server.SimpleHTTPRequestHandler).serve_forever()"

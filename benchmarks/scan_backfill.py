@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from infraaudit.scans.backfill import Backfill
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_domain.checkov_report import parse_report
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.scans.checkov_report import parse_report
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner, parent
 from resources.checkov.secret_key import secret_key
 from resources.git.mirror import Mirror

@@ -1,7 +1,7 @@
 """Judge a commit's scan for an environment, from what the history holds and what the configuration says today.
 
 The one module where the gate's policy, what the site accepts and the history meet: the checks of a report, a deployment
-and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/gate.py), tests, and the cross scans that
+and a promotion all use it. Deliberately absent: the rules (infraaudit_domain/judging/gate.py), tests, and the cross scans that
 show what no code brought (infraaudit/scans/cross_scanning.py makes them before).
 """
 
@@ -16,14 +16,14 @@ from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.moved_blocks import moves_between
-from infraaudit_domain.ages import Age
-from infraaudit_domain.as_judged import Counting, Judged
-from infraaudit_domain.changes import FindingChanges, compare_scans
-from infraaudit_domain.findings import Finding, Scan, ScanStatus
-from infraaudit_domain.gate import Evidence, GatePolicy, Verdict, judge_scan
+from infraaudit_domain.judging.ages import Age
+from infraaudit_domain.judging.as_judged import Counting, Judged
+from infraaudit_domain.judging.gate import Evidence, GatePolicy, Verdict, judge_scan
+from infraaudit_domain.judging.suppressions import lapsed, suppressed_by
+from infraaudit_domain.lifecycles.changes import FindingChanges, compare_scans
+from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.projects import Project
-from infraaudit_domain.spans import Span
-from infraaudit_domain.suppressions import lapsed, suppressed_by
+from infraaudit_domain.scans.findings import Finding, Scan, ScanStatus
 from resources.checkov.config_file import configuration
 from resources.configuration.gate import read_gate
 from resources.configuration.suppressions import Accepted, read_accepted

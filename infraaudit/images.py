@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineError
-from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from resources.engine import Engine
 from resources.engine.box.building import BoxedBuild, build_boxed

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from infraaudit_assets.settings import Settings
-from infraaudit_domain.builds import Isolation
+from infraaudit_domain.delivery.builds import Isolation
 from resources.dagster.resources import (
     ArtifactsResource,
     CheckovResource,

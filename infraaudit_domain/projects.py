@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from infraaudit_domain.builds import BuildRules
-from infraaudit_domain.notices import Address
+from infraaudit_domain.delivery.builds import BuildRules
+from infraaudit_domain.reporting.notices import Address
 
 
 @dataclass(frozen=True, slots=True)

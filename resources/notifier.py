@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.notices import Address, Notice
+from infraaudit_domain.reporting.notices import Address, Notice
 
 if TYPE_CHECKING:
     import httpx

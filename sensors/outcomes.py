@@ -12,9 +12,9 @@ import dagster as dg
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
 from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
-from infraaudit_domain.notices import Notice, run_failed
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.projects import Project
-from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.reporting.notices import Notice, run_failed
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
 from resources.history.outbox import write_notices

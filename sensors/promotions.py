@@ -2,7 +2,7 @@
 
 The cursor holds the watched commit and since when every check found it healthy; an unhealthy check starts that time
 anew. What was rolled back by hand is not promoted again: its run key is used up, and the deployment asset keeps the
-order (infraaudit_domain/deployments.py).
+order (infraaudit_domain/delivery/deployments.py).
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from infraaudit_domain.dagster_names import promotion_key, promotion_name, run_tags
-from infraaudit_domain.deployments import Watched
+from infraaudit_domain.delivery.deployments import Watched
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.resources import HistoryResource, KubernetesResource

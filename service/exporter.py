@@ -16,15 +16,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from infraaudit_domain import metrics as m
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.dora import Dora
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.dora import Dora
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import COUNTS
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
 from infraaudit_domain.log_lines import LEVELS
 from infraaudit_domain.pushes import PushState
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import COUNTS
+from infraaudit_domain.reporting import metrics as m
+from infraaudit_domain.scans.findings import FindingStatus, ScanStatus, Severity
 from resources.history import History, schema
 from resources.history.deployments import live_since
 from resources.history.queries.coverage import files_of_result

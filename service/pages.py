@@ -27,7 +27,7 @@ from infraaudit.pages.audit import (
     render,
 )
 from infraaudit.questions.marks import mark_of_line
-from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Outcome
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter
 from resources.history.queries.environments import recorded_projects

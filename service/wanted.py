@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from infraaudit.questions.table import SEVERITIES, STATUSES
-from infraaudit_domain.findings import FindingStatus
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
 from resources.history.queries.environments import recorded_projects

@@ -2,7 +2,7 @@
 
 One deployment at a time for a project and environment, on this machine and, where the target is shared, across
 machines. Deliberately absent: how a target applies manifests, and whether a commit may be deployed at all
-(infraaudit_domain/gate.py).
+(infraaudit_domain/judging/gate.py).
 """
 
 import socket
@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_domain.deployments import IN_DOUBT, Deployment, Outcome, Release, Rollout, superseded_by
+from infraaudit_domain.delivery.deployments import IN_DOUBT, Deployment, Outcome, Release, Rollout, superseded_by
 from infraaudit_domain.errors import InfraAuditError, RepositoryError
 from resources.git.mirror import Mirror
 from resources.history.deployments import healthy_deployments, last_tried

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.drift import Difference
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError
+from infraaudit_domain.kubernetes.drift import Difference
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
 from resources.history.deployments import last_tried

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infraaudit_domain.deployments import Release
+from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.projects import Environment, Project
 from resources.configuration.gate import read_manifest_policy
 from resources.git.mirror import Mirror

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from infraaudit.notices.code_owners import named_commit
-from infraaudit_domain import notices
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import RepositoryError
-from infraaudit_domain.notices import NamedCommit, Notice
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting import notices
+from infraaudit_domain.reporting.notices import NamedCommit, Notice
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.deployments import ends_an_incident, tried_deployments

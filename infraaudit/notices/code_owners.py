@@ -6,9 +6,9 @@ The commit's own file is not used: it could name anybody. Deliberately absent: n
 from collections.abc import Iterable
 
 from infraaudit_domain.errors import RepositoryError
-from infraaudit_domain.notices import NamedCommit
-from infraaudit_domain.owners import OWNER_FILES, Rule, owners_of, parse_owners
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.notices import NamedCommit
+from infraaudit_domain.reporting.owners import OWNER_FILES, Rule, owners_of, parse_owners
 from resources.git.mirror import Mirror
 
 _FILE_BYTES = 64 * 1024

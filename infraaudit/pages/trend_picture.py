@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.scans.findings import Severity
 
 _COLORS = {
     Severity.CRITICAL: "#7f1d1d",

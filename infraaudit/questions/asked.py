@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from infraaudit.questions.parameters import moment
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.acceptances import AcceptedGap
 from infraaudit_domain.errors import NotThereError
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.judging.acceptances import AcceptedGap
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.scans.findings import Severity
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned

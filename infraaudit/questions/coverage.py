@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from infraaudit.questions.asked import Asked, Page
 from infraaudit.questions.findings import not_scanned
-from infraaudit_domain.acceptances import accepting
+from infraaudit_domain.judging.acceptances import accepting
 from resources.history.queries.coverage import FrameworkCoverage, Gap, count_of, coverage_of, scanned_parts
 
 

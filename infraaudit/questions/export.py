@@ -7,9 +7,9 @@ from datetime import date
 from enum import StrEnum
 
 from infraaudit.questions.csv_text import csv_text
-from infraaudit_domain.exchange import cyclonedx, sarif
-from infraaudit_domain.findings import Finding, Scan
-from infraaudit_domain.suppressions import Suppression, hide_in
+from infraaudit_domain.judging.suppressions import Suppression, hide_in
+from infraaudit_domain.reporting.exchange import cyclonedx, sarif
+from infraaudit_domain.scans.findings import Finding, Scan
 
 
 class Exchange(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 
 from infraaudit.questions.asked import Asked, Row
 from infraaudit.questions.parameters import ANY
-from infraaudit_domain.columns import ORDERS
+from infraaudit_domain.reporting.columns import ORDERS
 from resources.history.queries.finding_pages import SEVERITY_RANK, FindingFilter
 
 

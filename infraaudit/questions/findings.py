@@ -10,12 +10,12 @@ from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.moved_blocks import moves_between
-from infraaudit_domain.changes import cause_of_move, compare_scans, follow
-from infraaudit_domain.columns import COMPARE_COLUMNS, FINDING_COLUMNS
 from infraaudit_domain.errors import NotScannedError
-from infraaudit_domain.findings import Finding, Scan
-from infraaudit_domain.spans import Span
-from infraaudit_domain.suppressions import Suppression, hide, hide_in
+from infraaudit_domain.judging.suppressions import Suppression, hide, hide_in
+from infraaudit_domain.lifecycles.changes import cause_of_move, compare_scans, follow
+from infraaudit_domain.lifecycles.spans import Span
+from infraaudit_domain.reporting.columns import COMPARE_COLUMNS, FINDING_COLUMNS
+from infraaudit_domain.scans.findings import Finding, Scan
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
 from resources.history.queries.ranges import event_range

@@ -7,8 +7,8 @@ the answers themselves report.
 import sqlalchemy as sa
 
 from infraaudit.questions.question import Needs
-from infraaudit_domain.deployments import TRIED, Outcome
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.delivery.deployments import TRIED, Outcome
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, OUTCOME, revision, text
 from infraaudit.questions.question import Needs, Question, typed
-from infraaudit_domain.dora import Dora
+from infraaudit_domain.delivery.dora import Dora
 
 _DELIVER = "Deliver"
 _OF = "/projects/{project}"

@@ -13,7 +13,7 @@ from infraaudit.questions.parameters import (
     text,
 )
 from infraaudit.questions.question import Column, Needs, Question, typed
-from infraaudit_domain.columns import (
+from infraaudit_domain.reporting.columns import (
     BLAME_COLUMNS,
     CHANGE_COLUMNS,
     COMPARE_COLUMNS,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infraaudit.scans.against_parent import changes_of
-from infraaudit_domain.changes import FindingChanges
-from infraaudit_domain.deployments import Deployment
-from infraaudit_domain.findings import Scan
-from infraaudit_domain.images import Image
-from infraaudit_domain.test_runs import TestRun
+from infraaudit_domain.delivery.deployments import Deployment
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.test_runs import TestRun
+from infraaudit_domain.lifecycles.changes import FindingChanges
+from infraaudit_domain.scans.findings import Scan
 from resources.git.mirror import Mirror
 from resources.history.store import History
 

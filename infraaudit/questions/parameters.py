@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from infraaudit.questions.question import Schema
-from infraaudit_domain.columns import GROUPS, ORDERS, STEPS
-from infraaudit_domain.deployments import Outcome
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.reporting.columns import GROUPS, ORDERS, STEPS
+from infraaudit_domain.scans.findings import Severity
 
 MAX_TEXT = 200
 OUTCOMES = [outcome.value for outcome in Outcome]

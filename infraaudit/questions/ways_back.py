@@ -6,12 +6,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.advice import TAKEN_BACK, Candidate
-from infraaudit_domain.deployments import TRIED, Deployment
-from infraaudit_domain.findings import Finding, ScanStatus, Severity
-from infraaudit_domain.gate import judge_tests
-from infraaudit_domain.live_periods import Period, live_periods
-from infraaudit_domain.suppressions import Suppression, suppressed_by
+from infraaudit_domain.delivery.advice import TAKEN_BACK, Candidate
+from infraaudit_domain.delivery.deployments import TRIED, Deployment
+from infraaudit_domain.delivery.live_periods import Period, live_periods
+from infraaudit_domain.judging.gate import judge_tests
+from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
+from infraaudit_domain.scans.findings import Finding, ScanStatus, Severity
 from resources.history import schema
 from resources.history.deployments import deployments
 from resources.history.rows import finding_of

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.moved_blocks import moves_between
-from infraaudit_domain.causes import CODE, Causes
-from infraaudit_domain.changes import FindingChanges, compare_scans, earlier_names, in_order, was_not_open
-from infraaudit_domain.findings import Scan, ScanStatus
-from infraaudit_domain.readings import reading_of
-from infraaudit_domain.suppressions import Suppression, hide_in, hide_in_changes
+from infraaudit_domain.judging.suppressions import Suppression, hide_in, hide_in_changes
+from infraaudit_domain.lifecycles.causes import CODE, Causes
+from infraaudit_domain.lifecycles.changes import FindingChanges, compare_scans, earlier_names, in_order, was_not_open
+from infraaudit_domain.lifecycles.readings import reading_of
+from infraaudit_domain.scans.findings import Scan, ScanStatus
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.store import History

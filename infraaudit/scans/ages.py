@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from infraaudit_domain.ages import Age, age_of
-from infraaudit_domain.spans import Span
+from infraaudit_domain.judging.ages import Age, age_of
+from infraaudit_domain.lifecycles.spans import Span
 
 
 def opening_commits(path: Sequence[str], spans: Sequence[Span]) -> set[str]:

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from infraaudit.scans.cross_scanning import Runner
 from infraaudit.scans.scan_commit import store_scan
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.evidence import RULES
-from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.evidence import RULES
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
 from resources.history import History, schema

@@ -2,7 +2,7 @@
 
 The earlier commit is scanned again, with the later one's scanner and configuration.
 
-Deliberately absent: what the result means (infraaudit_domain/causes.py). Nothing is scanned where nothing differs.
+Deliberately absent: what the result means (infraaudit_domain/lifecycles/causes.py). Nothing is scanned where nothing differs.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,8 +6,8 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.evidence import RULES
-from infraaudit_domain.findings import Scan, ScanStatus
+from infraaudit_domain.scans.evidence import RULES
+from infraaudit_domain.scans.findings import Scan, ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
 from resources.history.scan_results import follow_again, store_result

@@ -1,10 +1,10 @@
 """Trust on first use: what a project's Checkov configuration hid when it was first scanned, it may hide.
 
-Deliberately absent: what that means for a finding (infraaudit_domain/as_judged.py).
+Deliberately absent: what that means for a finding (infraaudit_domain/judging/as_judged.py).
 """
 
-from infraaudit_domain.checkov_config import CheckovConfig
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.checkov_config import CheckovConfig
 from resources.checkov.config_file import configuration
 from resources.git.mirror import Mirror
 from resources.history import History

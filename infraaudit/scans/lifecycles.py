@@ -2,7 +2,7 @@
 
 What is kept is a function of the branch's first-parent history and its scans: recording a scan marks its commit as
 not followed, and following starts again at the first such commit, so that any order of recording gives the same
-result. Deliberately absent: the rules of a finding's life (infraaudit_domain/lifecycle.py).
+result. Deliberately absent: the rules of a finding's life (infraaudit_domain/lifecycles/lifecycle.py).
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import row_of, span_of
 from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.lifecycle import advance, after
+from infraaudit_domain.lifecycles.lifecycle import advance, after
+from infraaudit_domain.lifecycles.spans import Span, Step
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
-from infraaudit_domain.spans import Span, Step
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.scan_results import hold_ratings

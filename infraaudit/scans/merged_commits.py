@@ -1,7 +1,7 @@
 """Scanned commits beside a line, and the merges that brought them to it.
 
 A merge is followed anew when a commit that it brought is scanned: whose doing its changes were may be known now.
-Deliberately absent: the attribution itself (infraaudit_domain/merges.py).
+Deliberately absent: the attribution itself (infraaudit_domain/lifecycles/merges.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
 """The ``moved`` blocks of Terraform in the files that differ between two commits.
 
-A block comes with the change that it describes. Deliberately absent: their meaning (infraaudit_domain/moved_blocks.py).
+A block comes with the change that it describes. Deliberately absent: their meaning (infraaudit_domain/lifecycles/moved_blocks.py).
 """
 
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.moved_blocks import Move, moves_in
+from infraaudit_domain.lifecycles.moved_blocks import Move, moves_in
 from resources.git.mirror import Mirror
 
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.scan_commit import store_scan
 from infraaudit.scans.unknown_events import UnknownEvent, unknown_events
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.narrowing import MOST_SCANS
+from infraaudit_domain.lifecycles.narrowing import MOST_SCANS
 from infraaudit_domain.projects import Project
 
 

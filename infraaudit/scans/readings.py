@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.findings import Finding, ScanStatus
-from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.readings import PartReading, Reading
+from infraaudit_domain.scans.findings import Finding, ScanStatus
 from resources.history import schema
 from resources.history.rows import finding_of
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from infraaudit.scans.against_parent import CountedScan
-from infraaudit_domain.findings import Scan, ScanStatus
 from infraaudit_domain.projects import Project
-from infraaudit_domain.reports import report_of
+from infraaudit_domain.reporting.reports import report_of
+from infraaudit_domain.scans.findings import Scan, ScanStatus
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.machine.artifact_store import ArtifactStore

@@ -14,8 +14,8 @@ from infraaudit.scans.cross_scanning import Runner, attribute_causes
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit.scans.report_files import newest_scan, write_report
-from infraaudit_domain.findings import Scan
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import Scan
 from resources.checkov import CheckovRunner
 from resources.configuration.suppressions import read_suppressions
 from resources.git.mirror import Mirror

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from infraaudit_domain.spans import Span
+from infraaudit_domain.lifecycles.spans import Span
 from resources.history.rows import finding_of, row_of_finding
 
 _COLUMNS = {

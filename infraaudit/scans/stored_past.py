@@ -9,11 +9,11 @@ from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.moved_blocks import moves_between
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import span_of
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.merges import doers
-from infraaudit_domain.moved_blocks import Move
-from infraaudit_domain.readings import Reading
-from infraaudit_domain.spans import Span
+from infraaudit_domain.lifecycles.merges import doers
+from infraaudit_domain.lifecycles.moved_blocks import Move
+from infraaudit_domain.lifecycles.readings import Reading
+from infraaudit_domain.lifecycles.spans import Span
+from infraaudit_domain.scans.findings import Finding
 from resources.git.mirror import Mirror
 from resources.history import schema
 from resources.history.stored_line import StoredLine

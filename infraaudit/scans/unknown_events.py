@@ -1,7 +1,7 @@
 """The events of a finding's life whose commit is not known, and which commit to scan next to find it.
 
 On the line it is the middle of what lies in between. A merged branch is walked from its tip: only a commit whose whole
-way to the merge is known can be named (infraaudit_domain/merges.py). Deliberately absent: scanning (narrowing.py).
+way to the merge is known can be named (infraaudit_domain/lifecycles/merges.py). Deliberately absent: scanning (narrowing.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import span_of
 from infraaudit_domain.errors import NotThereError
-from infraaudit_domain.findings import ScanStatus
-from infraaudit_domain.merges import unread
-from infraaudit_domain.narrowing import Doubt, doubts, middle
+from infraaudit_domain.lifecycles.merges import unread
+from infraaudit_domain.lifecycles.narrowing import Doubt, doubts, middle
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.queries.lives import spans_of_lives
 from resources.history.queries.ranges import event_range

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from infraaudit.scans.backfill import Backfill
 from infraaudit.scans.cross_scanning import Runner
 from infraaudit.scans.scan_commit import follow_up
-from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.earlier_rules import read_under_earlier_rules

@@ -1,11 +1,11 @@
-"""The gates as asset checks: what Dagster shows of a verdict of infraaudit_domain/gate.py, and what stops a run."""
+"""The gates as asset checks: what Dagster shows of a verdict of infraaudit_domain/judging/gate.py, and what stops a run."""
 
 import warnings
 
 import dagster as dg
 
 from infraaudit_assets.assets.tables import findings_table, table
-from infraaudit_domain.gate import Verdict
+from infraaudit_domain.judging.gate import Verdict
 
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"

@@ -21,11 +21,11 @@ from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitio
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.dagster_names import deployment_name
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
-from infraaudit_domain.gate import Verdict, all_of, judge_tests
-from infraaudit_domain.notices import NOT_DEPLOYED
+from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.projects import Environment, Project
+from infraaudit_domain.reporting.notices import NOT_DEPLOYED
 from resources.dagster.resources import (
     ArtifactsResource,
     CheckovResource,

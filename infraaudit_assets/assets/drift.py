@@ -12,8 +12,8 @@ from infraaudit_assets.assets.checks import NO_DRIFT
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.dagster_names import deployment_name
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.notices import drifted
 from infraaudit_domain.projects import Environment, Project
+from infraaudit_domain.reporting.notices import drifted
 from resources.dagster.resources import HistoryResource, KubernetesResource
 from resources.history.outbox import write_notices
 

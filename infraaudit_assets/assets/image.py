@@ -9,8 +9,8 @@ import dagster as dg
 from infraaudit.images import build_or_reuse
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineUnavailableError
-from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import DockerResource, GitResource, HistoryResource
 from resources.engine import Engine

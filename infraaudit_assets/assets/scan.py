@@ -16,12 +16,12 @@ from infraaudit.scans.scan_commit import Reports, ScannedCommit, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
-from infraaudit_domain.causes import CODE
-from infraaudit_domain.changes import FindingChanges
-from infraaudit_domain.findings import Finding, Scan, Severity
-from infraaudit_domain.hidings import CONFIGURATION, INLINE
-from infraaudit_domain.notices import Notice, severe_findings
+from infraaudit_domain.lifecycles.causes import CODE
+from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.notices import Notice, severe_findings
+from infraaudit_domain.scans.findings import Finding, Scan, Severity
+from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
 from resources.git.mirror import Mirror
 from resources.history import History

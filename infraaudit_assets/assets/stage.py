@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError, excerpt
 from infraaudit_domain.projects import Project
-from infraaudit_domain.stage import StageOutcome
 from resources.history import History
 
 _LONGEST = 20_000

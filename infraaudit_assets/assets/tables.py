@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.scans.findings import Finding
 
 _ROWS = 50
 

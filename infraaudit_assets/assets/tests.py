@@ -8,10 +8,10 @@ import dagster as dg
 from infraaudit_assets.assets.checks import TESTS_PASS, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code, table
+from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.errors import EngineError
-from infraaudit_domain.gate import judge_tests
+from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestRun
 from resources.dagster.resources import DockerResource, HistoryResource
 from resources.engine.test_runner import run_tests
 

@@ -7,8 +7,8 @@ import dagster as dg
 from infraaudit.pages.trend_picture import TrendPoint, draw_trend, inline
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import table
-from infraaudit_domain.findings import Severity
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import Severity
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.history.queries.open_counts import open_by_severity
 from resources.history.stored_line import stored_line

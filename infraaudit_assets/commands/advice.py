@@ -12,10 +12,10 @@ from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.settings import settings
-from infraaudit_domain.advice import Candidate, advise
-from infraaudit_domain.deployments import Deployment
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.delivery.advice import Candidate, advise
+from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import Finding
 
 if TYPE_CHECKING:
     from resources.history import History

@@ -13,7 +13,7 @@ from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Fo
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
-from infraaudit_domain.deployments import Deployment, Outcome, Release
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_domain.projects import Environment, Project
 
@@ -102,7 +102,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
 def _to_commit(project: Project, environment: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
     from infraaudit.deploying.release import build_release
-    from infraaudit_domain.gate import judge_tests
+    from infraaudit_domain.judging.gate import judge_tests
     from resources.history.deployments import deployed
 
     mirror = mirror_of(project)

@@ -12,7 +12,7 @@ import typer
 from infraaudit_assets.commands.example import write_example
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.settings import Settings, set_up_scripts, settings
-from infraaudit_domain.builds import Isolation
+from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.errors import EngineError, excerpt
 from resources.engine.box.requirements import gives, missing
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.narrowing import MOST_SCANS
+from infraaudit_domain.lifecycles.narrowing import MOST_SCANS
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.findings import ScanStatus
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import ScanStatus
 from infraaudit_domain.triggers import is_watched
 
 if TYPE_CHECKING:

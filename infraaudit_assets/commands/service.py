@@ -141,7 +141,7 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
     from infraaudit.notices.announcer import Announcer
     from infraaudit.notices.sensor_watch import SensorWatch
     from infraaudit_domain.dagster_names import pipeline_name, sensor_name
-    from infraaudit_domain.notices import Address, addresses_of
+    from infraaudit_domain.reporting.notices import Address, addresses_of
     from resources.dagster.api import DagsterApi
     from resources.notifier import Notifier
     from service.notices import NoticeWorker

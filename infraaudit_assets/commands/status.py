@@ -113,7 +113,7 @@ def _status_row(project: Project, environment: Environment, past: "History") -> 
 
 def _trusted(past: "History", project: Project) -> dict[str, Any]:
     """What the project's commits may hide from the scanner since they did when it was first scanned."""
-    from infraaudit_domain.hidings import listed
+    from infraaudit_domain.scans.hidings import listed
     from resources.history.trusted import trusted_configuration
 
     known = trusted_configuration(past, project.name)

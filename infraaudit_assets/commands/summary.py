@@ -9,9 +9,9 @@ from rich.text import Text
 
 from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
-from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.test_runs import CaseOutcome
 
 _LONGEST_SUBJECT = 120
 _COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from infraaudit_domain.checkov_config import CheckovConfig, read_config
 from infraaudit_domain.errors import RepositoryError, excerpt
+from infraaudit_domain.scans.checkov_config import CheckovConfig, read_config
 from resources.checkov.limits import ScanLimits
 from resources.checkov.reading.yaml_check import inspect_text
 from resources.git.mirror import Mirror

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from infraaudit_domain.commits import TreeEntry
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.scans.findings import Finding
 
 FRAMEWORK = "secrets"
 Key = tuple[object, str, str]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infraaudit_domain.appearance import Part
-from infraaudit_domain.checkov_report import FrameworkReport, Proven
 from infraaudit_domain.commits import TreeEntry
-from infraaudit_domain.findings import FrameworkScan, ScanStatus, UnreadableFile
-from infraaudit_domain.hidings import Hider, with_hiding
-from infraaudit_domain.scan_key import may_read, scan_key
+from infraaudit_domain.scans.appearance import Part
+from infraaudit_domain.scans.checkov_report import FrameworkReport, Proven
+from infraaudit_domain.scans.findings import FrameworkScan, ScanStatus, UnreadableFile
+from infraaudit_domain.scans.hidings import Hider, with_hiding
+from infraaudit_domain.scans.scan_key import may_read, scan_key
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.limits import ScanLimits
 from resources.checkov.reading.gaps import (

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.checkov_report import FrameworkReport, Proven, read_proof, read_reports, with_ordinals
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError, excerpt
-from infraaudit_domain.findings import Finding, FrameworkScan, UnreadableFile
+from infraaudit_domain.scans.checkov_report import FrameworkReport, Proven, read_proof, read_reports, with_ordinals
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, UnreadableFile
 from resources.checkov.fallback import KilledError, Search
 from resources.checkov.file_memo import FRAMEWORK, FileMemo
 from resources.checkov.framework_result import ChildResult, Job, framework_result

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
 from infraaudit_domain.commits import TreeEntry
-from infraaudit_domain.expectation import charts
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
-from infraaudit_domain.hidings import Hider, marked
-from infraaudit_domain.scan_key import readable, scan_key
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
+from infraaudit_domain.scans.expectation import charts
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.scans.hidings import Hider, marked
+from infraaudit_domain.scans.scan_key import readable, scan_key
 from resources.checkov.config_file import configuration
 from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job

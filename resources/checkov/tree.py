@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infraaudit_domain.appearance import Part
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError
-from infraaudit_domain.expectation import expected_parts, kind_of, look
-from infraaudit_domain.findings import UnreadableFile
-from infraaudit_domain.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
+from infraaudit_domain.scans.appearance import Part
+from infraaudit_domain.scans.expectation import expected_parts, kind_of, look
+from infraaudit_domain.scans.findings import UnreadableFile
+from infraaudit_domain.scans.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
 from resources.checkov.caches import is_private
 from resources.checkov.limits import ScanLimits
 from resources.git.mirror import Mirror

@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-from infraaudit_domain import evidence
+from infraaudit_domain.scans import evidence
 
 RULES = "6"
 """Increased by hand when we read reports, trees or configurations differently."""

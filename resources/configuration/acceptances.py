@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
+from infraaudit_domain.judging.acceptances import AcceptedGap, AcceptedHiding
 
 
 def _no_number(value: object) -> object:

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from infraaudit_domain.as_judged import InlineRule
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.gate import BLOCK, REPORT, GatePolicy
-from infraaudit_domain.manifest_policy import RISKS, ManifestPolicy
+from infraaudit_domain.judging.as_judged import InlineRule
+from infraaudit_domain.judging.gate import BLOCK, REPORT, GatePolicy
+from infraaudit_domain.kubernetes.manifest_policy import RISKS, ManifestPolicy
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.scans.findings import Severity
 from resources.configuration.acceptances import AcceptedHidings
 from resources.configuration.document import read_document
 

@@ -13,10 +13,10 @@ import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infraaudit_domain.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
+from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.notices import Address
 from infraaudit_domain.projects import Environment, Paths, Project
+from infraaudit_domain.reporting.notices import Address
 from resources.configuration.document import Document, parse_document, read_document, read_text
 from resources.machine.atomic_file import READABLE, write_atomically
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.severity import parse_severities
+from infraaudit_domain.scans.findings import Severity
+from infraaudit_domain.scans.severity import parse_severities
 from resources.configuration.document import read_text
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from infraaudit_domain.acceptances import AcceptedGap, AcceptedHiding
-from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.judging.acceptances import AcceptedGap, AcceptedHiding
+from infraaudit_domain.judging.suppressions import Suppression
 from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Day, Text
 from resources.configuration.document import read_document
 

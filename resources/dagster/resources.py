@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from infraaudit_domain.builds import Isolation
-from infraaudit_domain.deployments import Deployment
-from infraaudit_domain.notices import Address, addresses_of
+from infraaudit_domain.delivery.builds import Isolation
+from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
+from infraaudit_domain.reporting.notices import Address, addresses_of
 from resources.checkov import CheckovRunner
 from resources.configuration.severities import read_severities
 from resources.engine import Engine, detect_engine

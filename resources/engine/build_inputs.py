@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from posixpath import normpath, relpath
 
 from infraaudit_domain.commits import TreeEntry
-from infraaudit_domain.dockerfile import images_read
+from infraaudit_domain.delivery.dockerfile import images_read
 
 # A .dockerignore beyond these limits is not followed: its patterns become regular expressions, and a hostile one never
 # ends.

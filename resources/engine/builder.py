@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from infraaudit_domain.dockerfile import syntax_image, without_syntax
+from infraaudit_domain.delivery.dockerfile import syntax_image, without_syntax
+from infraaudit_domain.delivery.images import Image, volume_fault
 from infraaudit_domain.errors import (
     BuildFailedError,
     EngineError,
@@ -24,7 +25,6 @@ from infraaudit_domain.errors import (
     ToolTimeoutError,
     excerpt,
 )
-from infraaudit_domain.images import Image, volume_fault
 from resources.engine.build_request import BuildRequest, image_labels, inside, read_dockerfile
 from resources.engine.client import UNREACHABLE, Builder, Engine, label_words
 from resources.machine import process

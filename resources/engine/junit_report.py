@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase
 from infraaudit_domain.errors import TestRunError, excerpt
-from infraaudit_domain.test_runs import CaseOutcome, TestCase
 
 REPORT_LIMIT = 32 * 1024 * 1024
 _CASES_LIMIT = 100_000

@@ -1,4 +1,4 @@
-"""What a test run may use. Deliberately absent: what builds may use (infraaudit_domain/builds.py)."""
+"""What a test run may use. Deliberately absent: what builds may use (infraaudit_domain/delivery/builds.py)."""
 
 from dataclasses import dataclass
 

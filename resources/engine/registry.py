@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import ConfigurationError, EngineError, excerpt
-from infraaudit_domain.images import Image
 from resources.engine import Engine
 from resources.machine import process
 

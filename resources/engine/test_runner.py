@@ -17,9 +17,9 @@ from posixpath import normpath
 from time import monotonic
 from typing import Any
 
+from infraaudit_domain.delivery.images import volume_fault
+from infraaudit_domain.delivery.test_runs import TestCase, TestRun
 from infraaudit_domain.errors import EngineError, TestRunError, ToolTimeoutError, excerpt
-from infraaudit_domain.images import volume_fault
-from infraaudit_domain.test_runs import TestCase, TestRun
 from resources.engine import Engine
 from resources.engine.client import ImageFacts, label_words
 from resources.engine.junit_report import REPORT_LIMIT, empty_report, only_file, read_report

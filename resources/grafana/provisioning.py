@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from resources.grafana.alerts import EVERY_SECONDS, read_alert_rules
 from resources.grafana.client import Grafana
 

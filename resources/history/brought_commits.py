@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.delivery.deployments import Deployment
 from resources.history import schema
 
 

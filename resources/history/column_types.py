@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.evidence import Evidence
+from infraaudit_domain.scans.evidence import Evidence
 
 
 class UTCDateTime(sa.TypeDecorator[datetime]):

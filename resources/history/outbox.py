@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from infraaudit_domain.notices import URGENCIES, Notice
+from infraaudit_domain.reporting.notices import URGENCIES, Notice
 from resources.history import schema
 from resources.history.store import History
 

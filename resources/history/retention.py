@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import Outcome
-from infraaudit_domain.evidence import EVERY_FILE
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.retention import PRUNED, Aging
+from infraaudit_domain.scans.evidence import EVERY_FILE
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.store import History
 

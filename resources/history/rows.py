@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, FindingStatus, Severity
-from infraaudit_domain.images import Image
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
 from resources.history import schema
 
 DEPLOYMENT_COLUMNS = tuple(

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import Finding, FrameworkScan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, ScanStatus, Severity, UnreadableFile
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.database import upsert

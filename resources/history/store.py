@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_domain.images import Image
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.history import schema
 from resources.history.access import Access
 from resources.history.brought_commits import record_brought

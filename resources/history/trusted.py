@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from infraaudit_domain.checkov_config import CheckovConfig
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.scans.checkov_config import CheckovConfig
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.store import History
 

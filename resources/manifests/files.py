@@ -2,7 +2,7 @@
 
 The commit is untrusted: it is read within bounds (resources/machine/yaml_text.py), without aliases, and the number and
 size of its files are limited before any is read.
-Deliberately absent: judging the content (infraaudit_domain/manifests.py).
+Deliberately absent: judging the content (infraaudit_domain/kubernetes/manifests.py).
 """
 
 from itertools import islice
@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from infraaudit_domain.errors import ManifestError, excerpt
-from infraaudit_domain.manifest_policy import ManifestPolicy
-from infraaudit_domain.manifests import Document, render_manifests
+from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
+from infraaudit_domain.kubernetes.manifests import Document, render_manifests
 from infraaudit_domain.projects import Environment, Project
 from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
 from resources.manifests.kustomize import build_kustomization, is_reached_by_link, kustomization_of

@@ -1,6 +1,6 @@
 """Build a kustomization of a commit with kustomize, or with the one inside kubectl.
 
-Every kustomization that it refers to is checked before the program starts (infraaudit_domain/kustomization.py): all
+Every kustomization that it refers to is checked before the program starts (infraaudit_domain/kubernetes/kustomization.py): all
 paths stay in the checkout. The program then runs with no PATH, so that it cannot start git or a plugin, with an empty
 home, and within limits of memory and time.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infraaudit_domain.errors import ManifestError, ToolError
-from infraaudit_domain.kustomization import FILE_NAMES, files, kustomization_faults, sources
+from infraaudit_domain.kubernetes.kustomization import FILE_NAMES, files, kustomization_faults, sources
 from resources.machine import process
 
 BUILD_SECONDS = 30

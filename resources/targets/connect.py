@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.errors import ClusterError, ClusterUnavailableError
 from infraaudit_domain.projects import Environment
 from resources.engine import detect_engine

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from infraaudit_domain.deployments import Release, Rollout
-from infraaudit_domain.drift import Difference
+from infraaudit_domain.delivery.deployments import Release, Rollout
+from infraaudit_domain.kubernetes.drift import Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ FILES = modules()
 LONGEST = 250
 MOST_ROOMS = 17
 HALLS = {
-    "infraaudit_domain": "the ground: one noun of the field a module, under the names that every floor imports",
     "resources.history.queries": "one module a question to the history, and the few things that several of them share",
     "infraaudit_assets.commands": "one module a group of commands, loaded when it is called",
 }

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from infraaudit.deploying.deploy import deploy
-from infraaudit_domain.deployments import Deployment, Release
-from infraaudit_domain.manifests import render_manifests
+from infraaudit_domain.delivery.deployments import Deployment, Release
+from infraaudit_domain.kubernetes.manifests import render_manifests
 from resources.git.mirror import Mirror
 from resources.history import History, open_history
 from resources.targets.cluster import KubernetesTarget, connect

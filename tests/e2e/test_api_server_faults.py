@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
 from resources.targets.cluster import KubernetesTarget, connect, connection, observe
 from resources.targets.cluster import target as cluster_target

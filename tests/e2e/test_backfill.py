@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_domain.checkov_report import parse_report
-from infraaudit_domain.findings import Finding, FrameworkScan
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.scans.checkov_report import parse_report
+from infraaudit_domain.scans.findings import Finding, FrameworkScan
 from resources.checkov import CheckovRunner
 from resources.checkov.secret_key import secret_key
 from resources.history import History, open_history, schema

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.checkov import CheckovRunner, ScanLimits
 from tests.conftest import Repository
 from tests.e2e.waiting import eventually

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Outcome
 from resources.logs.store import LogStore
 from resources.targets.cluster import KubernetesTarget, connect
 from tests.e2e.clusters import (

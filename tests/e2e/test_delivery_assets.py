@@ -22,8 +22,8 @@ from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
 from infraaudit_domain.dagster_names import promotion_name, watch_name
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.configuration.projects import read_projects
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource

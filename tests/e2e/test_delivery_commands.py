@@ -16,12 +16,12 @@ from infraaudit.deploying.deploy import deploy, in_order
 from infraaudit_assets.commands import delivery, logs, status
 from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.settings import settings
-from infraaudit_domain.deployments import Outcome, Release
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_domain.images import Image
-from infraaudit_domain.manifest_policy import ManifestPolicy
+from infraaudit_domain.delivery.deployments import Outcome, Release
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.history import History, open_history
 from resources.manifests.files import render_release
 from tests.conftest import Repository

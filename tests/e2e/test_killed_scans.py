@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_domain.errors import ScanError
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 

@@ -9,9 +9,9 @@ import pytest
 from infraaudit_assets.connections import build_resources
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
-from infraaudit_domain.images import Image
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource
 from resources.history import open_history

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.builds import BuildLimits, BuildRules
-from infraaudit_domain.images import Image
+from infraaudit_domain.delivery.builds import BuildLimits, BuildRules
+from infraaudit_domain.delivery.images import Image
 from resources.engine import Engine
 from resources.engine.box.building import BoxedBuild, build_boxed
 from resources.engine.box.requirements import missing

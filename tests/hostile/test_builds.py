@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.builds import Egress
+from infraaudit_domain.delivery.builds import Egress
 from infraaudit_domain.errors import BuildFailedError
 from resources.engine import Engine
 from resources.engine.box.building import BoxedBuild

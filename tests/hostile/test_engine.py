@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from infraaudit_domain.deployments import Release
+from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.pod_spec import PodPlan, Volume, VolumeKind
+from infraaudit_domain.kubernetes.pod_spec import PodPlan, Volume, VolumeKind
 from resources.engine import Engine
 from resources.engine.leftovers import OWNER_LABEL, owner_label, sweep
 from resources.targets.container.pod import Pod, pod_labels

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.manifests import render_manifests
-from infraaudit_domain.ownership import field_manager
+from infraaudit_domain.kubernetes.manifests import render_manifests
+from infraaudit_domain.kubernetes.ownership import field_manager
 from tests.conftest import require
 from tests.e2e.clusters import HEALTHY, IMAGE, SHAS, Namespace, kubectl, manifests, new_namespace
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.manifest_policy import KINDS, ManifestPolicy
-from infraaudit_domain.manifests import render_manifests
+from infraaudit_domain.kubernetes.manifest_policy import KINDS, ManifestPolicy
+from infraaudit_domain.kubernetes.manifests import render_manifests
 
 CONTAINER: dict[str, Any] = {"name": "web", "image": "web:1"}
 DEPLOYMENT: dict[str, Any] = {

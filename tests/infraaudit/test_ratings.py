@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.scans.findings import Severity
 from resources.configuration.severities import read_severities
 from resources.history import History
 from resources.history.queries.commit_findings import newest_scanned

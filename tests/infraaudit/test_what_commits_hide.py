@@ -11,9 +11,9 @@ import yaml
 from infraaudit.scans.cross_scans import record_cross_scan
 from infraaudit.scans.first_configuration import first_configuration
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.checkov_config import read_config
-from infraaudit_domain.findings import Finding, Scan, UnreadableFile
-from infraaudit_domain.hidings import Hider, marked
+from infraaudit_domain.scans.checkov_config import read_config
+from infraaudit_domain.scans.findings import Finding, Scan, UnreadableFile
+from infraaudit_domain.scans.hidings import Hider, marked
 from resources.history import History
 from resources.history.queries.sla import sla
 from resources.history.trusted import trusted_configuration

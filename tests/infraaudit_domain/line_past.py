@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infraaudit_domain.spans import Span
+from infraaudit_domain.lifecycles.spans import Span
 
 
 @dataclass

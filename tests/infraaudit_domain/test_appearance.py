@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from infraaudit_domain.appearance import instructions, terraform_blocks
-from infraaudit_domain.documents import documents
-from infraaudit_domain.expectation import chart_of, charts, expected_parts, kind_of, look
+from infraaudit_domain.scans.appearance import instructions, terraform_blocks
+from infraaudit_domain.scans.documents import documents
+from infraaudit_domain.scans.expectation import chart_of, charts, expected_parts, kind_of, look
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n"
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.as_judged import Counting, Judged
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, read_config
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, UnreadableFile
-from infraaudit_domain.hidings import Hider, listed, marked
+from infraaudit_domain.judging.as_judged import Counting, Judged
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, read_config
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, UnreadableFile
+from infraaudit_domain.scans.hidings import Hider, listed, marked
 
 FRAMEWORKS = ("terraform", "kubernetes", "secrets")
 CHECKS = ("CKV_1", "CKV_AWS_18", "CKV2_K8S_3")

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.evidence import Evidence
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, UnreadableFile
-from infraaudit_domain.gate import judge_tests
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.judging.gate import judge_tests
+from infraaudit_domain.lifecycles.changes import compare_scans
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, UnreadableFile
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, read_config
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.scan_key import blob_facts, readable, scan_key
-from infraaudit_domain.severity import parse_severities
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, read_config
+from infraaudit_domain.scans.findings import Severity
+from infraaudit_domain.scans.scan_key import blob_facts, readable, scan_key
+from infraaudit_domain.scans.severity import parse_severities
 
 
 def test_no_file_is_the_default_without_a_warning() -> None:

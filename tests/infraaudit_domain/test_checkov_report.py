@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.checkov_report import parse_report, read_reports, relative_path, with_ordinals
 from infraaudit_domain.errors import ScanError
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.scans.checkov_report import parse_report, read_reports, relative_path, with_ordinals
+from infraaudit_domain.scans.findings import Finding
 
 ROOT, KEY = "/scan/tree", b"k" * 32
 

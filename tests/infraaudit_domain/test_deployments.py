@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infraaudit_domain.deployments import Deployment, Outcome, Watched, superseded_by
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Watched, superseded_by
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.dockerfile import images_read, instructions, syntax_image, without_syntax
+from infraaudit_domain.delivery.dockerfile import images_read, instructions, syntax_image, without_syntax
 
 TEXT = """# syntax=docker/dockerfile:1.7
 # escape=`

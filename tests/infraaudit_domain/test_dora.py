@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.dora import Dora, measure
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.dora import Dora, measure
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 LINE = "abcdefgh"

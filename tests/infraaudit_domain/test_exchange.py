@@ -8,8 +8,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.exchange import cyclonedx, sarif
-from infraaudit_domain.findings import Finding, FindingStatus, Severity
+from infraaudit_domain.reporting.exchange import cyclonedx, sarif
+from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
 from tests import ROOT
 
 OPEN = Finding("terraform", "CKV_2", "two", "a b/ü.tf", "r", 0, 0, severity=Severity.UNKNOWN, guideline="https://x")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.ages import Age
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_domain.gate import Evidence, GatePolicy, judge_scan
-from infraaudit_domain.suppressions import Suppression, hide_in, lapsed
+from infraaudit_domain.judging.ages import Age
+from infraaudit_domain.judging.gate import Evidence, GatePolicy, judge_scan
+from infraaudit_domain.judging.suppressions import Suppression, hide_in, lapsed
+from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = NOW.date()

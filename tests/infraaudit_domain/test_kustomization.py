@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.kustomization import kustomization_faults
+from infraaudit_domain.kubernetes.kustomization import kustomization_faults
 
 json_like = st.recursive(
     st.none() | st.integers() | st.text(max_size=8),

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.live_periods import Period, live_periods
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.live_periods import Period, live_periods
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 POSITIONS = {"a": 0, "b": 1, "c": 2}

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.checkov_report import with_ordinals
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import advance, after
-from infraaudit_domain.readings import PartReading, Reading
-from infraaudit_domain.spans import Span
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.lifecycle import advance, after
+from infraaudit_domain.lifecycles.readings import PartReading, Reading
+from infraaudit_domain.lifecycles.spans import Span
+from infraaudit_domain.scans.checkov_report import with_ordinals
+from infraaudit_domain.scans.findings import Finding
 from tests.infraaudit_domain.line_past import LinePast
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.manifest_policy import containers_of, pod_spec
-from infraaudit_domain.manifests import render_manifests
+from infraaudit_domain.kubernetes.manifest_policy import containers_of, pod_spec
+from infraaudit_domain.kubernetes.manifests import render_manifests
 
 DEPLOYMENT = {
     "apiVersion": "apps/v1",

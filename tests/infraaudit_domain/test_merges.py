@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.merges import doers
-from infraaudit_domain.readings import PartReading, Reading
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.merges import doers
+from infraaudit_domain.lifecycles.readings import PartReading, Reading
+from infraaudit_domain.scans.findings import Finding
 
 FINDING = Finding("terraform", "CKV_1", "n", "main.tf", "r", 1, 2)
 

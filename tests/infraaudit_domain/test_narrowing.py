@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.narrowing import doubts, middle
-from infraaudit_domain.spans import Span
+from infraaudit_domain.lifecycles.narrowing import doubts, middle
+from infraaudit_domain.lifecycles.spans import Span
 from tests.infraaudit_domain.test_ranges_contain_the_truth import Commit, Truth, followed
 
 RESOURCE = "a1"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from infraaudit_domain.owners import owners_of, parse_owners
+from infraaudit_domain.reporting.owners import owners_of, parse_owners
 
 RULES = parse_owners("""
 # a comment

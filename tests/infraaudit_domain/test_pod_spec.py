@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.pod_spec import PodPlan, plan_pod
-from infraaudit_domain.pod_values import expand, quantity
+from infraaudit_domain.kubernetes.pod_spec import PodPlan, plan_pod
+from infraaudit_domain.kubernetes.pod_values import expand, quantity
 
 CONTAINER: dict[str, Any] = {
     "name": "app",

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.evidence import Evidence
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import advance, after
-from infraaudit_domain.readings import PartReading, Reading
-from infraaudit_domain.spans import Span, Step
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.lifecycle import advance, after
+from infraaudit_domain.lifecycles.readings import PartReading, Reading
+from infraaudit_domain.lifecycles.spans import Span, Step
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import Finding
 from tests.infraaudit_domain.line_past import LinePast
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.evidence import Evidence
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.readings import PartReading, Reading, proves_lack
-from infraaudit_domain.renderings import (
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.readings import PartReading, Reading, proves_lack
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import Finding
+from infraaudit_domain.scans.renderings import (
     Unit,
     as_rendered,
     chart_units,

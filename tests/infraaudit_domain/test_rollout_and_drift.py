@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from infraaudit_domain.advice import TAKEN_BACK, Candidate, advise
-from infraaudit_domain.drift import differences
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.rollout import PodStatus, WorkloadStatus, judge_rollout
+from infraaudit_domain.delivery.advice import TAKEN_BACK, Candidate, advise
+from infraaudit_domain.kubernetes.drift import differences
+from infraaudit_domain.kubernetes.rollout import PodStatus, WorkloadStatus, judge_rollout
+from infraaudit_domain.scans.findings import Finding
 
 DONE = WorkloadStatus("web", 2, 2, desired=2, updated=2, available=2, total=2)
 

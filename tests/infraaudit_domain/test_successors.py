@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraaudit_domain.causes import Circumstances
-from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.checkov_report import with_ordinals
-from infraaudit_domain.evidence import Evidence
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.lifecycle import advance, after
-from infraaudit_domain.moved_blocks import Move, moves_in
-from infraaudit_domain.readings import PartReading, Reading, proves_lack
-from infraaudit_domain.resource_names import position_free
-from infraaudit_domain.spans import Span
-from infraaudit_domain.successors import successors
+from infraaudit_domain.lifecycles.causes import Circumstances
+from infraaudit_domain.lifecycles.changes import compare_scans
+from infraaudit_domain.lifecycles.lifecycle import advance, after
+from infraaudit_domain.lifecycles.moved_blocks import Move, moves_in
+from infraaudit_domain.lifecycles.readings import PartReading, Reading, proves_lack
+from infraaudit_domain.lifecycles.spans import Span
+from infraaudit_domain.lifecycles.successors import successors
+from infraaudit_domain.scans.checkov_report import with_ordinals
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import Finding
+from infraaudit_domain.scans.resource_names import position_free
 from tests.infraaudit_domain.test_changes_and_gate import scan
 from tests.infraaudit_domain.test_lives_of_edited_files import EditedPast
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import EngineError
-from infraaudit_domain.images import Image
 from resources.engine import Engine, detect_engine
 from resources.engine.build_request import BuildRequest
 from resources.engine.builder import build_image

@@ -7,7 +7,7 @@ import yaml
 
 from infraaudit.pages.trend_picture import TrendPoint, draw_trend
 from infraaudit_domain.errors import MonitoringError
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.scans.findings import Severity
 from resources.prometheus import check_prometheus, render_prometheus
 
 HOSTILE = """

@@ -9,9 +9,9 @@ import pytest
 
 from infraaudit.notices.sensor_watch import SensorWatch
 from infraaudit_domain.dagster_names import pipeline_name
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import DagsterUnavailableError
 from infraaudit_domain.projects import Project
-from infraaudit_domain.stage import StageOutcome
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History

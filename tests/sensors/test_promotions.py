@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from infraaudit_domain.deployments import Deployment, Outcome, Rollout
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Rollout
 from infraaudit_domain.errors import ClusterError
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.resources import HistoryResource, KubernetesResource

@@ -9,9 +9,15 @@ from starlette.testclient import TestClient
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.evidence import Evidence
-from infraaudit_domain.findings import (
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.notices import Notice
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import (
     Finding,
     FindingStatus,
     FrameworkScan,
@@ -20,12 +26,6 @@ from infraaudit_domain.findings import (
     Severity,
     UnreadableFile,
 )
-from infraaudit_domain.images import Image
-from infraaudit_domain.notices import Notice
-from infraaudit_domain.projects import Project
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox

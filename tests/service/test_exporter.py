@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from infraaudit_domain.metrics import METRICS
-from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.reporting.metrics import METRICS
 from resources.history import History
 from resources.history.queries.measures import RunningTotals
 from service.app import ServiceOptions, build_app

@@ -16,11 +16,11 @@ from infraaudit.notices.announcer import Announcer
 from infraaudit.notices.code_owners import named_commit
 from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.notices import Address, NamedCommit, Notice
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.reporting.notices import Address, NamedCommit, Notice
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices

@@ -9,10 +9,10 @@ from starlette.testclient import TestClient
 
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.projects import Project
-from infraaudit_domain.test_runs import TestRun
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.infraaudit.scans.made_scans import PretendMirror

@@ -23,10 +23,10 @@ from prometheus_client import start_http_server
 
 from infraaudit.pages.grafana_dashboard import PANELS, build_dashboard
 from infraaudit_assets.assets.monitoring import build_monitoring
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import MonitoringError
-from infraaudit_domain.metrics import METRICS
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.metrics import METRICS
 from resources.dagster.resources import ArtifactsResource, GitResource, HistoryResource, PrometheusResource
 from resources.history import History
 from resources.prometheus import reload_prometheus, wait_until_scraped

@@ -9,7 +9,7 @@ from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
-from infraaudit_domain.deployments import Deployment
+from infraaudit_domain.delivery.deployments import Deployment
 from resources.history import History
 from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures

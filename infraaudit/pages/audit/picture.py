@@ -12,7 +12,7 @@ from math import ceil, log10
 from markupsafe import Markup
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.scans.findings import Severity
 from resources.history.queries.commit_findings import Posture
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 1080, 250, 44, 12, 52

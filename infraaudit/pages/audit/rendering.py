@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from infraaudit.questions.table import asked_as
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.findings import Severity
+from infraaudit_domain.scans.findings import Severity
 
 if TYPE_CHECKING:
     import jinja2

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from infraaudit_domain.appearance import Part
-from infraaudit_domain.checkov_report import Proven
-from infraaudit_domain.evidence import EVERY_FILE, Evidence
-from infraaudit_domain.expectation import chart_of
-from infraaudit_domain.findings import UnreadableFile
+from infraaudit_domain.scans.appearance import Part
+from infraaudit_domain.scans.checkov_report import Proven
+from infraaudit_domain.scans.evidence import EVERY_FILE, Evidence
+from infraaudit_domain.scans.expectation import chart_of
+from infraaudit_domain.scans.findings import UnreadableFile
 
 Parts = Mapping[str, tuple[Part, ...]]
 _UNKNOWN = "the scanner passed over it without a word"

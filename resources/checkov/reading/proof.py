@@ -1,7 +1,7 @@
 """What a framework's run proves, collected inside the child while it runs: what was read, passed or left undecided.
 
 Checkov skips files, documents and results in silence; this asks its runners what they really hold. Deliberately
-absent: what should have been read (infraaudit_domain/expectation.py), which no parser may decide.
+absent: what should have been read (infraaudit_domain/scans/expectation.py), which no parser may decide.
 """
 
 from collections import Counter, defaultdict

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.documents import separated
 from infraaudit_domain.errors import ToolError
+from infraaudit_domain.scans.documents import separated
 from resources.checkov.reading.yaml_check import inspect_text
 from resources.checkov.rendering import sources
 from resources.checkov.rendering.programs import environment

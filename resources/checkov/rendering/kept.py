@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.errors import UnwritableFileError
-from infraaudit_domain.findings import Finding, FindingStatus, Severity
-from infraaudit_domain.renderings import Unit
+from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
+from infraaudit_domain.scans.renderings import Unit
 from resources.checkov.rendering.results import Rendered
 from resources.machine.atomic_file import write_atomically
 

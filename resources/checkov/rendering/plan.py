@@ -14,7 +14,13 @@ from typing import Any
 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.renderings import Unit, chart_units, kustomization_files, kustomization_units, transformer_files
+from infraaudit_domain.scans.renderings import (
+    Unit,
+    chart_units,
+    kustomization_files,
+    kustomization_units,
+    transformer_files,
+)
 from resources.checkov.limits import RenderLimits
 from resources.checkov.reading.yaml_check import inspect_text
 from resources.checkov.rendering.programs import Program, program_for

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infraaudit_domain.errors import ToolError, excerpt
-from infraaudit_domain.renderings import Unit
+from infraaudit_domain.scans.renderings import Unit
 from resources.machine import process
 
 _SECONDS = 30

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.checkov_report import Proven, read_proof, read_reports
-from infraaudit_domain.documents import documents, json_text
 from infraaudit_domain.errors import ScanError, excerpt
-from infraaudit_domain.expectation import expected_parts
-from infraaudit_domain.findings import Finding, UnreadableFile
+from infraaudit_domain.scans.checkov_report import Proven, read_proof, read_reports
+from infraaudit_domain.scans.documents import documents, json_text
+from infraaudit_domain.scans.expectation import expected_parts
+from infraaudit_domain.scans.findings import Finding, UnreadableFile
 from resources.checkov.limits import RenderLimits
 from resources.checkov.parent import Answer, Parent
 from resources.checkov.reading.gaps import evidence, unread_files

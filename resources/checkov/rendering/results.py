@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from infraaudit_domain.checkov_report import with_ordinals
-from infraaudit_domain.evidence import EVERY_CHECK, Evidence
-from infraaudit_domain.expectation import chart_of
-from infraaudit_domain.findings import Finding, UnreadableFile
-from infraaudit_domain.renderings import Unit, as_rendered
+from infraaudit_domain.scans.checkov_report import with_ordinals
+from infraaudit_domain.scans.evidence import EVERY_CHECK, Evidence
+from infraaudit_domain.scans.expectation import chart_of
+from infraaudit_domain.scans.findings import Finding, UnreadableFile
+from infraaudit_domain.scans.renderings import Unit, as_rendered
 
 Passed = Mapping[str, Mapping[str, frozenset[str]]]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-from infraaudit_domain.builds import BuildRules, Egress
-from infraaudit_domain.dockerfile import images_read
+from infraaudit_domain.delivery.builds import BuildRules, Egress
+from infraaudit_domain.delivery.dockerfile import images_read
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavailableError
-from infraaudit_domain.images import Image
 from resources.engine.box import firewall
 from resources.engine.box.client import Box, discard, opened, stop
 from resources.engine.box.registry_digest import registry_digest

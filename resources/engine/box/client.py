@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from infraaudit_domain.errors import EngineError, EngineUnavailableError, excerpt
 from resources.engine.box.control_group import ControlGroup
 from resources.engine.box.identities import identities_of

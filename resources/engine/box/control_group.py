@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from infraaudit_domain.errors import EngineUnavailableError
 
 _ROOT = Path("/sys/fs/cgroup")

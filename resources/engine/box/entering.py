@@ -7,7 +7,7 @@ import signal
 import traceback
 from pathlib import Path
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from infraaudit_domain.errors import InfraAuditError
 from resources.engine.box import inside, kernel, root_folder
 from resources.engine.box.control_group import ControlGroup

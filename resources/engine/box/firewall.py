@@ -12,7 +12,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from infraaudit_domain.builds import Egress, host_and_port
+from infraaudit_domain.delivery.builds import Egress, host_and_port
 from infraaudit_domain.errors import EngineError
 
 RESOLVER = "10.0.2.3"

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from infraaudit_domain.errors import EngineUnavailableError, InfraAuditError
 from resources.engine.box.control_group import ControlGroup, open_group
 from resources.engine.box.disk import Disk, used_megabytes

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from resources.engine.box.identities import Identities
 
 AFRESH = "afresh"

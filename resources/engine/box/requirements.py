@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infraaudit_domain.builds import BuildLimits
+from infraaudit_domain.delivery.builds import BuildLimits
 from infraaudit_domain.errors import ConfigurationError, EngineUnavailableError, InfraAuditError
 from resources.engine.box import kernel
 from resources.engine.box.control_group import check_groups

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import FindingStatus
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
+from infraaudit_domain.scans.findings import FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 

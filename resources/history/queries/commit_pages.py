@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import TRIED, Outcome
-from infraaudit_domain.findings import ScanStatus
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import CaseOutcome
+from infraaudit_domain.delivery.deployments import TRIED, Outcome
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
 from resources.history.queries.ranges import event_range

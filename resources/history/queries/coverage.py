@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from infraaudit_domain.evidence import EVERY_FILE, is_unread
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.scans.evidence import EVERY_FILE, is_unread
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.store import History
 from resources.history.stored_line import StoredLine

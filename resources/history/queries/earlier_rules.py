@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from infraaudit_domain.evidence import RULES
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.scans.evidence import RULES
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 

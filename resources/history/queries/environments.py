@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from infraaudit_domain.dora import Dora, measure
+from infraaudit_domain.delivery.dora import Dora, measure
 from resources.history import schema
 from resources.history.deployments import deployments
 from resources.history.store import History

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.deployments import TRIED
-from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.delivery.deployments import TRIED
+from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
 from resources.history.store import History
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import certainty
-from infraaudit_domain.columns import EXPOSURE_COLUMNS
-from infraaudit_domain.findings import FindingStatus
+from infraaudit_domain.judging.ages import certainty
+from infraaudit_domain.reporting.columns import EXPOSURE_COLUMNS
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.beside_the_line import first_with, open_findings
 from resources.history.queries.frames import columns_of, frame, line_times

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import Certainty, age_of
-from infraaudit_domain.columns import ORDERS as ORDERS
-from infraaudit_domain.findings import FindingStatus, Severity
+from infraaudit_domain.judging.ages import Certainty, age_of
+from infraaudit_domain.reporting.columns import ORDERS as ORDERS
+from infraaudit_domain.scans.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.beside_the_line import Live
 from resources.history.queries.environments import environments

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.columns import LIVE_COLUMNS
-from infraaudit_domain.deployments import Outcome
-from infraaudit_domain.findings import ScanStatus
+from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.reporting.columns import LIVE_COLUMNS
+from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.queries.frames import frame
 from resources.history.stored_line import StoredLine

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import Certainty
-from infraaudit_domain.columns import BLAME_COLUMNS
-from infraaudit_domain.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.judging.ages import Certainty
+from infraaudit_domain.reporting.columns import BLAME_COLUMNS
 from resources.history import schema
 from resources.history.queries.beside_the_line import Live, open_findings
 from resources.history.queries.frames import commits_named, committed_at, frame

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import FindingStatus
-from infraaudit_domain.metrics import STAGE_BUCKETS
-from infraaudit_domain.stage import StageOutcome
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.reporting.metrics import STAGE_BUCKETS
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.ranges import stands_unread
 from resources.history.store import History

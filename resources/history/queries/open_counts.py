@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from infraaudit_domain.findings import FindingStatus, ScanStatus, Severity
+from infraaudit_domain.scans.findings import FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
 from resources.history.stored_line import StoredLine

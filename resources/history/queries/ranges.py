@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import Certainty, certainty
+from infraaudit_domain.judging.ages import Certainty, certainty
 
 
 def event_range(shas: Sequence[str], position: int, after: int | None, sha: str | None) -> dict[str, Any]:

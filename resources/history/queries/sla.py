@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import Age, age_of
-from infraaudit_domain.causes import CODE
-from infraaudit_domain.columns import SLA_COLUMNS
-from infraaudit_domain.findings import FindingStatus, Severity
-from infraaudit_domain.suppressions import Suppression, suppressed_by
+from infraaudit_domain.judging.ages import Age, age_of
+from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
+from infraaudit_domain.lifecycles.causes import CODE
+from infraaudit_domain.reporting.columns import SLA_COLUMNS
+from infraaudit_domain.scans.findings import FindingStatus, Severity
 from resources.history import schema
 from resources.history.queries.frames import columns_of, frame
 from resources.history.queries.rules import arrivals_of_rules

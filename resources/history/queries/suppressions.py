@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.ages import Certainty
-from infraaudit_domain.columns import SUPPRESSION_COLUMNS
-from infraaudit_domain.findings import Finding, FindingStatus
-from infraaudit_domain.hidings import CONFIGURATION
-from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.judging.ages import Certainty
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.reporting.columns import SUPPRESSION_COLUMNS
+from infraaudit_domain.scans.findings import Finding, FindingStatus
+from infraaudit_domain.scans.hidings import CONFIGURATION
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
 from resources.history.queries.ranges import event_range

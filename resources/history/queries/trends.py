@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.columns import GROUPS as GROUPS
-from infraaudit_domain.columns import STEPS as STEPS
-from infraaudit_domain.columns import TREND_COLUMNS
-from infraaudit_domain.findings import FindingStatus
+from infraaudit_domain.reporting.columns import GROUPS as GROUPS
+from infraaudit_domain.reporting.columns import STEPS as STEPS
+from infraaudit_domain.reporting.columns import TREND_COLUMNS
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.frames import columns_of
 from resources.history.stored_line import StoredLine

@@ -71,7 +71,7 @@ cross_scan_parts = sa.Table(
     sa.Column("framework", sa.String(64), primary_key=True),
     sa.Column("scan_key", sa.ForeignKey("framework_scans.scan_key"), nullable=False, index=True),
 )
-"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see infraaudit_domain/causes.py."""
+"""Scans of the files of ``tree_of`` under the scanner and configuration of ``sha``; see infraaudit_domain/lifecycles/causes.py."""
 
 line_commits = sa.Table(
     "line_commits",
@@ -133,7 +133,7 @@ spans = sa.Table(
         postgresql_where=sa.text("start_cause <> 'code'"),
     ),
 )
-"""Lifecycles of findings along a branch; see infraaudit_domain/lifecycle.py. Derived from the scans.
+"""Lifecycles of findings along a branch; see infraaudit_domain/lifecycles/lifecycle.py. Derived from the scans.
 
 An event lies after ``…_after``, the last position that is known to be otherwise (-1: before the root; null: none is),
 and not later than its position. ``…_sha`` is the commit whose doing it was: the one there, or one of a branch that it

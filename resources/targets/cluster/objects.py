@@ -7,9 +7,9 @@ Deliberately absent: rolling out (target.py). Nothing without our labels is ever
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infraaudit_domain.drift import Difference, differences
-from infraaudit_domain.manifests import Document, identity
-from infraaudit_domain.ownership import ENVIRONMENT, PROJECT
+from infraaudit_domain.kubernetes.drift import Difference, differences
+from infraaudit_domain.kubernetes.manifests import Document, identity
+from infraaudit_domain.kubernetes.ownership import ENVIRONMENT, PROJECT
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.targets.cluster.observe import commit_of, pods_of
 from resources.targets.cluster.owners import checked_name, read_object

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.manifests import Document
-from infraaudit_domain.ownership import ENVIRONMENT
-from infraaudit_domain.rollout import PodStatus, WorkloadStatus
+from infraaudit_domain.kubernetes.manifests import Document
+from infraaudit_domain.kubernetes.ownership import ENVIRONMENT
+from infraaudit_domain.kubernetes.rollout import PodStatus, WorkloadStatus
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, translated
 from resources.targets.cluster.logs import raw_log
 

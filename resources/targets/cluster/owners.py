@@ -1,6 +1,6 @@
 """Whose the objects of a release are, asked before anything is applied: what exists and is not ours refuses it.
 
-Deliberately absent: what belongs to whom by its marks (infraaudit_domain/ownership.py), and applying.
+Deliberately absent: what belongs to whom by its marks (infraaudit_domain/kubernetes/ownership.py), and applying.
 """
 
 import re
@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from infraaudit_domain.errors import RejectedByClusterError, excerpt
-from infraaudit_domain.manifests import Document, identity
-from infraaudit_domain.ownership import handed_over, owner_of
+from infraaudit_domain.kubernetes.manifests import Document, identity
+from infraaudit_domain.kubernetes.ownership import handed_over, owner_of
 from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

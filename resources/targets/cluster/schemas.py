@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.manifests import Document, identity
+from infraaudit_domain.kubernetes.manifests import Document, identity
 
 
 def schema_faults(documents: Iterable[Document], cluster_version: str) -> list[str]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from infraaudit_domain.deployments import Release, Rollout
-from infraaudit_domain.drift import Difference
+from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
-from infraaudit_domain.manifests import WORKLOADS, Document, identity
-from infraaudit_domain.ownership import field_manager, owner_of
-from infraaudit_domain.rollout import Judgement, judge_rollout
+from infraaudit_domain.kubernetes.drift import Difference
+from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.kubernetes.ownership import field_manager, owner_of
+from infraaudit_domain.kubernetes.rollout import Judgement, judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infraaudit_domain.deployments import Release
+from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.errors import EngineError, ManifestError, excerpt
-from infraaudit_domain.pod_spec import ContainerPlan, Mount, PodPlan, Volume, VolumeKind
+from infraaudit_domain.kubernetes.pod_spec import ContainerPlan, Mount, PodPlan, Volume, VolumeKind
 from resources.engine import Engine
 from resources.engine.client import label_words
 from resources.targets.container.probing import HOST

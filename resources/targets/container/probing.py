@@ -9,7 +9,7 @@ from contextlib import suppress
 from http.client import HTTPException
 
 from infraaudit_domain.errors import EngineError, excerpt
-from infraaudit_domain.probes import Probe
+from infraaudit_domain.kubernetes.probes import Probe
 from resources.engine import Engine
 from resources.machine.http_answer import answer_of
 

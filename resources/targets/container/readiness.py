@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
-from infraaudit_domain.pod_spec import ContainerPlan
-from infraaudit_domain.probes import Probe
+from infraaudit_domain.kubernetes.pod_spec import ContainerPlan
+from infraaudit_domain.kubernetes.probes import Probe
 from resources.targets.container.pod import Pod
 from resources.targets.container.probing import ask
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.errors import EngineError, HistoryError, InfraAuditError, ManifestError, excerpt
-from infraaudit_domain.pod_spec import plan_pod
+from infraaudit_domain.kubernetes.pod_spec import plan_pod
 from resources.engine import Engine
 from resources.machine.atomic_file import write_atomically
 from resources.manifests.files import parse_manifests

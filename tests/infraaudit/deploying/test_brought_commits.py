@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit.deploying.deploy import deploy
-from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.delivery.deployments import Release, Rollout
 from resources.history import History
 from resources.history.queries.environments import dora
 from tests.conftest import Repository

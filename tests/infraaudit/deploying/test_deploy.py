@@ -9,7 +9,7 @@ import pytest
 
 from infraaudit.deploying.deploy import deploy, in_order
 from infraaudit.deploying.live_state import look_at
-from infraaudit_domain.deployments import Deployment, Outcome, Release, Rollout
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.errors import ClusterUnavailableError
 from infraaudit_domain.projects import Project
 from resources.history import History

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit.deploying.logs import collect_logs
-from infraaudit_domain.deployments import Release, Rollout
+from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.projects import Project
 from resources.history import History
 from resources.history.queries.log_counts import lines_printed

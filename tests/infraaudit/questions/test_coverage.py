@@ -9,9 +9,9 @@ from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.coverage import coverage, coverage_gaps
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.errors import NotScannedError
-from infraaudit_domain.evidence import EVERY_FILE, Evidence
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.evidence import EVERY_FILE, Evidence
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from resources.history import History, schema
 from resources.history.stored_line import stored_line
 

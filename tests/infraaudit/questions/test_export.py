@@ -9,8 +9,8 @@ import pytest
 
 from infraaudit.questions.csv_text import csv_text
 from infraaudit.questions.export import Exchange, exported
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_domain.suppressions import Suppression
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 
 FORMULA = "=HYPERLINK(1)"
 FOUND = Finding("terraform", "CKV_A", FORMULA, "a.tf", "r.a", 1, 2, severity=Severity.HIGH)

@@ -8,12 +8,12 @@ import pytest
 
 from infraaudit.questions.ways_back import ways_back
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.advice import Candidate, advise
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding
-from infraaudit_domain.images import Image
-from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.delivery.advice import Candidate, advise
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.scans.findings import Finding
 from resources.history import History
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan

@@ -1,7 +1,7 @@
 """A real repository whose commits are scanned one by one, some of them, as a test says."""
 
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import Finding, ScanStatus
+from infraaudit_domain.scans.findings import Finding, ScanStatus
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.lives import life_events

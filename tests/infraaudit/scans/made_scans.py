@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from infraaudit_domain.commits import ChangedFile
-from infraaudit_domain.evidence import EVERY_FILE
-from infraaudit_domain.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
+from infraaudit_domain.scans.evidence import EVERY_FILE
+from infraaudit_domain.scans.findings import (
+    Finding,
+    FindingStatus,
+    FrameworkScan,
+    Scan,
+    ScanStatus,
+    Severity,
+    UnreadableFile,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

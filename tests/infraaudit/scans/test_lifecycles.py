@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from infraaudit.scans.cross_scans import cross_scan, record_cross_scan, unexplained
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus, UnreadableFile
 from resources.history import History, schema
 from resources.history.retention import prune
 from tests.infraaudit.scans.made_scans import NOW, PretendMirror, finding, scan

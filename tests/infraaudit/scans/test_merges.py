@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from resources.history import History
 from resources.history.queries.exposure import exposure
 from resources.history.queries.lives import life_events

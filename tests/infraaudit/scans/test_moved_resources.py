@@ -9,8 +9,8 @@ from infraaudit.questions.findings import compare_rows
 from infraaudit.scans.against_parent import changes_of
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.scan_commit import store_scan
-from infraaudit_domain.findings import FrameworkScan
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import FrameworkScan
 from resources.checkov import CheckovRunner
 from resources.history import History
 from resources.history.queries.lives import life_events

@@ -11,8 +11,8 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.narrowing import Narrowed, narrow
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError, ScanError
-from infraaudit_domain.findings import Finding, Scan, ScanStatus
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import Finding, Scan, ScanStatus
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.lives import life_events

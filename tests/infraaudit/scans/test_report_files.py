@@ -12,9 +12,9 @@ from infraaudit.scans.against_parent import CountedScan
 from infraaudit.scans.report_files import write_report
 from infraaudit.scans.scan_commit import Reports as Kept
 from infraaudit.scans.scan_commit import publish_newest
-from infraaudit_domain.changes import compare_scans
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.lifecycles.changes import compare_scans
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.git.mirror import Mirror
 from resources.machine.artifact_store import ArtifactStore
 from tests.conftest import Repository

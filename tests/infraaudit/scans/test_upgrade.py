@@ -10,8 +10,8 @@ from infraaudit.questions.marks import mark_of_line
 from infraaudit.scans import upgrade
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.upgrade import Upgraded, upgrade_some
-from infraaudit_domain.findings import Scan
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import Scan
 from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
 from resources.history import History

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infraaudit_domain.findings import ScanStatus, Severity
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import ScanStatus, Severity
 from resources.history import History
 from resources.history.queries.commit_pages import changes_at
 from resources.history.queries.measures import findings_of

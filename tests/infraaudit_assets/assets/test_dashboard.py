@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from infraaudit_assets.assets.dashboard import build_dashboard_asset
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 from tests.conftest import Repository

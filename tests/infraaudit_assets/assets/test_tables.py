@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History
 from resources.history.git_events import record_git_events

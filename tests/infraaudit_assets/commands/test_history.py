@@ -14,8 +14,8 @@ import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History
 from tests import ROOT
 

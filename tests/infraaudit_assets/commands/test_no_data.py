@@ -13,8 +13,8 @@ from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_assets.cli import app
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.history import History, open_history
 from service.app import ServiceOptions, build_app
 from tests.conftest import Repository

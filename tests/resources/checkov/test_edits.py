@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.evidence import is_unread, proves_absence
-from infraaudit_domain.findings import Finding, FrameworkScan
+from infraaudit_domain.scans.evidence import is_unread, proves_absence
+from infraaudit_domain.scans.findings import Finding, FrameworkScan
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_domain.evidence import EVERY_FILE, proves_absence
-from infraaudit_domain.findings import FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.scans.evidence import EVERY_FILE, proves_absence
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 

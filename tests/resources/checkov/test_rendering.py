@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.evidence import RULES
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
-from infraaudit_domain.readings import proves_lack, reading_of
-from infraaudit_domain.renderings import rendered_by
+from infraaudit_domain.lifecycles.readings import proves_lack, reading_of
+from infraaudit_domain.scans.evidence import RULES
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.renderings import rendered_by
 from resources.checkov import CheckovRunner
 from resources.checkov.limits import RenderLimits
 from resources.checkov.rendering.kept import Kept

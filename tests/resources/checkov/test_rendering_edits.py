@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from infraaudit_domain.findings import Finding, Scan
-from infraaudit_domain.readings import proves_lack, reading_of
-from infraaudit_domain.renderings import as_rendered, rendered_by
+from infraaudit_domain.lifecycles.readings import proves_lack, reading_of
+from infraaudit_domain.scans.findings import Finding, Scan
+from infraaudit_domain.scans.renderings import as_rendered, rendered_by
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 from tests.resources.checkov.test_edits import Edit, edit, unjust

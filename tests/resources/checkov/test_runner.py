@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_domain.checkov_report import parse_report
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
+from infraaudit_domain.scans.checkov_report import parse_report
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.checkov import CheckovRunner, ScanLimits
 from resources.checkov.secret_key import secret_key
 from resources.checkov.tree import neutral_folder

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infraaudit_domain.builds import BuildLimits, Egress, Isolation
+from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.projects import add_project, read_projects

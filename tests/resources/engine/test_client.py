@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from infraaudit.images import build_or_reuse
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavailableError
-from infraaudit_domain.images import Image
 from infraaudit_domain.projects import Project
 from resources.engine import Builder, Engine, detect_engine
 from tests.conftest import Repository

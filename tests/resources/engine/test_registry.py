@@ -62,7 +62,7 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
         f"#!/bin/sh\n[ $1 = push ] && echo x >>{tmp_path}/tries && echo 'denied: no' >&2 && exit 1\nexit 0"
     )
     program.chmod(0o755)
-    from infraaudit_domain.images import Image
+    from infraaudit_domain.delivery.images import Image
     from resources.engine import Builder
 
     fake = Engine("docker", "1", str(program), Builder.LEGACY, str(program))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase
 from infraaudit_domain.errors import EngineError
-from infraaudit_domain.test_runs import CaseOutcome, TestCase
 from resources.engine import Engine
 from resources.engine.limits import Limits
 from resources.engine.test_runner import run_tests

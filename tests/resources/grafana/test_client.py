@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from infraaudit.pages.grafana_dashboard import build_dashboard
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import MonitoringError
 from resources.grafana.client import Grafana
 from resources.grafana.provisioning import provision

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 
 import resources.history as package
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus
 from resources.history import History, schema
 from tests import ROOT
 from tests.conftest import free_port

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 from infraaudit.operations.backup import restore_backup, write_backup
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.errors import ConfigurationError, HistoryError
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
-from infraaudit_domain.notices import Notice
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.notices import Notice
 from infraaudit_domain.retention import PRUNED, Aging, outdated
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from resources.history import History, schema
 from resources.history.outbox import write_notices
 from resources.history.retention import aging_commits, in_use, prune

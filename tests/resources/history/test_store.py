@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
-from infraaudit_domain.images import Image
-from infraaudit_domain.stage import StageOutcome
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
 from resources.history.git_events import git_events, record_git_events, recorded_commits

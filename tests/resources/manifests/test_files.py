@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from infraaudit_domain.errors import ConfigurationError, ManifestError
-from infraaudit_domain.manifest_policy import ManifestPolicy
+from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.gate import read_manifest_policy
 from resources.manifests.files import parse_manifests, read_manifests, render_release

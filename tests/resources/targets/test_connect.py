@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.cli import app
 from infraaudit_assets.settings import settings
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import ClusterError
 from resources.history import History
 from tests.conftest import Repository, free_port

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.builds import Egress, host_and_port
+from infraaudit_domain.delivery.builds import Egress, host_and_port
 from infraaudit_domain.errors import EngineError
 from resources.engine.box import firewall
 from resources.targets.cluster import server_hosts

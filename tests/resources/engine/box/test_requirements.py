@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit_domain.builds import BuildLimits, BuildRules
+from infraaudit_domain.delivery.builds import BuildLimits, BuildRules
 from infraaudit_domain.errors import ConfigurationError, EngineUnavailableError
 from resources.engine import Builder, Engine
 from resources.engine.box import control_group

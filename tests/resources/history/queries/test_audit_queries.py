@@ -9,10 +9,10 @@ import pytest
 
 from infraaudit.questions.findings import compare, findings_at
 from infraaudit.scans.lifecycles import Line
-from infraaudit_domain.columns import FINDING_COLUMNS, TREND_COLUMNS
-from infraaudit_domain.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import HistoryError
-from infraaudit_domain.findings import Finding
+from infraaudit_domain.reporting.columns import FINDING_COLUMNS, TREND_COLUMNS
+from infraaudit_domain.scans.findings import Finding
 from resources.history import History
 from resources.history.queries import trends as changes_over_time
 from resources.history.queries.lives import blame

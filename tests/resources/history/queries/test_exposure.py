@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from infraaudit.questions.findings import findings_at
-from infraaudit_domain.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS, SLA_COLUMNS, SUPPRESSION_COLUMNS
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import Severity
-from infraaudit_domain.suppressions import Suppression
-from infraaudit_domain.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.reporting.columns import EXPOSURE_COLUMNS, LIVE_COLUMNS, SLA_COLUMNS, SUPPRESSION_COLUMNS
+from infraaudit_domain.scans.findings import Severity
 from resources.history import History
 from resources.history.queries.exposure import exposure
 from resources.history.queries.live_commits import live_commits

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from infraaudit_domain.deployments import Deployment, Outcome
-from infraaudit_domain.findings import ScanStatus, Severity
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.projects import Project
+from infraaudit_domain.scans.findings import ScanStatus, Severity
 from resources.history.queries.commit_findings import newest_scanned, postures
 from resources.history.queries.commit_pages import CommitFilter, changes_at, commit_page, commit_row
 from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infraaudit_domain.deployments import Release, Rollout
-from infraaudit_domain.images import Image
+from infraaudit_domain.delivery.deployments import Release, Rollout
+from infraaudit_domain.delivery.images import Image
 from resources.engine import Engine
 from resources.targets.container.pod import pod_labels
 from resources.targets.container.target import ContainerTarget
@@ -167,7 +167,7 @@ def test_a_killed_rollout_is_taken_up_and_the_live_one_survives_us(
     (tmp_path / "release.yaml").write_text(one.manifests)
     code = (
         "import sys, pathlib, time\nfrom resources.targets.container.target import ContainerTarget\n"
-        "from resources.engine import detect_engine\nfrom infraaudit_domain.deployments import Release\n"
+        "from resources.engine import detect_engine\nfrom infraaudit_domain.delivery.deployments import Release\n"
         f"text = pathlib.Path({str(tmp_path / 'release.yaml')!r}).read_text()\n"
         f"release = Release({PROJECT!r}, 'production', {one.sha!r}, {one.image!r}, text)\n"
         f"target = ContainerTarget(detect_engine({target.engine.name!r}), pathlib.Path({str(target.state)!r}))\n"

@@ -1,0 +1,1 @@
+"""What is built, tested and deployed, with its outcomes and their measures."""

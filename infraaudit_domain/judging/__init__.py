@@ -1,0 +1,1 @@
+"""Whether a commit may be deployed: the gate, and what the pipeline's owners accept."""

@@ -1,0 +1,1 @@
+"""What is shown and sent: reports, columns, metrics and notices."""

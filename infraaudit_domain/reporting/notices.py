@@ -1,0 +1,250 @@
+"""A notice: what is reported to people, and when. Each event of the pipeline makes one, with a key of its own.
+
+Text of a commit (subject, names, messages) is shortened and freed of control characters: its author controls it.
+Deliberately absent: sending it, and finding out what happened.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.scans.findings import Finding, Severity
+
+URGENCIES = ("info", "failure", "critical")
+"""From least to most urgent; an address may ask for one level and those above it."""
+SEVERE = (Severity.CRITICAL, Severity.HIGH)
+NOT_DEPLOYED = "Not deployed:"
+"""The beginning of the reason of a deployment that a gate prevented."""
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message, sent once."""
+
+    key: str
+    """Identifies the notice, however often it is written; at most 255 characters."""
+    project: str
+    title: str
+    body: str
+    urgency: str = "info"
+    """info, failure or critical."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where notices are sent: a webhook or apprise URL, and the lowest urgency it accepts."""
+
+    url: str
+    urgency: str = "info"
+
+    def wants(self, notice: Notice) -> bool:
+        return URGENCIES.index(notice.urgency) >= URGENCIES.index(self.urgency)
+
+    @property
+    def id(self) -> str:
+        """Identifies the address where its URL, which may hold a password, must not appear."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+EVERY_PROJECT = ""
+"""The project of a notice that concerns several: it goes to the addresses of all of them."""
+
+
+def addresses_of(
+    project: str, everywhere: Sequence[Address], own: Mapping[str, Sequence[Address]]
+) -> tuple[Address, ...]:
+    """Where the notices of a project go, each address once; one that is no longer configured has none of its own."""
+    mine = [one for some in own.values() for one in some] if project == EVERY_PROJECT else own.get(project, ())
+    return tuple(dict.fromkeys([*everywhere, *mine]))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCommit:
+    """A commit as a notice names it."""
+
+    project: str
+    sha: str
+    subject: str = ""
+    author: str = ""
+    owners: tuple[str, ...] = ()
+    """The owners of the files it touches, by the CODEOWNERS file; empty leaves the author alone."""
+
+    @property
+    def short(self) -> str:
+        return self.sha[:12]
+
+    def lines(self) -> list[str]:
+        by = f"by {excerpt(self.author, 200)}" if self.author else ""
+        owners = f"for {', '.join(excerpt(owner, 100) for owner in self.owners[:_NAMED])}" if self.owners else ""
+        return [line for line in (excerpt(self.subject, 200), " ".join(filter(None, (by, owners)))) if line]
+
+
+def stage_key(run_id: str, stage: str) -> str:
+    """The key of the notice that a stage failed."""
+    return f"stage:{run_id}:{stage}"
+
+
+def deployment_key(done: Deployment) -> str:
+    """The key of the notice that a deployment failed."""
+    return f"deployment:{done.project}:{done.environment}:{done.sha}:{done.started_at:%Y%m%dT%H%M%S.%f}"
+
+
+def recovery_key(done: Deployment) -> str:
+    """The key of the notice that a deployment ended an incident."""
+    return f"{deployment_key(done)}:recovered"
+
+
+def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, detail: str, link: str) -> Notice:
+    """A stage failed, or its gate stayed closed; ``detail`` is what the first failing test says, for example."""
+    what = "the tests stop" if stage == "test_results" else f"{stage} fails at"
+    return Notice(
+        key=stage_key(run_id, stage),
+        project=commit.project,
+        title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
+        body=_body(commit, reason, detail, link=link),
+        urgency="failure",
+    )
+
+
+def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Notice:
+    """A run failed without any of its stages having said why: it could not start, or was killed."""
+    return Notice(
+        key=f"run:{run_id}",
+        project=commit.project,
+        title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
+        body=_body(commit, message or "It was ended from outside; see its log.", link=link),
+        urgency="failure",
+    )
+
+
+def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notice:
+    """A deployment did not become healthy; the body says what runs now."""
+    where = f"{commit.project} in {done.environment}"
+    title = {
+        Outcome.ROLLED_BACK: f"{where}: {commit.short} was rolled back",
+        Outcome.DEGRADED: f"{where} is degraded: {commit.short} failed, and so did its rollback",
+    }.get(done.outcome, f"{where}: {commit.short} could not be deployed")
+    after = {
+        Outcome.ROLLED_BACK: f"{done.replaced_sha[:12]} runs again." if done.replaced_sha else "",
+        Outcome.DEGRADED: f"Fix it by hand: `infraaudit status --project {done.project}` shows what runs, `infraaudit "
+        f"rollback --project {done.project} --environment {done.environment} --to SHA` goes back.",
+    }.get(done.outcome, "")
+    return Notice(
+        key=deployment_key(done),
+        project=commit.project,
+        title=title,
+        body=_body(commit, done.reason, after, link=link),
+        urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
+    )
+
+
+def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
+    """A deployment became healthy after something had failed."""
+    return Notice(
+        key=recovery_key(done),
+        project=commit.project,
+        title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
+        body=_body(commit, done.url or "", link=link),
+    )
+
+
+def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | None = None) -> Notice | None:
+    """Findings of severity critical or high that a commit introduced; None where there are none.
+
+    ``since`` is the commit that it was compared with where others lie between: any of them may have introduced them,
+    so that nobody is named.
+    """
+    severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
+    if not severe:
+        return None
+    first, by = severe[0], f"with {commit.short}"
+    described: NamedCommit | None = commit
+    if since is not None:
+        by, described = f"after {since[:12]}, by {commit.short}", None
+    named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
+    more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
+    return Notice(
+        key=f"findings:{commit.project}:{commit.sha}",
+        project=commit.project,
+        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
+        body=_body(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        urgency="critical" if first.severity is Severity.CRITICAL else "failure",
+    )
+
+
+def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:
+    """What runs is not what was deployed; the same differences from one commit are reported once. None where there
+    are none."""
+    if not differences:
+        return None
+    digest = hashlib.sha256("\n".join(sorted(differences)).encode()).hexdigest()[:16]
+    more = f"and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    return Notice(
+        key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
+        project=project,
+        title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
+        body=_body(
+            None,
+            f"deployed: {sha[:12]}",
+            *(excerpt(line, 300) for line in differences[:_NAMED]),
+            more,
+            link=f"infraaudit status --project {project}",
+        ),
+        urgency="failure",
+    )
+
+
+def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link: str) -> Notice:
+    """Sensors stopped looking for commits, for one reason; ``sensors`` is the sensor by project."""
+    return Notice(
+        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}",
+        project=_project_of(sensors),
+        title=f"{_whose(sensors)} dead; new commits are not seen",
+        body=_body(
+            None, reason, f"The last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", _listed(sensors), link=link
+        ),
+        urgency="critical",
+    )
+
+
+def sensors_alive(sensors: Mapping[str, str], since: datetime, link: str) -> Notice:
+    """Sensors that were reported dead ``since`` work again."""
+    return Notice(
+        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}:alive",
+        project=_project_of(sensors),
+        title=f"{_whose(sensors)} back",
+        body=_body(None, _listed(sensors), link=link),
+    )
+
+
+def _project_of(sensors: Mapping[str, str]) -> str:
+    return next(iter(sensors)) if len(sensors) == 1 else EVERY_PROJECT
+
+
+def _whose(sensors: Mapping[str, str]) -> str:
+    if len(sensors) > 1:
+        return f"the sensors of {len(sensors)} projects are"
+    project, sensor = next(iter(sensors.items()))
+    return f"{project}: the sensor {sensor} is"
+
+
+def _listed(sensors: Mapping[str, str]) -> str:
+    return f"Projects: {', '.join(sorted(sensors))}." if len(sensors) > 1 else ""
+
+
+def _sensors_key(sensors: Mapping[str, str]) -> str:
+    names = sorted(sensors.values())
+    return f"sensor:{names[0] if len(names) == 1 else hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
+
+
+def _body(commit: NamedCommit | None, *what: str, link: str) -> str:
+    said = [excerpt(text, 1500) for text in what if text]
+    return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
+
+
+def _plural(word: str, things: Sequence[object]) -> str:
+    return word if len(things) == 1 else f"{word}s"

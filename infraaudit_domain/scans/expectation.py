@@ -1,0 +1,120 @@
+"""What a framework has to read of a file, by our own look at its text and at where it lies.
+
+Held against what the scanner proves to have read. Deliberately absent: anything that the scanner says.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from infraaudit_domain.scans.appearance import (
+    LAST_LINE,
+    Part,
+    bicep_code,
+    instructions,
+    terraform_blocks,
+    terraform_in_hcl,
+)
+from infraaudit_domain.scans.documents import documents, json_text
+
+_YAML = (".yaml", ".yml")
+_DATA = (*_YAML, ".template")
+_DOCKERFILE = re.compile(r"(?:.+\.)?[Dd]ockerfile(?:\..+)?(?<!\.[Dd]ockerignore)")
+_LOCK_FILES = {"Pipfile.lock", "yarn.lock", "package-lock.json", "requirements.txt", "go.sum"}
+_NEVER_ENTERED = {"node_modules", ".terraform", ".serverless"}
+_ENTERED_THOUGH_HIDDEN = {
+    "github_actions": {".github"},
+    "circleci_pipelines": {".circleci"},
+    "gitlab_ci": {".gitlab-ci.yml", ".gitlab-ci.yaml"},
+}
+_LOOKS: Mapping[str, Callable[[bytes], tuple[Part, ...]]] = {
+    "data": documents,
+    "json": json_text,
+    "terraform": terraform_blocks,
+    "hcl": terraform_in_hcl,
+    "bicep": bicep_code,
+    "dockerfile": instructions,
+}
+_WHOLE = (Part(1, LAST_LINE),)
+_PIPELINES: Mapping[str, Callable[[str], bool]] = {
+    "azure_pipelines": lambda path: path.endswith(("azure-pipelines.yml", "azure-pipelines.yaml")),
+    "bitbucket_pipelines": lambda path: path.endswith(("bitbucket-pipelines.yml", "bitbucket-pipelines.yaml")),
+    "circleci_pipelines": lambda path: ".circleci/" in path and path.endswith(("config.yml", "config.yaml")),
+    "github_actions": lambda path: ".github/workflows/" in path and path.endswith(_YAML),
+    "gitlab_ci": lambda path: path.endswith((".gitlab-ci.yml", ".gitlab-ci.yaml")),
+    "serverless": lambda path: posixpath.basename(path) in ("serverless.yml", "serverless.yaml"),
+    "terraform_json": lambda path: path.endswith((".tf.json", ".tofu.json")),
+}
+"""Frameworks that know their files by name: each document in them counts."""
+
+
+def kind_of(path: str) -> str:
+    """How a file of this name is to be looked at; empty where no framework but the search for secrets reads it."""
+    if path.endswith(".json"):
+        return "json"
+    if path.endswith(_DATA):
+        return "data"
+    if path.endswith((".tf", ".tofu")):
+        return "terraform"
+    if path.endswith(".hcl"):
+        return "hcl"
+    if path.endswith(".bicep"):
+        return "bicep"
+    return "dockerfile" if _DOCKERFILE.fullmatch(posixpath.basename(path)) else ""
+
+
+def look(kind: str, content: bytes) -> tuple[Part, ...]:
+    """The parts of a text of this kind."""
+    return _LOOKS[kind](content)
+
+
+def charts(paths: Collection[str]) -> frozenset[str]:
+    """The folders of Helm charts in a tree, each with a slash at its end."""
+    return frozenset(path[: -len("Chart.yaml")] for path in paths if posixpath.basename(path) == "Chart.yaml")
+
+
+def chart_of(path: str, folders: Collection[str]) -> str | None:
+    """The chart that a file is a template of."""
+    at = path.find("templates/")
+    while at != -1:
+        if path[:at] in folders:
+            return path[:at]
+        at = path.find("templates/", at + 1)
+    return None
+
+
+def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: Collection[str]) -> tuple[Part, ...]:
+    """The parts of a file that a framework has to read; ``folders`` are those of the tree's charts."""
+    if is_hidden(framework, path):
+        return ()
+    if framework == "secrets":
+        return () if posixpath.basename(path) in _LOCK_FILES else _WHOLE
+    if framework in ("terraform", "bicep", "dockerfile"):
+        return parts if kind_of(path) == framework or (framework == "terraform" and path.endswith(".hcl")) else ()
+    if kind_of(path) not in ("data", "json"):
+        return ()
+    if framework in _PIPELINES:
+        return parts if _PIPELINES[framework](path) else ()
+    found = tuple(part for part in parts if framework in part.meant_for)
+    if framework == "kubernetes":
+        is_template = any("template" in part.meant_for for part in parts)
+        return found or (_WHOLE if is_template and chart_of(path, folders) is not None else ())
+    if framework == "ansible":
+        return found or tuple(part for part in parts if "tasks" in part.meant_for and _is_of_a_role(path))
+    if framework in ("arm", "terraform_plan") and not path.endswith(".json"):
+        return ()
+    return found if framework != "argo_workflows" or path.endswith(_YAML) else ()
+
+
+def _is_of_a_role(path: str) -> bool:
+    folders = path.split("/")[:-1]
+    return bool({"tasks", "handlers"} & set(folders)) or "playbook" in path
+
+
+def is_hidden(framework: str, path: str) -> bool:
+    """Checkov enters no folder and opens no file whose name begins with a dot, but for those it knows."""
+    names = path.split("/")
+    if framework == "bicep":
+        return False
+    known = _ENTERED_THOUGH_HIDDEN.get(framework, set())
+    return any(name in _NEVER_ENTERED or (name.startswith(".") and name not in known) for name in names)

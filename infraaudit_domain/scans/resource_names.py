@@ -1,0 +1,85 @@
+"""What Checkov's text for a resource names, without the positions in it.
+
+The text is part of a finding's identity, and for some frameworks it holds the index of a step, lines, or the name of a
+module call. A resource whose text changed in these alone is still the same one (successors.py). Deliberately absent:
+the content of resources, which a scan does not keep.
+"""
+
+import re
+from collections.abc import Callable
+
+from infraaudit_domain.scans.findings import Finding
+
+TERRAFORM = ("terraform", "terraform_plan")
+_MODULE_CALL = re.compile(r'module\.[\w-]+(?:\[(?:"[^"]*"|\d+)\])?\.')
+_POSITIONS = {
+    # jobs(build).steps[3](name), jobs(build).docker.image[1](image)
+    "github_actions": re.compile(r"(?<=\.steps)\[\d+\]"),
+    "circleci_pipelines": re.compile(r"(?<=\.steps)\[\d+\]|(?<=\.docker\.image)\[\d+\]"),
+    # stages[0](name).jobs[1](name)
+    "azure_pipelines": re.compile(r"(?<=\w)\[\d+\](?=$|\(|\.)"),
+    # build.rules.2
+    "gitlab_ci": re.compile(r"\.\d+(?=\.|$)"),
+    # aws_s3_bucket.b[0], the instances of a count
+    "terraform": re.compile(r"\[\d+\]"),
+    "terraform_plan": re.compile(r"\[\d+\]"),
+}
+_LINES = re.compile(r"\[\d+:\d+\]$")
+"""The lines with which Argo workflows, Bitbucket pipelines and others end: spec.spec.CKV_ARGO_1[5:11]"""
+
+
+def position_free(finding: Finding) -> str:
+    """The text of a finding's resource without positions and without the path of its file.
+
+    >>> position_free(Finding("github_actions", "C", "", "ci.yml", "jobs(build).steps[3](greet)", 1, 2))
+    'jobs(build).steps(greet)'
+    """
+    return _POSITIONS.get(finding.framework, _LINES).sub("", _without_path(finding))
+
+
+def call_free(finding: Finding) -> str:
+    """The same without the names of the module calls that lead to a resource of Terraform.
+
+    >>> call_free(Finding("terraform", "C", "", "m/main.tf", 'module.a["x"].module.b.aws_s3_bucket.c[0]', 1, 2))
+    'aws_s3_bucket.c'
+    """
+    text = position_free(finding)
+    return text if finding.framework not in TERRAFORM else text[len("".join(_calls(text))) :]
+
+
+def has_position(finding: Finding) -> bool:
+    """Whether the text of a finding's resource holds a position."""
+    return position_free(finding) != _without_path(finding)
+
+
+def scopes(address: str) -> list[str]:
+    """The modules around a resource of Terraform, from none to all, each as the beginning of its address.
+
+    >>> scopes("module.a.module.b.aws_s3_bucket.c")
+    ['', 'module.a.', 'module.a.module.b.']
+    """
+    calls = _calls(address)
+    return ["".join(calls[:number]) for number in range(len(calls) + 1)]
+
+
+def in_order(finding: Finding) -> tuple[list[int], int, int, str]:
+    """Sorts findings whose resources are equal but for their positions."""
+    numbers = [int(number[:9]) for number in re.findall(r"\d+", finding.resource)]
+    return numbers, finding.ordinal, finding.line_start, finding.resource
+
+
+def kind(finding: Finding, name: Callable[[Finding], str] = call_free) -> tuple[str, str, str]:
+    """What of a finding no move changes: whatever it moved within or between files."""
+    return finding.framework, finding.check_id, name(finding)
+
+
+def _without_path(finding: Finding) -> str:
+    return finding.resource.removeprefix(f"/{finding.file_path}.")
+
+
+def _calls(address: str) -> list[str]:
+    found, at = [], 0
+    while (call := _MODULE_CALL.match(address, at)) is not None:
+        found.append(call[0])
+        at = call.end()
+    return found
