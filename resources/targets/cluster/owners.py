@@ -4,6 +4,7 @@ Deliberately absent: what belongs to whom by its marks (infraaudit_domain/kubern
 """
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,8 @@ from infraaudit_domain.kubernetes.ownership import handed_over, owner_of
 from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_REFUSED_SECONDS = 5
+"""An API server that has just started refuses requests until it has read its tokens and roles."""
 
 
 @dataclass
@@ -34,8 +37,12 @@ def claim(
 ) -> Claim:
     """Ask for each object of a release. Raises RejectedByClusterError for a name that leads to another object."""
     found, allowed = Claim(), frozenset(adopt)
-    for document in documents:
-        live = read_object(api, namespace, document)
+    release = list(documents)
+    for document in release:
+        checked_name(document)
+    end = time.monotonic() + _REFUSED_SECONDS
+    for document in release:
+        live = _read_patiently(api, namespace, document, end)
         if live is None:
             continue
         owner, who = owner_of(live), identity(document)
@@ -50,6 +57,16 @@ def claim(
         if handed_over(live["metadata"].get("managedFields") or [], project):
             found.former.append(document)
     return found
+
+
+def _read_patiently(api: Any, namespace: str, document: Document, end: float) -> dict[str, Any] | None:
+    while True:
+        try:
+            return read_object(api, namespace, document)
+        except RejectedByClusterError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def hand_over(api: Any, namespace: str, documents: Iterable[Document], project: str) -> None:
