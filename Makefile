@@ -36,7 +36,7 @@ $(VENV)/.ready: pyproject.toml uv.lock | $(UV)
 	@touch $@
 
 parts:  ## install a container engine and its base image where missing, unless INFRAAUDIT_NO_INSTALL=1
-	@docker/install-parts.sh engine base-image || echo "set-up: continuing without it; tests that need it are skipped" >&2
+	@docker/install-parts.sh engine box base-image || echo "set-up: continuing without it; tests that need it are skipped" >&2
 
 test: setup parts  ## run every test; those with missing prerequisites are skipped, with the reason
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)

@@ -31,6 +31,8 @@ from resources.machine import process
 from resources.machine.atomic_file import write_atomically
 from resources.machine.locks import locked_within
 
+_PREDECESSOR_SECONDS = 30.0
+"""A box that was told to end may have a gigabyte to give back first."""
 _TAP_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
 
@@ -42,7 +44,7 @@ def main() -> None:
         **{**words, "identities": Identities(**words["identities"]), "limits": BuildLimits(**words["limits"])}
     )
     folder = Path(order.folder)
-    with locked_within(folder / KEPT, 5) as held:
+    with locked_within(folder / KEPT, _PREDECESSOR_SECONDS) as held:
         if not held:
             sys.exit("another process keeps this box")
         with ExitStack() as stack:
