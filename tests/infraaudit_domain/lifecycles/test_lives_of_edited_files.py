@@ -16,7 +16,7 @@ from infraaudit_domain.lifecycles.readings import PartReading, Reading
 from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.scans.checkov_report import with_ordinals
 from infraaudit_domain.scans.findings import Finding
-from tests.infraaudit_domain.line_past import LinePast
+from tests.infraaudit_domain.lifecycles.line_past import LinePast
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.narrowing import doubts, middle
 from infraaudit_domain.lifecycles.spans import Span
-from tests.infraaudit_domain.test_ranges_contain_the_truth import Commit, Truth, followed
+from tests.infraaudit_domain.lifecycles.test_ranges_contain_the_truth import Commit, Truth, followed
 
 RESOURCE = "a1"
 

@@ -16,7 +16,7 @@ from infraaudit_domain.lifecycles.readings import PartReading, Reading
 from infraaudit_domain.lifecycles.spans import Span, Step
 from infraaudit_domain.scans.evidence import Evidence
 from infraaudit_domain.scans.findings import Finding
-from tests.infraaudit_domain.line_past import LinePast
+from tests.infraaudit_domain.lifecycles.line_past import LinePast
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}
 """Each resource belongs to one file, whatever that is called at the time."""

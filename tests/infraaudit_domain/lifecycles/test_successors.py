@@ -17,8 +17,8 @@ from infraaudit_domain.scans.checkov_report import with_ordinals
 from infraaudit_domain.scans.evidence import Evidence
 from infraaudit_domain.scans.findings import Finding
 from infraaudit_domain.scans.resource_names import position_free
-from tests.infraaudit_domain.test_changes_and_gate import scan
-from tests.infraaudit_domain.test_lives_of_edited_files import EditedPast
+from tests.infraaudit_domain.judging.test_changes_and_gate import scan
+from tests.infraaudit_domain.lifecycles.test_lives_of_edited_files import EditedPast
 
 steps = st.lists(st.tuples(st.sampled_from(["", "a", "b"]), st.booleans()), min_size=1, max_size=6)
 """Each step has a name or none, and is bad or not."""
