@@ -5,7 +5,7 @@
 # worse.
 set -eu
 for file in ${INFRAAUDIT_SECRETS_FOLDER:+"$INFRAAUDIT_SECRETS_FOLDER"/*}; do
-  [ -e "$file" ] || continue  # An empty folder.
+  [ -e "$file" ] || [ -L "$file" ] || continue  # An empty folder; a link that leads nowhere is a secret that is missing.
   name=$(basename "$file")
   case $name in *[!A-Z0-9_]*) echo "infraaudit: the secret $file is not named like a variable (A-Z, 0-9, _)" >&2; exit 2 ;; esac
   value=$(cat "$file") || { echo "infraaudit: uid $(id -u) cannot read the secret $file" >&2; exit 2; }
