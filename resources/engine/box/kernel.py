@@ -1,8 +1,10 @@
 """The system calls that a box is made with, which Python 3.11 does not have. Each raises OSError."""
 
 import ctypes
+import errno
 import os
 import signal
+import time
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -12,12 +14,24 @@ NEW_PROCESSES, NEW_NETWORK, NEW_CGROUP = 0x20000000, 0x40000000, 0x02000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS, REMOUNT, BIND = 1, 2, 4, 8, 32, 4096
 RECURSIVE, PRIVATE = 16384, 1 << 18
 _DETACH = 2
+_TRIES, _PAUSE_SECONDS = 20, 0.05
 MACHINES = tuple(_PIVOT_ROOT)
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces of these kinds for new ones."""
-    _call("unshare", flags)
+    """Leave the namespaces of these kinds for new ones.
+
+    Tried again for a moment where the kernel calls that invalid: it does so while anything else holds on to the
+    process, and one start in forty was lost to it.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            _call("unshare", flags)
+            return
+        except OSError as error:
+            if error.errno != errno.EINVAL or not left:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
