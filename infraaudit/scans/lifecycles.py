@@ -16,6 +16,7 @@ from infraaudit.scans.span_rows import row_of, span_of
 from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.lifecycles.lifecycle import advance, after
+from infraaudit_domain.lifecycles.readings import Reading
 from infraaudit_domain.lifecycles.spans import Span, Step
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
@@ -56,9 +57,9 @@ class Line(StoredLine):
         path = self.mirror.first_parents(sha)
         shared = _common(self.shas, path)
         with self.history.reading() as connection:
-            active = self._active(connection, shared - 1)
             readings = Readings(connection, self.project)
             before = next(readings.backwards(path[:shared]), None)
+            active = self._active(connection, shared - 1, before)
             for position in range(shared, len(path)):
                 if (now := readings.of(path[position], position)) is not None:
                     past = StoredPast(self, self.mirror, connection, readings, path[:position], shared, before, now)
@@ -143,7 +144,7 @@ class Line(StoredLine):
             seen = (table.c.start_position < start) & (table.c.end_position.is_(None))
             unseen_later = self.is_in(table) & seen & (table.c.end_after >= before.position)
             connection.execute(table.update().where(unseen_later).values(end_after=None))
-        active = self._active(connection, start - 1)
+        active = self._active(connection, start - 1, before)
         for position in range(start, stop):
             now = readings.of(self.shas[position], position)
             if now is None or (before and readings.are_equal(before.sha, now.sha)):
@@ -166,11 +167,12 @@ class Line(StoredLine):
         if step.started:
             connection.execute(table.insert(), [mine | row_of(span) for span in step.started])
 
-    def _active(self, connection: sa.Connection, position: int) -> dict[str, Span]:
+    def _active(self, connection: sa.Connection, position: int, last: Reading | None) -> dict[str, Span]:
+        """The spans that stand at a position, by fingerprint, as the last reading up to there has them."""
         table = schema.spans
         ends_later = table.c.end_position.is_(None) | (table.c.end_position > position)
         query = sa.select(table).where(self.is_in(table), table.c.start_position <= position, ends_later)
-        found = (_as_of(span_of(row), position) for row in connection.execute(query).mappings())
+        found = (_as_of(span_of(row), last) for row in connection.execute(query).mappings())
         return {span.finding.fingerprint: span for span in found}
 
     def _lock(self, connection: sa.Connection) -> None:
@@ -188,9 +190,10 @@ def follow_deploy_branch(history: History, mirror: Mirror, project: Project) -> 
         Line(history, mirror, project.name, project.deploy_branch).follow()
 
 
-def _as_of(span: Span, position: int) -> Span:
-    """A span that stands at a position, without what later commits say of it."""
-    seen = span.end_after if span.end_after is not None and span.end_after < position else None
+def _as_of(span: Span, last: Reading | None) -> Span:
+    """A span without what is known of it from readings after the last one."""
+    is_unread = last is not None and span.end_after is not None and span.end_after < last.position
+    seen = span.end_after if is_unread else None
     return replace(span, end=None, end_after=seen, end_sha=None, ended_as=None, end_cause=None)
 
 

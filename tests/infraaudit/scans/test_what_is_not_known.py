@@ -131,3 +131,11 @@ def test_a_commit_beside_the_line_counts_what_its_own_scan_found(audited: Audite
     audited.switch("main")
     assert open_by_severity(audited.line, [base, beside]) == {base: {Severity.HIGH: 1}, beside: {Severity.HIGH: 2}}
     assert findings_of(audited.history, "p", beside) == {("terraform", "high", "open"): 2}
+
+
+def test_a_commit_shows_nothing_of_what_later_scans_did_not_read(audited: Audited) -> None:
+    audited.commit(finding("x"))
+    unscanned = audited.commit(scanned=False)
+    partial = audited.scan(audited.commit(scanned=False), status=ScanStatus.PARTIAL)
+    seen = {sha: [span.end_after for span in audited.line.standing(sha)[1]] for sha in (unscanned, partial)}
+    assert seen == {unscanned: [None], partial: [0]}
