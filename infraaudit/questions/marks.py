@@ -19,6 +19,6 @@ def mark_of_line(line: StoredLine) -> str:
     if not count:
         return ""
     return (
-        f"{count} commits of {line.branch} were scanned by an earlier version, which took what it did not report for "
-        "fixed. They are scanned again in the background; until then, what they fixed is not proven."
+        f"{count} commits of {line.branch} were scanned by an earlier version, under other rules. They are scanned again in "
+        "the background; until then, what they introduced and fixed may change."
     )

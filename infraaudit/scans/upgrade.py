@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from infraaudit.scans.backfill import Backfill
 from infraaudit.scans.cross_scanning import Runner
+from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit.scans.scan_commit import follow_up
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import ScanStatus
@@ -42,10 +43,12 @@ def upgrade_some(
         sha for sha in read_under_earlier_rules(stored_line(history, project.name, project.deploy_branch))
         if sha not in given_up
     ]  # fmt: skip
-    if not todo:
-        return Upgraded(0, 0)
     if not mirror.path.exists():
         mirror.fetch()
+    if not todo:
+        # Also where the process that made the last scans ended before it followed them.
+        follow_deploy_branch(history, mirror, project)
+        return Upgraded(0, 0)
     with Backfill(history, mirror, project, todo[:AT_ONCE], runner=runner) as scans:
         ended = list(scans)
     left = len(todo) - len(ended)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from infraaudit_domain.scans.evidence import RULES
 from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
+from resources.history.queries.earlier_rules import count_of_earlier_rules
 from resources.history.stored_line import StoredLine
 
 
@@ -37,7 +37,6 @@ def scanned_past(line: StoredLine) -> ScannedPast:
             sa.func.count(scans.c.sha).label("tried"),
             sa.func.count(sa.case((usable, 1))).label("scanned"),
             sa.func.min(sa.case((usable, lines.c.position))).label("first"),
-            sa.func.count(sa.case((usable & (scans.c.rules < RULES), 1))).label("earlier"),
         )
         .select_from(lines.outerjoin(scans, of_commit))
         .where(line.is_in(lines))
@@ -50,5 +49,5 @@ def scanned_past(line: StoredLine) -> ScannedPast:
         commits_before=row["commits"] if first is None else first,
         commits_unscanned=row["commits"] - row["tried"],
         commits_failed=row["tried"] - row["scanned"],
-        commits_earlier_rules=row["earlier"],
+        commits_earlier_rules=count_of_earlier_rules(line),
     )

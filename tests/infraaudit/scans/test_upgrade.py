@@ -17,6 +17,7 @@ from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.queries.lives import life_events
 from resources.history.queries.scanned_past import scanned_past
+from resources.history.stored_line import stored_line
 from service.app import ServiceOptions, build_app
 from service.upgrade_worker import UpgradeWorker
 from tests.conftest import Repository
@@ -94,6 +95,18 @@ def test_what_silence_had_fixed_stands_again_and_answers_are_marked_until_then(
     assert scanned_past(line).commits_earlier_rules == 0 and mark_of_line(line) == ""
     assert "provisional" not in client.get("/api/v1/projects/p/blame").json()
     assert upgrade_some(old, mirror, PROJECT, lambda: _runner(tmp_path, old)) == Upgraded(0, 0)
+
+
+def test_a_process_that_ends_before_it_follows_leaves_that_to_the_next(
+    old: History, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Line(old, mirror, "p", "main").follow()
+    with monkeypatch.context() as killed:
+        killed.setattr(upgrade, "follow_up", lambda *_: None)
+        assert upgrade_some(old, mirror, PROJECT, lambda: _runner(tmp_path, old)) == Upgraded(2, 0)
+    assert upgrade_some(old, mirror, PROJECT, lambda: _runner(tmp_path, old)) == Upgraded(0, 0)
+    events = life_events(stored_line(old, "p"), "", check="CKV_K8S_16")
+    assert [row["event"] for row in events] == ["introduced"]
 
 
 def test_a_commit_that_cannot_be_scanned_is_given_up_and_keeps_its_scan(
