@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from resources.history import History
+from tests.resources.engines import engine
 
+__all__ = ["engine"]
 _COUNTED = {"passed": "held", "failed": "BROKEN", "error": "BROKEN", "skipped": "skipped"}
 
 

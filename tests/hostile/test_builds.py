@@ -21,7 +21,7 @@ from resources.engine.box.firewall import addresses_of_host, networks_of_host
 from resources.targets.cluster import server_hosts
 from tests.conftest import require
 from tests.hostile.boxes import BoxedProject, boxed
-from tests.resources.engines import BASE, engine
+from tests.resources.engines import BASE
 
 pytestmark = pytest.mark.e2e
 PUBLIC = "http://deb.debian.org/debian/dists/bookworm/Release"
@@ -315,4 +315,4 @@ def redirecting(host: str, target: str) -> Iterator[str]:
         server.server_close()
 
 
-__all__ = ["boxed", "engine"]
+__all__ = ["boxed"]

@@ -14,20 +14,20 @@ from infraaudit_domain.kubernetes.pod_spec import PodPlan, Volume, VolumeKind
 from resources.engine import Engine
 from resources.engine.leftovers import OWNER_LABEL, owner_label, sweep
 from resources.targets.container.pod import Pod, pod_labels
-from tests.resources.engines import BASE, engine  # noqa: F401
+from tests.resources.engines import BASE
 
 pytestmark = pytest.mark.e2e
 NAME = f"canary-{uuid.uuid4().hex[:8]}"
 
 
-def docker(engine: Engine, *words: str, check: bool = True) -> str:  # noqa: F811
+def docker(engine: Engine, *words: str, check: bool = True) -> str:
     done = subprocess.run([engine.program, *words], capture_output=True, text=True, timeout=120)
     assert not check or done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 @contextmanager
-def image_with(engine: Engine, labels: dict[str, str]) -> Iterator[str]:  # noqa: F811
+def image_with(engine: Engine, labels: dict[str, str]) -> Iterator[str]:
     """An image whose labels a commit wrote."""
     container = docker(engine, "create", BASE, "true")
     changes = [word for key, value in labels.items() for word in ("--change", f"LABEL {key}={json.dumps(value)}")]
@@ -54,7 +54,7 @@ OTHERS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_container_of_somebody_else_is_never_swept(name: str, engine: Engine) -> None:  # noqa: F811
+def test_a_container_of_somebody_else_is_never_swept(name: str, engine: Engine) -> None:
     labels = {key: value + gone() if key == OWNER_LABEL else value for key, value in OTHERS[name].items()}
     with image_with(engine, labels) as image:
         docker(engine, "create", "--name", NAME, image, "true")
@@ -65,7 +65,7 @@ def test_a_container_of_somebody_else_is_never_swept(name: str, engine: Engine) 
             docker(engine, "rm", "--force", NAME)
 
 
-def test_what_is_live_is_not_swept_for_a_label_of_its_base_image(engine: Engine) -> None:  # noqa: F811
+def test_what_is_live_is_not_swept_for_a_label_of_its_base_image(engine: Engine) -> None:
     name = f"infraaudit-shop-production-{NAME}"
     with image_with(engine, {OWNER_LABEL: gone()}) as image:
         words = [
@@ -78,7 +78,7 @@ def test_what_is_live_is_not_swept_for_a_label_of_its_base_image(engine: Engine)
             docker(engine, "rm", "--force", name)
 
 
-def test_what_a_killed_process_left_is_swept_still(engine: Engine) -> None:  # noqa: F811
+def test_what_a_killed_process_left_is_swept_still(engine: Engine) -> None:
     name = f"infraaudit-tests-{uuid.uuid4().hex[:16]}"
     words = ("--label", f"{OWNER_LABEL}={gone()}", "--label", "infraaudit.kind=tests")
     docker(engine, "create", "--name", name, *words, BASE, "true")
@@ -87,7 +87,7 @@ def test_what_a_killed_process_left_is_swept_still(engine: Engine) -> None:  # n
     assert engine.inspect("container", name) is None and engine.inspect("volume", name) is None
 
 
-def test_a_container_that_claims_to_be_a_release_is_none_of_it(engine: Engine) -> None:  # noqa: F811
+def test_a_container_that_claims_to_be_a_release_is_none_of_it(engine: Engine) -> None:
     """Somebody runs a commit's image, whose labels say that it is the live release of another project."""
     with image_with(engine, pod_labels("bank", "production") | {"infraaudit.release": "x"}) as image:
         docker(engine, "create", "--name", NAME, image, "true")
@@ -97,7 +97,7 @@ def test_a_container_that_claims_to_be_a_release_is_none_of_it(engine: Engine) -
             docker(engine, "rm", "--force", NAME)
 
 
-def test_a_claim_of_another_project_is_not_mounted(engine: Engine) -> None:  # noqa: F811
+def test_a_claim_of_another_project_is_not_mounted(engine: Engine) -> None:
     """`a` in `b-c` and `a-b` in `c` make one name of a volume."""
     volume = Volume("data", VolumeKind.CLAIM)
     theirs, ours = (

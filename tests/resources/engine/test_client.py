@@ -12,7 +12,7 @@ from infraaudit_domain.errors import BuildFailedError, EngineError, EngineUnavai
 from infraaudit_domain.projects import Project
 from resources.engine import Builder, Engine, detect_engine
 from tests.conftest import Repository
-from tests.resources.engines import BASE, PROJECT, build, engine  # noqa: F401
+from tests.resources.engines import BASE, PROJECT, build
 
 DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY a.txt /a.txt\n"
 
@@ -66,7 +66,7 @@ def test_another_program_builds_where_the_first_cannot(tmp_path: Path, monkeypat
     assert (found.builder, found.build_program) == (Builder.BUILDKIT, str(tmp_path / "two" / "docker"))
 
 
-def test_a_build_is_labelled_tagged_and_streams_its_log(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_a_build_is_labelled_tagged_and_streams_its_log(engine: Engine, tmp_path: Path) -> None:
     image = build(engine, tmp_path, {"Dockerfile": DOCKERFILE, "a.txt": "1"})
     facts = engine.find_image(image.reference)
     assert facts is not None and facts.image_id == image.image_id and facts.size_bytes == image.size_bytes > 0
@@ -77,7 +77,7 @@ def test_a_build_is_labelled_tagged_and_streams_its_log(engine: Engine, tmp_path
 
 
 def test_buildkit_mounts_work_and_an_unreachable_frontend_does_not_stop_a_build(
-    engine: Engine,  # noqa: F811
+    engine: Engine,
     tmp_path: Path,
 ) -> None:
     if engine.builder is Builder.LEGACY:
@@ -89,7 +89,7 @@ def test_buildkit_mounts_work_and_an_unreachable_frontend_does_not_stop_a_build(
     assert engine.find_image(image.image_id) is not None
 
 
-def test_the_legacy_builder_builds_too(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_the_legacy_builder_builds_too(engine: Engine, tmp_path: Path) -> None:
     if engine.name != "docker":
         pytest.skip("only Docker has the legacy builder")
     legacy = replace(engine, builder=Builder.LEGACY, build_program=engine.program)
@@ -111,7 +111,7 @@ def test_the_legacy_builder_builds_too(engine: Engine, tmp_path: Path) -> None: 
     ],
 )
 def test_a_broken_dockerfile_fails_with_the_end_of_its_log(
-    engine: Engine,  # noqa: F811
+    engine: Engine,
     tmp_path: Path,
     dockerfile: str,
     words: str,
@@ -121,7 +121,7 @@ def test_a_broken_dockerfile_fails_with_the_end_of_its_log(
     assert "\x1b" not in str(caught.value)
 
 
-def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("FROM scratch\n")
     checkout = tmp_path / "checkout"
     checkout.mkdir()
@@ -138,7 +138,7 @@ def test_nothing_outside_the_checkout_is_built_from(engine: Engine, tmp_path: Pa
         build(engine, checkout, {"Dockerfile": "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY link /x\nRUN cat /x\n"})
 
 
-def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_path: Path) -> None:
     if engine.name == "podman":
         pytest.skip("a RUN that sleeps outlives Podman's build, as resources/engine/builder.py says")
     dockerfile = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo started; sleep 98.7\n"
@@ -152,7 +152,7 @@ def test_a_build_without_end_is_stopped_with_its_children(engine: Engine, tmp_pa
 
 
 def test_an_engine_that_is_dead_is_not_the_commits_fault(
-    engine: Engine,  # noqa: F811
+    engine: Engine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -163,7 +163,7 @@ def test_an_engine_that_is_dead_is_not_the_commits_fault(
         build(engine, tmp_path, {"Dockerfile": DOCKERFILE, "a.txt": "1"})
 
 
-def test_equal_inputs_are_built_once(engine: Engine, repository: Repository, tmp_path: Path) -> None:  # noqa: F811
+def test_equal_inputs_are_built_once(engine: Engine, repository: Repository, tmp_path: Path) -> None:
     files = {"docker/Dockerfile": DOCKERFILE, "a.txt": "1", ".dockerignore": "*.md\n"}
     project = Project(PROJECT, str(repository.path))
     first = repository.write({**files, "README.md": "one"}, "first")

@@ -17,12 +17,12 @@ from infraaudit_domain.errors import ConfigurationError, EngineError
 from resources.engine import Engine
 from resources.engine.registry import TRIES, push
 from tests.conftest import require
-from tests.resources.engines import build, engine  # noqa: F401
+from tests.resources.engines import build
 
 REPOSITORY = f"127.0.0.1:5000/engine-tests-{os.getpid()}/app"
 
 
-def test_the_digest_is_the_registrys(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_the_digest_is_the_registrys(engine: Engine, tmp_path: Path) -> None:
     require("registry")
     image = build(engine, tmp_path, {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"})
     reference = push(engine, image, REPOSITORY)
@@ -47,7 +47,7 @@ def test_the_digest_is_the_registrys(engine: Engine, tmp_path: Path) -> None:  #
     engine.remove_image(reference)
 
 
-def test_a_registry_that_is_gone_is_tried_again_and_a_bad_name_is_not(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_a_registry_that_is_gone_is_tried_again_and_a_bad_name_is_not(engine: Engine, tmp_path: Path) -> None:
     image = build(engine, tmp_path, {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"})
     said: list[str] = []
     with pytest.raises(EngineError, match=r"Is 127\.0\.0\.1:9 up"):
@@ -121,7 +121,7 @@ def guarded(tmp_path: Path) -> Iterator[GuardedRegistry]:
 
 
 def test_the_login_is_the_engines_own_and_a_registry_that_comes_back_is_waited_for(
-    engine: Engine,  # noqa: F811
+    engine: Engine,
     guarded: GuardedRegistry,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

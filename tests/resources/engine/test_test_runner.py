@@ -16,7 +16,7 @@ from infraaudit_domain.errors import EngineError
 from resources.engine import Engine
 from resources.engine.limits import Limits
 from resources.engine.test_runner import run_tests
-from tests.resources.engines import build, engine  # noqa: F401
+from tests.resources.engines import build
 
 SUITE = """
 import os, socket, pathlib, pytest
@@ -92,18 +92,18 @@ ENDINGS = {
 
 
 @pytest.fixture(scope="module")
-def image_id(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
+def image_id(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
     files = {f"tests/{name}/test_{name}.py": text for name, (text, _) in ENDINGS.items()}
     files |= {"Dockerfile": DOCKERFILE, "tests/good/test_suite.py": SUITE, "tests/one/test_one.py": "def test(): ..."}
     return build(engine, tmp_path_factory.mktemp("image"), files).image_id
 
 
-def _left(engine: Engine) -> list[str]:  # noqa: F811
+def _left(engine: Engine) -> list[str]:
     labels = {"infraaudit.kind": "tests"}
     return [*engine.containers(labels), *engine.volumes(labels)]
 
 
-def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id: str) -> None:  # noqa: F811
+def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id: str) -> None:
     run = run_tests(engine, image_id, "tests/good", limits=LIMITS)
     bad = {case.name: case.message for case in run.cases if case.is_bad}
     if engine.name == "podman":  # Podman gives the folder of a new volume to the user.
@@ -118,31 +118,31 @@ def test_results_come_out_and_nothing_else_is_in_reach(engine: Engine, image_id:
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_run_without_a_usable_report_says_why(engine: Engine, image_id: str, name: str) -> None:  # noqa: F811
+def test_a_run_without_a_usable_report_says_why(engine: Engine, image_id: str, name: str) -> None:
     limits = replace(LIMITS, seconds=2) if name == "forever" else LIMITS
     run = run_tests(engine, image_id, f"tests/{name}", limits=limits)
     assert not run.succeeded
     assert re.search(ENDINGS[name][1], run.reason), run
 
 
-def test_a_missing_path_an_option_and_a_missing_image(engine: Engine, image_id: str) -> None:  # noqa: F811
+def test_a_missing_path_an_option_and_a_missing_image(engine: Engine, image_id: str) -> None:
     assert "is it in the image" in run_tests(engine, image_id, "src/nowhere", limits=LIMITS).reason
     assert "an option" in run_tests(engine, image_id, "--version", limits=LIMITS).reason
     with pytest.raises(EngineError, match="materialize docker_image again"):
         run_tests(engine, f"sha256:{'0' * 64}", "tests", limits=LIMITS)
 
 
-def test_an_image_without_python(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_an_image_without_python(engine: Engine, tmp_path: Path) -> None:
     image = build(engine, tmp_path, {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"})
     assert "no python3 or python" in run_tests(engine, image.image_id, "tests", limits=LIMITS).reason
 
 
-def test_an_engine_that_is_gone_is_an_error(engine: Engine, image_id: str) -> None:  # noqa: F811
+def test_an_engine_that_is_gone_is_an_error(engine: Engine, image_id: str) -> None:
     with pytest.raises(EngineError):
         run_tests(replace(engine, program="/nonexistent/docker"), image_id, "tests/one")
 
 
-def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> None:  # noqa: F811
+def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> None:
     code = (
         "from resources.engine import detect_engine\nfrom resources.engine.test_runner import run_tests\n"
         f"run_tests(detect_engine({engine.name!r}), {image_id!r}, 'tests/forever', on_line=print)"
@@ -170,7 +170,7 @@ def test_a_killed_run_is_swept_by_the_next(engine: Engine, image_id: str) -> Non
     ],
 )
 def test_odd_images_are_a_result_and_no_error_of_the_engine(
-    engine: Engine,  # noqa: F811
+    engine: Engine,
     tmp_path: Path,
     lines: str,
     words: str | None,
@@ -180,7 +180,7 @@ def test_odd_images_are_a_result_and_no_error_of_the_engine(
     assert words is None or re.search(words, run.reason)
 
 
-def test_a_folder_with_its_own_python_is_used_as_it_is(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_a_folder_with_its_own_python_is_used_as_it_is(engine: Engine, tmp_path: Path) -> None:
     own = 'RUN mkdir bin && ln -s $(command -v python3) bin/mine\nENV PATH=/app/bin\nRUN ["/app/bin/mine", "-c", "import os; os.rename(\'/app/bin/mine\', \'/app/bin/python3\')"]\n'
     files = {"Dockerfile": DOCKERFILE + own, "tests/good/test_one.py": "def test(): ..."}
     run = run_tests(engine, build(engine, tmp_path, files).image_id, "tests/good", limits=LIMITS)

@@ -19,7 +19,7 @@ from infraaudit_domain.delivery.images import Image
 from resources.engine import Engine
 from resources.targets.container.pod import pod_labels
 from resources.targets.container.target import ContainerTarget
-from tests.resources.engines import PROJECT, build, engine  # noqa: F401
+from tests.resources.engines import PROJECT, build
 
 APP = """
 import http.server, os, pathlib, sys, time
@@ -65,12 +65,12 @@ def manifests(image: str, env: dict[str, str], **pod: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Image:  # noqa: F811
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Image:
     return build(engine, tmp_path_factory.mktemp("image"), {"Dockerfile": DOCKERFILE, "app.py": APP})
 
 
 @pytest.fixture
-def target(engine: Engine, tmp_path: Path) -> Iterator[ContainerTarget]:  # noqa: F811
+def target(engine: Engine, tmp_path: Path) -> Iterator[ContainerTarget]:
     found = ContainerTarget(engine, tmp_path / "containers")
     yield found
     found.remove(PROJECT, "production")
