@@ -20,6 +20,7 @@ from infraaudit_domain.scans.documents import documents, json_text
 _YAML = (".yaml", ".yml")
 _DATA = (*_YAML, ".template")
 _DOCKERFILE = re.compile(r"(?:.+\.)?[Dd]ockerfile(?:\..+)?(?<!\.[Dd]ockerignore)")
+_SEARCHED = (*_DATA, ".json", ".tf", ".hcl", ".bicep")
 _LOCK_FILES = {"Pipfile.lock", "yarn.lock", "package-lock.json", "requirements.txt", "go.sum"}
 _NEVER_ENTERED = {"node_modules", ".terraform", ".serverless"}
 _ENTERED_THOUGH_HIDDEN = {
@@ -88,7 +89,7 @@ def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: 
     if is_hidden(framework, path):
         return ()
     if framework == "secrets":
-        return () if posixpath.basename(path) in _LOCK_FILES else _WHOLE
+        return _WHOLE if _is_searched(posixpath.basename(path)) else ()
     if framework in ("terraform", "bicep", "dockerfile"):
         return parts if kind_of(path) == framework or (framework == "terraform" and path.endswith(".hcl")) else ()
     if kind_of(path) not in ("data", "json"):
@@ -104,6 +105,11 @@ def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: 
     if framework in ("arm", "terraform_plan") and not path.endswith(".json"):
         return ()
     return found if framework != "argo_workflows" or path.endswith(_YAML) else ()
+
+
+def _is_searched(name: str) -> bool:
+    """Whether Checkov searches a file of this name for secrets (checkov/secrets/runner.py)."""
+    return (name.endswith(_SEARCHED) and name not in _LOCK_FILES) or _DOCKERFILE.fullmatch(name) is not None
 
 
 def _is_of_a_role(path: str) -> bool:

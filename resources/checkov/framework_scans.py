@@ -144,7 +144,9 @@ class _Scanner:
     def _ask(self, frameworks: Sequence[str], tree: Path, seconds: float | None) -> dict[str, ChildResult]:
         started = time.monotonic()
         only = {FRAMEWORK: [entry.path for entry in self._only]} if self._only is not None else {}
-        expected = {name: [*self._job.expected[name]] for name in frameworks if name != FRAMEWORK}
+        expected = {name: [*self._job.expected[name]] for name in frameworks}
+        if FRAMEWORK in expected:
+            expected[FRAMEWORK] = [e.path for e in self.wanted(FRAMEWORK) if e.path in self._job.expected[FRAMEWORK]]
         words: dict[str, Any] = {"frameworks": list(frameworks), "arguments": self._job.arguments, "only": only}
         words["expected"] = expected
         wall = min(seconds or self._limits.seconds, self._deadline - started)

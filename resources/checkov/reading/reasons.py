@@ -30,6 +30,10 @@ def _asked(runner: Any, framework: str, path: str) -> str:
 
 
 def _reason(runner: Any, framework: str, path: str) -> str:
+    if framework == "secrets":
+        return _of_a_path(path)
+    if path.endswith(".tofu"):
+        return "Checkov reads no files of OpenTofu"
     if framework == "terraform":
         return str(runner.graph_manager.parser.out_parsing_errors.get(path, ""))
     text = Path(path).read_text("utf-8")
@@ -46,6 +50,13 @@ def _reason(runner: Any, framework: str, path: str) -> str:
     if framework == "github_actions":
         return "it does not match the schema of workflows"
     return ""
+
+
+def _of_a_path(path: str) -> str:
+    """Checkov leaves out every path in which one of these words stands anywhere; ``mygitlab.git-ci/`` for ``.git``."""
+    left_out = import_module("checkov.secrets.utils").EXCLUDED_PATHS
+    word = next((word for word in left_out if word in path), None)
+    return f"Checkov searches no path with {word!r} in it for secrets" if word else ""
 
 
 def _documents(text: str) -> list[Any]:

@@ -1,5 +1,6 @@
 """What a scan proves: every file that it passes over is a gap with a reason, and what passed is kept."""
 
+import posixpath
 import time
 
 import pytest
@@ -204,3 +205,26 @@ def test_many_gaps_are_bounded_and_say_so(repository: Repository, reader: Checko
     one = scan(reader, repository, files)["kubernetes"]
     assert len(one.unreadable) == 1001 and one.unreadable[-1].path == EVERY_FILE
     assert one.reason == "1010 file(s) could not be read" and len(DEFAULT_FRAMEWORKS) > 10
+
+
+def test_what_is_expected_of_odd_names_is_what_checkov_selects_by_name(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    """Each name with a text that its reader accepts: any gap left is one that Checkov leaves."""
+    texts = {
+        ".yml": "a: 1\n", ".yaml": "a: 1\n", ".template": "a: 1\n", ".json": '{"a": 1}\n', ".tf": BUCKET, ".tofu": BUCKET,
+        ".hcl": "locals {\n  a = 1\n}\n", ".bicep": "param a string\n",
+    }  # fmt: skip
+    stems = ["Dockerfile", "test_dockerfile", "a.Dockerfile", "DOCKERFILE", "Containerfile", "dockerfile-a", "a"]
+    others = ["", ".py", ".md", ".YAML", ".dockerignore", ".tfvars", ".tpl", ".yaml.j2", ".Dockerfile"]
+    names = [stem + suffix for stem in stems for suffix in (*texts, *others)]
+    names += ["package-lock.json", "a.gitlab-ci.yml", "my-venv/a.yml", "azure-pipelines.yml.md", "a.serverless.yml"]
+    files = {name: texts.get(posixpath.splitext(name)[1], "FROM a\nUSER b\n") for name in names}
+    found = {name: gaps(one) for name, one in scan(reader, repository, files).items() if gaps(one)}
+    left_out = {"a.gitlab-ci.yml": "'.git'", "my-venv/a.yml": "'venv'", "a.serverless.yml": "'.serverless'"}
+    assert {**found.pop("secrets")} == {
+        name: f"Checkov searches no path with {word} in it for secrets" for name, word in left_out.items()
+    }
+    tofu = {f"{stem}.tofu" for stem in stems}
+    assert {**found.pop("terraform")} == dict.fromkeys(sorted(tofu), "Checkov reads no files of OpenTofu")
+    assert found == {}
