@@ -151,6 +151,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         distribution.prepare(items)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (cache := session.config.cache) is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        failed = cache.get("cache/lastfailed", {})
+        cache.set("cache/lastfailed", {distribution.without_group(name): failed[name] for name in failed})
+
+
 class Repository:
     """A real Git repository that a test writes commits to."""
 
