@@ -79,7 +79,13 @@ def commit_inputs_digest(
             f"{sha[:12]} has no {paths.dockerfile}: add one, or set paths.dockerfile of the project {project.name}."
         )
     inputs = BuildInputs(
-        sha, mirror.tree(sha), paths.dockerfile, text.decode("utf-8", "surrogateescape"), paths.context, build_args
+        sha,
+        mirror.tree(sha),
+        paths.dockerfile,
+        text.decode("utf-8", "surrogateescape"),
+        paths.context,
+        build_args,
+        engine.builder,
     )
 
     def meaning(reference: str) -> str | None:

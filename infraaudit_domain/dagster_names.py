@@ -3,6 +3,8 @@
 Code that starts, finds or links to a run takes its names from here. Deliberately absent: Dagster's objects.
 """
 
+from collections.abc import Sequence
+
 from infraaudit_domain.projects import Environment, Project
 
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
@@ -46,6 +48,19 @@ def promotion_name(project: Project, environment: Environment) -> str:
 
 def sensor_name(project: Project) -> str:
     return f"{group_of(project)}_commits"
+
+
+def claimed_names(project: Project) -> frozenset[str]:
+    """The names of a project's jobs and sensors: Dagster refuses two of a name, and with them every project."""
+    of_all = (pipeline_name, audit_name, delivery_name, watch_name, sensor_name)
+    promotions = (promotion_name(project, environment) for environment in project.environments[1:])
+    return frozenset({*(name(project) for name in of_all), *promotions})
+
+
+def doubled_environments(names: Sequence[str]) -> list[str]:
+    """The names of environments that would be one to Dagster."""
+    made = [_name(name) for name in names]
+    return sorted({name for name in made if made.count(name) > 1})
 
 
 def run_key(project: Project, sha: str) -> str:

@@ -4,35 +4,24 @@ A request is refused, with a reason and before anything is stored, for an unknow
 signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400).
 """
 
-import asyncio
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from infraaudit_domain.errors import MalformedPushError, excerpt
-from infraaudit_domain.pushes import (
-    Arrival,
-    MovedBranch,
-    NotAPush,
-    forge_of,
-    is_authentic,
-    is_signed,
-    moved_branches,
-    push_id,
-)
+from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
+from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, is_signed, push_id
 from resources.history.pushes import Push
+from service.body import IN_MEMORY, MAX_BODY, Body, TooLargeError, is_form, read_json, receive_into, unpack_form
 from service.received import Received
 
-MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
-_MAX_DEPTH = 60
 REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored", "replayed")
 """Why a request may be refused: the label values of the metric, all exported from the start."""
 _LOG = logging.getLogger("infraaudit.webhook")
@@ -82,16 +71,13 @@ class Webhook:
         forge = forge_of(headers)
         if not trusted and not is_signed(forge, headers):
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        body = await _body(request)
-        if not trusted and not is_authentic(forge, headers, body, secrets):
-            raise _Refused(401, "the signature is missing or wrong", "signature")
-        try:
-            branches = moved_branches(forge, headers, _json(body))
-        except MalformedPushError as error:
-            raise _Refused(400, str(error), "malformed") from error
-        if isinstance(branches, NotAPush):
-            return JSONResponse({"state": "ignored", "reason": branches.reason})
-        given = push_id(project, forge, headers, body)
+        with Body() as body, Body() as payload:
+            await _receive(body, request)
+            read = partial(_read, forge, headers, body, payload, None if trusted else secrets)
+            branches = await (run_in_threadpool(read) if body.size > IN_MEMORY else _at_once(read))
+            if isinstance(branches, NotAPush):
+                return JSONResponse({"state": "ignored", "reason": branches.reason})
+            given = push_id(project, forge, headers, body)
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
         if stored is Arrival.REPLAYED:
@@ -108,44 +94,31 @@ def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch
     ]
 
 
-async def _body(request: Request) -> bytes:
-    """The whole body, limited in size and time."""
-    parts: list[bytes] = []
-    size = 0
+async def _at_once(read: Callable[[], Sequence[MovedBranch] | NotAPush]) -> Sequence[MovedBranch] | NotAPush:
+    return read()
+
+
+async def _receive(body: Body, request: Request) -> None:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY:
-                    raise _Refused(413, f"the body is larger than {MAX_BODY} bytes", "too_large")
-                parts.append(part)
-    except ClientDisconnect as error:
-        raise _Refused(400, "the body ended too early", "malformed") from error
+        await receive_into(body, request, BODY_SECONDS)
+    except TooLargeError as error:
+        raise _Refused(413, f"the body is larger than {MAX_BODY} bytes", "too_large") from error
     except TimeoutError as error:
-        raise _Refused(408, f"the body did not come within {BODY_SECONDS:.0f} seconds", "too_slow") from error
-    return b"".join(parts)
+        raise _Refused(408, "the body did not come in time", "too_slow") from error
+    except MalformedPushError as error:
+        raise _Refused(400, str(error), "malformed") from error
 
 
-def _json(body: bytes) -> Any:
+def _read(
+    forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+) -> Sequence[MovedBranch] | NotAPush:
+    """The branches that an authentic push moved; without ``secrets`` its sender is trusted already."""
+    form = is_form(headers.get("content-type", ""))
     try:
-        parsed = json.loads(body.decode("utf-8"), parse_constant=lambda name: None)
-    except (ValueError, RecursionError) as error:
-        raise MalformedPushError("the body is not JSON in UTF-8") from error
-    if _depth(parsed) > _MAX_DEPTH:
-        raise MalformedPushError(f"the body is nested deeper than {_MAX_DEPTH}")
-    return parsed
-
-
-def _depth(value: Any) -> int:
-    """How deeply a value is nested: computed without recursion, and only as far as the limit."""
-    level, depth = [value], 0
-    while level and depth <= _MAX_DEPTH:
-        depth += 1
-        level = [inner for outer in level for inner in _children(outer)]
-    return depth
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        if form:
+            unpack_form(body, payload)
+        if secrets is not None and not is_authentic(forge, headers, body, secrets, payload if form else None):
+            raise _Refused(401, "the signature is missing or wrong", "signature")
+        return moved_branches(forge, headers, read_json(payload if form else body))
+    except MalformedPushError as error:
+        raise _Refused(400, str(error), "malformed") from error

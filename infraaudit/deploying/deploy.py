@@ -9,17 +9,30 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infraaudit_domain.delivery.deployments import IN_DOUBT, Deployment, Outcome, Release, Rollout, superseded_by
-from infraaudit_domain.errors import InfraAuditError, RepositoryError
+from infraaudit_domain.delivery.deployments import (
+    IN_DOUBT,
+    TRIED,
+    Deployment,
+    Outcome,
+    Release,
+    Rollout,
+    superseded_by,
+)
+from infraaudit_domain.errors import (
+    ClusterUnavailableError,
+    EngineUnavailableError,
+    InfraAuditError,
+    RepositoryError,
+)
 from resources.git.mirror import Mirror
 from resources.history.deployments import healthy_deployments, last_tried
 from resources.history.store import History
 from resources.machine.locks import locked
-from resources.targets.target import SharedTarget, Target
+from resources.targets.target import ReversibleTarget, SharedTarget, Target
 
 _UNCHANGED = "The same release is live already; it was applied again, and nothing was deployed."
 
@@ -39,18 +52,28 @@ def deploy(
     ``timeout`` is in seconds for each of the two rollouts. ``superseded`` returns why the release must not replace what
     is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
     the next deployment judges by it. The release that is live is applied again, which repairs drift, and that is no
-    deployment. Raises errors that a retry may fix; any other error of the target is an outcome.
+    deployment. Raises errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the
+    target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
-    with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-        live = history.live(release.project, release.environment)
-        done = _deploy(target, release, live, superseded, timeout, on_progress)
-        if done.outcome is Outcome.DEPLOYED and live and live.target == done.target and live.has(release):
-            last = last_tried(history, release.project, release.environment)
-            if last is None or last.outcome not in IN_DOUBT:
-                done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
-        history.record_deployment(done, _brought(mirror, done, live) if done.outcome is Outcome.DEPLOYED else ())
-        return done
+    attempt = _Attempt(target, release, history.live(release.project, release.environment))
+    try:
+        with _alone(target, release, lock, 2 * timeout + 60, on_progress):
+            attempt = replace(attempt, live=history.live(release.project, release.environment))
+            done = attempt.carried_out(superseded, timeout, on_progress)
+            if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live:
+                last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
+                if last is None or last.outcome not in IN_DOUBT:
+                    done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
+            brought = _brought(mirror, done, attempt.live) if done.outcome is Outcome.DEPLOYED else ()
+            history.record_deployment(done, brought)
+            return done
+    except InfraAuditError as error:
+        ended = attempt.ended(Outcome.INTERRUPTED if error.retryable else Outcome.FAILED, str(error))
+        history.record_deployment(ended)
+        if error.retryable:
+            raise
+        return ended
 
 
 def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[Deployment], str]:
@@ -60,57 +83,78 @@ def in_order(history: History, mirror: Mirror, release: Release) -> Callable[[De
     )
 
 
-def _deploy(
-    target: Target,
-    release: Release,
-    live: Deployment | None,
-    superseded: Callable[[Deployment], str],
-    timeout: float,
-    on_progress: Callable[[str], None],
-) -> Deployment:
-    started = datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt to bring a release out."""
 
-    def ended(outcome: Outcome, reason: str = "", url: str | None = None) -> Deployment:
+    target: Target
+    release: Release
+    live: Deployment | None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def is_of_what_is_live(self) -> bool:
+        return self.live is not None and self.live.target == self.target.name and self.live.has(self.release)
+
+    def carried_out(
+        self, superseded: Callable[[Deployment], str], timeout: float, on_progress: Callable[[str], None]
+    ) -> Deployment:
+        """The attempt, ended. Raises errors that a retry may fix."""
+        if self.live is not None and self.live.sha != self.release.sha and (why := superseded(self.live)):
+            return self.ended(Outcome.SUPERSEDED, why)
+        on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
+        try:
+            rollout = self.target.deploy(self.release, timeout=timeout, on_progress=on_progress)
+        except InfraAuditError as error:
+            if error.retryable:
+                raise
+            # After a rejected login (an expired one) we can neither watch nor roll back.
+            words = f"{error} Nothing was put back; run the commit again to take its rollout up."
+            return self.ended(Outcome.FAILED, words)
+        if rollout.healthy:
+            return self.ended(Outcome.DEPLOYED, rollout.reason, rollout.url)
+        if not rollout.changed or self.is_of_what_is_live:
+            return self.ended(Outcome.FAILED, rollout.reason)
+        return self._taken_back(rollout.reason, timeout, on_progress)
+
+    def _taken_back(self, reason: str, timeout: float, on_progress: Callable[[str], None]) -> Deployment:
+        first, live = reason.splitlines()[0], self.live
+        on_progress(f"not healthy ({first}); putting {live.sha[:12]} back" if live else f"not healthy ({first})")
+        back = _put_back(self.target, self.release, live, timeout, on_progress)
+        reason = "\n".join(filter(None, (reason, back.reason if back.healthy else "")))
+        if live is None:
+            left = "" if back.healthy else f"\nWhat it brought could not be removed: {back.reason}"
+            return self.ended(Outcome.FAILED, reason + left)
+        if back.healthy:
+            return self.ended(Outcome.ROLLED_BACK, reason, back.url)
+        return self.ended(Outcome.DEGRADED, f"{reason}\nThe rollback to {live.sha[:12]} failed too: {back.reason}")
+
+    def ended(self, outcome: Outcome, reason: str = "", url: str | None = None) -> Deployment:
+        release = self.release
         return Deployment(
             project=release.project,
             environment=release.environment,
             sha=release.sha,
-            target=target.name,
+            target=self.target.name,
             outcome=outcome,
-            started_at=started,
+            started_at=self.started,
             finished_at=datetime.now(UTC),
             image=release.image,
             manifests=release.manifests,
-            replaced_sha=live.sha if live else None,
+            replaced_sha=self.live.sha if self.live else None,
             reason=reason,
             url=url,
         )
 
-    if live is not None and live.sha != release.sha and (why := superseded(live)):
-        return ended(Outcome.SUPERSEDED, why)
-    on_progress(f"deploying {release.sha[:12]} to {target.describe()}")
-    try:
-        rollout = target.deploy(release, timeout=timeout, on_progress=on_progress)
-    except InfraAuditError as error:
-        if error.retryable:
-            raise
-        # After a rejected login (an expired one) we can neither watch nor roll back.
-        return ended(Outcome.FAILED, f"{error} Nothing was put back; run the commit again to take its rollout up.")
-    if rollout.healthy:
-        return ended(Outcome.DEPLOYED, url=rollout.url)
-    if not rollout.changed or live is None or live.sha == release.sha:
-        return ended(Outcome.FAILED, rollout.reason)
-    on_progress(f"not healthy ({rollout.reason.splitlines()[0]}); putting {live.sha[:12]} back")
-    back = _put_back(target, live, timeout, on_progress)
-    if back.healthy:
-        return ended(Outcome.ROLLED_BACK, rollout.reason, back.url)
-    return ended(Outcome.DEGRADED, f"{rollout.reason}\nThe rollback to {live.sha[:12]} failed too: {back.reason}")
 
-
-def _put_back(target: Target, live: Deployment, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-    before = Release(live.project, live.environment, live.sha, live.image, live.manifests)
+def _put_back(
+    target: Target, failed: Release, live: Deployment | None, timeout: float, on_progress: Callable[[str], None]
+) -> Rollout:
+    before = Release(live.project, live.environment, live.sha, live.image, live.manifests) if live else None
     try:
-        return target.deploy(before, timeout=timeout, on_progress=on_progress)
+        if isinstance(target, ReversibleTarget):
+            return target.put_back(failed, before, timeout=timeout, on_progress=on_progress)
+        return target.deploy(before, timeout=timeout, on_progress=on_progress) if before else Rollout(True)
     except InfraAuditError as error:  # A blocked rollback is recorded, not retried.
         return Rollout(False, str(error))
 
@@ -124,6 +168,22 @@ def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[
         return mirror.commit_times([done.sha], [live.sha] if live else mirror.existing(mirror.commit(done.sha).parents))
     except RepositoryError:  # A force-push took away what was live; the outcome must be recorded all the same.
         return []
+
+
+@contextmanager
+def recorded_when_it_fails(history: History, project: str, environment: str, sha: str) -> Iterator[None]:
+    """Prepare an attempt: what keeps it from :func:`deploy` at all is recorded as its outcome, and raised."""
+    started = datetime.now(UTC)
+    try:
+        yield
+    except (ClusterUnavailableError, EngineUnavailableError):  # There is nowhere to deploy to: that is no attempt.
+        raise
+    except InfraAuditError as error:
+        outcome = Outcome.INTERRUPTED if error.retryable else Outcome.FAILED
+        words = f"{error} Nothing was changed."
+        failed = Deployment(project, environment, sha, "none", outcome, started, datetime.now(UTC), reason=words)
+        history.record_deployment(failed)
+        raise
 
 
 @contextmanager

@@ -6,6 +6,7 @@ after it. Deliberately absent: when a commit is promoted (sensors/promotions.py,
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from infraaudit.deploying.deploy import deploy, in_order
+from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
@@ -83,8 +84,10 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             if not turn.is_on_deploy_branch():
                 turn.skip(f"it is not on {project.deploy_branch}")
                 return
+            live = current.history.live(project.name, environment.name)
             try:
-                target = kubernetes.connect(environment, current.history.live(project.name, environment.name))
+                with turn.recorded():
+                    target = kubernetes.connect(environment, live)
             except (ClusterUnavailableError, EngineUnavailableError) as error:
                 turn.skip(str(error))
                 return
@@ -170,9 +173,9 @@ class _Turn:
         image = history.image(self.project.name, sha)
         if image is None:
             raise ManifestError(f"{sha[:12]} has no image; materialize docker_image first.")
-        release = build_release(
-            self.mirror, scratch, self.project, self.environment, sha, image.digest or image.reference, self.gate_file
-        )
+        name = image.digest or image.reference
+        with self.recorded():
+            release = build_release(self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file)
         return deploy(
             history,
             self.mirror,
@@ -182,6 +185,10 @@ class _Turn:
             superseded=in_order(history, self.mirror, release),
             on_progress=note,
         )
+
+    def recorded(self) -> AbstractContextManager[None]:
+        """What is refused before it is deployed is an attempt that failed, too; a target that is missing is none."""
+        return recorded_when_it_fails(self.stage.history, self.project.name, self.environment.name, self.stage.sha)
 
     def skip(self, reason: str) -> None:
         """Say and record that this commit is not deployed here, and why."""

@@ -63,6 +63,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
+    from infraaudit.deploying.deploy import recorded_when_it_fails
     from infraaudit.deploying.release import build_release
     from resources.history.deployments import deployed
 
@@ -77,9 +78,10 @@ def promote(
     if source is None:
         raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
     _require_gate(past, mirror, found, environment, source.sha)
-    release = build_release(
-        mirror, settings().state.checkouts, found, environment, source.sha, source.image, settings().gate_file
-    )
+    with recorded_when_it_fails(past, found.name, environment.name, source.sha):
+        release = build_release(
+            mirror, settings().state.checkouts, found, environment, source.sha, source.image, settings().gate_file
+        )
 
     def older(live: Deployment) -> str:
         newer = mirror.is_ancestor(source.sha, live.sha)
@@ -101,6 +103,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
 
 def _to_commit(project: Project, environment: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
+    from infraaudit.deploying.deploy import recorded_when_it_fails
     from infraaudit.deploying.release import build_release
     from infraaudit_domain.judging.gate import judge_tests
     from resources.history.deployments import deployed
@@ -117,15 +120,9 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
             f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
         )
     _require_gate(past, mirror, project, environment, sha)
-    return build_release(
-        mirror,
-        settings().state.checkouts,
-        project,
-        environment,
-        sha,
-        image.digest or image.reference,
-        settings().gate_file,
-    )
+    name = image.digest or image.reference
+    with recorded_when_it_fails(past, project.name, environment.name, sha):
+        return build_release(mirror, settings().state.checkouts, project, environment, sha, name, settings().gate_file)
 
 
 def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
@@ -164,12 +161,14 @@ def _deliver(
     release: Release,
     superseded: Callable[[Deployment], str],
 ) -> Deployment:
-    from infraaudit.deploying.deploy import deploy
+    from infraaudit.deploying.deploy import deploy, recorded_when_it_fails
 
+    with recorded_when_it_fails(past, project.name, environment.name, release.sha):
+        target = target_of(environment, past.live(project.name, environment.name))
     return deploy(
         past,
         mirror_of(project),
-        target_of(environment, past.live(project.name, environment.name)),
+        target,
         release,
         timeout=settings().rollout_seconds,
         superseded=superseded,

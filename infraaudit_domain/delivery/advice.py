@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infraaudit_domain.delivery.deployments import IN_DOUBT, Outcome
+from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.scans.findings import Finding
 
 TAKEN_BACK = "taken_back"
 """What became of a commit that was live until a rollback, by hand, put an older one in its place."""
-_BAD = {*IN_DOUBT, Outcome.ROLLED_BACK, TAKEN_BACK}
+_BAD = {Outcome.FAILED, Outcome.DEGRADED, Outcome.ROLLED_BACK, TAKEN_BACK}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ class Outcome(StrEnum):
     """The commit did not become healthy and nothing ran before it, or nothing was changed at all."""
     DEGRADED = "degraded"
     """The rollback failed too; someone has to intervene."""
+    INTERRUPTED = "interrupted"
+    """It was not carried through, for a reason that may pass (an API server that does not answer); it is tried again."""
     UNCHANGED = "unchanged"
     """The same release is live already: it was applied again, which repairs drift, and is no deployment."""
 
 
 TRIED = frozenset({Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.DEGRADED})
 """What changed an environment, or tried to: a commit that was skipped or superseded, or is live already, did not."""
-IN_DOUBT = frozenset({Outcome.FAILED, Outcome.DEGRADED})
+IN_DOUBT = frozenset({Outcome.FAILED, Outcome.DEGRADED, Outcome.INTERRUPTED})
 """After these nobody knows that what was live before still runs as it was deployed."""
 
 

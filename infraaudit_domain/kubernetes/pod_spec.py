@@ -18,6 +18,7 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _HOST_KEYS = ("hostNetwork", "hostPID", "hostIPC")
 _HARMLESS_CAPABILITIES = {"NET_BIND_SERVICE"}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CLAIM_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?")
 
 
 class VolumeKind(StrEnum):
@@ -34,6 +35,7 @@ class Volume:
     """Where files of a pod live: empty at first, kept beyond the pod (``claim``), or filled with ``files``."""
 
     name: str
+    """A claim's is that of the claim, which a pod may call otherwise."""
     kind: VolumeKind
     files: tuple[tuple[str, str], ...] = ()
     mebibytes: int | None = None
@@ -115,7 +117,7 @@ def _pod(name: str, spec: Mapping[str, Any], documents: Sequence[Mapping[str, An
     if hosted := [key for key in _HOST_KEYS if pod.get(key)]:
         raise ManifestError(f"{name} asks for {', '.join(hosted)}, which containers of a commit do not get.")
     values = Values.of(documents, name.partition("/")[2], (template.get("metadata") or {}).get("labels") or {})
-    volumes = {volume.name: volume for volume in (_volume(name, entry, values) for entry in list_of(pod, "volumes"))}
+    volumes = {text_of(entry.get("name")): _volume(name, entry, values) for entry in list_of(pod, "volumes")}
     ports = _named_ports(pod)
 
     def containers(key: str) -> tuple[ContainerPlan, ...]:
@@ -191,7 +193,10 @@ def _volume(workload: str, entry: Mapping[str, Any], values: Values) -> Volume:
         size = max(1, int(quantity(empty["sizeLimit"])) >> 20) if "sizeLimit" in empty else None
         return Volume(name, VolumeKind.MEMORY if empty.get("medium") == "Memory" else VolumeKind.EMPTY, mebibytes=size)
     if "persistentVolumeClaim" in entry:
-        return Volume(text_of(entry["persistentVolumeClaim"]["claimName"]), VolumeKind.CLAIM)
+        claim = text_of(entry["persistentVolumeClaim"]["claimName"])
+        if not _CLAIM_NAME.fullmatch(claim):
+            raise ManifestError(f"Volume {name} of {workload} is a claim of the odd name {excerpt(claim, 80)!r}.")
+        return Volume(claim, VolumeKind.CLAIM)
     for kind, key in (("configMap", "name"), ("secret", "secretName")):
         if kind in entry:
             files = values.files(workload, kind, text_of(entry[kind].get(key)), entry[kind])

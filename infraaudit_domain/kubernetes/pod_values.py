@@ -13,9 +13,10 @@ _UNITS = {unit: 1000.0**power for power, unit in enumerate(("n", "u", "m", "", "
     f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)
 }
 # Kubernetes' own client would also take NaN, Infinity and 1e999999999, which no limit of a container may be.
-_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{0,9})?|\.\d{1,9})(?:([A-Za-z]{0,2})|[eE]([+-]?\d{1,2}))", re.ASCII)
+_QUANTITY = re.compile(r"\+?(\d{1,19}(?:\.\d{0,18})?|\.\d{1,18})(?:([A-Za-z]{0,2})|[eE]([+-]?\d{1,2}))", re.ASCII)
 _REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))")
-_ENV_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_ENV_NAME = re.compile(r"[A-Za-z_.-][\w.-]*", re.ASCII)
+_FILE = re.compile(r"[\w.-]+(?:/[\w.-]+){0,9}", re.ASCII)
 
 
 def quantity(value: object) -> float:
@@ -95,7 +96,7 @@ class Values:
         found = self._find(where, kind, name, bool(source.get("optional")))
         wanted = {text_of(item["key"]): text_of(item["path"]) for item in list_of(source, "items")}
         files = tuple((wanted.get(key, key), value) for key, value in found.items() if not wanted or key in wanted)
-        if odd := [path for path, _ in files if not re.fullmatch(r"[\w.-]+", path) or path in (".", "..")]:
+        if odd := [path for path, _ in files if not _FILE.fullmatch(path) or {".", ".."} & {*path.split("/")}]:
             raise ManifestError(f"{where} mounts a file of the odd name {excerpt(odd[0], 80)!r}.")
         return files
 

@@ -13,6 +13,7 @@ from posixpath import normpath, relpath
 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.delivery.dockerfile import images_read
+from resources.engine.client import Builder
 
 # A .dockerignore beyond these limits is not followed: its patterns become regular expressions, and a hostile one never
 # ends.
@@ -34,6 +35,7 @@ class BuildInputs:
     dockerfile_text: str
     context: str
     build_args: Mapping[str, str]
+    builder: Builder = Builder.BUILDKIT
 
 
 def inputs_digest(
@@ -83,8 +85,17 @@ def context_entries(inputs: BuildInputs, read: Callable[[str], bytes | None]) ->
 def _ignore_patterns(inputs: BuildInputs, prefix: str, read: Callable[[str], bytes | None]) -> list[str]:
     """The lines of the .dockerignore that the builder would use; none where they exceed our limits."""
     present = {entry.path for entry in inputs.tree if entry.is_file}
-    # BuildKit looks beside the Dockerfile first.
-    names = (f"{normpath(inputs.dockerfile)}.dockerignore", f"{prefix}.dockerignore")
+    beside = [f"{normpath(inputs.dockerfile)}.{kind}" for kind in ("dockerignore", "containerignore")]
+    in_context = [f"{prefix}.{kind}" for kind in ("containerignore", "dockerignore")]
+    match inputs.builder:
+        case Builder.LEGACY:  # It knows none beside the Dockerfile.
+            names = in_context[1:]
+        case Builder.PODMAN:
+            if present & {*beside}:  # Whether it follows these depends on its version; all that is there counts.
+                return []
+            names = in_context
+        case _:  # BuildKit looks beside the Dockerfile first.
+            names = [beside[0], in_context[1]]
     name = next((name for name in names if name in present), None)
     text = (read(name) or b"").decode("utf-8", "replace") if name else ""
     patterns = [line.strip() for line in text.lstrip("\ufeff").splitlines()]

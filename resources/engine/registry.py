@@ -1,6 +1,7 @@
 """Push an image to a registry, and learn the digest it has there.
 
-The engine's own program pushes, so its credential store and helpers are used. Deliberately absent: passwords.
+The engine's own program pushes, so its credential store and helpers are used; the digest is what the engine keeps of the
+push, not what it says meanwhile. Deliberately absent: passwords.
 """
 
 import re
@@ -14,11 +15,47 @@ from resources.engine import Engine
 from resources.machine import process
 
 TRIES = 4
-_DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
-_REFUSED = re.compile(
-    r"denied|unauthorized|authentication required|no basic auth credentials|invalid reference format|insufficient_scope"
-    r"|HTTP response to HTTPS client|certificate signed by unknown authority|name invalid|must be lowercase",
-    re.IGNORECASE,
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TO_LOG_IN = "Log in with the engine's own program (login {host}), or correct the registry in the project's entry."
+_REFUSALS = tuple(
+    (re.compile(pattern, re.IGNORECASE), advice)
+    for pattern, advice in (
+        (
+            r"immutable|tag .{0,200}already exists|cannot be overwritten|TAG_INVALID|\btag invalid\b|manifest invalid",
+            "It does not take this tag: a tag that is there may not be overwritten, or its name breaks a rule of the "
+            "registry. Change that rule, or remove the tag there.",
+        ),
+        (
+            r"413 |request entity too large|payload too large|exceeds the (?:maximum|limit)|blob upload too large",
+            "A layer is larger than the registry, or a proxy before it, takes: raise its limit (nginx: "
+            "client_max_body_size), or make the image smaller.",
+        ),
+        (
+            r"quota|no space left|507 |insufficient storage|storage limit",
+            "The registry has no room left: remove old images there, or raise its quota.",
+        ),
+        (
+            r"NAME_UNKNOWN|name unknown|repository .{0,200}(?:not found|does not exist)|project .{0,200}not found",
+            "It has no such repository, and makes none by itself: create it there, or correct the registry in the "
+            "project's entry.",
+        ),
+        (
+            r"HTTP response to HTTPS client|certificate|x509",
+            "The engine does not trust it: give the engine its certificate, or list it as an insecure registry there.",
+        ),
+        (
+            r"invalid reference format|name invalid|NAME_INVALID|must be lowercase",
+            "Correct the registry in the project's entry.",
+        ),
+        (
+            r"denied|unauthorized|authentication required|no basic auth credentials|insufficient_scope|forbidden",
+            _TO_LOG_IN,
+        ),
+    )
+)
+"""What a retry cannot help, the more specific first, each with what to do."""
+_SILENT = re.compile(
+    r"refused|timed? ?out|no such host|unreachable|reset by peer|i/o timeout|EOF|50[234] |dial ", re.IGNORECASE
 )
 
 
@@ -60,19 +97,29 @@ def _push_once(engine: Engine, reference: str, timeout: float, on_line: Callable
         done = engine.run("push", *options, reference, timeout=timeout, check=False, on_line=on_line)
         if done.returncode != 0:
             raise _failure(reference, done)
-        said = file.read_text() if file.exists() else done.text
-    found = _DIGEST.search(said) or re.search(r"(sha256:[0-9a-f]{64})", said)
-    if found is None:
-        raise EngineError(f"The registry took {reference} and reported no digest; run the step again.")
-    return found[1]
+        digest = file.read_text().strip() if file.exists() else _known_digest(engine, reference, done.text)
+    if not _DIGEST.fullmatch(digest):
+        raise EngineError(f"{reference} was pushed, and {engine.name} knows no digest of it; run the step again.")
+    return digest
+
+
+def _known_digest(engine: Engine, reference: str, said: str) -> str:
+    """The digest that the engine keeps of a pushed image; what the push said decides only between several."""
+    repository = reference.rpartition(":")[0]
+    facts = engine.find_image(reference)
+    pairs = (known.split("@") for known in (facts.repo_digests if facts else ()) if "@" in known)
+    digests = [
+        digest for name, digest in pairs if name.removeprefix("docker.io/") == repository.removeprefix("docker.io/")
+    ]
+    said_last = [digest for digest in _DIGEST.findall(said) if digest in digests]
+    return next(reversed(said_last or digests), "")
 
 
 def _failure(reference: str, done: process.Completed) -> ConfigurationError | EngineError:
     words = excerpt(done.error_text, 400)
     host = reference.partition("/")[0]
-    if _REFUSED.search(words):
-        return ConfigurationError(
-            f"{host} refuses {reference}: {words}. Log in with the engine's own program (login {host}), "
-            "or correct the registry in the project's entry."
-        )
-    return EngineError(f"{reference} could not be pushed: {words or 'the engine said nothing'}. Is {host} up?")
+    for pattern, advice in _REFUSALS:
+        if pattern.search(words):
+            return ConfigurationError(f"{host} refuses {reference}: {words}. {advice.format(host=host)}")
+    advice = f"Is {host} up?" if _SILENT.search(words) else "Run the step again; the log of the registry may say more."
+    return EngineError(f"{reference} could not be pushed: {words or 'the engine said nothing'}. {advice}")

@@ -9,7 +9,7 @@ Deliberately absent: trust in the report; tests can forge their own results, but
 import re
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
@@ -23,9 +23,10 @@ from infraaudit_domain.errors import EngineError, TestRunError, ToolTimeoutError
 from resources.engine import Engine
 from resources.engine.client import ImageFacts, label_words
 from resources.engine.junit_report import REPORT_LIMIT, empty_report, only_file, read_report
+from resources.engine.last_words import last_words
 from resources.engine.leftovers import owner_label, sweep
 from resources.engine.limits import Limits
-from resources.engine.scratch_copy import COPIED_MEGABYTES, UNPACK, copied_folder, read_folder
+from resources.engine.scratch_copy import COPIED_MEGABYTES, copied_folder, read_folder, unpacking
 from resources.machine.process import Completed
 
 _USER = 10001
@@ -39,6 +40,7 @@ _PROGRAMS = ("python3", "python")
 # pytest's own exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL_ERROR, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
 _KILLED = 137
+_NOT_INSTALLED = " Install pytest in the image."
 
 
 def run_tests(
@@ -71,7 +73,7 @@ def run_tests(
     cases: tuple[TestCase, ...] = ()
     reason = ""
     try:
-        cases = _Run(engine, image_id, facts, tests_path, limits, say).cases()
+        cases = _Run(engine, image_id, facts, tests_path, limits, say, output).cases()
     except TestRunError as error:
         reason = str(error)
     return TestRun(cases, round(monotonic() - started, 3), excerpt("\n".join(output), 8000), reason)
@@ -85,11 +87,12 @@ class _Run:
     tests_path: str
     limits: Limits
     say: Callable[[str], None]
+    output: Sequence[str]
 
     def cases(self) -> tuple[TestCase, ...]:
         if self.tests_path.startswith("-"):
             raise TestRunError(f"The tests' path {excerpt(self.tests_path, 100)} is an option, not a path.")
-        for program, folder in product(_PROGRAMS, dict.fromkeys((copied_folder(self.facts), ""))):
+        for program, folder in product(_PROGRAMS, dict.fromkeys((copied_folder(self.facts, self.tests_path), ""))):
             with self._container(program, folder) as name:
                 archive = read_folder(self.engine, name, folder) if folder else None
                 if (folder and not archive) or not self._start(name, archive):
@@ -161,7 +164,7 @@ class _Run:
 
     def _command(self, program: str, folder: str) -> list[str]:
         options = ["-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml=/reports/{_REPORT}"]
-        unpack = UNPACK if folder else []
+        unpack = unpacking(folder) if folder else []
         return [
             "--interactive",
             f"--entrypoint={program}",
@@ -225,21 +228,22 @@ class _Run:
             raise EngineError(f"{self.engine.name} let go of the tests while they ran; run the step again.")
         if code == _NOTHING_COLLECTED or (not broken and code == 0 and not cases):
             raise TestRunError(f"pytest found no test in {self.tests_path}.")
+        said = last_words(self.output)
         if code == _USAGE:
-            raise TestRunError(
-                f"pytest could not start on {self.tests_path}: is it in the image, below its working directory?"
-            )
+            missing = not said or "file or directory not found" in said
+            where = ": is it in the image, below its working directory?" if missing else "."
+            raise TestRunError(f"pytest could not start on {self.tests_path}{where}{said}")
         if broken:
-            raise TestRunError(f"{broken} pytest ended with exit code {code}.{self._hint(code)}")
+            raise TestRunError(f"{broken} pytest ended with exit code {code}.{self._hint(code)}{said}")
         if code != 0 and not bad:
             raise TestRunError(
-                f"pytest ended with exit code {code}, and its report names no failure.{self._hint(code)}"
+                f"pytest ended with exit code {code}, and its report names no failure.{self._hint(code)}{said}"
             )
         return cases
 
     def _hint(self, code: int) -> str:
         return {
-            1: " Is pytest installed in the image?",
+            1: _NOT_INSTALLED if any("No module named pytest" in line for line in self.output) else "",
             _INTERRUPTED: " It was interrupted, or a test could not be imported.",
             _INTERNAL_ERROR: " That is an error within pytest or a plugin.",
             # Podman does not say why.

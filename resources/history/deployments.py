@@ -1,5 +1,6 @@
 """Deployments as the history holds them: tried, healthy, live before, and whether one ended an incident."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -30,10 +31,10 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
     return _newest(history, live.project, live.environment, (table.c.sha != live.sha) & (table.c.id < first_try))
 
 
-def last_tried(history: History, project: str, environment: str) -> Deployment | None:
+def last_tried(history: History, project: str, environment: str, among: Iterable[Outcome] = TRIED) -> Deployment | None:
     """The newest attempt that changed the environment, or tried to; without its manifests."""
     table = schema.deployments
-    wanted = (table.c.project == project) & (table.c.environment == environment) & table.c.outcome.in_(TRIED)
+    wanted = (table.c.project == project) & (table.c.environment == environment) & table.c.outcome.in_(list(among))
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(wanted).order_by(table.c.id.desc()).limit(1))
     return deployment_of(rows[0]) if rows else None
 

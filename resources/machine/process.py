@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from infraaudit_domain.errors import ToolError, ToolMissingError, ToolTimeoutError, excerpt
+from resources.machine.streams import Listener, Reader, finish
 
 DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
+_LAST_LINES_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +61,28 @@ def run(
     """Run a program to its end and return what it printed.
 
     ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read and
-    dropped, so the program never blocks). ``on_line`` gets each line of both streams as it is printed. ``called`` is
-    its name in messages, by default its first words.
+    dropped, so the program never blocks). ``on_line`` gets each line of both streams as it is printed, and all of them
+    before this returns, however slow it is. ``called`` is the program's name in messages, by default its first words.
 
     Raises ToolMissingError, ToolTimeoutError, and with ``check`` ToolError when the exit code is not 0.
     """
     called = called or _name(argv)
     started = time.monotonic()
     with spawned(argv, cwd=cwd, env=env, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL) as child:
-        streams = [_Reader(child.stdout, max_output, on_line), _Reader(child.stderr, max_output, on_line)]
+        listener = Listener(on_line, max_output) if on_line else None
+        streams = [Reader(child.stdout, max_output, listener), Reader(child.stderr, max_output, listener)]
         if stdin is not None:
             _feed(child, stdin)
         try:
             returncode = child.wait(timeout)
         except subprocess.TimeoutExpired as error:
             kill_group(child)
+            finish(streams, listener, _LAST_LINES_SECONDS)
             raise ToolTimeoutError(
                 f"{called} did not finish within {timeout:g} s and was killed. "
                 f"Its last words: {excerpt(streams[1].text() or streams[0].text(), 500) or 'none'}"
             ) from error
-        outputs = [stream.finish() for stream in streams]
+        outputs = finish(streams, listener)
     done = Completed(
         tuple(argv), returncode, outputs[0], outputs[1], time.monotonic() - started, any(s.truncated for s in streams)
     )
@@ -156,37 +160,3 @@ def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
             pass
 
     threading.Thread(target=write, daemon=True).start()
-
-
-class _Reader:
-    """Drains one stream in a thread, keeping at most ``limit`` bytes."""
-
-    def __init__(self, stream: IO[bytes] | None, limit: int, on_line: Callable[[str], None] | None) -> None:
-        assert stream is not None
-        self._stream, self._limit, self._on_line = stream, limit, on_line
-        self._kept = bytearray()
-        self.truncated = False
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
-
-    def _drain(self) -> None:
-        if self._on_line is None:
-            while chunk := os.read(self._stream.fileno(), 65536):
-                self._keep(chunk)
-        else:
-            while line := self._stream.readline(65536):
-                self._keep(line)
-                self._on_line(line.decode("utf-8", "replace").rstrip("\n"))
-
-    def _keep(self, chunk: bytes) -> None:
-        room = self._limit - len(self._kept)
-        self.truncated |= len(chunk) > room
-        self._kept += chunk[: max(room, 0)]
-
-    def text(self) -> str:
-        return bytes(self._kept).decode("utf-8", "replace")
-
-    def finish(self) -> bytes:
-        # A grandchild may hold the pipe open after the program itself has ended.
-        self._thread.join(timeout=2)
-        return bytes(self._kept)

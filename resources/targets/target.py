@@ -46,7 +46,7 @@ class Target(Protocol):
         """Deploy a release and wait until it is healthy or has failed.
 
         Idempotent: a release that runs already is left running, and a rollout in progress is resumed. It never rolls
-        back; the caller deploys the last good release again. ``timeout`` is in seconds.
+        back; the caller does. ``timeout`` is in seconds.
         """
         ...
 
@@ -67,6 +67,20 @@ class SharedTarget(Protocol):
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> AbstractContextManager[None]:
         """Lock an environment against other machines; ``holder`` identifies this machine's lock file."""
+        ...
+
+
+@runtime_checkable
+class ReversibleTarget(Protocol):
+    """A target where a release that failed leaves something behind unless it is taken back."""
+
+    def put_back(
+        self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
+    ) -> Rollout:
+        """Undo a release that did not become healthy: what it made is removed, what it changed is restored.
+
+        ``before`` is what is deployed again, waited for as in ``deploy``; None where nothing was live.
+        """
         ...
 
 

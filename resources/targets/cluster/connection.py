@@ -21,7 +21,9 @@ from infraaudit_domain.errors import (
     RejectedByClusterError,
     excerpt,
 )
+from infraaudit_domain.kubernetes.refusals import advice, in_words
 
+_NONE = advice(500, "")
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 30
 
@@ -151,30 +153,26 @@ def _of_silence(doing: str, error: Any) -> ClusterError:
 
 
 def _of_response(doing: str, error: Any) -> InfraAuditError:
-    body = excerpt(_message(error), 600)
+    body = in_words(_status(error), str(error.reason or error.body))
     # Kubernetes before 1.21 answers a schema error of an apply with 500; retrying that cannot help.
     schema_fault = error.status == 500 and "failed to create typed patch object" in body
     # 410 means that the server dropped the start of a continued list; a new request returns it.
-    if error.status == 409 and not _is_about_fields(error):
+    if error.status == 409 and not _is_about_fields(error) and "being terminated" not in body:
         return ClusterError(f"{doing}: somebody else changed it at the same time (409): {body}")
     if error.status in (408, 410, 429, 500, 502, 503, 504) and not schema_fault:
-        return ClusterError(f"{doing}: the API server answered {error.status}: {body}")
-    advice = {
-        401: "The login has expired; renew the kubeconfig.",
-        403: "Give InfraAudit's account that right (configs/kubernetes/role.yaml).",
-        409: "Another field manager owns a field; decide which one should.",
-    }.get(error.status, "Correct the manifest.")
-    return RejectedByClusterError(f"{doing}: the API server refused it ({error.status}): {body} {advice}")
+        why = advice(error.status, body)
+        return ClusterError(
+            f"{doing}: the API server answered {error.status}: {body}{'' if why == _NONE else f' {why}'}"
+        )
+    return RejectedByClusterError(
+        f"{doing}: the API server refused it ({error.status}): {body} {advice(error.status, body)}"
+    )
 
 
 def _is_about_fields(error: Any) -> bool:
     """Whether a conflict is with the owner of a field, which lasts, and not with a concurrent write, which is over."""
     causes = (_status(error).get("details") or {}).get("causes") or ()
     return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
-
-
-def _message(error: Any) -> str:
-    return str(_status(error).get("message") or error.reason or error.body)
 
 
 def _status(error: Any) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class _Watch:
     plan: ContainerPlan
     once: bool
     began: float = field(default_factory=monotonic)
+    restarts_before: int | None = None
+    """What it had come to when this watch began: a pod that is applied again is judged from then on."""
     started_up: bool = False
     successes: int = 0
 
@@ -71,10 +73,13 @@ class _Watch:
             return f"Container {name} is gone: someone removed it."
         why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
         # While it runs the engine does not report how it ended before; an engine that restarts at once rarely shows it.
-        loops = state.restarts >= _RESTARTS_THAT_ARE_A_LOOP
+        if self.restarts_before is None:
+            self.restarts_before = state.restarts
+        restarts = state.restarts - self.restarts_before
+        loops = restarts >= _RESTARTS_THAT_ARE_A_LOOP
         if loops and state.status == "running" and not state.out_of_memory:
             why = "keeps ending"
-            loops = state.restarts >= 2 * _RESTARTS_THAT_ARE_A_LOOP
+            loops = restarts >= 2 * _RESTARTS_THAT_ARE_A_LOOP
         if loops and not self.once:
             return f"Container {name} crashes again and again: it {why}.{self._last_words()}"
         if state.status not in ("running", "restarting", "created"):

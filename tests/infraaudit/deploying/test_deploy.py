@@ -1,16 +1,17 @@
 """Deployments and their records: real history, real Git, and a target whose behaviour the test sets."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from infraaudit.deploying.deploy import deploy, in_order
+from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.live_state import look_at
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
-from infraaudit_domain.errors import ClusterUnavailableError
+from infraaudit_domain.errors import ClusterError, ClusterUnavailableError, InfraAuditError, RejectedByClusterError
 from infraaudit_domain.projects import Project
 from resources.history import History
 from resources.history.deployments import ends_an_incident, live_since
@@ -28,14 +29,19 @@ class ToldTarget:
     name: str = "scripted"
     running: str = ""
     applied: int = 0
+    bad_manifests: set[str] = field(default_factory=set)
+    error: InfraAuditError | None = None
 
     def describe(self) -> str:
         return self.name
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        if self.error:
+            raise self.error
         self.running = release.sha
         self.applied += 1
-        fault = f"{release.sha[:12]} crashes" if release.sha in self.bad else ""
+        is_bad = release.sha in self.bad or release.manifests in self.bad_manifests
+        fault = f"{release.sha[:12]} crashes" if is_bad else ""
         return Rollout(not fault, fault, f"http://{self.name}:{self.applied}")
 
     def probe(self, project: str, environment: str) -> Rollout:
@@ -146,3 +152,45 @@ def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(sh
     project = Project("shop", "/x")
     with pytest.raises(ClusterUnavailableError, match="deployed to scripted; what answers is other"):
         look_at(shop.history, project, project.environment, lambda live: ToldTarget(name="other"))
+
+
+class LockedTarget(ToldTarget):
+    """Refuses the lock of an environment, as a cluster without the namespace does."""
+
+    @contextmanager
+    def exclusive(self, project: str, environment: str, **_: object) -> Iterator[None]:
+        raise RejectedByClusterError("making Lease/x: the namespace is not there.")
+        yield
+
+
+def test_every_attempt_has_a_row_with_its_cause(shop: Shop) -> None:
+    shop.deliver(0)
+    shop.target.error = ClusterError("the API server does not answer")
+    with pytest.raises(ClusterError):
+        shop.deliver(1)
+    away = shop.history.last_deployment("shop", "production", shop.shas[1])
+    assert away and (away.outcome, away.reason) == (Outcome.INTERRUPTED, "the API server does not answer")
+    assert dora(shop.history, "shop", "production", datetime.now(UTC)).attempts == 1, "it may yet be carried through"
+    shop.target = LockedTarget()
+    refused = shop.deliver(2)
+    assert (refused.outcome, refused.replaced_sha) == (Outcome.FAILED, shop.shas[0])
+    assert shop.history.last_deployment("shop", "production", shop.shas[2]) == refused
+    with (
+        pytest.raises(RejectedByClusterError),
+        recorded_when_it_fails(shop.history, "shop", "production", shop.shas[3]),
+    ):
+        raise RejectedByClusterError("The login has expired.")
+    unprepared = shop.history.last_deployment("shop", "production", shop.shas[3])
+    assert unprepared and (unprepared.outcome, unprepared.target) == (Outcome.FAILED, "none")
+    assert "login has expired" in unprepared.reason
+    shop.target = ToldTarget(name="scripted")
+    assert shop.deliver(0).outcome is Outcome.DEPLOYED, "what an interrupted attempt left is not known"
+
+
+def test_other_manifests_of_the_live_commit_that_fail_are_put_back(shop: Shop) -> None:
+    shop.deliver(0)
+    shop.target.bad_manifests = {"kind: Broken"}
+    bad = shop.deliver(0, manifests="kind: Broken")
+    assert (bad.outcome, shop.target.applied) == (Outcome.ROLLED_BACK, 3)
+    live = shop.history.live("shop", "production")
+    assert live and live.manifests == ""

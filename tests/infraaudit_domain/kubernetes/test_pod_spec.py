@@ -116,6 +116,19 @@ def test_what_is_refused_says_why(changes: dict[str, object], words: str) -> Non
         _plan(**changes)
 
 
+def test_a_claim_and_a_key_keep_their_own_names() -> None:
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "postgres.data-0"}}
+    files = {"name": "conf", "configMap": {"name": "settings", "items": [{"key": "colour", "path": "a/b.txt"}]}}
+    mounts = [{"name": "data", "mountPath": "/data"}, {"name": "conf", "mountPath": "/conf"}]
+    plan = _plan(volumes=[claim, files], c_volumeMounts=mounts, c_env=[{"name": ".app-mode", "value": "x"}])
+    data, conf = plan.containers[0].mounts
+    assert (data.volume.name, data.volume.kind, data.path) == ("postgres.data-0", "claim", "/data")
+    assert conf.volume.files == (("a/b.txt", "green"),)
+    assert dict(plan.containers[0].env)[".app-mode"] == "x"
+    with pytest.raises(ManifestError, match="claim of the odd name"):
+        _plan(volumes=[claim | {"persistentVolumeClaim": {"claimName": "../x"}}])
+
+
 def test_one_workload_it_must_be() -> None:
     with pytest.raises(ManifestError, match="have 0"):
         plan_pod(DOCUMENTS[:-1])

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
-from resources.configuration.projects import add_project, read_projects
+from resources.configuration.projects import add_project, load_projects, read_projects
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -139,3 +140,28 @@ projects:
     assert production.uses == ("Secret/database", "ConfigMap/site")
     with pytest.raises(ConfigurationError, match="adopt"):
         read_projects(_file(tmp_path, "projects: [{name: a, url: x, adopt: ['../web']}]"))
+
+
+def test_a_project_whose_names_clash_in_dagster_is_at_fault_alone(tmp_path: Path) -> None:
+    file = tmp_path / "projects.yaml"
+    file.write_text(
+        "projects:\n"
+        "  - {name: good, url: /x, environments: [{name: s}, {name: b_pipeline}, {name: u-commits}]}\n"
+        "  - {name: e1, url: /x, environments: [{name: t-u}, {name: t_u}]}\n"
+        "  - {name: e2, url: /x, environments: [{name: t}, {name: t}]}\n"
+        "  - {name: good-to-b, url: /x}\n"
+        "  - {name: good_to_u, url: /x}\n"
+        "  - {name: project_5, url: /x}\n"
+        "  - {name: project-5, url: /x}\n"
+        "  - {name: last, url: /x}\n"
+    )
+    found = load_projects(file)
+    faults = {project.name: project.fault for project in found}
+    assert [name for name, fault in faults.items() if not fault] == ["good", "project_5", "last"]
+    assert "two environments are named t_u" in faults["e1"] and "two environments are named t" in faults["e2"]
+    assert "good_to_b_pipeline" in faults["project_4"] and "good_to_u_commits" in faults["project_6"]
+    assert "two projects are named project_5" in faults["project_7"]
+    names = [name for project in found for name in claimed_names(project)]
+    assert len(names) == len(set(names)), "Dagster would refuse all of them"
+    with pytest.raises(ConfigurationError, match="two environments are named t_u"):
+        read_projects(file)

@@ -1,10 +1,13 @@
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.commits import TreeEntry
 from resources.engine.build_inputs import BuildInputs, context_entries, inputs_digest
+from resources.engine.client import Builder
 
 TREE = [
     TreeEntry("100644", f"{n:040x}", 1, path)
@@ -13,7 +16,7 @@ TREE = [
 INPUTS = BuildInputs("1" * 40, TREE, "docker/Dockerfile", "ARG BASE=a:1\nFROM $BASE\nCOPY . .\n", ".", {})
 
 
-def _sent(ignore: str, **changes: str) -> set[str]:
+def _sent(ignore: str, **changes: Any) -> set[str]:
     name = changes.pop("name", ".dockerignore")
     inputs = replace(INPUTS, tree=[*TREE, TreeEntry("100644", "f" * 40, 1, name)], **changes)
     entries = context_entries(inputs, lambda path: ignore.encode() if path == name else None)
@@ -29,6 +32,31 @@ def test_what_dockerignore_leaves_out_is_not_sent() -> None:
     assert _sent("**/*.py[cod]\n") == everything - {"src/a.pyc"}
     assert _sent("*.py\n", context="src", name="src/.dockerignore") == {"src/a.pyc", "src/tests/b.py"}
     assert _sent("*\n", name="docker/Dockerfile.dockerignore") == {"docker/Dockerfile"}
+
+
+@pytest.mark.parametrize(
+    ("builder", "followed"),
+    [
+        (Builder.BUILDX, {"docker/Dockerfile.dockerignore", ".dockerignore"}),
+        (Builder.BUILDKIT, {"docker/Dockerfile.dockerignore", ".dockerignore"}),
+        (Builder.LEGACY, {".dockerignore"}),
+        (Builder.PODMAN, {".containerignore", ".dockerignore"}),
+    ],
+)
+def test_each_builder_has_its_own_ignore_file(builder: Builder, followed: set[str]) -> None:
+    everything = {entry.path for entry in TREE}
+    for kind in ("dockerignore", "containerignore"):
+        for name in (f".{kind}", f"docker/Dockerfile.{kind}"):
+            wanted = everything - {"secret"} if name in followed else everything
+            assert _sent("secret", name=name, builder=builder) == wanted, name
+
+
+def test_podman_prefers_its_own_name() -> None:
+    files = {".containerignore": b"docs", ".dockerignore": b"secret"}
+    tree = [*TREE, *(TreeEntry("100644", "f" * 40, 1, name) for name in files)]
+    sent = context_entries(replace(INPUTS, tree=tree, builder=Builder.PODMAN), files.get)
+    paths = {entry.path for entry in sent}
+    assert "secret" in paths and "docs/x/y.md" not in paths
 
 
 def test_a_hostile_dockerignore_is_not_followed() -> None:

@@ -90,10 +90,23 @@ ENDINGS = {
     ),
 }
 
+SETTINGS = {
+    "addopts": (
+        "[pytest]\naddopts = --cov --no-such",
+        "unrecognized arguments: --no-such|unrecognized arguments: --cov",
+    ),
+    "plugins": ("[pytest]\nrequired_plugins = pytest-nowhere", "Missing required plugins: pytest-nowhere"),
+    "old": ("[pytest]\nminversion = 99", "requires pytest-99"),
+}
+CONFTEST = "import a_module_that_is_missing\n"
+
 
 @pytest.fixture(scope="module")
 def image_id(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
     files = {f"tests/{name}/test_{name}.py": text for name, (text, _) in ENDINGS.items()}
+    files |= {f"tests/{name}/test_one.py": "def test(): ..." for name in (*SETTINGS, "conftest")}
+    files |= {f"tests/{name}/pytest.ini": text for name, (text, _) in SETTINGS.items()}
+    files |= {"tests/conftest/conftest.py": CONFTEST}
     files |= {"Dockerfile": DOCKERFILE, "tests/good/test_suite.py": SUITE, "tests/one/test_one.py": "def test(): ..."}
     return build(engine, tmp_path_factory.mktemp("image"), files).image_id
 
@@ -123,6 +136,32 @@ def test_a_run_without_a_usable_report_says_why(engine: Engine, image_id: str, n
     run = run_tests(engine, image_id, f"tests/{name}", limits=limits)
     assert not run.succeeded
     assert re.search(ENDINGS[name][1], run.reason), run
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((name, words) for name, (_, words) in SETTINGS.items()),
+        ("conftest", "No module named 'a_module_that_is_missing'"),
+    ],
+)
+def test_what_keeps_pytest_from_starting_is_said_in_its_words(
+    engine: Engine, image_id: str, name: str, words: str
+) -> None:
+    run = run_tests(engine, image_id, f"tests/{name}", limits=LIMITS)
+    assert not run.succeeded and re.search(words, run.reason), run.reason
+    assert "installed" not in run.reason and "in the image" not in run.reason
+
+
+@pytest.mark.parametrize("folder", ["/usr/src/app", "/"])
+def test_wherever_the_working_directory_is_tests_write_beside_themselves(
+    engine: Engine, tmp_path: Path, folder: str
+) -> None:
+    dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nWORKDIR {folder}\nCOPY tests src/tests\n"
+    suite = "import pathlib\ndef test(): pathlib.Path(__file__).with_name('snapshot').write_text('x')"
+    files = {"Dockerfile": dockerfile, "tests/test_one.py": suite}
+    run = run_tests(engine, build(engine, tmp_path, files).image_id, "src/tests", limits=LIMITS)
+    assert run.succeeded, run
 
 
 def test_a_missing_path_an_option_and_a_missing_image(engine: Engine, image_id: str) -> None:

@@ -62,6 +62,50 @@ def test_endless_output_neither_blocks_nor_fills_memory() -> None:
     assert len(done.stdout) == 1000 and done.truncated
 
 
+def test_output_is_complete_however_slow_the_listener_is() -> None:
+    heard: list[str] = []
+
+    def slow(line: str) -> None:
+        time.sleep(0.03)
+        heard.append(line)
+
+    script = (
+        "import sys\nfor n in range(45): print('layer', n); print('layer', n, file=sys.stderr)\nprint('no end', end='')"
+    )
+    done = run([sys.executable, "-c", script], timeout=20, on_line=slow)
+    assert done.text.splitlines() == [*(f"layer {number}" for number in range(45)), "no end"]
+    assert done.stderr.count(b"\n") == 45 and not done.truncated
+    assert len(heard) == 91 and heard.count("layer 44") == 2 and "no end" in heard
+
+
+def test_a_listener_that_fails_loses_no_output() -> None:
+    def deaf(line: str) -> None:
+        raise RuntimeError("no room for a line")
+
+    done = run([sys.executable, "-c", "for n in range(50_000): print('layer', n)"], timeout=20, on_line=deaf)
+    assert done.text.splitlines()[-1] == "layer 49999"
+
+
+def test_a_slow_listener_delays_no_program() -> None:
+    began = time.monotonic()
+    ended: list[float] = []
+
+    def slow(line: str) -> None:
+        if not ended:
+            time.sleep(1)
+            ended.append(time.monotonic() - began)
+
+    assert run(["seq", "30000"], timeout=0.9, on_line=slow).returncode == 0
+    assert ended[0] >= 1
+
+
+def test_a_descendant_that_holds_or_fills_the_pipe_does_not_hold_us() -> None:
+    heard: list[str] = []
+    began = time.monotonic()
+    done = run(["sh", "-c", "echo said; setsid sleep 30 & exit 0"], timeout=20, on_line=heard.append)
+    assert (done.text, heard) == ("said\n", ["said"]) and time.monotonic() - began < 10
+
+
 def test_a_child_dies_when_we_are_killed(tmp_path: Path) -> None:
     script = f"from resources.machine.process import run; run(['sh', '-c', 'echo $$ > {tmp_path}/pid; exec sleep 60'], timeout=60)"
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=Path.cwd(), env=os.environ)

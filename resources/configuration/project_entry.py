@@ -1,0 +1,160 @@
+"""What a project's entry in configs/projects.yaml may hold, and the domain's project that it makes.
+
+Deliberately absent: reading the file, and what entries may not have in common (projects.py).
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pathspec import GitIgnoreSpec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from infraaudit_domain.dagster_names import doubled_environments
+from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
+from infraaudit_domain.projects import Environment, Paths, Project
+from infraaudit_domain.reporting.notices import Address
+
+_FOLDED = {
+    *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
+    *("adopt", "uses"),  # into every environment, besides its own
+}
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError("must be a path relative to the repository's root that stays inside it")
+    return path
+
+
+def _known_transport(url: str) -> str:
+    if url.startswith("-") or "::" in url or not url.strip():
+        raise ValueError("must be a local path or an https, ssh or git URL")
+    return url
+
+
+def _path_pattern(pattern: str) -> str:
+    GitIgnoreSpec.from_lines([pattern])
+    return pattern
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+Pattern = Annotated[str, AfterValidator(_path_pattern)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+
+
+ObjectName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""Kind/name of an object in a cluster."""
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Paths(Entry):
+    dockerfile: Inside = "docker/Dockerfile"
+    context: Inside = "."
+    tests: Inside = "src/tests"
+    checkov_config: Inside = "scanner/checkov_config.yaml"
+    manifests: tuple[Inside, ...] = Paths().manifests
+    prometheus: Inside = "configs/prometheus/prometheus.yml"
+    dashboard: Inside = "configs/prometheus/grafana_dashboard.json"
+
+
+class _Environment(Entry):
+    name: Name = "production"
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
+    context: str | None = None
+    prune: bool = False
+    force_conflicts: bool = False
+    manifests: tuple[Inside, ...] = ()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
+    promote_after: Annotated[float, Field(ge=0)] | None = None
+
+
+def _address_and_port(text: str) -> str:
+    host_and_port(text)
+    return text
+
+
+def _secret_file(path: str) -> str:
+    if not PurePosixPath(path).is_absolute() or "," in path:
+        raise ValueError("must be the absolute path of a file, without a comma")
+    return path
+
+
+class _BuildLimits(Entry):
+    memory_megabytes: Annotated[int, Field(ge=256)] = BuildLimits().memory_megabytes
+    processes: Annotated[int, Field(ge=100)] = BuildLimits().processes
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    disk_megabytes: Annotated[int, Field(ge=512)] = BuildLimits().disk_megabytes
+    file_megabytes: Annotated[int, Field(ge=1)] = BuildLimits().file_megabytes
+    log_lines: Annotated[int, Field(ge=100)] = BuildLimits().log_lines
+
+
+class _Address(Entry):
+    url: str
+    urgency: Literal["info", "failure", "critical"] = "info"
+
+
+class ProjectEntry(Entry):
+    name: Name
+    url: Annotated[str, AfterValidator(_known_transport)]
+    branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
+    deploy_branch: str = "main"
+    paths: _Paths = _Paths()
+    adopt: tuple[ObjectName, ...] = ()
+    uses: tuple[ObjectName, ...] = ()
+    environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
+    default: bool = False
+    commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
+    build_args: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    build_isolation: Isolation | None = None
+    build_egress: Egress | tuple[Annotated[str, AfterValidator(_address_and_port)], ...] = Egress.PUBLIC
+    build_limits: _BuildLimits = _BuildLimits()
+    build_secrets: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, AfterValidator(_secret_file)]
+    ] = {}
+    base_images: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s]{0,254}$")], ...] = ()
+    registry: str | None = None
+    container: str | None = None
+    first_commits: Annotated[int, Field(ge=0)] = 1
+    paths_only: tuple[Pattern, ...] = ()
+    paths_ignore: tuple[Pattern, ...] = ()
+    supersede: bool = False
+    notify: tuple[str | _Address, ...] = ()
+
+    @field_validator("environments")
+    @classmethod
+    def _environments_are_unique(cls, given: tuple[_Environment, ...]) -> tuple[_Environment, ...]:
+        if doubled := doubled_environments([one.name for one in given]):
+            raise ValueError(f"two environments are named {', '.join(doubled)} ('-' and '_' count as equal)")
+        return given
+
+    def project(self, folder: Path) -> Project:
+        """The domain's project; a relative local path counts from the projects file's folder."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in _FOLDED}
+        fields["build"] = BuildRules(
+            self.build_isolation,
+            self.build_egress,
+            BuildLimits(**self.build_limits.model_dump()),
+            self.base_images,
+            self.build_secrets,
+        )
+        fields["paths"] = Paths(**self.paths.model_dump())
+        fields["environments"] = tuple(self._environment(given) for given in self.environments)
+        given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
+        fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
+        fields["url"] = _absolute(self.url, folder)
+        return Project(**fields)
+
+    def _environment(self, given: _Environment) -> Environment:
+        lists = {"adopt": (*self.adopt, *given.adopt), "uses": (*self.uses, *given.uses)}
+        return Environment(**(given.model_dump() | lists))
+
+
+def _absolute(url: str, folder: Path) -> str:
+    is_remote = "://" in url or re.match(r"^[^/]+@[^/]+:", url)
+    return url if is_remote else str((folder / Path(url).expanduser()).resolve())
