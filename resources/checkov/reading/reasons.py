@@ -1,5 +1,6 @@
 """Why a file that was expected is among those that a runner did not read: asked of Checkov's parsers, in the child."""
 
+import json
 import re
 from collections.abc import Sequence
 from importlib import import_module
@@ -25,13 +26,15 @@ def _asked(runner: Any, framework: str, path: str) -> str:
     try:
         return _reason(runner, framework, path)
     except Exception as error:
+        if isinstance(error, json.JSONDecodeError):
+            return f"it is no JSON: {error}"
         is_yaml = type(error).__module__.startswith("yaml.")
         return f"it is no YAML: {error}" if is_yaml else f"{type(error).__name__}: {error}"
 
 
 def _reason(runner: Any, framework: str, path: str) -> str:
     if framework == "secrets":
-        return _of_a_path(path)
+        return _of_a_path(path) or _of_no_text(path)
     if path.endswith(".tofu"):
         return "Checkov reads no files of OpenTofu"
     if framework == "terraform":
@@ -40,6 +43,12 @@ def _reason(runner: Any, framework: str, path: str) -> str:
     if framework == "bicep":
         import_module("checkov.bicep.parser").BicepParser(add_line_numbers=True).parse(text=text)
         return ""
+    if path.endswith(".json"):
+        json.loads(text)
+    if framework == "cloudformation":
+        return _of_a_template(path)
+    if framework == "openapi":
+        return "Checkov takes a file for OpenAPI where its first document has a section info"
     if not path.endswith((".yaml", ".yml")):
         return ""
     if framework == "kubernetes" and _FILLED_IN_LATER.search(text):
@@ -59,10 +68,29 @@ def _of_a_path(path: str) -> str:
     return f"Checkov searches no path with {word!r} in it for secrets" if word else ""
 
 
+def _of_no_text(path: str) -> str:
+    try:
+        Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        return "it is no text in UTF-8, and Checkov searches no other for secrets"
+    return ""
+
+
 def _documents(text: str) -> list[Any]:
     import yaml
 
     return list(yaml.load_all(text, Loader=yaml.SafeLoader))
+
+
+def _of_a_template(path: str) -> str:
+    reader = import_module("checkov.cloudformation.parser.cfn_yaml")
+    template, _ = reader.load(path, reader.ContentType.CFN)
+    resources = template.get("Resources") if isinstance(template, dict) else None
+    if not isinstance(resources, dict):
+        return "its Resources are no mapping of names to resources"
+    utils = import_module("checkov.cloudformation.cfn_utils")
+    is_usable = utils.validate_properties_in_resources_are_dict(template)
+    return "" if is_usable else "the names of some resources have a dot, or their Properties are no mapping"
 
 
 def _of_manifests(documents: Sequence[Any]) -> str:

@@ -109,6 +109,38 @@ def test_only_the_documents_that_were_read_count(reader: CheckovRunner, reposito
     assert "line 4" in gaps(one)["api.yaml"]
 
 
+STACK = """Resources:
+  B:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: b}
+  C:
+    Type: AWS::S3::Bucket
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('{"Resources": {"F": {"Type": "AWS::X#"}, "a.b": {"Type": "AWS::S3::Bucket"}}}', "names of some resources have a dot"),
+        (STACK + "  B: {Type: AWS::S3::Bucket}\n", 'Duplicate resource found "B"'),
+        (STACK.replace("  B:", "  - B:").replace("  C:", "  - C:"), "no mapping of names"),
+        (STACK.replace(" {BucketName: b}", ""), "their Properties are no mapping"),
+        (STACK + "  Fn::ForEach::Bs: [N, [b], {B: {Type: AWS::S3::Bucket}}]\n", "1 of 3 parts were not read (ForEach)"),
+    ],
+)  # fmt: skip
+def test_a_template_that_checkov_passes_over_is_a_gap(
+    reader: CheckovRunner, repository: Repository, text: str, word: str
+) -> None:
+    assert word in gaps(scan(reader, repository, {"stack.yaml": text})["cloudformation"])["stack.yaml"]
+
+
+def test_a_comment_before_the_first_brace_hides_no_template(reader: CheckovRunner, repository: Repository) -> None:
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    text = f'{{"$schema": "{schema}", "contentVersion": "1.0.0.0", "resources": []}}\n'
+    found = scan(reader, repository, {"plain.json": text, "a.json": f"// made by hand\n{text}"})["arm"]
+    assert [*gaps(found)] == ["a.json"] and "no JSON" in gaps(found)["a.json"]
+
+
 def test_the_templates_of_a_chart_are_gaps_and_are_counted_by_chart(
     reader: CheckovRunner, repository: Repository
 ) -> None:
