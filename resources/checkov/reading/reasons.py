@@ -15,11 +15,23 @@ _LONGEST = 300
 
 
 def reasons(runner: Any, root: str, expected: Sequence[str], proof: Proof) -> dict[str, str]:
-    """By path: what the parser says of files of which nothing was read; those of which it says nothing are left out."""
+    """By path: what the parser says of files of which nothing was read, and of manifests that no check is asked about."""
     read = {path.removeprefix(root).lstrip("/") for path, parts in proof.read.items() if parts is None or parts}
     unread = [path for path in expected if path not in read][:_MOST_ASKED]
     found = {path: " ".join(_asked(runner, proof.framework, f"{root}/{path}").split())[:_LONGEST] for path in unread}
-    return {path: reason for path, reason in found.items() if reason}
+    return {**_nameless(runner, root, proof), **{path: reason for path, reason in found.items() if reason}}
+
+
+def _nameless(runner: Any, root: str, proof: Proof) -> dict[str, str]:
+    """Files with manifests that are parsed and get no verdict, since no name tells them apart."""
+    if proof.framework != "kubernetes":
+        return {}
+    name_of = import_module("checkov.kubernetes.kubernetes_utils").get_resource_id
+    without = (
+        path for path, manifests in (runner.definitions or {}).items()
+        if any(isinstance(one, dict) and not name_of(one) for one in manifests)
+    )  # fmt: skip
+    return {path.removeprefix(root).lstrip("/"): "Checkov checks no manifest without a name" for path in without}
 
 
 def _asked(runner: Any, framework: str, path: str) -> str:

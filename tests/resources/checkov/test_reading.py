@@ -69,7 +69,7 @@ def gaps(one: FrameworkScan) -> dict[str, str]:
         (POD + "{% if a %}\nbad: [\n", "no YAML"),
         (POD.replace("name: web\nspec", "name: 8080\nspec"), "8080"),
         (POD.replace("apiVersion: v1\n", ""), "apiVersion"),
-        (POD.replace("  name: web\nspec", "  generateName: web-\nspec"), ""),
+        (POD.replace("  name: web\nspec", "  generateName: web-\nspec"), "no manifest without a name"),
         ("- " + POD, "no YAML"),
         (POD.replace("privileged", "\tprivileged"), "no YAML"),
     ],
@@ -104,6 +104,9 @@ def test_only_the_documents_that_were_read_count(reader: CheckovRunner, reposito
     one = scan(reader, repository, {"pods.yaml": f"{POD}---\n{second}"})["kubernetes"]
     assert "1 of 2 parts were not read (the one in line 11)" in gaps(one)["pods.yaml"]
     assert one.findings
+    second = POD.replace("name: web\nspec", "generateName: web-\nspec")
+    one = scan(reader, repository, {"pods.yaml": f"{POD}---\n{second}"})["kubernetes"]
+    assert "line 11): Checkov checks no manifest without a name" in gaps(one)["pods.yaml"]
     swagger = "openapi: 3.0.0\ninfo: {title: a, version: '1'}\npaths: {}\n"
     one = scan(reader, repository, {"pods.yaml": None, "api.yaml": f"{swagger}---\n{swagger}"})["openapi"]
     assert "line 4" in gaps(one)["api.yaml"]
