@@ -46,7 +46,7 @@ test-unit: setup  ## run the tests that need no engine, cluster or browser, in u
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not slow" $(PYTEST_ARGS)
 
 test-long: setup parts  ## repeat the randomized tests with more seeds and larger sizes
-	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --long -m "long or sized" $(PYTEST_ARGS)
 
 hostile: setup parts  ## run the hostile corpus, and print a table by area
 	@nice -n 5 $(BIN)/python -m pytest -n0 tests/hostile $(PYTEST_ARGS)

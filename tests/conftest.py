@@ -92,6 +92,8 @@ PARTS: dict[str, Callable[[], bool]] = {
     "chromium": lambda: shutil.which("chromium") is not None,
 }
 _answers: dict[str, bool] = {}
+LONG = "INFRAAUDIT_TEST_LONG"
+"""Set by --long, for the workers too."""
 
 
 def _postgres_bin() -> str | None:
@@ -120,6 +122,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="also run the tests that only repeat others more often (make test-long)"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long"):
+        os.environ[LONG] = "1"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
