@@ -1,4 +1,4 @@
-"""The trend API under /api/v1: read only, JSON or CSV, paged. /api/v1/openapi.json describes it from the same table.
+"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
@@ -23,6 +23,8 @@ from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryE
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
+from service.narrow_worker import NarrowWorker
+from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
@@ -31,16 +33,22 @@ Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]
 
 
-def api_routes(history: History, rules: Rules, secured: bool = False) -> list[Route]:
-    """The routes of the trend API; ``secured`` is whether the document says that a token is needed."""
-    document = describe(secured)
+def api_routes(
+    history: History, rules: Rules, secured: bool = False, narrowing: NarrowWorker | None = None
+) -> list[Route]:
+    """The routes of the trend API; ``secured`` is whether the document says that a token is needed.
+
+    Without a worker nothing can be asked to be narrowed.
+    """
+    document = describe(secured, bool(narrowing))
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
 
     return [
         Route("/api/v1/openapi.json", openapi),
-        *(_route(question, _table(history, question, rules)) for question in QUESTIONS),
+        *([narrow_route(history, narrowing)] if narrowing else ()),
+        *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]
 
@@ -57,13 +65,15 @@ def _route(question: Question, respond: Respond) -> Route:
     return Route(f"/api/v1{question.path}", endpoint)
 
 
-def _table(history: History, question: Question, rules: Rules) -> Respond:
+def _table(history: History, question: Question, rules: Rules, narrowing: NarrowWorker | None) -> Respond:
     def respond(request: Request) -> Response:
         refuse_unknown(request, {**question.parameters, **PAGE_PARAMETERS})
         limit, offset = page_of(request)
         asked = _asked(history, question, rules, request, limit, offset)
         rows, total = answer(question, asked)
         notes = {"no_data": no_data(question, asked), "provisional": mark(question, asked.line)}
+        if narrowing and question is NARROW:
+            notes["narrowing"] = note(narrowing.of(asked.project, asked.text("fingerprint")))
         return page_answer(request, question.names, rows, total, limit, offset, notes)
 
     return respond

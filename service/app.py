@@ -1,6 +1,6 @@
 """The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
 
-It reads the history; webhooks are the only way to write through it. Loopback by default; with tokens set, every path
+It reads the history; webhooks, and findings whose commits are to be named, are the only ways to write through it. Loopback by default; with tokens set, every path
 except health and signed webhooks needs one. Deliberately absent: settings, which the command passes in.
 """
 
@@ -27,6 +27,7 @@ from service.api import api_routes
 from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
+from service.narrow_worker import NarrowWorker
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
 from service.push_worker import PushWorker
@@ -57,9 +58,10 @@ def build_app(
     notices: NoticeWorker | None = None,
     received: Received | None = None,
     upgrades: UpgradeWorker | None = None,
+    narrowing: NarrowWorker | None = None,
 ) -> Starlette:
     """The service over a history. Without workers, pushes and notices are stored and wait, and the history stays under
-    the rules that it was read by; without ``received`` there is no webhook."""
+    the rules that it was read by, and nothing can be narrowed; without ``received`` there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:
@@ -85,7 +87,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [
-            asyncio.create_task(each.run()) for each in (worker, notices, upgrades) if each
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing) if each
         ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
@@ -101,7 +103,7 @@ def build_app(
             Route("/metrics", metrics),
             Route("/sd", targets),
             *webhooks,
-            *api_routes(history, options.rules, secured=bool(options.read_tokens or options.write_tokens)),
+            *api_routes(history, options.rules, bool(options.read_tokens or options.write_tokens), narrowing),
             *page_routes(history, options.dagster_url),
         ],
         middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],

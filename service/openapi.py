@@ -6,10 +6,13 @@ a second route for each HEAD. Its own parsing of numbers ("1_0", " 5 ") is loose
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from infraaudit.questions.question import Column, Question, Schema
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
+from service.narrow_worker import NarrowState
+from service.narrowing import NARROW, PARAMETERS
 from service.tables import PAGE_PARAMETERS
 
 _IN_PATH: dict[str, Schema] = {
@@ -17,26 +20,36 @@ _IN_PATH: dict[str, Schema] = {
     "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 }
 _REFUSALS = {"400": "A parameter is wrong", "404": "Not found", "503": "The history cannot be read now"}
+_STATE: dict[str, Schema] = {
+    "project": {"type": "string"},
+    "finding": {"type": "string"},
+    "max_scans": {"type": "integer"},
+    "state": {"type": "string", "enum": [state.value for state in NarrowState]},
+    "scans": {"type": "integer", "description": "Commits scanned for it so far"},
+    "reason": {"type": "string", "description": "Why it failed"},
+}
 _DOCUMENT = {
     "description": "The whole document",
     "content": {kind.partition(";")[0]: {"schema": {}} for kind in EXPORT_TYPES.values()},
 }
 
 
-def describe(secured: bool) -> dict[str, Any]:
-    """The document; with ``secured`` it states that a token is needed."""
+def describe(secured: bool, can_narrow: bool = False) -> dict[str, Any]:
+    """The document; with ``secured`` it states that a token is needed, with ``can_narrow`` how findings are narrowed."""
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "InfraAudit trend API",
             "version": "1",
-            "description": "What the history knows, read only. Every table is JSON or CSV, a page at a time.",
+            "description": "What the history knows. Every table is JSON or CSV, a page at a time.",
         },
         "paths": {f"/api/v1{each.path}": {"get": _operation(each, secured)} for each in (*QUESTIONS, EXPORT)},
         "components": {
             "schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
         },
     }
+    if can_narrow:
+        document["paths"][f"/api/v1{NARROW.path}"]["post"] = _narrowing()
     if secured:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
@@ -44,20 +57,39 @@ def describe(secured: bool) -> dict[str, Any]:
 
 
 def _operation(question: Question, secured: bool) -> dict[str, Any]:
-    in_path = [_parameter(name, "path", _IN_PATH[name]) for name in re.findall(r"{(\w+)}", question.path)]
     parameters = {**question.parameters, **(PAGE_PARAMETERS if question.columns else {})}
-    in_query = [_parameter(name, "query", schema) for name, schema in parameters.items()]
-    refusals = _REFUSALS | ({"401": "A token is needed"} if secured else {})
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
         "summary": question.help,
         "operationId": "_".join(re.findall(r"\w+", question.path)),
-        "parameters": in_path + in_query,
+        "parameters": _parameters(question, parameters),
         "responses": {
             "200": _page(question.columns) if question.columns else _DOCUMENT,
-            **{status: {"description": reason, "content": error} for status, reason in refusals.items()},
+            **_refused(_REFUSALS | ({"401": "A token is needed"} if secured else {})),
         },
     }
+
+
+def _narrowing() -> dict[str, Any]:
+    state = {"type": "object", "required": list(_STATE), "properties": _STATE}
+    return {
+        "summary": "Scan by bisection what is needed to name the commits of one finding, in the background.",
+        "operationId": f"ask_{NARROW.name}",
+        "parameters": _parameters(NARROW, PARAMETERS),
+        "responses": {
+            "202": {"description": "How far it is", "content": {"application/json": {"schema": state}}},
+            **_refused(_REFUSALS | {"401": "A write token is needed", "503": "Too many findings wait"}),
+        },
+    }
+
+
+def _parameters(question: Question, in_query: Mapping[str, Schema]) -> list[dict[str, Any]]:
+    in_path = [_parameter(name, "path", _IN_PATH[name]) for name in re.findall(r"{(\w+)}", question.path)]
+    return in_path + [_parameter(name, "query", schema) for name, schema in in_query.items()]
+
+
+def _refused(reasons: Mapping[str, str]) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {status: {"description": reason, "content": error} for status, reason in reasons.items()}
 
 
 def _page(columns: tuple[Column, ...]) -> dict[str, Any]:
@@ -86,6 +118,7 @@ def _rows(columns: tuple[Column, ...]) -> Schema:
     notes = {
         "no_data": {"type": "string", "description": "Why there can be no rows yet, and what to do"},
         "provisional": {"type": "string", "description": "Why rows may change: an upgrade is under way"},
+        "narrowing": {"type": "string", "description": "How far the search is that a POST on this path asked for"},
     }
     return {"type": "object", "required": list(properties), "properties": properties | notes}
 

@@ -22,6 +22,7 @@ from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.queries.lives import spans_of_lives
 from resources.history.queries.ranges import event_range
+from resources.history.stored_line import StoredLine
 
 _NAMED = 3
 """Commits that a reason names."""
@@ -42,7 +43,7 @@ class UnknownEvent:
     reason: str = ""
 
 
-def one_finding(line: Line, given: str) -> str:
+def one_finding(line: StoredLine, given: str) -> str:
     """The id of the finding that the beginning of its id, or of a lifecycle's, means. Raises NotThereError."""
     spans = spans_of_lives(line, given)
     named = sorted({span["fingerprint"] for span in spans if span["fingerprint"].startswith(given)})

@@ -105,6 +105,7 @@ def build_service(current: Settings) -> "Starlette":
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
+    from service.narrow_worker import NarrowWorker
     from service.push_worker import PushWorker
     from service.received import Received
     from service.upgrade_worker import UpgradeWorker
@@ -126,7 +127,8 @@ def build_service(current: Settings) -> "Starlette":
     )
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
-    return build_app(history, options, worker, notices, received, upgrades)
+    narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
+    return build_app(history, options, worker, notices, received, upgrades, narrowing)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

@@ -42,13 +42,13 @@ class FrameworkReport:
     unreadable: tuple[UnreadableFile, ...] = ()
 
 
-def read_proof(document: Mapping[str, Any], root: str) -> Proven:
-    """What a run proves, as the child reports it, with the names that findings have."""
+def read_proof(framework: str, document: Mapping[str, Any], root: str, secret_key: bytes) -> Proven:
+    """What a framework's run proves, as the child reports it, with the names that findings have."""
     passed: dict[str, dict[str, frozenset[str]]] = {}
     for path, resources in document.get("passed", {}).items():
         known = passed.setdefault(relative_path(path, root), {})
         for resource, checks in resources.items():
-            name = _without_root(resource, root)
+            name = _resource(framework, resource, root, secret_key)
             known[name] = known.get(name, frozenset()) | frozenset(checks)
     undecided: dict[str, frozenset[str]] = {}
     for path, checks in document.get("undecided", {}).items():
@@ -124,7 +124,7 @@ def _read_record(framework: str, status: FindingStatus, record: Any, root: str, 
         check_id=check_id,
         check_name=excerpt(str(record.get("check_name") or ""), _TEXT_LIMIT),
         file_path=relative_path(path, root),
-        resource=_keyed_digest(resource, secret_key) if framework == SECRETS else _without_root(resource, root),
+        resource=_resource(framework, resource, root, secret_key),
         line_start=start,
         line_end=end,
         status=status,
@@ -173,6 +173,10 @@ def _merge(reports: Iterable[FrameworkReport]) -> list[FrameworkReport]:
 def _keyed_digest(resource: str, key: bytes) -> str:
     # Checkov names a secret by its bare SHA-1, which a dictionary of leaked passwords turns back into the secret.
     return hmac.new(key, resource.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:40]
+
+
+def _resource(framework: str, resource: str, root: str, secret_key: bytes) -> str:
+    return _keyed_digest(resource, secret_key) if framework == SECRETS else _without_root(resource, root)
 
 
 def _without_root(resource: str, root: str) -> str:

@@ -37,7 +37,9 @@ _ANY = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 def json_text(content: bytes) -> tuple[Part, ...]:
     """The text as a whole, with the format that it shows: JSON has one document, whatever stands in its lines."""
     text, _ = _without_escapes(text_of(content))
-    return tuple(_with_resources(Part(1, LAST_LINE, "", _formats(text)), text)) if text.strip() else ()
+    # Comments before the first brace are none of JSON, but of the tools that read it, and hide no format.
+    body = text[start:] if (start := text.find("{")) != -1 else text
+    return tuple(_with_resources(Part(1, LAST_LINE, "", _formats(body)), text)) if text.strip() else ()
 
 
 def _documents(text: str) -> Iterator[Part]:
@@ -56,10 +58,13 @@ def _documents(text: str) -> Iterator[Part]:
         line += lines
 
 
+_COMMENTS = re.compile(r"#[^\n]*")
 _TYPES = {
     "arm": re.compile(r""""type"[ \t]*:[ \t]*"([A-Za-z]+(?:\.[A-Za-z]+)+/[\w/]+)\""""),
     "cloudformation": re.compile(
-        r"""^[^#\n]*\bType["']?[ \t]*:[ \t]*["']?((?:AWS|Alexa)::\w+::\w+)["']?(?=[ \t,}\n]|$)""", re.MULTILINE
+        r"""\bType["']?[ \t]*:[ \t]*["']?((?:AWS|Alexa)::\w+::\w+)["']?(?=[ \t,}\n]|$)"""
+        r"""|\bFn::(ForEach)::\w+["']?[ \t]*:""",
+        re.MULTILINE,
     ),
 }
 
@@ -67,9 +72,10 @@ _TYPES = {
 def _with_resources(part: Part, body: str) -> Iterator[Part]:
     """A document, and where it is a template the types of resources that stand in it, each once."""
     yield part
+    code = body if body.lstrip()[:1] == "{" else _COMMENTS.sub("", body)
     for framework, pattern in _TYPES.items():
         if framework in part.meant_for:
-            for name in sorted(set(pattern.findall(body))):
+            for name in sorted({match.group(match.lastindex or 0) for match in pattern.finditer(code)}):
                 yield replace(part, name=name, meant_for=frozenset({framework}))
 
 

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError, excerpt
 from infraaudit_domain.scans.checkov_report import FrameworkReport, Proven, read_proof, read_reports, with_ordinals
-from infraaudit_domain.scans.findings import Finding, FrameworkScan, UnreadableFile
+from infraaudit_domain.scans.findings import FrameworkScan, UnreadableFile
 from resources.checkov.fallback import KilledError, Search
-from resources.checkov.file_memo import FRAMEWORK, FileMemo
+from resources.checkov.file_memo import FRAMEWORK, FileMemo, Known
 from resources.checkov.framework_result import ChildResult, Job, framework_result
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Answer, Parent
@@ -63,11 +64,11 @@ class _Scanner:
 
     def unscanned(self, framework: str) -> ChildResult:
         """The result of a framework that needs no run: nothing to read, or all of it known."""
-        known: Sequence[Finding] = ()
+        known = Known()
         if framework == FRAMEWORK and self._job.memo is not None:
             known = self._job.memo.recall(self._job.arguments_key, self._job.reads[framework])
-        read = Proven(dict.fromkeys((entry.path for entry in self._job.reads[framework]), None))
-        return ChildResult(FrameworkReport(framework, with_ordinals(known)), proven=read)
+        read = Proven(dict.fromkeys((entry.path for entry in self._job.reads[framework]), None), known.standing)
+        return ChildResult(FrameworkReport(framework, with_ordinals(known.findings)), proven=read)
 
     def remember(self, memo: FileMemo, result: ChildResult) -> None:
         """Add the known findings of the files that were not read, and remember those of the files that were."""
@@ -77,9 +78,13 @@ class _Scanner:
         rest = [entry for entry in self._job.reads[FRAMEWORK] if entry.path not in fresh]
         known = memo.recall(self._job.arguments_key, rest)
         read = [entry for entry in self._only if entry.path in result.proven.read]
-        memo.learn(self._job.arguments_key, read, result.report.findings)
-        result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known, *result.report.findings]))
-        result.proven = Proven({**result.proven.read, **dict.fromkeys((entry.path for entry in rest), None)})
+        memo.learn(self._job.arguments_key, read, Known(result.report.findings, result.proven.passed))
+        result.report = FrameworkReport(FRAMEWORK, with_ordinals([*known.findings, *result.report.findings]))
+        result.proven = replace(
+            result.proven,
+            read={**result.proven.read, **dict.fromkeys((entry.path for entry in rest), None)},
+            passed={**result.proven.passed, **known.standing},
+        )
 
     def inspect(self, paths: Sequence[str]) -> dict[str, str]:
         """Remove files that would be dangerous to parse; returns those that are not YAML."""
@@ -168,7 +173,7 @@ class _Scanner:
                 error=_error(details, name in reports),
                 seconds=details["seconds"],
                 opened=tuple(details["opened"]),
-                proven=read_proof(details["proof"], str(tree)),
+                proven=read_proof(name, details["proof"], str(tree), self._secret_key),
                 reasons=details["reasons"],
             )
             for name, details in answer.document["frameworks"].items()

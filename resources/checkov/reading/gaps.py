@@ -97,8 +97,6 @@ def evidence(
     framework: str, expected: Parts, proven: Proven, gaps: Sequence[UnreadableFile], charts: Collection[str]
 ) -> Evidence:
     """What the run proves of the files that it read; nothing of what rests on files that it did not read."""
-    if framework == "secrets":
-        return Evidence(len(expected))
     unread = {gap.path for gap in gaps}
     doubtful = {posixpath.dirname(path) for path in unread} if framework == "terraform" else set()
     is_crossing_in_doubt = any(chart_of(path, charts) is None for path in unread)

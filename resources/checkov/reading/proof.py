@@ -7,8 +7,6 @@ absent: what should have been read (infraaudit_domain/scans/expectation.py), whi
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 Parts = list[int | str] | None
@@ -107,10 +105,6 @@ def witness() -> None:
         kind.scan = _surviving(kind.scan)
     report: Any = Report
     report.add_record = _noting_unknown(report.add_record)
-    secrets: Any = import_module("checkov.secrets.runner")
-    secrets.scan.scan_file = _noting_files(secrets.scan.scan_file)
-    runner = secrets.Runner
-    runner._prepare_scan_file = staticmethod(_noting_copies(runner._prepare_scan_file))
 
 
 def _noting_results(usual: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,26 +152,6 @@ def _noting_unknown(usual: Callable[..., None]) -> Callable[..., None]:
                 current.undecided[record.file_path].add(record.check_id)
 
     return add_record
-
-
-def _noting_files(usual: Callable[[str], Iterable[Any]]) -> Callable[[str], Iterable[Any]]:
-    def scan_file(filename: str) -> Iterable[Any]:
-        Path(filename).read_text("utf-8")  # the search passes over what is no text, and says nothing
-        yield from usual(filename)
-        if current is not None:
-            current.read[current.copies.get(filename, filename)] = None
-
-    return scan_file
-
-
-def _noting_copies(usual: Callable[[str], str | None]) -> Callable[[str], str | None]:
-    def prepare_scan_file(filename: str) -> str | None:
-        copy = usual(filename)
-        if copy is not None and current is not None:
-            current.copies[copy] = filename
-        return copy
-
-    return prepare_scan_file
 
 
 def _of_files(runner: Any) -> Iterable[tuple[str, Parts]]:

@@ -1,5 +1,6 @@
 """Why a file that was expected is among those that a runner did not read: asked of Checkov's parsers, in the child."""
 
+import json
 import re
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,24 +15,38 @@ _LONGEST = 300
 
 
 def reasons(runner: Any, root: str, expected: Sequence[str], proof: Proof) -> dict[str, str]:
-    """By path: what the parser says of files of which nothing was read; those of which it says nothing are left out."""
+    """By path: what the parser says of files of which nothing was read, and of manifests that no check is asked about."""
     read = {path.removeprefix(root).lstrip("/") for path, parts in proof.read.items() if parts is None or parts}
     unread = [path for path in expected if path not in read][:_MOST_ASKED]
     found = {path: " ".join(_asked(runner, proof.framework, f"{root}/{path}").split())[:_LONGEST] for path in unread}
-    return {path: reason for path, reason in found.items() if reason}
+    return {**_nameless(runner, root, proof), **{path: reason for path, reason in found.items() if reason}}
+
+
+def _nameless(runner: Any, root: str, proof: Proof) -> dict[str, str]:
+    """Files with manifests that are parsed and get no verdict, since no name tells them apart."""
+    if proof.framework != "kubernetes":
+        return {}
+    name_of = import_module("checkov.kubernetes.kubernetes_utils").get_resource_id
+    without = (
+        path for path, manifests in (runner.definitions or {}).items()
+        if any(isinstance(one, dict) and not name_of(one) for one in manifests)
+    )  # fmt: skip
+    return {path.removeprefix(root).lstrip("/"): "Checkov checks no manifest without a name" for path in without}
 
 
 def _asked(runner: Any, framework: str, path: str) -> str:
     try:
         return _reason(runner, framework, path)
     except Exception as error:
+        if isinstance(error, json.JSONDecodeError):
+            return f"it is no JSON: {error}"
         is_yaml = type(error).__module__.startswith("yaml.")
         return f"it is no YAML: {error}" if is_yaml else f"{type(error).__name__}: {error}"
 
 
 def _reason(runner: Any, framework: str, path: str) -> str:
     if framework == "secrets":
-        return _of_a_path(path)
+        return _of_a_path(path) or _of_no_text(path)
     if path.endswith(".tofu"):
         return "Checkov reads no files of OpenTofu"
     if framework == "terraform":
@@ -40,6 +55,12 @@ def _reason(runner: Any, framework: str, path: str) -> str:
     if framework == "bicep":
         import_module("checkov.bicep.parser").BicepParser(add_line_numbers=True).parse(text=text)
         return ""
+    if path.endswith(".json"):
+        json.loads(text)
+    if framework == "cloudformation":
+        return _of_a_template(path)
+    if framework == "openapi":
+        return "Checkov takes a file for OpenAPI where its first document has a section info"
     if not path.endswith((".yaml", ".yml")):
         return ""
     if framework == "kubernetes" and _FILLED_IN_LATER.search(text):
@@ -59,10 +80,29 @@ def _of_a_path(path: str) -> str:
     return f"Checkov searches no path with {word!r} in it for secrets" if word else ""
 
 
+def _of_no_text(path: str) -> str:
+    try:
+        Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        return "it is no text in UTF-8, and Checkov searches no other for secrets"
+    return ""
+
+
 def _documents(text: str) -> list[Any]:
     import yaml
 
     return list(yaml.load_all(text, Loader=yaml.SafeLoader))
+
+
+def _of_a_template(path: str) -> str:
+    reader = import_module("checkov.cloudformation.parser.cfn_yaml")
+    template, _ = reader.load(path, reader.ContentType.CFN)
+    resources = template.get("Resources") if isinstance(template, dict) else None
+    if not isinstance(resources, dict):
+        return "its Resources are no mapping of names to resources"
+    utils = import_module("checkov.cloudformation.cfn_utils")
+    is_usable = utils.validate_properties_in_resources_are_dict(template)
+    return "" if is_usable else "the names of some resources have a dot, or their Properties are no mapping"
 
 
 def _of_manifests(documents: Sequence[Any]) -> str:

@@ -88,7 +88,7 @@ class Renderer:
             return Rendered(planned.unit, fault=str(error))
         if details["error"]:
             return Rendered(planned.unit, fault=excerpt(f"Checkov crashed: {details['error']}", 600))
-        proven = read_proof(details["proof"], str(folder))
+        proven = read_proof("kubernetes", details["proof"], str(folder), b"")
         return _judged(planned, made, expected, findings, proven, details["reasons"])
 
     def _findings(self, report: Any, root: str) -> Sequence[Finding]:

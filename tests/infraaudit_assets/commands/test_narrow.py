@@ -1,6 +1,7 @@
 """`blame --narrow`, `life --of narrow`, their API and `status`, on a real repository with the real Checkov."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from typer.testing import CliRunner, Result
 
 from infraaudit.questions.asked import ProjectRules
 from infraaudit_assets.cli import app
+from infraaudit_assets.commands.projects import find_project, mirror_of
+from infraaudit_assets.commands.scan import scanner_for
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, NotThereError
 from resources.history import History, open_history
 from service.app import ServiceOptions, build_app
+from service.narrow_worker import NarrowWorker
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.slow
@@ -76,6 +80,22 @@ def test_a_commit_is_named_by_few_scans_and_every_face_says_which(shas: list[str
     assert scans <= 4 and f"narrowed with {scans} scans" in done.stderr
     again = asked("blame", row["id"], "--narrow")
     assert again.exit_code == 0 and "narrowed with 0 scans" in again.stderr
+
+
+def test_the_service_does_the_same_when_asked(shas: list[str], repository: Repository) -> None:
+    (row,) = json.loads(asked("blame", "--check", LOGGED, "--json").stdout)
+    path, pen = f"/api/v1/projects/shop/findings/{row['id']}/narrow", {"Authorization": "Bearer pen"}
+    project = find_project("shop")
+    worker = NarrowWorker(history(), [project], mirror_of, lambda: scanner_for(history()))
+    options = ServiceOptions(["shop"], write_tokens=["pen"], rules=lambda _: ProjectRules(mirror=repository.mirror()))
+    with TestClient(build_app(history(), options, narrowing=worker)) as client:
+        assert client.post(path, headers=pen).json()["state"] in ("waiting", "running")
+        while not (page := client.get(path, headers=pen).json())["narrowing"].startswith("done"):
+            assert not page["narrowing"].startswith("failed"), page
+            time.sleep(0.1)
+    assert page["items"] == [] and int(page["narrowing"].split()[1]) <= 4
+    (named,) = json.loads(asked("blame", row["id"], "--json").stdout)
+    assert (named["commit"], named["certainty"]) == (shas[OPENED], "exact")
 
 
 @pytest.mark.usefixtures("shas")

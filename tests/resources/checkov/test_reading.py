@@ -71,7 +71,7 @@ def gaps(one: FrameworkScan) -> dict[str, str]:
         (POD + "{% if a %}\nbad: [\n", "no YAML"),
         (POD.replace("name: web\nspec", "name: 8080\nspec"), "8080"),
         (POD.replace("apiVersion: v1\n", ""), "apiVersion"),
-        (POD.replace("  name: web\nspec", "  generateName: web-\nspec"), ""),
+        (POD.replace("  name: web\nspec", "  generateName: web-\nspec"), "no manifest without a name"),
         ("- " + POD, "no YAML"),
         (POD.replace("privileged", "\tprivileged"), "no YAML"),
     ],
@@ -106,9 +106,44 @@ def test_only_the_documents_that_were_read_count(reader: CheckovRunner, reposito
     one = scan(reader, repository, {"pods.yaml": f"{POD}---\n{second}"})["kubernetes"]
     assert "1 of 2 parts were not read (the one in line 11)" in gaps(one)["pods.yaml"]
     assert one.findings
+    second = POD.replace("name: web\nspec", "generateName: web-\nspec")
+    one = scan(reader, repository, {"pods.yaml": f"{POD}---\n{second}"})["kubernetes"]
+    assert "line 11): Checkov checks no manifest without a name" in gaps(one)["pods.yaml"]
     swagger = "openapi: 3.0.0\ninfo: {title: a, version: '1'}\npaths: {}\n"
     one = scan(reader, repository, {"pods.yaml": None, "api.yaml": f"{swagger}---\n{swagger}"})["openapi"]
     assert "line 4" in gaps(one)["api.yaml"]
+
+
+STACK = """Resources:
+  B:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: b}
+  C:
+    Type: AWS::S3::Bucket
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('{"Resources": {"F": {"Type": "AWS::X#"}, "a.b": {"Type": "AWS::S3::Bucket"}}}', "names of some resources have a dot"),
+        (STACK + "  B: {Type: AWS::S3::Bucket}\n", 'Duplicate resource found "B"'),
+        (STACK.replace("  B:", "  - B:").replace("  C:", "  - C:"), "no mapping of names"),
+        (STACK.replace(" {BucketName: b}", ""), "their Properties are no mapping"),
+        (STACK + "  Fn::ForEach::Bs: [N, [b], {B: {Type: AWS::S3::Bucket}}]\n", "1 of 3 parts were not read (ForEach)"),
+    ],
+)  # fmt: skip
+def test_a_template_that_checkov_passes_over_is_a_gap(
+    reader: CheckovRunner, repository: Repository, text: str, word: str
+) -> None:
+    assert word in gaps(scan(reader, repository, {"stack.yaml": text})["cloudformation"])["stack.yaml"]
+
+
+def test_a_comment_before_the_first_brace_hides_no_template(reader: CheckovRunner, repository: Repository) -> None:
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    text = f'{{"$schema": "{schema}", "contentVersion": "1.0.0.0", "resources": []}}\n'
+    found = scan(reader, repository, {"plain.json": text, "a.json": f"// made by hand\n{text}"})["arm"]
+    assert [*gaps(found)] == ["a.json"] and "no JSON" in gaps(found)["a.json"]
 
 
 def test_the_templates_of_a_chart_are_gaps_and_are_counted_by_chart(

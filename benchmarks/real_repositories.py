@@ -1,0 +1,87 @@
+"""Hold commits spread over a real repository's history against a fresh ``checkov`` each, and show what was not read.
+
+    python benchmarks/real_repositories.py GIT-DIRECTORY --keep FOLDER [--commits 20] [--revision HEAD]
+
+Each sampled commit of the first-parent history is scanned by the runner, with everything reused that a deployment
+reuses, and by a fresh ``checkov -d`` on a fresh checkout; findings are compared by framework, check, file, resource,
+lines, ordinal and status. What kustomizations and charts make has no equal there: run it without kubectl and helm in
+PATH. Then the newest commit's coverage by framework, and the reasons of the gaps at all sampled commits, with an
+example each. What the fresh processes found stays in the folder and is not measured again. Exits with 1 where a
+finding differs or a gap has no reason.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.scan_backfill import NO_CONFIG, Way, _differ, _fresh, _plain
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
+from resources.checkov import CheckovRunner
+from resources.git.mirror import Mirror
+
+UNEXPLAINED = "without a word"
+
+
+def main() -> None:
+    options = _options()
+    mirror = Mirror("benchmark", options.repository)
+    history = mirror.first_parents(mirror.resolve(options.revision))
+    work = options.keep.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    wrong, reasons, newest = 0, defaultdict[tuple[str, str], set[str]](set), None
+    known: dict[str, FrameworkScan] = {}
+    fresh = Way("a fresh process")
+    with CheckovRunner(work / "scans", {}, known.get) as runner:
+        for sha in spread(history, options.commits):
+            newest = runner.scan(mirror, sha, NO_CONFIG)
+            known.update({one.scan_key: one for one in newest.frameworks if one.status is not ScanStatus.FAILED})
+            differs = _differ(sha, {"ours": _plain(newest.findings), "fresh": _fresh(fresh, mirror, sha, work)})
+            wrong += differs
+            print(f"{sha[:12]} {newest.status} {len(newest.findings)} findings", "DIFFERENT" if differs else "equal",
+                  flush=True)  # fmt: skip
+            for framework, path, reason in gaps_of(newest):
+                reasons[framework, _kind(reason, path)].add(f"{sha[:8]}:{path}: {reason}")
+    print(f"{options.repository}: {fresh.commits - wrong} of {fresh.commits} commits equal to a fresh process")
+    if newest is not None:
+        _print_coverage(newest)
+    for (framework, kind), examples in sorted(reasons.items()):
+        print(f"GAP {framework} | {kind} | {len(examples)} | {min(examples)}")
+    sys.exit(1 if wrong or any(UNEXPLAINED in kind for _, kind in reasons) else 0)
+
+
+def spread(history: list[str], wanted: int) -> list[str]:
+    """So many commits, the same distance apart, the last among them."""
+    total = len(history)
+    return [sha for n, sha in enumerate(history) if (n + 1) * wanted // total > n * wanted // total]
+
+
+def gaps_of(scan: Scan) -> list[tuple[str, str, str]]:
+    found = [(one.framework, gap.path, gap.reason) for one in scan.frameworks for gap in one.unreadable]
+    return found + [(one.framework, "", one.reason) for one in scan.frameworks if one.status is ScanStatus.FAILED]
+
+
+def _kind(reason: str, path: str) -> str:
+    """A reason without what differs from file to file."""
+    return reason.replace(path, "PATH").split(", line")[0][:90]
+
+
+def _print_coverage(scan: Scan) -> None:
+    for one in scan.frameworks:
+        expected = one.evidence.expected if one.evidence else 0
+        if expected or one.unreadable or one.findings:
+            print(f"COVERAGE {one.framework}: expected {expected} unread {len(one.unreadable)}"
+                  f" findings {len(one.findings)} {one.status}")  # fmt: skip
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repository", type=Path)
+    parser.add_argument("--revision", default="HEAD")
+    parser.add_argument("--commits", type=int, default=20)
+    parser.add_argument("--keep", type=Path, required=True, help="a folder without hidden parts in its path")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
