@@ -15,7 +15,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.scan_backfill import NO_CONFIG, Way, _differ, _fresh, _plain
+from scan_backfill import NO_CONFIG, Way, _differ, _fresh, _plain
+
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
