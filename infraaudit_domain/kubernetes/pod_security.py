@@ -1,7 +1,8 @@
 """The published Pod Security Standards as a table, one row a control, and what else of a pod reaches beyond it.
 
-https://kubernetes.io/docs/concepts/security/pod-security-standards/ as of Kubernetes 1.34. Deliberately absent: the
-controls on volumes, which are a list of the policy's own (manifest_policy.py), and Windows pods' exemptions.
+https://kubernetes.io/docs/concepts/security/pod-security-standards/ as of Kubernetes 1.37, compared with the test data
+of kubernetes/pod-security-admission. Deliberately absent: the controls on volumes, which are a list of the policy's own
+(manifest_policy.py), and what the standards relax for Windows and for pods with a user namespace of their own.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,14 +21,18 @@ BASELINE_CAPABILITIES = frozenset(
 )  # fmt: skip
 RESTRICTED_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 RESTRICTED_VOLUMES = frozenset(
-    {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-)
+    {
+        "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected",
+        "secret",
+    }
+)  # fmt: skip
 _SYSCTLS = frozenset(
     {
         "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
         "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
         "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
         "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
+        "net.ipv4.tcp_slow_start_after_idle", "net.ipv4.tcp_notsent_lowat",
     }
 )  # fmt: skip
 _SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
@@ -117,11 +122,13 @@ _OF_EVERY_CONTAINER = (
     ("Seccomp", "seccomp", "seccompProfile.type", True, _in(_CONFINED)),
 )
 """What restricted wants to be set: control, word, field, whether the pod's own setting will do, what is allowed."""
+_PROFILES = ("runtime/default", "docker/default")
 _ANNOTATIONS = (
-    ("AppArmor", "appArmor", "container.apparmor.security.beta.kubernetes.io/"),
-    ("Seccomp", "seccomp", "seccomp.security.alpha.kubernetes.io/pod"),
-    ("Seccomp", "seccomp", "container.seccomp.security.alpha.kubernetes.io/"),
+    ("AppArmor", "appArmor", "container.apparmor.security.beta.kubernetes.io/", ("runtime/default", "")),
+    ("Seccomp", "seccomp", "seccomp.security.alpha.kubernetes.io/pod", _PROFILES),
+    ("Seccomp", "seccomp", "container.seccomp.security.alpha.kubernetes.io/", _PROFILES),
 )
+"""Control, word, beginning of the key, and which values confine beside localhost/…."""
 ALLOWABLE = frozenset(control.allow for control in CONTROLS) | {name for _, name, *_ in _OF_EVERY_CONTAINER}
 
 
@@ -142,9 +149,9 @@ def pod_faults(spec: Mapping[str, Any], where: str, level: str, allow: frozenset
 
 def annotation_faults(annotations: Mapping[Any, Any], where: str, level: str, allow: frozenset[str]) -> Iterator[str]:
     """The same for a pod's annotations, in which older versions of Kubernetes keep profiles."""
-    for name, word, prefix in _ANNOTATIONS if level != "privileged" else ():
+    for name, word, prefix, confining in _ANNOTATIONS if level != "privileged" else ():
         for key, value in annotations.items():
-            is_confined = str(value) in ("runtime/default", "docker/default") or str(value).startswith("localhost/")
+            is_confined = str(value) in confining or str(value).startswith("localhost/")
             if str(key).startswith(prefix) and word not in allow and not is_confined:
                 yield refusal(f"{where}[{excerpt(str(key), 120)}]", value, name, "baseline", word)
 

@@ -83,6 +83,8 @@ BASELINE: dict[str, tuple[dict[str, Any], str, str]] = {
         with_pod(securityContext={"appArmorProfile": {"type": "Unconfined"}}), "appArmorProfile.type", "AppArmor"),
     "AppArmor off by annotation": (
         annotated(**{"container.apparmor.security.beta.kubernetes.io/web": "unconfined"}), "annotations", "AppArmor"),
+    "a profile of AppArmor that is seccomp's": (
+        annotated(**{"container.apparmor.security.beta.kubernetes.io/web": "docker/default"}), "annotations", "AppArmor"),
     "a type of SELinux": (secured(seLinuxOptions={"type": "spc_t"}), "seLinuxOptions.type", "SELinux"),
     "a user of SELinux": (secured(seLinuxOptions={"user": "system_u"}), "seLinuxOptions.user", "SELinux"),
     "a role of SELinux": (
@@ -113,6 +115,9 @@ ALLOWED: dict[str, dict[str, Any]] = {
     "escalation, which restricted forbids": secured(allowPrivilegeEscalation=True),
     "the runtime's profiles": secured(seccompProfile={"type": "RuntimeDefault"}, appArmorProfile={"type": "Localhost"}),
     "a container's type of SELinux": secured(seLinuxOptions={"type": "container_t", "level": "s0:c1"}),
+    "no profile of AppArmor": annotated(**{"container.apparmor.security.beta.kubernetes.io/web": ""}),
+    "a sysctl that is safe since 1.37": with_pod(
+        securityContext={"sysctls": [{"name": "net.ipv4.tcp_notsent_lowat", "value": "1"}]}),
     "a safe sysctl": with_pod(securityContext={"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}),
     "a probe of its own": with_container(livenessProbe={"httpGet": {"path": "/", "port": 80}}),
     "false, spelled out": with_pod(hostNetwork=False, hostPID=False, priorityClassName=""),
