@@ -153,7 +153,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if (cache := session.config.cache) is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+    cache = getattr(session.config, "cache", None)
+    if cache is not None and "PYTEST_XDIST_WORKER" not in os.environ:
         failed = cache.get("cache/lastfailed", {})
         cache.set("cache/lastfailed", {distribution.without_group(name): failed[name] for name in failed})
 
