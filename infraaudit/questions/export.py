@@ -8,8 +8,11 @@ from enum import StrEnum
 
 from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
-from infraaudit_domain.reporting.exchange import cyclonedx, sarif
-from infraaudit_domain.scans.findings import Finding, Scan
+from infraaudit_domain.reporting.cyclonedx import cyclonedx
+from infraaudit_domain.reporting.sarif import sarif
+from infraaudit_domain.scans.findings import Finding, Scan, Severity
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Exchange(StrEnum):
@@ -22,13 +25,15 @@ class Exchange(StrEnum):
 def exported(form: Exchange, project: str, url: str, raw: Scan, suppressions: Sequence[Suppression], day: date) -> str:
     """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed."""
     scan = hide_in(raw, suppressions, day)
-    findings = sorted(scan.findings, key=lambda f: (f.file_path, f.line_start, f.check_id, f.fingerprint))
+    findings = sorted(
+        scan.findings, key=lambda f: (_RANK[f.severity], f.file_path, f.line_start, f.check_id, f.fingerprint)
+    )
     if form is Exchange.CSV:
         return _csv(findings)
     document: object
     if form is Exchange.SARIF:
         outside = {f.fingerprint for f in raw.findings if f.is_open}
-        document = sarif(findings, url, scan.sha, scan.scanner_version, outside)
+        document = sarif(findings, scan, project, url, outside)
     elif form is Exchange.CYCLONEDX:
         document = cyclonedx(findings, project, scan.sha)
     else:
