@@ -28,6 +28,10 @@ _LOCK = 0x1AFA_0D17
 
 
 _MOST_TRIES = 20
+_TOO_YOUNG = timedelta(minutes=2)
+"""How long a failed run is given to Dagster's own retry, twice over."""
+_looked_at: dict[tuple[str, str], datetime] = {}
+"""When this process last looked for failed runs, by instance and sensor: a tick reads what is new, however many failed."""
 
 
 class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
@@ -69,8 +73,10 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
     continues; should its first worker start after all, Dagster admits only one of the two.
     """
     now = datetime.now(UTC)
-    day, minute = now - timedelta(days=1), (now - timedelta(minutes=1)).timestamp()
-    failed = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=day))
+    minute = (now - timedelta(minutes=1)).timestamp()
+    failed = instance.get_run_records(
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=_unseen_since(instance, sensor, now))
+    )
     lost = [
         record.dagster_run
         for record in failed
@@ -87,6 +93,13 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
                     instance.report_dagster_event(DagsterEvent.job_enqueue(again), run_id=again.run_id)
                     requeued += 1
     return requeued
+
+
+def _unseen_since(instance: DagsterInstance, sensor: str, now: datetime) -> datetime:
+    """Since when failed runs have to be looked at: a day, then since the last look and what was too young for it."""
+    place = (instance.root_directory, sensor)
+    before, _looked_at[place] = _looked_at.get(place), now
+    return max(before - _TOO_YOUNG, now - timedelta(days=1)) if before else now - timedelta(days=1)
 
 
 def _is_given_up(run: DagsterRun, waited: bool) -> bool:

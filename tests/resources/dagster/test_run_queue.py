@@ -4,7 +4,9 @@ import multiprocessing
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from dagster._core.events import DagsterEvent
 from sqlalchemy import make_url
 
+from resources.dagster import run_queue
 from resources.dagster.run_queue import KeyedRunQueue, cancel_queued, requeue_unlaunched, submit_forgotten
 from tests import ROOT
 from tests.resources.databases import DATABASES, fresh_database
@@ -105,3 +108,26 @@ def test_a_failed_run_that_never_began_goes_back_into_the_queue(instance: dg.Dag
     assert requeue_unlaunched(instance, "commits") == 0
     states = {run.run_id: run.status.value for run in instance.get_runs()}
     assert states == {lost.run_id: "QUEUED", begun.run_id: "FAILURE", retried.run_id: "FAILURE"}
+
+
+def test_a_tick_reads_no_failed_run_twice_and_misses_none(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, usual = [], instance.get_run_records
+
+    def get_run_records(*args: Any, **kwargs: Any) -> Any:
+        found = usual(*args, **kwargs)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(instance, "get_run_records", get_run_records)
+    monkeypatch.setattr(run_queue, "_TOO_YOUNG", timedelta(0))
+    for number in range(30):
+        instance.report_run_failed(create(instance, f"old:{number}", **{"dagster/will_retry": "true"}))
+    assert requeue_unlaunched(instance, "commits") == 0, "they are too young yet, and wait for Dagster's own retry"
+    late = create(instance, "late")
+    instance.report_run_failed(late)
+    instance.add_run_tags(late.run_id, {"dagster/will_retry": "false"})
+    assert requeue_unlaunched(instance, "commits") == 1
+    assert requeue_unlaunched(instance, "commits") == 0
+    assert read == [30, 1, 0]
