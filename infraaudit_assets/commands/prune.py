@@ -1,10 +1,13 @@
 """`infraaudit prune`: retention. Details of old commits go; lineage, lifecycles of findings and counts stay."""
 
 import shutil
+import stat
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +15,11 @@ from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.dagster_names import PARTITION
+from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.projects import Project
+
+if TYPE_CHECKING:
+    from resources.history import History
 
 
 def prune(
@@ -37,7 +44,7 @@ def prune(
     current = settings()
     past = open_history(current.history_url)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    done = {}
+    done, full = {}, _bytes_below(current.home)
     projects = read_projects(current.projects)
     if not dry_run:
         remove_boxes(current.state.boxes, [project.name for project in projects])
@@ -50,9 +57,12 @@ def prune(
             row["files"] = _delete_files(current, project, shas)
             row["runs"] = _delete_runs(current, project, shas)
         done[project.name] = row
+    if not dry_run:
+        _shrink(current, past)
+    freed = max(0, full - _bytes_below(current.home))
     how = chosen(form, as_json)
     if how is Format.JSON:
-        print_result({"before": before, "dry_run": dry_run, "projects": done}, how, "")
+        print_result({"before": before, "dry_run": dry_run, "projects": done, "bytes_freed": freed}, how, "")
         return
     if how is Format.CSV:
         columns = list(next(iter(done.values()), {}))
@@ -61,6 +71,8 @@ def prune(
     for name, row in done.items():
         what = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in row.items())
         print(f"{name}: {what}{' would go' if dry_run else ' went'} (older than {before:%Y-%m-%d})")
+    if not dry_run:
+        print(f"{freed / 1e6:.1f} MB of {current.home} are free again")
 
 
 def _delete_files(current: Settings, project: Project, shas: Collection[str]) -> int:
@@ -79,6 +91,7 @@ def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> 
 
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.runs import dagster_instance
+    from resources.dagster.deleted_runs import delete_run
 
     jobs = {job.name for job in build_jobs(project)}
     gone = 0
@@ -86,7 +99,31 @@ def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> 
         for sha in shas:
             for run in instance.get_runs(dg.RunsFilter(tags={PARTITION: sha})):
                 if run.is_finished and run.job_name in jobs:
-                    instance.compute_log_manager.delete_logs(prefix=[run.run_id])
-                    instance.delete_run(run.run_id)
+                    delete_run(instance, run.run_id)
                     gone += 1
     return gone
+
+
+def _shrink(current: Settings, past: "History") -> None:
+    """Give the room of what was deleted back to the disk."""
+    from infraaudit_assets.runs import dagster_instance
+    from resources.dagster.deleted_runs import vacuum
+
+    kept = []
+    try:
+        past.vacuum()
+    except HistoryError:
+        kept.append(past.location)
+    with dagster_instance(current) as instance:
+        kept += vacuum(instance)
+    for place in kept:
+        typer.echo(f"{place} keeps its size, because others write to it; prune again when nothing runs.", err=True)
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from resources.history.database import connect, migrate, translated
+from resources.history.database import connect, migrate, translated, vacuum
 
 
 class Access:
@@ -20,6 +20,10 @@ class Access:
     def migrate(self) -> None:
         """Bring the database to the newest revision. Raises HistoryError."""
         migrate(self._engine)
+
+    def vacuum(self) -> None:
+        """Give the room of deleted rows back. Raises HistoryError, for example where others write all the time."""
+        vacuum(self._engine)
 
     @contextmanager
     def reading(self, **options: str) -> Iterator[sa.Connection]:

@@ -3,6 +3,7 @@
 SQLite in WAL mode, or PostgreSQL by ``postgresql+psycopg2://``. Deliberately absent: what is stored (schema, store).
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,23 @@ def _is_newest(engine: sa.Engine) -> bool:
             return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [newest]
     except sa.exc.DBAPIError:
         return False
+
+
+def vacuum(engine: sa.Engine) -> None:
+    """Give the room of deleted rows back: a SQLite file shrinks, PostgreSQL uses it for the next rows. Raises HistoryError."""
+    with translated(engine):
+        if engine.dialect.name == "postgresql":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(sa.text("VACUUM"))
+            return
+        plain = engine.raw_connection()  # a statement of SQLAlchemy's would begin a transaction, which VACUUM refuses
+        try:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                plain.cursor().execute(statement)
+        except sqlite3.Error as error:
+            raise sa.exc.OperationalError("VACUUM", None, error) from error
+        finally:
+            plain.close()
 
 
 @contextmanager

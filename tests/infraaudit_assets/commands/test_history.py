@@ -96,6 +96,32 @@ def test_prune_takes_what_is_old_and_leaves_what_is_live(home: Home) -> None:
         assert len(instance.get_runs()) == 3
 
 
+def test_prune_gives_bytes_back(home: Home) -> None:
+    home.fill()
+
+    def size() -> int:
+        return sum(file.stat().st_size for file in home.folder.rglob("*") if file.is_file())
+
+    with home.history.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE large AS SELECT randomblob(3000000) AS bytes")
+    with home.history.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE large")
+    with home.dagster() as instance:
+        for _ in range(3):
+            run = DagsterRun(
+                "shop_pipeline", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": SHAS["gone"]}
+            )
+            instance.add_run(run)
+            for _ in range(200):
+                instance.report_engine_event("x" * 1000, run)
+    before = size()
+    done = home.infraaudit("prune", "--older-than", "30", "--keep", "1", "--json")
+    freed = json.loads(done.stdout)["bytes_freed"]
+    assert freed > 3_500_000 and done.stderr == ""
+    assert before - size() == pytest.approx(freed, abs=200_000)
+    assert not [file for file in (home.folder / "dagster/history/runs").glob("*") if "index" not in file.name]
+
+
 def test_a_backup_is_restored_into_another_home_and_never_over_one(home: Home, tmp_path: Path) -> None:
     home.fill()
     archive = str(tmp_path / "backup.tar.gz")

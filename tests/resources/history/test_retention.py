@@ -228,3 +228,15 @@ def test_a_file_that_is_no_backup_changes_nothing(other: History, tmp_path: Path
         restore_backup(tmp_path / "newer.tar.gz", other, tmp_path / "state", tmp_path / "reports")
     assert not any(content(other).values())
     assert list((tmp_path / "state").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_deleted_rows_leave_room(
+    kind: str, tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
+) -> None:
+    for history in fresh_history(kind, tmp_path, needs, request):
+        with history.writing() as connection:
+            connection.exec_driver_sql("CREATE TABLE large AS SELECT 1 AS one")
+            connection.exec_driver_sql("DROP TABLE large")
+        history.vacuum()
+        assert history.rows(sa.select(sa.literal(1)))
