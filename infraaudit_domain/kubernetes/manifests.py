@@ -26,8 +26,9 @@ _ORDER = (
     "Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service",
 )  # fmt: skip
 _OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"})
-_GETS_THE_IMAGE = WORKLOADS | {"CronJob"}
-"""Not a Job: its template cannot be changed, so the next commit would be refused for it."""
+_RUNS_ON = WORKLOADS | {"CronJob"}
+"""What makes pods again and again; a Job's template is labelled by nobody, or it would run again for a label alone."""
+_GETS_THE_IMAGE = _RUNS_ON | {"Job"}
 _SAFE = ManifestPolicy()
 _BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+):[0-9a-f]{12}")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
@@ -62,7 +63,7 @@ def render_manifests(
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
     rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
-    pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _GETS_THE_IMAGE]
+    pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _RUNS_ON]
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
             _replace_image(pod_spec(document) or {}, image, names)
@@ -108,7 +109,7 @@ def _render(document: Document, namespace: str, labels: Mapping[str, str], annot
         metadata["namespace"] = namespace
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
-    if rendered["kind"] in _GETS_THE_IMAGE:
+    if rendered["kind"] in _RUNS_ON:
         pod = _pod_metadata(rendered)
         pod["labels"] = {**(pod.get("labels") or {}), "infraaudit/project": labels["infraaudit/project"]}
     if rendered["kind"] in WORKLOADS:

@@ -164,7 +164,12 @@ def test_a_body_of_25_megabytes_is_read_in_bounded_memory_and_a_larger_one_refus
     def parts() -> Iterator[bytes]:
         yield b'{"ref": "refs/heads/main", "commits": ['
         for _ in range(230):
-            yield b'{"message": "' + b"m" * 1000 + b'", "added": ["a"]},' + b'{"id": "%s", "modified": ["src/a/b/c.py"]},' % (b"a" * 80) * 900
+            yield (
+                b'{"message": "'
+                + b"m" * 1000
+                + b'", "added": ["a"]},'
+                + b'{"id": "%s", "modified": ["src/a/b/c.py"]},' % (b"a" * 80) * 900
+            )
         yield b'{}], "after": "' + A.encode() + b'"}'
 
     with Body() as body:

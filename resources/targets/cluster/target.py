@@ -1,36 +1,38 @@
 """Kubernetes as a target: server-side apply, then watch until healthy or hopeless.
 
-Deliberately absent: rolling back (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
+Deliberately absent: deciding on a rollback (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
 """
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from infraaudit_domain.delivery.deployments import Release, Rollout
-from infraaudit_domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
+from infraaudit_domain.errors import InfraAuditError, RejectedByClusterError
 from infraaudit_domain.kubernetes.drift import Difference
-from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
+from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager, owner_of
-from infraaudit_domain.kubernetes.rollout import Judgement, judge_rollout
+from infraaudit_domain.kubernetes.rollout import judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
-from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.targets.cluster.applying import Applying, Live, left_to_autoscalers
+from resources.targets.cluster.connection import Cluster, translated
+from resources.targets.cluster.drift import Comparison
 from resources.targets.cluster.image_loading import load_image
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.logs import container_lines
-from resources.targets.cluster.objects import discovered, drift_of, prune, unblock
-from resources.targets.cluster.owners import checked_name, claim, hand_over
+from resources.targets.cluster.objects import discovered, prune
+from resources.targets.cluster.owners import claim, hand_over
 from resources.targets.cluster.schemas import schema_faults
+from resources.targets.cluster.watching import Watch
+from resources.targets.cluster.way_back import WayBack
 from resources.targets.target import LogLine
 
-_POLL_SECONDS = 0.2
-_REFUSED_SECONDS = 5
-"""An API server that has just started refuses requests until it has read its tokens and roles."""
 _URL_SECONDS = 5
 
 
@@ -45,16 +47,21 @@ class KubernetesTarget:
         force: bool = False,
         prune: bool = False,
         adopt: Iterable[str] = (),
+        ignored: Iterable[IgnoreRule] = (),
+        self_heal: bool = False,
         unschedulable_seconds: float = 60.0,
     ) -> None:
         """``force`` takes fields over from other managers; else such a conflict refuses the release.
 
-        ``adopt`` are the objects of others (``Kind/name``) that it may take over. ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
+        ``adopt`` are the objects of others (``Kind/name``) that it may take over. ``prune`` deletes, once a release is
+        healthy, the objects of earlier ones that it does not contain. ``self_heal`` takes over what others changed, and
+        takes out what they added, but for what ``ignored`` covers.
         """
         self.cluster, self.namespace = cluster, namespace
         self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
-        self.adopt = tuple(adopt)
+        self.adopt, self.ignored, self.self_heal = tuple(adopt), tuple(ignored), self_heal
         self.lease: Lease | None = None
+        self._found: Live = {}
 
     @property
     def name(self) -> str:
@@ -65,9 +72,29 @@ class KubernetesTarget:
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
         """Apply a release and wait; a dry run of all of it comes first."""
+        return self._roll_out(release, time.monotonic() + timeout, on_progress, None)
+
+    def put_back(
+        self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
+    ) -> Rollout:
+        """Undo a release; Jobs of the one before are not run again."""
+        brought = parse_manifests(failed.manifests)
+        documents = parse_manifests(before.manifests) if before else []
+        way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found)
+        undo = partial(way_back.go, brought, frozenset(identity(document) for document in documents))
+        if before is None:
+            return Rollout(True, "\n".join(undo()))
+        return self._roll_out(before, time.monotonic() + timeout, on_progress, undo)
+
+    def _roll_out(
+        self,
+        release: Release,
+        deadline: float,
+        on_progress: Callable[[str], None],
+        undo: Callable[[], list[str]] | None,
+    ) -> Rollout:
         started = time.monotonic()
         documents = parse_manifests(release.manifests)
-        workloads = [document for document in documents if document["kind"] in WORKLOADS]
         if faults := schema_faults(documents, self.cluster.version):
             return Rollout(
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
@@ -78,23 +105,44 @@ class KubernetesTarget:
             if claimed.refused:
                 return Rollout(False, "\n".join(["Nothing was changed.", *claimed.refused]), changed=False)
             hand_over(api, self.namespace, claimed.former, release.project)
-            applying = _Applying(api, self, release.project, claimed.adopted)
-            applying.apply(documents, dry_run=True)
+            wanted = [document for document in documents if undo is None or document["kind"] != "Job"]
+            wanted = left_to_autoscalers(api, self.namespace, wanted, claimed.live)
+            applying = Applying(
+                api,
+                self.namespace,
+                release.project,
+                claimed.live,
+                claimed.adopted,
+                self.force or self.self_heal,
+                self.lease,
+            )
+            applying.check(wanted)
+            watch = Watch.of(
+                self.cluster, self.namespace, release.sha, wanted, claimed.live, self.unschedulable_seconds
+            )
         except RejectedByClusterError as error:
             return Rollout(False, f"{error} Nothing was changed.", changed=False)
         load_image(self.cluster.context, release.image, on_progress)
+        if undo is None:
+            self._found = claimed.live
         try:
-            applying.apply(documents, dry_run=False)
+            applying.apply(wanted)
         except RejectedByClusterError as error:
-            return Rollout(False, str(error), seconds=time.monotonic() - started)
-        judgement, seen = self._wait(workloads, release.sha, started + timeout, on_progress)
-        seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(seen))
+            untouched = "" if applying.changed else " Nothing was changed."
+            seconds = time.monotonic() - started
+            return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
+        undone = undo() if undo else []
+        if self.self_heal:
+            undone += self._comparison(documents).take_out(wanted)
+        judgement = watch.wait(deadline, on_progress)
+        seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(watch.seen))
         if judgement.state == "available":
             if self.prune:
                 gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
                 on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
-            return Rollout(True, url=self._url(documents), seconds=seconds, details=(replicas,))
-        details = self._why(workloads, release.sha)
+            notes = "\n".join([*undone, *watch.notes])
+            return Rollout(True, notes, url=self._url(documents), seconds=seconds, details=(replicas,))
+        details = self._why(watch.workloads, release.sha)
         reason = "\n".join([judgement.reason, *(f"{name}:\n{text}" for name, text in details)])
         return Rollout(False, reason=reason, seconds=seconds, details=(*details, replicas))
 
@@ -117,8 +165,11 @@ class KubernetesTarget:
     def drift(self, manifests: str) -> list[Difference]:
         """How the running objects differ from what was deployed."""
         documents = parse_manifests(manifests)
+        return self._comparison(documents).differences(documents)
+
+    def _comparison(self, documents: list[Document]) -> Comparison:
         project = next((owner_of(document).project for document in documents), "")
-        return drift_of(self.cluster, self.namespace, documents, field_manager(project))
+        return Comparison(discovered(self.cluster), self.namespace, field_manager(project), self.ignored)
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, including the instance before a restart."""
@@ -145,50 +196,6 @@ class KubernetesTarget:
         with self.lease.held(wait_seconds, on_wait):
             yield
 
-    def _wait(
-        self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
-    ) -> tuple[Judgement, list[str]]:
-        """Poll until the outcome is clear. Polling survives what breaks a watch: a restarted API server, an expired
-        resource version.
-
-        Raises RejectedByClusterError where the API server keeps refusing us.
-        """
-        started, not_refused, seen = time.monotonic(), time.monotonic(), [""]
-        while True:
-            try:
-                judgement = self._judge(workloads, sha)
-                not_refused = time.monotonic()
-            except RejectedByClusterError as error:
-                if time.monotonic() - not_refused > _REFUSED_SECONDS:
-                    raise
-                judgement = Judgement("progressing", str(error))
-            if judgement.state != "progressing":
-                return judgement, seen[1:]
-            if time.monotonic() > deadline:
-                return Judgement("failed", f"{judgement.reason}, and its time is up"), seen[1:]
-            if not seen[-1].endswith(judgement.reason):
-                seen.append(f"{time.monotonic() - started:5.1f} s  {judgement.reason}")
-                on_progress(judgement.reason)
-            time.sleep(_POLL_SECONDS)
-
-    def _judge(self, workloads: list[Document], sha: str) -> Judgement:
-        try:
-            for document in workloads:
-                if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, sha)):
-                    return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")
-            judgements = [
-                judge_rollout(
-                    *observe.status_of(self.cluster, self.namespace, document, sha),
-                    unschedulable_seconds=self.unschedulable_seconds,
-                )
-                for document in workloads
-            ]
-        except ClusterError as error:  # A restarted API server stops no rollout.
-            return Judgement("progressing", str(error))
-        failed = next((j for j in judgements if j.state == "failed"), None)
-        waiting = next((j for j in judgements if j.state == "progressing"), None)
-        return failed or waiting or judgements[0]
-
     def _url(self, documents: Iterable[Any]) -> str | None:
         """The URL of the first Service, where it answers from this machine."""
         for document in documents:
@@ -200,37 +207,6 @@ class KubernetesTarget:
                 if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None
-
-
-@dataclass(frozen=True)
-class _Applying:
-    """Server-side apply of one release, by its project's own field manager."""
-
-    api: Any
-    target: KubernetesTarget
-    project: str
-    adopted: Set[str]
-
-    def apply(self, documents: Iterable[Document], dry_run: bool) -> None:
-        options = {"dry_run": "All"} if dry_run else {}
-        for document in documents:
-            lease = self.target.lease
-            if lease is not None and lease.lost.is_set():
-                raise ClusterError(f"{lease.name} was taken over by another machine; run the step again.")
-            retried(
-                f"{'checking' if dry_run else 'applying'} {identity(document)}",
-                lambda document=document: self.api.resources.get(  # type: ignore[misc]
-                    api_version=document["apiVersion"], kind=document["kind"]
-                ).server_side_apply(
-                    body=document,
-                    name=checked_name(document),
-                    namespace=self.target.namespace,
-                    field_manager=field_manager(self.project),
-                    force_conflicts=self.target.force or identity(document) in self.adopted,
-                    _request_timeout=REQUEST_SECONDS,
-                    **options,
-                ),
-            )
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:
