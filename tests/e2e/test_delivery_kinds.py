@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from resources.targets.cluster.applying import Applying
 from tests.conftest import require
 from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, SHAS, Namespace, kubectl, manifests, new_namespace
@@ -189,3 +190,37 @@ def test_what_was_missing_before_is_not_held_against_the_next_try(namespace: Nam
     again = namespace.deliver(1, wanting, timeout=60)
     assert again.is_live, again.reason
     assert namespace.running_versions() == {SHAS[1]} and again.image == IMAGE
+
+
+def test_what_a_hand_added_is_drift_with_its_name_and_self_healing_takes_it_out(namespace: Namespace) -> None:
+    documents = manifests(HEALTHY)
+    done = namespace.deliver(1, documents)
+    assert namespace.target().drift(done.manifests) == []
+    container = {"name": "sidecar", "image": IMAGE, "command": ["sleep", "1000"]}
+    web = {"name": "web", "env": [{"name": "DEBUG", "value": "1"}], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    pod = {"containers": [container, web], "volumes": [{"name": "v", "emptyDir": {}}]}
+    patch = {"metadata": {"annotations": {"team/note": "x"}}, "spec": {"replicas": 2, "template": {"spec": pod}}}
+    kubectl("--namespace", namespace.name, "patch", "deployment/web", "--patch", json.dumps(patch))
+    found = {difference.path: difference for difference in namespace.target().drift(done.manifests)}
+    assert {path.rpartition("[")[0] if path.endswith("]") and path[-2].isdecimal() else path for path in found} == {
+        "metadata.annotations['team/note']", "spec.replicas", "spec.template.spec.containers",
+        "spec.template.spec.containers[1].env" if "spec.template.spec.containers[1].env" in found else "spec.template.spec.containers[0].env",
+        "spec.template.spec.volumes",
+        *(path for path in found if path.endswith("volumeMounts")),
+    }  # fmt: skip
+    assert {difference.manager for difference in found.values()} == {"kubectl-patch"}
+    rules = [
+        IgnoreRule("Deployment/*", parse_path("$.metadata.annotations")),
+        IgnoreRule("*", parse_path("$.spec.replicas")),
+    ]
+    ignoring = namespace.target(ignored=rules)
+    assert not {"spec.replicas", "metadata.annotations['team/note']"} & {
+        one.path for one in ignoring.drift(done.manifests)
+    }
+    assert ignoring.drift(done.manifests), "the container is not ignored"
+    healing = namespace.target(self_heal=True, ignored=rules[:1])
+    assert namespace.deliver(1, documents, target=healing).outcome is Outcome.UNCHANGED
+    left = namespace.target().drift(done.manifests)
+    assert [one.path for one in left] == ["metadata.annotations['team/note']"], left
+    spec = namespace.get("deployment/web")["spec"]
+    assert [one["name"] for one in spec["template"]["spec"]["containers"]] == ["web"] and spec["replicas"] == 1
