@@ -37,5 +37,5 @@ def left_alone(document: Document, live: Mapping[str, Any] | None) -> Document:
 
 def _is_owned_by_another(managed: Iterable[object]) -> bool:
     entries = [mapping(entry) for entry in managed]
-    others = (mapping(entry.get("fieldsV1")) for entry in entries if entry.get("subresource") == "scale")
+    others = (mapping(entry.get("fieldsV1")) for entry in entries if entry.get("operation") != "Apply")
     return any("f:replicas" in mapping(fields.get("f:spec")) for fields in others)

@@ -30,25 +30,30 @@ class Comparison:
         """Every difference that counts."""
         release = list(documents)
         live = {identity(document): read_object(self.api, self.namespace, document) for document in release}
+        left = left_to_autoscalers(self.api, self.namespace, release, live)
         found = []
-        for document in left_to_autoscalers(self.api, self.namespace, release, live):
+        for original, document in zip(release, left, strict=True):
             running = live[identity(document)]
-            found += [one for one in self._of(document, running) if not self._is_ignored(one, running)]
+            differing = self._of(document, running, scaled=document is not original)
+            found += [one for one in differing if not self._is_ignored(one, running)]
         return found
 
     def take_out(self, documents: Iterable[Document]) -> list[str]:
         """Remove what others added, which applying the documents again leaves; a line for each object."""
+        release = list(documents)
+        found = {identity(document): read_object(self.api, self.namespace, document) for document in release}
+        left = left_to_autoscalers(self.api, self.namespace, release, found)
         lines = []
-        for document in documents:
-            live = read_object(self.api, self.namespace, document)
-            added = [keys for keys, _ in self._added(document, live) if live] if live else []
-            kept = [keys for keys in added if not self._is_ignored_place(document, keys, live)]
-            if live and (patch := removals(live, kept)):
+        for original, document in zip(release, left, strict=True):
+            live = found[identity(document)]
+            added = (keys for keys, _ in self._added(live, scaled=document is not original))
+            taken = [keys for keys in added if not self._is_ignored_place(document, keys, live)]
+            if live and (patch := removals(live, taken)):
                 retried(f"taking out of {identity(document)}", lambda: self._patch(document, patch))  # noqa: B023 - at once
                 lines.append(f"{identity(document)}: {', '.join(one['path'] for one in patch)} taken out")
         return lines
 
-    def _of(self, document: Document, running: dict[str, Any] | None) -> list[Difference]:
+    def _of(self, document: Document, running: dict[str, Any] | None, *, scaled: bool) -> list[Difference]:
         name = identity(document)
         if running is None:
             return [] if document["kind"] == "Job" else differences(name, document, None)
@@ -60,7 +65,7 @@ class Comparison:
             return [Difference(name, "spec.template", "another one", str(error))]
         found = differences(name, wanted, running, self.manager)
         fresh: dict[str, Any] | None = None
-        for keys, who in self._added(document, running):
+        for keys, who in self._added(running, scaled=scaled):
             path, value = locate(running, keys) or ((), None)
             fresh = fresh if fresh is not None else self._fresh(document)
             by_default = locate(fresh, keys)
@@ -68,8 +73,9 @@ class Comparison:
                 found.append(difference(name, path, by_default[1] if by_default else None, value, who))
         return found
 
-    def _added(self, document: Document, live: dict[str, Any] | None) -> list[tuple[Keys, str]]:
-        return additions(live, self.manager) if live else []
+    def _added(self, live: dict[str, Any] | None, *, scaled: bool) -> list[tuple[Keys, str]]:
+        found = additions(live, self.manager) if live else []
+        return [one for one in found if not (scaled and one[0] == ("f:spec", "f:replicas"))]
 
     def _is_ignored(self, one: Difference, running: dict[str, Any] | None) -> bool:
         return any(rule.covers(one.identity, running, one.way) for rule in self.ignored if one.way)

@@ -133,7 +133,7 @@ class KubernetesTarget:
             return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
         undone = undo() if undo else []
         if self.self_heal:
-            undone += self._comparison(documents).take_out(wanted)
+            undone += self._comparison(documents).take_out(documents)
         judgement = watch.wait(deadline, on_progress)
         seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(watch.seen))
         if judgement.state == "available":

@@ -86,7 +86,12 @@ AUTOSCALER = {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}
 def test_what_an_autoscaler_owns_is_left_to_it() -> None:
     assert scaled_by([AUTOSCALER, {"spec": None}]) == {"Deployment/web", "None/None"}
     wanted = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1, "paused": False}}
-    owner = {"manager": "kcm", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    owner = {
+        "manager": "kcm",
+        "operation": "Update",
+        "subresource": "scale",
+        "fieldsV1": {"f:spec": {"f:replicas": {}}},
+    }
     scaled = {"metadata": {"managedFields": [owner]}, "spec": {"replicas": 3}}
     assert left_alone(wanted, None) == wanted, "the first time somebody has to say how many"
     assert left_alone(wanted, scaled)["spec"] == {"paused": False}
