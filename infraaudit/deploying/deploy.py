@@ -59,7 +59,8 @@ def deploy(
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
         with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-            attempt = replace(attempt, live=history.live(release.project, release.environment))
+            live = history.live(release.project, release.environment)
+            attempt = replace(attempt, live=live, started=datetime.now(UTC))
             done = attempt.carried_out(superseded, timeout, on_progress)
             if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live:
                 last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
@@ -104,7 +105,8 @@ class _Attempt:
             return self.ended(Outcome.SUPERSEDED, why)
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:
-            rollout = self.target.deploy(self.release, timeout=timeout, on_progress=on_progress)
+            release = replace(self.release, is_live=self.is_of_what_is_live)
+            rollout = self.target.deploy(release, timeout=timeout, on_progress=on_progress)
         except InfraAuditError as error:
             if error.retryable:
                 raise

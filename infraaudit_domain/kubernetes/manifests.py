@@ -17,14 +17,12 @@ from infraaudit_domain.kubernetes.manifest_policy import (
     pod_specs,
     refusals,
 )
+from infraaudit_domain.kubernetes.phases import rank
 from infraaudit_domain.kubernetes.references import chooses, selectors
 
 __all__ = ["WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_ORDER = (
-    "Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service",
-)  # fmt: skip
 _OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"})
 _RUNS_ON = WORKLOADS | {"CronJob"}
 """What makes pods again and again; a Job's template is labelled by nobody, or it would run again for a label alone."""
@@ -70,17 +68,13 @@ def render_manifests(
         _choose_own_pods(document, project, pods)
     if foreign := [] if "otherImages" in policy.allow else list(_foreign_images(rendered, project, image)):
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
-    return sorted(rendered, key=lambda document: _rank(document["kind"]))
+    return sorted(rendered, key=lambda document: rank(document["kind"]))
 
 
 def identity(document: Mapping[str, object]) -> str:
     """``Kind/name`` of a document, for messages."""
     metadata = document.get("metadata")
     return f"{document.get('kind')}/{metadata.get('name') if isinstance(metadata, dict) else None}"
-
-
-def _rank(kind: str) -> int:
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
 def _names_of_the_built_image(workloads: Sequence[Document], container: str | None) -> list[object]:

@@ -14,7 +14,7 @@ from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from resources.targets.cluster.applying import Applying
 from tests.conftest import require
-from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, SHAS, Namespace, kubectl, manifests, new_namespace
+from tests.e2e.clusters import HEALTHY, IMAGE, SHAS, Namespace, kubectl, manifests, new_namespace
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -32,6 +32,12 @@ def namespace(shared: Namespace, tmp_path: Path) -> Iterator[Namespace]:
     yield Namespace(shared.name, shared.kubeconfig, tmp_path)
     kinds = "deployments,statefulsets,jobs,services,horizontalpodautoscalers,configmaps,pods"
     kubectl("--namespace", shared.name, "delete", kinds, "--all", "--force", "--grace-period=0")
+
+
+def broken(deployment: dict[str, Any]) -> dict[str, Any]:
+    """The same with a command that is not there, which is seen at once."""
+    deployment["spec"]["template"]["spec"]["containers"][0]["command"] = ["/not/there"]
+    return deployment
 
 
 def config(name: str, **data: str) -> dict[str, Any]:
@@ -55,7 +61,8 @@ def job(*command: str, **spec: Any) -> dict[str, Any]:
 
 
 def test_the_way_back_removes_restores_and_leaves_alone(namespace: Namespace) -> None:
-    first = namespace.deliver(1, [*manifests(CRASHING), config("first")], timeout=60)
+    deployment, service = manifests(HEALTHY)
+    first = namespace.deliver(1, [broken(deployment), service, config("first")], timeout=60)
     assert first.outcome is Outcome.FAILED and "ConfigMap/first was brought by it and is removed" in first.reason
     assert not namespace.get("deployments")["items"] and not namespace.get("services")["items"]
     namespace.deliver(2, [*manifests(HEALTHY), config("left", a="of commit 2"), config("kept", a="1", b="2")])
@@ -70,7 +77,9 @@ def test_the_way_back_removes_restores_and_leaves_alone(namespace: Namespace) ->
         config("kept", a="3"),
     ]
     target = namespace.target(adopt=["ConfigMap/adopted"])
-    bad = namespace.deliver(4, [*manifests(HEALTHY), *brought, named("worker", CRASHING)], timeout=60, target=target)
+    bad = namespace.deliver(
+        4, [*manifests(HEALTHY), *brought, broken(named("worker", HEALTHY))], timeout=60, target=target
+    )
     assert bad.outcome is Outcome.ROLLED_BACK, bad.reason
     names = {item["metadata"]["name"] for item in namespace.get("configmaps")["items"]} - {"kube-root-ca.crt"}
     assert names == {"left", "adopted", "kept"}
@@ -125,6 +134,33 @@ def test_jobs_are_waited_for_made_anew_and_not_missed_when_their_time_is_over(na
     kubectl("--namespace", namespace.name, "delete", "jobs", "--all")
     again = [*manifests(HEALTHY), job("sh", "-c", "test -e /tmp/there || exit 3")]
     assert namespace.deliver(5, again, timeout=60).outcome is Outcome.ROLLED_BACK
+
+
+def hook(when: str, name: str, *command: str) -> dict[str, Any]:
+    return job(*command) | {"metadata": {"name": name, "annotations": {"infraaudit.io/hook": when}}}
+
+
+def test_hooks_run_around_a_release_once_and_a_failed_one_takes_it_back(namespace: Namespace) -> None:
+    migrate = hook("pre-deploy", "migrate", "sh", "-c", "sleep 1")
+    done = namespace.deliver(1, [*manifests(HEALTHY), migrate, hook("post-deploy", "smoke", "true")])
+    assert done.outcome is Outcome.DEPLOYED
+    assert done.reason == "Job/migrate (pre-deploy) is complete\nJob/smoke (post-deploy) is complete"
+    jobs = {one["metadata"]["name"]: one for one in namespace.get("jobs")["items"]}
+    made = namespace.get("deployment/web")["metadata"]["creationTimestamp"]
+    assert jobs["migrate"]["status"]["completionTime"] <= made <= jobs["smoke"]["metadata"]["creationTimestamp"]
+    assert namespace.deliver(1, [*manifests(HEALTHY), migrate, hook("post-deploy", "smoke", "true")]).is_live
+    again = {one["metadata"]["name"]: one["metadata"]["uid"] for one in namespace.get("jobs")["items"]}
+    assert again == {name: one["metadata"]["uid"] for name, one in jobs.items()}, "the live release runs none again"
+    generation = namespace.get("deployment/web")["metadata"]["generation"]
+    failing = hook("pre-deploy", "migrate", "sh", "-c", "echo no such column; exit 3")
+    bad = namespace.deliver(2, [*manifests(HEALTHY), failing], timeout=60)
+    assert bad.outcome is Outcome.ROLLED_BACK and "no such column" in bad.reason
+    assert namespace.get("deployment/web")["metadata"]["generation"] == generation, "nothing came after the failed hook"
+    down = hook("rollback", "down", "sh", "-c", "echo schema restored")
+    taken_back = namespace.deliver(3, [*manifests(HEALTHY), down, hook("post-deploy", "smoke", "false")], timeout=60)
+    assert taken_back.outcome is Outcome.ROLLED_BACK, taken_back.reason
+    assert "Job/down (rollback) is complete" in taken_back.reason and "Job smoke has failed" in taken_back.reason
+    assert namespace.running_versions() == {SHAS[1]}
 
 
 def test_what_an_autoscaler_scales_keeps_its_replicas(namespace: Namespace) -> None:

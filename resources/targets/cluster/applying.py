@@ -14,6 +14,7 @@ from infraaudit_domain.kubernetes.autoscaling import left_alone, scaled_by
 from infraaudit_domain.kubernetes.fields import items, mapping
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager
+from infraaudit_domain.kubernetes.phases import hook_of
 from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.owners import checked_name, read_object
@@ -66,7 +67,7 @@ class Applying:
 
     def _must_be_anew(self, document: Document) -> bool:
         before = self.live.get(identity(document))
-        if before is not None and has_failed(before):
+        if before is not None and (has_failed(before) or hook_of(document)):
             return True
         try:
             self._send(document, dry_run=True)
@@ -107,12 +108,15 @@ class Applying:
             raise ClusterError(f"{self.lease.name} was taken over by another machine; run the step again.")
 
 
-def left_to_autoscalers(api: Any, namespace: str, documents: Iterable[Document], live: Live) -> list[Document]:
-    """The documents, with the replicas of what an autoscaler scales left to it: one of theirs, or one that is there."""
+def left_to_autoscalers(
+    api: Any, namespace: str, documents: Iterable[Document], live: Live, of: Iterable[Document] = ()
+) -> list[Document]:
+    """The documents, with the replicas of what an autoscaler scales left to it: one of theirs or of the release that
+    they are a part ``of``, or one that is there."""
     release = list(documents)
     if not any(document["kind"] in _SCALED and live.get(identity(document)) for document in release):
         return release
-    own = [document for document in release if document["kind"] == "HorizontalPodAutoscaler"]
+    own = [document for document in (*release, *of) if document["kind"] == "HorizontalPodAutoscaler"]
     scaled = scaled_by([*own, *_autoscalers(api, namespace)])
     return [
         left_alone(document, live.get(identity(document))) if identity(document) in scaled else document

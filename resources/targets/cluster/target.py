@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +18,8 @@ from infraaudit_domain.kubernetes.drift import Difference
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager, owner_of
-from infraaudit_domain.kubernetes.rollout import judge_rollout
+from infraaudit_domain.kubernetes.phases import ROLLBACK, hook_of, phases
+from infraaudit_domain.kubernetes.rollout import Judgement, judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Applying, Live, left_to_autoscalers
@@ -62,6 +64,7 @@ class KubernetesTarget:
         self.adopt, self.ignored, self.self_heal = tuple(adopt), tuple(ignored), self_heal
         self.lease: Lease | None = None
         self._found: Live = {}
+        """What the release that was deployed last has met."""
 
     @property
     def name(self) -> str:
@@ -70,81 +73,99 @@ class KubernetesTarget:
     def describe(self) -> str:
         return f"Kubernetes {self.cluster.version}, context {self.cluster.context}, namespace {self.namespace}"
 
-    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        """Apply a release and wait; a dry run of all of it comes first."""
-        return self._roll_out(release, time.monotonic() + timeout, on_progress, None)
-
     def put_back(
         self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
     ) -> Rollout:
-        """Undo a release; Jobs of the one before are not run again."""
+        """Undo a release; Jobs of the one before are not run again, its own for the way back are."""
         brought = parse_manifests(failed.manifests)
         documents = parse_manifests(before.manifests) if before else []
         way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found)
         undo = partial(way_back.go, brought, frozenset(identity(document) for document in documents))
+        deadline = time.monotonic() + timeout
+        hooks = Rollout(True)
+        if own := [document for document in brought if hook_of(document) == ROLLBACK]:
+            hooks = self._roll_out(failed, [own], deadline, on_progress)
         if before is None:
-            return Rollout(True, "\n".join(undo()))
-        return self._roll_out(before, time.monotonic() + timeout, on_progress, undo)
+            return replace(hooks, reason="\n".join(filter(None, (hooks.reason, *undo()))))
+        wanted = [document for document in documents if document["kind"] != "Job"]
+        back = self._roll_out(before, phases(wanted), deadline, on_progress, undo)
+        reason = "\n".join(filter(None, (hooks.reason, back.reason)))
+        return replace(back, healthy=back.healthy and hooks.healthy, reason=reason)
 
-    def _roll_out(
-        self,
-        release: Release,
-        deadline: float,
-        on_progress: Callable[[str], None],
-        undo: Callable[[], list[str]] | None,
-    ) -> Rollout:
-        started = time.monotonic()
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        """Apply a release and wait, phase by phase; a dry run of all of it comes first."""
         documents = parse_manifests(release.manifests)
         if faults := schema_faults(documents, self.cluster.version):
             return Rollout(
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
             )
+        wanted = [document for document in documents if not (release.is_live and document["kind"] == "Job")]
+        rollout = self._roll_out(release, phases(wanted), time.monotonic() + timeout, on_progress)
+        if not rollout.healthy:
+            return rollout
+        if self.prune:
+            gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
+            on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
+        return replace(rollout, url=self._url(documents))
+
+    def _roll_out(
+        self,
+        release: Release,
+        steps: list[list[Document]],
+        deadline: float,
+        on_progress: Callable[[str], None],
+        undo: Callable[[], list[str]] | None = None,
+    ) -> Rollout:
+        started = time.monotonic()
+        try:
+            applying, steps, watch = self._prepared(release, steps)
+        except _RefusedError as refused:
+            return Rollout(False, str(refused), changed=False)
+        self._found = applying.live
+        load_image(self.cluster.context, release.image, on_progress)
+        notes: list[str] = []
+        for number, step in enumerate(steps, 1):
+            try:
+                applying.apply(step)
+            except RejectedByClusterError as error:
+                untouched = "" if applying.changed else " Nothing was changed."
+                seconds = time.monotonic() - started
+                return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
+            if number == len(steps):
+                notes += undo() if undo else []
+                notes += self._comparison(step).take_out(_flat(steps)) if self.self_heal else []
+            judgement = watch.wait(step, deadline, on_progress)
+            if judgement.state != "available":
+                return self._unhealthy(release, judgement, watch, started)
+            notes += [f"{_called(job)} is complete" for job in step if hook_of(job)]
+        notes += watch.notes
+        replicas = ("replicas over time", "\n".join(watch.seen))
+        return Rollout(True, "\n".join(notes), seconds=time.monotonic() - started, details=(replicas,))
+
+    def _prepared(self, release: Release, steps: list[list[Document]]) -> tuple[Applying, list[list[Document]], Watch]:
+        """Ask whose it is, and try all of it. Raises _RefusedError where nothing of it may be applied."""
+        documents = _flat(steps)
         try:
             api = discovered(self.cluster)
             claimed = claim(api, self.namespace, documents, release.project, release.environment, self.adopt)
             if claimed.refused:
-                return Rollout(False, "\n".join(["Nothing was changed.", *claimed.refused]), changed=False)
+                raise _RefusedError("\n".join(["Nothing was changed.", *claimed.refused]))
             hand_over(api, self.namespace, claimed.former, release.project)
-            wanted = [document for document in documents if undo is None or document["kind"] != "Job"]
-            wanted = left_to_autoscalers(api, self.namespace, wanted, claimed.live)
-            applying = Applying(
-                api,
-                self.namespace,
-                release.project,
-                claimed.live,
-                claimed.adopted,
-                self.force or self.self_heal,
-                self.lease,
-            )
-            applying.check(wanted)
-            watch = Watch.of(
-                self.cluster, self.namespace, release.sha, wanted, claimed.live, self.unschedulable_seconds
-            )
+            steps = [left_to_autoscalers(api, self.namespace, step, claimed.live, documents) for step in steps]
+            force = self.force or self.self_heal
+            applying = Applying(api, self.namespace, release.project, claimed.live, claimed.adopted, force, self.lease)
+            applying.check(_flat(steps))
+            patience = self.unschedulable_seconds
+            watch = Watch.of(self.cluster, self.namespace, release.sha, documents, claimed.live, patience)
         except RejectedByClusterError as error:
-            return Rollout(False, f"{error} Nothing was changed.", changed=False)
-        load_image(self.cluster.context, release.image, on_progress)
-        if undo is None:
-            self._found = claimed.live
-        try:
-            applying.apply(wanted)
-        except RejectedByClusterError as error:
-            untouched = "" if applying.changed else " Nothing was changed."
-            seconds = time.monotonic() - started
-            return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
-        undone = undo() if undo else []
-        if self.self_heal:
-            undone += self._comparison(documents).take_out(documents)
-        judgement = watch.wait(deadline, on_progress)
-        seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(watch.seen))
-        if judgement.state == "available":
-            if self.prune:
-                gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
-                on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
-            notes = "\n".join([*undone, *watch.notes])
-            return Rollout(True, notes, url=self._url(documents), seconds=seconds, details=(replicas,))
+            raise _RefusedError(f"{error} Nothing was changed.") from error
+        return applying, steps, watch
+
+    def _unhealthy(self, release: Release, judgement: Judgement, watch: Watch, started: float) -> Rollout:
         details = self._why(watch.workloads, release.sha)
         reason = "\n".join([judgement.reason, *(f"{name}:\n{text}" for name, text in details)])
-        return Rollout(False, reason=reason, seconds=seconds, details=(*details, replicas))
+        replicas = ("replicas over time", "\n".join(watch.seen))
+        return Rollout(False, reason=reason, seconds=time.monotonic() - started, details=(*details, replicas))
 
     def _why(self, workloads: list[Document], sha: str) -> tuple[tuple[str, str], ...]:
         try:
@@ -207,6 +228,18 @@ class KubernetesTarget:
                 if address and _answers(address, port, _URL_SECONDS):
                     return f"http://{address}:{port}"
         return None
+
+
+class _RefusedError(Exception):
+    """A release that is refused before anything of it is applied."""
+
+
+def _flat(steps: list[list[Document]]) -> list[Document]:
+    return [document for step in steps for document in step]
+
+
+def _called(job: Document) -> str:
+    return f"{identity(job)} ({hook_of(job)})"
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:

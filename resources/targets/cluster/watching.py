@@ -60,13 +60,18 @@ class Watch:
                 watch.hopeless |= {pod.uid: pod.pod for pod in pods if is_hopeless(pod)}
         return watch
 
-    def wait(self, deadline: float, on_progress: Callable[[str], None]) -> Judgement:
-        """Poll until the outcome is clear. Raises RejectedByClusterError where the API server keeps refusing us."""
+    def wait(self, documents: Iterable[Document], deadline: float, on_progress: Callable[[str], None]) -> Judgement:
+        """Poll until the outcome of some of them is clear; call it at once after they were applied.
+
+        Raises RejectedByClusterError where the API server keeps refusing us.
+        """
         self.began = not_refused = time.monotonic()
-        self._renew()
+        names = {identity(document) for document in documents}
+        workloads = [document for document in self.workloads if identity(document) in names]
+        self._renew(workloads)
         while True:
             try:
-                judgement = self._judge()
+                judgement = self._judge(workloads)
                 not_refused = time.monotonic()
             except RejectedByClusterError as error:
                 if time.monotonic() - not_refused > _REFUSED_SECONDS:
@@ -81,11 +86,11 @@ class Watch:
                 on_progress(judgement.reason)
             time.sleep(_POLL_SECONDS)
 
-    def _renew(self) -> None:
+    def _renew(self, workloads: Iterable[Document]) -> None:
         """Delete the pods that were hopeless already, where the same template makes new ones: what they lacked may be
         there now, and they would come back to it only after minutes."""
         try:
-            for document in self.workloads if self.hopeless else ():
+            for document in workloads if self.hopeless else ():
                 before = self.before.get(identity(document))
                 if before is None:
                     continue
@@ -96,16 +101,16 @@ class Watch:
         except ClusterError:  # They are not judged in any case.
             return
 
-    def _judge(self) -> Judgement:
+    def _judge(self, workloads: Iterable[Document]) -> Judgement:
         try:
-            judgements = [self._judgement_of(document) for document in self.workloads]
+            judgements = [self._judgement_of(document) for document in workloads]
         except ClusterError as error:  # A restarted API server stops no rollout.
             return Judgement("progressing", str(error))
         failed = next((j for j in judgements if j.state == "failed"), None)
         waiting = next((j for j in judgements if j.state == "progressing"), None)
         if not failed and not waiting:
-            self.notes = [judgement.note for judgement in judgements if judgement.note]
-        return failed or waiting or judgements[0]
+            self.notes += [one.note for one in judgements if one.note and one.note not in self.notes]
+        return failed or waiting or next(iter(judgements), Judgement("available", "nothing to wait for"))
 
     def _judgement_of(self, document: Document) -> Judgement:
         limit = self.unschedulable_seconds
