@@ -48,8 +48,8 @@ def test_hooks_are_around_the_waves_and_what_they_need_is_there_before() -> None
 )  # fmt: skip
 def test_what_is_no_hook_and_no_wave_is_refused(document: dict[str, Any], words: str) -> None:
     assert words in " ".join(phase_faults(document))
+    whole = document | {"apiVersion": "v1", "metadata": {"name": "a"} | document["metadata"]}
     with pytest.raises(ManifestError, match=words):
-        whole = document | {"apiVersion": "v1", "metadata": {"name": "a"} | document["metadata"]}
         render_manifests([("a", whole)], project="p", sha="1", environment="e", namespace="n", image="i")
 
 
