@@ -131,6 +131,7 @@ def test_advice_is_the_newest_that_never_failed_and_with_which_nothing_returns()
     worse = [
         replace(good, sha="red", tests_green=False),
         replace(good, sha="no image", has_image=False),
+        replace(good, sha="rejected", rejected="it loses orders"),
         replace(good, sha="not scanned", returning=None, leaving=None),
         replace(good, sha="returns", returning=(finding,)),
         *(replace(good, sha=bad, outcomes=("deployed", bad)) for bad in ("rolled_back", "failed", "degraded")),
