@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from infraaudit_domain.delivery.builds import BuildRules
+from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.notices import Address
 
 
@@ -47,6 +48,11 @@ class Environment:
     release."""
     uses: tuple[str, ...] = ()
     """Objects (``Kind/name``) of somebody else that its manifests may refer to: a Secret, a ConfigMap, an account."""
+    ignore_drift: tuple[IgnoreRule, ...] = ()
+    """Places of its objects whose differences are no drift: somebody else looks after them."""
+    self_heal: bool = False
+    """Whether drift that is found is put right: the live release is applied again, and what others added is taken
+    out."""
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""

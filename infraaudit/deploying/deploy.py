@@ -30,6 +30,7 @@ from infraaudit_domain.errors import (
 )
 from resources.git.mirror import Mirror
 from resources.history.deployments import healthy_deployments, last_tried
+from resources.history.rejections import rejected
 from resources.history.store import History
 from resources.machine.locks import locked
 from resources.targets.target import ReversibleTarget, SharedTarget, Target
@@ -52,15 +53,20 @@ def deploy(
     ``timeout`` is in seconds for each of the two rollouts. ``superseded`` returns why the release must not replace what
     is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
     the next deployment judges by it. The release that is live is applied again, which repairs drift, and that is no
-    deployment. Raises errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the
+    deployment. A commit that was rejected is skipped, whoever asks. Raises errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the
     target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
         with _alone(target, release, lock, 2 * timeout + 60, on_progress):
-            attempt = replace(attempt, live=history.live(release.project, release.environment))
-            done = attempt.carried_out(superseded, timeout, on_progress)
+            live = history.live(release.project, release.environment)
+            attempt = replace(attempt, live=live, started=datetime.now(UTC))
+            rejection = rejected(history, release.project).get(release.sha)
+            if rejection is not None and not attempt.is_of_what_is_live:
+                done = attempt.ended(Outcome.SKIPPED, str(rejection))
+            else:
+                done = attempt.carried_out(superseded, timeout, on_progress)
             if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live:
                 last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
                 if last is None or last.outcome not in IN_DOUBT:
@@ -104,7 +110,8 @@ class _Attempt:
             return self.ended(Outcome.SUPERSEDED, why)
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:
-            rollout = self.target.deploy(self.release, timeout=timeout, on_progress=on_progress)
+            release = replace(self.release, is_live=self.is_of_what_is_live)
+            rollout = self.target.deploy(release, timeout=timeout, on_progress=on_progress)
         except InfraAuditError as error:
             if error.retryable:
                 raise

@@ -40,6 +40,7 @@ from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
+from resources.history.rejections import rejection_rows
 from resources.history.stored_line import stored_line
 
 
@@ -175,6 +176,10 @@ def deployments(asked: Asked) -> Page:
     return rows, total
 
 
+def rejections(asked: Asked) -> Page:
+    return asked.cut(rejection_rows(asked.history, asked.project))
+
+
 def dora(asked: Asked) -> Page:
     days = float(asked.given.get("days") or 30)
     measured = {
@@ -213,8 +218,8 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     answering.__name__: answering
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
-        compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments, dora,
-        log_counts,
+        compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
+        rejections, dora, log_counts,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

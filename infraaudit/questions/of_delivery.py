@@ -69,6 +69,19 @@ QUESTIONS: tuple[Question, ...] = (
         panel=_DELIVER,
     ),
     Question(
+        "rejections",
+        f"{_OF}/rejections",
+        "Commits that were rejected for good, newest first, those that were taken back included.",
+        typed(
+            (
+                "sha", "reason", "rejected_by", "rejected_at", "taken_back_by", "taken_back_at", "taken_back_reason",
+            )
+        ),
+        command="rejections",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
         "dora",
         f"{_OF}/dora",
         "Deployment frequency, lead time, change failure rate and time to restore, for each environment.",

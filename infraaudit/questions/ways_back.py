@@ -14,6 +14,7 @@ from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
 from infraaudit_domain.scans.findings import Finding, ScanStatus, Severity
 from resources.history import schema
 from resources.history.deployments import deployments
+from resources.history.rejections import rejected
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
@@ -39,6 +40,7 @@ def ways_back(
     shas += [sha for sha in were_live if sha not in positions or live.sha not in positions]
     findings = _findings(line, positions, [live.sha, *shas], suppressions, now)
     here = findings.get(live.sha)
+    out = rejected(line.history, line.project)
     found = []
     for sha in shas:
         tests_green = judge_tests(line.history.test_run(line.project, sha)).passed
@@ -54,6 +56,7 @@ def ways_back(
                 returning=_without(there, here) if is_known else None,
                 leaving=_without(here, there) if is_known else None,
                 outcomes=tuple(outcomes.get(sha, ())),
+                rejected=out[sha].reason if sha in out else "",
                 hours_live=round(sum(period.hours(now) for period in periods if period.sha == sha), 2),
             )
         )

@@ -95,7 +95,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
             kept = without_secrets(done.manifests).encode()
             artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
-            if done.outcome is Outcome.SUPERSEDED:
+            if done.outcome in (Outcome.SUPERSEDED, Outcome.SKIPPED):
                 current.skip(done.reason)
                 return
             metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}

@@ -48,6 +48,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy.",
         "Deliver",
     ),
+    "reject": Entry(
+        "rejection:reject",
+        "Reject a commit for good: nobody deploys it, promotes it or goes back to it, and it is never advised.",
+        "Deliver",
+    ),
     "logs": Entry("logs:logs", "Show the kept lines, newest last.", "Deliver"),
     **_asking("Deliver"),
     "scan": Entry(

@@ -25,6 +25,8 @@ class Candidate:
     """Open findings that what is live has and it has not."""
     outcomes: tuple[str, ...] = ()
     """What became of it in this environment, oldest first: outcomes of deployments, and TAKEN_BACK."""
+    rejected: str = ""
+    """Why somebody rejected it for good; empty where nobody has."""
     hours_live: float = 0.0
     """How long it has been live in this environment."""
 
@@ -34,6 +36,7 @@ class Candidate:
         bad = [outcome for outcome in dict.fromkeys(self.outcomes) if outcome in _BAD]
         number = len(self.returning or ())
         return (
+            *((f"it was rejected: {self.rejected}",) if self.rejected else ()),
             *(f"it was {outcome.replace('_', ' ')} here" for outcome in bad),
             *(() if self.tests_green else ("its tests are not green",)),
             *(() if self.has_image else ("it has no image",)),
@@ -45,7 +48,7 @@ class Candidate:
 def advise(newest_first: Iterable[Candidate]) -> Candidate | None:
     """The newest candidate with nothing against it; None is to fix forward.
 
-    It never failed and was never rolled back in this environment, its tests are green, and no finding that has been
+    It was not rejected, never failed and was never rolled back in this environment, its tests are green, and no finding that has been
     fixed since would return with it.
     """
     return next((one for one in newest_first if not one.against), None)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infraaudit_domain.kubernetes.managed import Path, manager_of, shown
+
 _OF_THE_SERVER = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
 _TEXT_LENGTH = 80
 
@@ -16,22 +18,37 @@ class Difference:
     path: str
     deployed: str
     running: str
+    manager: str = ""
+    """The field manager that wrote what runs; empty where that is unknown."""
+    way: Path = ()
+    """The path by its steps."""
 
     def __str__(self) -> str:
         if not self.path:
             return f"{self.identity} is gone"
-        return f"{self.identity}: {self.path} is {self.running}, deployed was {self.deployed}"
+        who = f" (by {self.manager})" if self.manager else ""
+        return f"{self.identity}: {self.path} is {self.running}, deployed was {self.deployed}{who}"
 
 
-def differences(identity: str, deployed: Mapping[str, Any], running: Mapping[str, Any] | None) -> list[Difference]:
+def differences(
+    identity: str, deployed: Mapping[str, Any], running: Mapping[str, Any] | None, ours: str = ""
+) -> list[Difference]:
     """The fields in which a running object differs from what deploying it again would make it.
 
-    ``deployed`` is the server's answer to a dry run, so that defaults are on both sides.
+    ``deployed`` is the server's answer to a dry run, so that defaults are on both sides. ``ours`` is the field manager
+    that deploys.
     """
     if running is None:
         return [Difference(identity, "", "there", "gone")]
-    found = _compare("", _without_server_fields(deployed), _without_server_fields(running))
-    return [Difference(identity, path, _text(wanted), _text(actual)) for path, wanted, actual in found]
+    found = _compare((), _without_server_fields(deployed), _without_server_fields(running))
+    return [
+        difference(identity, path, wanted, actual, manager_of(running, path, ours)) for path, wanted, actual in found
+    ]
+
+
+def difference(identity: str, path: Path, deployed: Any, running: Any, manager: str) -> Difference:
+    """One field as a difference; None is absent."""
+    return Difference(identity, shown(path), _text(deployed), _text(running), manager, path)
 
 
 def _without_server_fields(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,13 +59,13 @@ def _without_server_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _compare(path: str, wanted: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
+def _compare(path: Path, wanted: Any, actual: Any) -> Iterator[tuple[Path, Any, Any]]:
     if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
         for name in sorted({*wanted, *actual}, key=str):
-            yield from _compare(f"{path}.{name}" if path else str(name), wanted.get(name), actual.get(name))
+            yield from _compare((*path, str(name)), wanted.get(name), actual.get(name))
     elif isinstance(wanted, list) and isinstance(actual, list) and len(wanted) == len(actual):
         for position, (left, right) in enumerate(zip(wanted, actual, strict=True)):
-            yield from _compare(f"{path}[{position}]", left, right)
+            yield from _compare((*path, position), left, right)
     elif wanted != actual:
         yield path, wanted, actual
 

@@ -14,6 +14,7 @@ from infraaudit_domain.errors import excerpt
 from infraaudit_domain.kubernetes import object_rules, pod_security
 from infraaudit_domain.kubernetes.fields import MISSHAPEN, items, mapping, values
 from infraaudit_domain.kubernetes.object_rules import claim_faults, object_faults
+from infraaudit_domain.kubernetes.phases import phase_faults
 from infraaudit_domain.kubernetes.pod_security import (
     BASELINE_CAPABILITIES,
     RESTRICTED_CAPABILITIES,
@@ -89,6 +90,7 @@ def refusals(
             *_of_object(document, namespace, policy),
             *_of_pods(document, policy),
             *object_faults(document, policy.allow),
+            *phase_faults(document),
             *reference_faults(_references(document), brought, uses),
             *(selector_faults(document, pods) if "allPods" not in policy.allow else ()),
         )

@@ -17,17 +17,16 @@ from infraaudit_domain.kubernetes.manifest_policy import (
     pod_specs,
     refusals,
 )
+from infraaudit_domain.kubernetes.phases import rank
 from infraaudit_domain.kubernetes.references import chooses, selectors
 
 __all__ = ["WORKLOADS", "Document", "identity", "pod_spec", "render_manifests"]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_ORDER = (
-    "Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy", "Service",
-)  # fmt: skip
 _OF_NO_NAMESPACE = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"})
-_GETS_THE_IMAGE = WORKLOADS | {"CronJob"}
-"""Not a Job: its template cannot be changed, so the next commit would be refused for it."""
+_RUNS_ON = WORKLOADS | {"CronJob"}
+"""What makes pods again and again; a Job's template is labelled by nobody, or it would run again for a label alone."""
+_GETS_THE_IMAGE = _RUNS_ON | {"Job"}
 _SAFE = ManifestPolicy()
 _BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+):[0-9a-f]{12}")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
@@ -62,24 +61,20 @@ def render_manifests(
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
     rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
-    pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _GETS_THE_IMAGE]
+    pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _RUNS_ON]
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
             _replace_image(pod_spec(document) or {}, image, names)
         _choose_own_pods(document, project, pods)
     if foreign := [] if "otherImages" in policy.allow else list(_foreign_images(rendered, project, image)):
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
-    return sorted(rendered, key=lambda document: _rank(document["kind"]))
+    return sorted(rendered, key=lambda document: rank(document["kind"]))
 
 
 def identity(document: Mapping[str, object]) -> str:
     """``Kind/name`` of a document, for messages."""
     metadata = document.get("metadata")
     return f"{document.get('kind')}/{metadata.get('name') if isinstance(metadata, dict) else None}"
-
-
-def _rank(kind: str) -> int:
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
 def _names_of_the_built_image(workloads: Sequence[Document], container: str | None) -> list[object]:
@@ -108,7 +103,7 @@ def _render(document: Document, namespace: str, labels: Mapping[str, str], annot
         metadata["namespace"] = namespace
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
-    if rendered["kind"] in _GETS_THE_IMAGE:
+    if rendered["kind"] in _RUNS_ON:
         pod = _pod_metadata(rendered)
         pod["labels"] = {**(pod.get("labels") or {}), "infraaudit/project": labels["infraaudit/project"]}
     if rendered["kind"] in WORKLOADS:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from infraaudit_domain.errors import ManifestError, excerpt
+from infraaudit_domain.kubernetes.phases import hook_of
 from infraaudit_domain.kubernetes.pod_values import Values, expand, list_of, number, quantity, text_of
 from infraaudit_domain.kubernetes.probes import Probe, read_probe
 
@@ -100,6 +101,11 @@ def plan_pod(documents: Sequence[Mapping[str, Any]]) -> PodPlan:
     if len(workloads) != 1:
         raise ManifestError(
             f"Containers without a cluster run one workload; these manifests have {len(workloads)}. Deploy to Kubernetes."
+        )
+    if hook := next((document for document in documents if hook_of(document)), None):
+        raise ManifestError(
+            f"Job/{text_of((hook.get('metadata') or {}).get('name'))} is a {hook_of(hook)} hook, and containers without "
+            "a cluster run no Jobs. Deploy to Kubernetes."
         )
     workload = workloads[0]
     name = f"{workload['kind']}/{text_of((workload.get('metadata') or {}).get('name'))}"

@@ -1,14 +1,15 @@
-"""Judge a rollout by what the API server reports of a workload and its pods. Deliberately absent: asking it."""
+"""Judge a rollout by what the API server reports of a workload and its pods, as `kubectl rollout status` does.
+
+What stood there before the release was applied is no result of it. Deliberately absent: asking the server.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_HOPELESS = frozenset(
-    {
-        "CrashLoopBackOff", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError",
-        "CreateContainerError", "RunContainerError",
-    }
-)  # fmt: skip
+_NEVER_STARTS = frozenset(
+    {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
+)
+_HOPELESS = _NEVER_STARTS | {"CrashLoopBackOff", "RunContainerError"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,23 @@ class WorkloadStatus:
     """The message of the condition ProgressDeadlineExceeded."""
     replica_failure: str = ""
     """Why pods could not even be created: a quota, an admission rule."""
+    strategy: str = "RollingUpdate"
+    """OnDelete replaces a pod only when somebody deletes it."""
+    partition: int = 0
+    """A StatefulSet's pods below this number keep their revision."""
+    paused: bool = False
+    deadline_since: str = ""
+    """When the deadline was exceeded, by the server's clock; likewise for the failure of replicas."""
+    failure_since: str = ""
+
+    @property
+    def to_update(self) -> int:
+        """How many pods the new revision has to reach."""
+        return 0 if self.strategy == "OnDelete" else max(self.desired - self.partition, 0)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.updated >= self.to_update and self.desired == self.available == self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,22 @@ class PodStatus:
     unschedulable: str = ""
     """The scheduler's message; empty where the pod has a node."""
     unschedulable_seconds: float = 0.0
+    uid: str = ""
+    """The pod's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A Job, as far as waiting for it depends on it."""
+
+    name: str
+    complete: bool = False
+    failed: str = ""
+    """Why it has failed; empty where it has not."""
+    suspended: bool = False
+    active: int = 0
+    succeeded: int = 0
+    completions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +83,71 @@ class Judgement:
 
     state: str
     reason: str
+    note: str = ""
+    """What a reader should know of it although it is available."""
 
 
 def judge_rollout(
-    workload: WorkloadStatus, pods: Sequence[PodStatus], *, unschedulable_seconds: float = 60.0
+    workload: WorkloadStatus,
+    pods: Sequence[PodStatus],
+    *,
+    unschedulable_seconds: float = 60.0,
+    before: WorkloadStatus | None = None,
 ) -> Judgement:
     """A failure is seen as soon as a pod of the new revision is hopeless, not only at the deadline.
 
-    A pod without a node is given ``unschedulable_seconds``: an autoscaler may be adding one.
+    A pod without a node is given ``unschedulable_seconds``: an autoscaler may be adding one. ``before`` is the status
+    that the release met: a condition that is still the same says nothing of this rollout.
     """
+    name = workload.name
     if workload.observed_generation < workload.generation:
-        return Judgement("progressing", f"{workload.name}: the controller has not seen the change yet")
+        return Judgement("progressing", f"{name}: the controller has not seen the change yet")
     hopeless = next((why for pod in pods if (why := _hopeless(pod, unschedulable_seconds))), "")
     if hopeless:
-        return Judgement("failed", f"{workload.name}: {hopeless}")
-    progress = f"{workload.name}: {workload.updated} of {workload.desired} updated, {workload.available} available"
-    if workload.updated >= workload.desired == workload.available and workload.total == workload.desired:
-        return Judgement("available", progress)
-    if workload.replica_failure:
-        return Judgement("failed", f"{workload.name}: its pods cannot be created: {workload.replica_failure}")
-    if workload.deadline_exceeded:
-        return Judgement("failed", f"{workload.name} did not become ready: {workload.deadline_exceeded}")
-    return Judgement("progressing", progress)
+        return Judgement("failed", f"{name}: {hopeless}")
+    progress = f"{name}: {workload.updated} of {workload.desired} updated, {workload.available} available"
+    if workload.is_complete:
+        return Judgement("available", progress, _note(workload))
+    if workload.paused:
+        return Judgement("failed", f"{name} is paused (spec.paused), so nothing rolls out until that is taken away")
+    if workload.replica_failure and not (before and before.failure_since == workload.failure_since):
+        return Judgement("failed", f"{name}: its pods cannot be created: {workload.replica_failure}")
+    if workload.deadline_exceeded and not (before and before.deadline_since == workload.deadline_since):
+        return Judgement("failed", f"{name} did not become ready: {workload.deadline_exceeded}")
+    still = f"; before, its pods could not be created: {workload.replica_failure}" if workload.replica_failure else ""
+    return Judgement("progressing", progress + still)
+
+
+def judge_job(job: JobStatus, pods: Sequence[PodStatus], *, unschedulable_seconds: float = 60.0) -> Judgement:
+    """A Job has to complete. One whose pods crash is tried again by its own rule; one that cannot even start is not
+    waited for; one that is suspended waits for somebody, and nothing waits for it."""
+    if job.failed:
+        return Judgement("failed", f"Job {job.name} has failed: {job.failed}")
+    if job.complete:
+        return Judgement("available", f"Job {job.name} is complete")
+    if job.suspended:
+        return Judgement("available", f"Job {job.name} is suspended", f"Job {job.name} is suspended and has not run")
+    for pod in pods:
+        if (why := _hopeless(pod, unschedulable_seconds)) and (
+            pod.unschedulable or pod.waiting_reason in _NEVER_STARTS
+        ):
+            return Judgement("failed", f"Job {job.name}: {why}")
+    progress = f"{job.succeeded} of {job.completions} succeeded, {job.active} running"
+    return Judgement("progressing", f"Job {job.name}: {progress}")
+
+
+def is_hopeless(pod: PodStatus) -> bool:
+    """Whether a container waits for what does not come by itself."""
+    return pod.waiting_reason in _HOPELESS
+
+
+def _note(workload: WorkloadStatus) -> str:
+    if workload.updated >= workload.desired:
+        return ""
+    of = f"{workload.name}: {workload.updated} of {workload.desired} pods have the new revision"
+    if workload.strategy == "OnDelete":
+        return f"{of}; the others get it when somebody deletes them (OnDelete)"
+    return f"{of}; those below partition {workload.partition} keep theirs"
 
 
 def _hopeless(pod: PodStatus, unschedulable_seconds: float) -> str:

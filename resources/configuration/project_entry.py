@@ -12,12 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from infraaudit_domain.dagster_names import doubled_environments
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
+from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
 from infraaudit_domain.reporting.notices import Address
 
 _FOLDED = {
     *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
-    *("adopt", "uses"),  # into every environment, besides its own
+    *("adopt", "uses", "ignore_drift"),  # into every environment, besides its own
 }
 
 
@@ -62,6 +63,16 @@ class _Paths(Entry):
     dashboard: Inside = "configs/prometheus/grafana_dashboard.json"
 
 
+def _json_path(text: str) -> str:
+    parse_path(text)
+    return text
+
+
+class _IgnoredDrift(Entry):
+    object: Annotated[str, Field(pattern=r"^([A-Z*][A-Za-z0-9*]*/[a-z0-9*][a-z0-9.*-]{0,252}|\*)$")] = "*"
+    path: Annotated[str, AfterValidator(_json_path)]
+
+
 class _Environment(Entry):
     name: Name = "production"
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
@@ -71,6 +82,8 @@ class _Environment(Entry):
     manifests: tuple[Inside, ...] = ()
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()
+    ignore_drift: tuple[_IgnoredDrift, ...] = ()
+    self_heal: bool = False
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -107,6 +120,7 @@ class ProjectEntry(Entry):
     paths: _Paths = _Paths()
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()
+    ignore_drift: tuple[_IgnoredDrift, ...] = ()
     environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
     default: bool = False
     commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
@@ -151,7 +165,12 @@ class ProjectEntry(Entry):
         return Project(**fields)
 
     def _environment(self, given: _Environment) -> Environment:
-        lists = {"adopt": (*self.adopt, *given.adopt), "uses": (*self.uses, *given.uses)}
+        ignored = (*self.ignore_drift, *given.ignore_drift)
+        lists = {
+            "adopt": (*self.adopt, *given.adopt),
+            "uses": (*self.uses, *given.uses),
+            "ignore_drift": tuple(IgnoreRule(one.object, parse_path(one.path)) for one in ignored),
+        }
         return Environment(**(given.model_dump() | lists))
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
+from resources.history.rejections import rejected
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
@@ -18,7 +19,8 @@ def deployed(history: History, project: str, environment: str, sha: str | None =
 
 
 def deployed_before(history: History, live: Deployment) -> Deployment | None:
-    """The newest healthy deployment of another commit from before the live commit was first tried.
+    """The newest healthy deployment of another commit from before the live commit was first tried; of none that was
+    rejected.
 
     So two rollbacks go back two commits, instead of back and forth.
     """
@@ -28,7 +30,8 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
         .where(table.c.project == live.project, table.c.environment == live.environment, table.c.sha == live.sha)
         .scalar_subquery()
     )
-    return _newest(history, live.project, live.environment, (table.c.sha != live.sha) & (table.c.id < first_try))
+    stays_out = table.c.sha.in_([live.sha, *rejected(history, live.project)])
+    return _newest(history, live.project, live.environment, ~stays_out & (table.c.id < first_try))
 
 
 def last_tried(history: History, project: str, environment: str, among: Iterable[Outcome] = TRIED) -> Deployment | None:

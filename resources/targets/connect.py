@@ -30,6 +30,8 @@ def connect_target(
                 force=environment.force_conflicts,
                 prune=environment.prune,
                 adopt=environment.adopt,
+                ignored=environment.ignore_drift,
+                self_heal=environment.self_heal,
             )
         except ClusterUnavailableError as error:
             if live is not None and live.target.startswith("kubernetes:"):

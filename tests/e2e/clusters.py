@@ -88,11 +88,17 @@ def serving_to_the_end(program: str) -> list[dict[str, Any]]:
     return [deployment, service]
 
 
-def release(number: int, documents: list[dict[str, Any]], namespace: str, image: str = IMAGE) -> Release:
+def release(
+    number: int,
+    documents: list[dict[str, Any]],
+    namespace: str,
+    image: str = IMAGE,
+    uses: frozenset[str] = frozenset(),
+) -> Release:
     sha = SHAS[number]
     rendered = render_manifests(
         [("a.yaml", document) for document in documents],
-        project="shop", sha=sha, environment="production", namespace=namespace, image=image,
+        project="shop", sha=sha, environment="production", namespace=namespace, image=image, uses=uses,
     )  # fmt: skip
     return Release("shop", "production", sha, image, yaml.safe_dump_all(rendered, sort_keys=False))
 
@@ -105,6 +111,7 @@ class Namespace:
     kubeconfig: Path
     folder: Path
     progress: list[str] = field(default_factory=list)
+    uses: frozenset[str] = frozenset()
 
     @property
     def history(self) -> History:
@@ -124,7 +131,7 @@ class Namespace:
             self.history,
             Mirror("/nowhere", self.folder / "mirrors" / "shop"),
             target or self.target(),
-            release(number, documents, self.name, image),
+            release(number, documents, self.name, image, self.uses),
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             timeout=timeout,
             on_progress=self.progress.append,

@@ -243,8 +243,8 @@ def test_drift_is_found_and_gone_after_another_delivery(namespace: Namespace) ->
     found = [str(difference) for difference in target.drift(done.manifests)]
     assert found == [
         "Service/web is gone",
-        "Deployment/web: spec.replicas is 2, deployed was 1",
-        f"Deployment/web: spec.template.spec.containers[0].image is other:1, deployed was {IMAGE}",
+        "Deployment/web: spec.replicas is 2, deployed was 1 (by kubectl-patch)",
+        f"Deployment/web: spec.template.spec.containers[0].image is other:1, deployed was {IMAGE} (by kubectl-patch)",
     ]
     assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.UNCHANGED
     assert target.drift(done.manifests) == []

@@ -38,6 +38,22 @@ deployed_commits = sa.Table(
 )
 """When each commit first became healthy in an environment, and the deployed commit that brought it."""
 
+rejections = sa.Table(
+    "rejections",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("rejected_by", sa.String(255), nullable=False),
+    sa.Column("rejected_at", UTCDateTime, nullable=False),
+    sa.Column("taken_back_by", sa.String(255)),
+    sa.Column("taken_back_at", UTCDateTime),
+    sa.Column("taken_back_reason", sa.Text),
+    sa.Index("ix_rejections_project_sha", "project", "sha"),
+)
+"""Commits that are never deployed again, until the rejection is taken back; each with who, when and why."""
+
 log_counts = sa.Table(
     "log_counts",
     metadata,

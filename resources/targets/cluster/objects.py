@@ -1,18 +1,15 @@
-"""The objects of a release in the cluster: whether they still equal what was deployed, and which are no longer part of
-it.
+"""The objects of a project in the cluster: which are no longer part of its release, and which pods are in the way.
 
-Deliberately absent: rolling out (target.py). Nothing without our labels is ever deleted.
+Deliberately absent: rolling out (target.py), and comparing (drift.py). Nothing without our labels is ever deleted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from infraaudit_domain.kubernetes.drift import Difference, differences
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import ENVIRONMENT, PROJECT
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
 from resources.targets.cluster.observe import commit_of, pods_of
-from resources.targets.cluster.owners import checked_name, read_object
 
 # Volumes hold data: a claim that is no longer in the manifests is left for a person to delete.
 _PRUNED = (
@@ -22,32 +19,6 @@ _PRUNED = (
     ("autoscaling/v1", "HorizontalPodAutoscaler"), ("policy/v1", "PodDisruptionBudget"),
     ("policy/v1beta1", "PodDisruptionBudget"),
 )  # fmt: skip
-
-
-def drift_of(cluster: Cluster, namespace: str, documents: Iterable[Document], manager: str) -> list[Difference]:
-    """The differences between what runs and the result of applying the documents again."""
-    api = discovered(cluster)
-    found: list[Difference] = []
-    for document in documents:
-        name = checked_name(document)
-        resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-        running = read_object(api, namespace, document)
-        wanted = document
-        if running is not None:
-            wanted = retried(
-                f"comparing {identity(document)}",
-                lambda: resource.server_side_apply(  # noqa: B023 - called at once
-                    body=document,  # noqa: B023
-                    name=name,  # noqa: B023
-                    namespace=namespace,
-                    field_manager=manager,
-                    force_conflicts=True,
-                    dry_run="All",
-                    _request_timeout=REQUEST_SECONDS,
-                ).to_dict(),
-            )
-        found += differences(identity(document), wanted, running)
-    return found
 
 
 def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
@@ -71,24 +42,38 @@ def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> s
     """Delete one unready pod of a StatefulSet that is of another commit; returns its name, if any.
 
     The controller waits for such a pod before it continues, for ever where it crashes, so that not even the earlier
-    manifests would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay.
+    manifests would be rolled out (a known limit of ordered StatefulSets). The pod's volumes stay. Those that keep their
+    revision, below a partition or until somebody deletes them, are left alone.
     """
-    from kubernetes import client
-
+    strategy = document["spec"].get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return None
+    partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
     labels = document["spec"]["selector"].get("matchLabels") or {}
     selector = ",".join(f"{name}={value}" for name, value in labels.items())
     for pod in pods_of(cluster, namespace, selector) if selector else ():
+        name = str(pod.metadata.name)
         owners = [owner.name for owner in pod.metadata.owner_references or () if owner.kind == "StatefulSet"]
         ready = any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
         leaving = pod.metadata.deletion_timestamp is not None
-        if document["metadata"]["name"] in owners and commit_of(pod) != sha and not ready and not leaving:
-            name = str(pod.metadata.name)
-            with translated(f"deleting pod {name}, which blocks its StatefulSet"):
-                client.CoreV1Api(cluster.client).delete_namespaced_pod(
-                    name, namespace, _request_timeout=REQUEST_SECONDS
-                )
+        keeps = name.rpartition("-")[2].isdecimal() and int(name.rpartition("-")[2]) < partition
+        if document["metadata"]["name"] in owners and commit_of(pod) != sha and not (ready or leaving or keeps):
+            remove_pod(cluster, namespace, name)
             return name
     return None
+
+
+def remove_pod(cluster: Cluster, namespace: str, name: str) -> None:
+    """Delete a pod, which its controller makes anew; a missing one is no error."""
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+
+    with translated(f"deleting pod {name}"):
+        try:
+            client.CoreV1Api(cluster.client).delete_namespaced_pod(name, namespace, _request_timeout=REQUEST_SECONDS)
+        except ApiException as error:
+            if error.status != 404:
+                raise
 
 
 def discovered(cluster: Cluster) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.kubernetes.manifests import Document
 from infraaudit_domain.kubernetes.ownership import ENVIRONMENT
-from infraaudit_domain.kubernetes.rollout import PodStatus, WorkloadStatus
+from infraaudit_domain.kubernetes.rollout import JobStatus, PodStatus, WorkloadStatus
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, translated
 from resources.targets.cluster.logs import raw_log
 
@@ -28,6 +28,40 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
         found = read(name, namespace, _request_timeout=REQUEST_SECONDS)
     pods = [pod for pod in pods_of(cluster, namespace, _selector(found)) if commit_of(pod) == sha and not _leaving(pod)]
     return _workload(found), [state for pod in pods for state in _pod_states(pod)]
+
+
+def status_of_job(cluster: Cluster, namespace: str, name: str) -> tuple[JobStatus, list[PodStatus]]:
+    """A Job's status, and the container states of its pods. One that is gone has finished: its time to live was over."""
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+
+    with translated(f"reading Job/{name}"):
+        try:
+            job = client.BatchV1Api(cluster.client).read_namespaced_job(
+                name, namespace, _request_timeout=REQUEST_SECONDS
+            )
+        except ApiException as error:
+            if error.status == 404:
+                return JobStatus(name, complete=True), []
+            raise
+    pods = pods_of(cluster, namespace, f"controller-uid={job.metadata.uid}")
+    return _job(job), [state for pod in pods for state in _pod_states(pod)]
+
+
+def _job(job: Any) -> JobStatus:
+    status = job.status
+    true = {condition.type: condition for condition in status.conditions or () if condition.status == "True"}
+    failed = true.get("Failed") or true.get("FailureTarget")
+    why = ": ".join(filter(None, (failed.reason, failed.message))) or "it gives no reason" if failed else ""
+    return JobStatus(
+        name=job.metadata.name,
+        complete="Complete" in true or "SuccessCriteriaMet" in true,
+        failed=excerpt(why, 300),
+        suspended=bool(getattr(job.spec, "suspend", False)),
+        active=status.active or 0,
+        succeeded=status.succeeded or 0,
+        completions=job.spec.completions or 1,
+    )
 
 
 def workloads_of(cluster: Cluster, namespace: str, project: str, environment: str) -> list[WorkloadStatus]:
@@ -71,14 +105,17 @@ def service_address(cluster: Cluster, namespace: str, name: str) -> tuple[str | 
 def failure_details(
     cluster: Cluster, namespace: str, documents: Sequence[Document], sha: str
 ) -> tuple[tuple[str, str], ...]:
-    """The warning events and the last log lines of the commit's pods."""
+    """The warning events and the last log lines of the commit's pods, and of its Jobs'."""
     from kubernetes import client
 
     core = client.CoreV1Api(cluster.client)
     details: list[tuple[str, str]] = []
     with translated("reading why the rollout failed"):
         listed = core.list_namespaced_pod(namespace, _request_timeout=REQUEST_SECONDS)
-        pods = [pod for pod in listed.items if commit_of(pod) == sha]
+        jobs = {document["metadata"]["name"] for document in documents if document["kind"] == "Job"}
+        pods = [
+            pod for pod in listed.items if commit_of(pod) == sha or (pod.metadata.labels or {}).get("job-name") in jobs
+        ]
         for pod in pods[:3]:
             events = core.list_namespaced_event(
                 namespace, field_selector=f"involvedObject.name={pod.metadata.name}", _request_timeout=REQUEST_SECONDS
@@ -135,9 +172,11 @@ def _workload(found: Any) -> WorkloadStatus:
     status, desired = found.status, getattr(found.spec, "replicas", None)
     if desired is None:
         desired = getattr(status, "desired_number_scheduled", None) or 0
-    conditions = [c for c in status.conditions or () if c.type in ("Progressing", "ReplicaFailure")]
-    late = (c.message for c in conditions if c.reason == "ProgressDeadlineExceeded")
-    refused = (c.message for c in conditions if c.type == "ReplicaFailure" and c.status == "True")
+    conditions = {c.type: c for c in status.conditions or ()}
+    late, refused = conditions.get("Progressing"), conditions.get("ReplicaFailure")
+    is_late = late is not None and late.reason == "ProgressDeadlineExceeded"
+    is_refused = refused is not None and refused.status == "True"
+    strategy = getattr(found.spec, "update_strategy", None)
     return WorkloadStatus(
         name=found.metadata.name,
         generation=found.metadata.generation or 0,
@@ -146,8 +185,13 @@ def _workload(found: Any) -> WorkloadStatus:
         updated=_count(status, "updated_replicas", "updated_number_scheduled"),
         available=_available(status),
         total=_count(status, "replicas", "current_number_scheduled"),
-        deadline_exceeded=excerpt(next(late, None) or "", 300),
-        replica_failure=excerpt(next(refused, None) or "", 300),
+        deadline_exceeded=excerpt(late.message or "late", 300) if late and is_late else "",
+        replica_failure=excerpt(refused.message or "refused", 300) if refused and is_refused else "",
+        strategy=getattr(strategy, "type", None) or "RollingUpdate",
+        partition=getattr(getattr(strategy, "rolling_update", None), "partition", None) or 0,
+        paused=bool(getattr(found.spec, "paused", False)),
+        deadline_since=str(late.last_update_time) if late and is_late else "",
+        failure_since=str(refused.last_update_time) if refused and is_refused else "",
     )
 
 
@@ -168,7 +212,9 @@ def _pod_states(pod: Any) -> Iterator[PodStatus]:
         if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
             waited = (datetime.now(UTC) - (condition.last_transition_time or datetime.now(UTC))).total_seconds()
             message = excerpt(condition.message or "no node fits", 300)
-            yield PodStatus(pod.metadata.name, "", unschedulable=message, unschedulable_seconds=waited)
+            yield PodStatus(
+                pod.metadata.name, "", unschedulable=message, unschedulable_seconds=waited, uid=pod.metadata.uid
+            )
     for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
         waiting, last = status.state.waiting, status.last_state.terminated
         yield PodStatus(
@@ -177,6 +223,7 @@ def _pod_states(pod: Any) -> Iterator[PodStatus]:
             waiting_reason=(waiting.reason or "") if waiting else "",
             waiting_message=excerpt((waiting.message or "") if waiting else "", 300),
             last_exit=_last_exit(last) if last else "",
+            uid=pod.metadata.uid,
         )
 
 

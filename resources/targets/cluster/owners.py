@@ -30,6 +30,8 @@ class Claim:
     """Those of somebody else (``Kind/name``) that the configuration lets the project take over."""
     former: list[Document] = field(default_factory=list)
     """Those that a former version of InfraAudit applied under one name for all projects."""
+    live: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    """What is there under each name (``Kind/name``); None where nothing is."""
 
 
 def claim(
@@ -42,7 +44,7 @@ def claim(
         checked_name(document)
     end = time.monotonic() + _REFUSED_SECONDS
     for document in release:
-        live = _read_patiently(api, namespace, document, end)
+        live = found.live[identity(document)] = _read_patiently(api, namespace, document, end)
         if live is None:
             continue
         owner, who = owner_of(live), identity(document)

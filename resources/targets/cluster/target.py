@@ -1,36 +1,40 @@
 """Kubernetes as a target: server-side apply, then watch until healthy or hopeless.
 
-Deliberately absent: rolling back (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
+Deliberately absent: deciding on a rollback (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
 """
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from infraaudit_domain.delivery.deployments import Release, Rollout
-from infraaudit_domain.errors import ClusterError, InfraAuditError, RejectedByClusterError
+from infraaudit_domain.errors import InfraAuditError, RejectedByClusterError
 from infraaudit_domain.kubernetes.drift import Difference
-from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
+from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager, owner_of
+from infraaudit_domain.kubernetes.phases import ROLLBACK, hook_of, phases
 from infraaudit_domain.kubernetes.rollout import Judgement, judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
-from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
+from resources.targets.cluster.applying import Applying, Live, left_to_autoscalers
+from resources.targets.cluster.connection import Cluster, translated
+from resources.targets.cluster.drift import Comparison
 from resources.targets.cluster.image_loading import load_image
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.logs import container_lines
-from resources.targets.cluster.objects import discovered, drift_of, prune, unblock
-from resources.targets.cluster.owners import checked_name, claim, hand_over
+from resources.targets.cluster.objects import discovered, prune
+from resources.targets.cluster.owners import claim, hand_over
 from resources.targets.cluster.schemas import schema_faults
+from resources.targets.cluster.watching import Watch
+from resources.targets.cluster.way_back import WayBack
 from resources.targets.target import LogLine
 
-_POLL_SECONDS = 0.2
-_REFUSED_SECONDS = 5
-"""An API server that has just started refuses requests until it has read its tokens and roles."""
 _URL_SECONDS = 5
 
 
@@ -45,16 +49,22 @@ class KubernetesTarget:
         force: bool = False,
         prune: bool = False,
         adopt: Iterable[str] = (),
+        ignored: Iterable[IgnoreRule] = (),
+        self_heal: bool = False,
         unschedulable_seconds: float = 60.0,
     ) -> None:
         """``force`` takes fields over from other managers; else such a conflict refuses the release.
 
-        ``adopt`` are the objects of others (``Kind/name``) that it may take over. ``prune`` deletes, once a release is healthy, the objects of earlier ones that it does not contain.
+        ``adopt`` are the objects of others (``Kind/name``) that it may take over. ``prune`` deletes, once a release is
+        healthy, the objects of earlier ones that it does not contain. ``self_heal`` takes over what others changed, and
+        takes out what they added, but for what ``ignored`` covers.
         """
         self.cluster, self.namespace = cluster, namespace
         self.force, self.prune, self.unschedulable_seconds = force, prune, unschedulable_seconds
-        self.adopt = tuple(adopt)
+        self.adopt, self.ignored, self.self_heal = tuple(adopt), tuple(ignored), self_heal
         self.lease: Lease | None = None
+        self._found: Live = {}
+        """What the release that was deployed last has met."""
 
     @property
     def name(self) -> str:
@@ -63,40 +73,99 @@ class KubernetesTarget:
     def describe(self) -> str:
         return f"Kubernetes {self.cluster.version}, context {self.cluster.context}, namespace {self.namespace}"
 
+    def put_back(
+        self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
+    ) -> Rollout:
+        """Undo a release; Jobs of the one before are not run again, its own for the way back are."""
+        brought = parse_manifests(failed.manifests)
+        documents = parse_manifests(before.manifests) if before else []
+        way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found)
+        undo = partial(way_back.go, brought, frozenset(identity(document) for document in documents))
+        deadline = time.monotonic() + timeout
+        hooks = Rollout(True)
+        if own := [document for document in brought if hook_of(document) == ROLLBACK]:
+            hooks = self._roll_out(failed, [own], deadline, on_progress)
+        if before is None:
+            return replace(hooks, reason="\n".join(filter(None, (hooks.reason, *undo()))))
+        wanted = [document for document in documents if document["kind"] != "Job"]
+        back = self._roll_out(before, phases(wanted), deadline, on_progress, undo)
+        reason = "\n".join(filter(None, (hooks.reason, back.reason)))
+        return replace(back, healthy=back.healthy and hooks.healthy, reason=reason)
+
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        """Apply a release and wait; a dry run of all of it comes first."""
-        started = time.monotonic()
+        """Apply a release and wait, phase by phase; a dry run of all of it comes first."""
         documents = parse_manifests(release.manifests)
-        workloads = [document for document in documents if document["kind"] in WORKLOADS]
         if faults := schema_faults(documents, self.cluster.version):
             return Rollout(
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
             )
+        wanted = [document for document in documents if not (release.is_live and document["kind"] == "Job")]
+        rollout = self._roll_out(release, phases(wanted), time.monotonic() + timeout, on_progress)
+        if not rollout.healthy:
+            return rollout
+        if self.prune:
+            gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
+            on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
+        return replace(rollout, url=self._url(documents))
+
+    def _roll_out(
+        self,
+        release: Release,
+        steps: list[list[Document]],
+        deadline: float,
+        on_progress: Callable[[str], None],
+        undo: Callable[[], list[str]] | None = None,
+    ) -> Rollout:
+        started = time.monotonic()
+        try:
+            applying, steps, watch = self._prepared(release, steps)
+        except _RefusedError as refused:
+            return Rollout(False, str(refused), changed=False)
+        self._found = applying.live
+        load_image(self.cluster.context, release.image, on_progress)
+        notes: list[str] = []
+        for number, step in enumerate(steps, 1):
+            try:
+                applying.apply(step)
+            except RejectedByClusterError as error:
+                untouched = "" if applying.changed else " Nothing was changed."
+                seconds = time.monotonic() - started
+                return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
+            if number == len(steps):
+                notes += undo() if undo else []
+                notes += self._comparison(step).take_out(_flat(steps)) if self.self_heal else []
+            judgement = watch.wait(step, deadline, on_progress)
+            if judgement.state != "available":
+                return self._unhealthy(release, judgement, watch, started)
+            notes += [f"{_called(job)} is complete" for job in step if hook_of(job)]
+        notes += watch.notes
+        replicas = ("replicas over time", "\n".join(watch.seen))
+        return Rollout(True, "\n".join(notes), seconds=time.monotonic() - started, details=(replicas,))
+
+    def _prepared(self, release: Release, steps: list[list[Document]]) -> tuple[Applying, list[list[Document]], Watch]:
+        """Ask whose it is, and try all of it. Raises _RefusedError where nothing of it may be applied."""
+        documents = _flat(steps)
         try:
             api = discovered(self.cluster)
             claimed = claim(api, self.namespace, documents, release.project, release.environment, self.adopt)
             if claimed.refused:
-                return Rollout(False, "\n".join(["Nothing was changed.", *claimed.refused]), changed=False)
+                raise _RefusedError("\n".join(["Nothing was changed.", *claimed.refused]))
             hand_over(api, self.namespace, claimed.former, release.project)
-            applying = _Applying(api, self, release.project, claimed.adopted)
-            applying.apply(documents, dry_run=True)
+            steps = [left_to_autoscalers(api, self.namespace, step, claimed.live, documents) for step in steps]
+            force = self.force or self.self_heal
+            applying = Applying(api, self.namespace, release.project, claimed.live, claimed.adopted, force, self.lease)
+            applying.check(_flat(steps))
+            patience = self.unschedulable_seconds
+            watch = Watch.of(self.cluster, self.namespace, release.sha, documents, claimed.live, patience)
         except RejectedByClusterError as error:
-            return Rollout(False, f"{error} Nothing was changed.", changed=False)
-        load_image(self.cluster.context, release.image, on_progress)
-        try:
-            applying.apply(documents, dry_run=False)
-        except RejectedByClusterError as error:
-            return Rollout(False, str(error), seconds=time.monotonic() - started)
-        judgement, seen = self._wait(workloads, release.sha, started + timeout, on_progress)
-        seconds, replicas = time.monotonic() - started, ("replicas over time", "\n".join(seen))
-        if judgement.state == "available":
-            if self.prune:
-                gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
-                on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
-            return Rollout(True, url=self._url(documents), seconds=seconds, details=(replicas,))
-        details = self._why(workloads, release.sha)
+            raise _RefusedError(f"{error} Nothing was changed.") from error
+        return applying, steps, watch
+
+    def _unhealthy(self, release: Release, judgement: Judgement, watch: Watch, started: float) -> Rollout:
+        details = self._why(watch.workloads, release.sha)
         reason = "\n".join([judgement.reason, *(f"{name}:\n{text}" for name, text in details)])
-        return Rollout(False, reason=reason, seconds=seconds, details=(*details, replicas))
+        replicas = ("replicas over time", "\n".join(watch.seen))
+        return Rollout(False, reason=reason, seconds=time.monotonic() - started, details=(*details, replicas))
 
     def _why(self, workloads: list[Document], sha: str) -> tuple[tuple[str, str], ...]:
         try:
@@ -117,8 +186,11 @@ class KubernetesTarget:
     def drift(self, manifests: str) -> list[Difference]:
         """How the running objects differ from what was deployed."""
         documents = parse_manifests(manifests)
+        return self._comparison(documents).differences(documents)
+
+    def _comparison(self, documents: list[Document]) -> Comparison:
         project = next((owner_of(document).project for document in documents), "")
-        return drift_of(self.cluster, self.namespace, documents, field_manager(project))
+        return Comparison(discovered(self.cluster), self.namespace, field_manager(project), self.ignored)
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, including the instance before a restart."""
@@ -145,50 +217,6 @@ class KubernetesTarget:
         with self.lease.held(wait_seconds, on_wait):
             yield
 
-    def _wait(
-        self, workloads: list[Document], sha: str, deadline: float, on_progress: Callable[[str], None]
-    ) -> tuple[Judgement, list[str]]:
-        """Poll until the outcome is clear. Polling survives what breaks a watch: a restarted API server, an expired
-        resource version.
-
-        Raises RejectedByClusterError where the API server keeps refusing us.
-        """
-        started, not_refused, seen = time.monotonic(), time.monotonic(), [""]
-        while True:
-            try:
-                judgement = self._judge(workloads, sha)
-                not_refused = time.monotonic()
-            except RejectedByClusterError as error:
-                if time.monotonic() - not_refused > _REFUSED_SECONDS:
-                    raise
-                judgement = Judgement("progressing", str(error))
-            if judgement.state != "progressing":
-                return judgement, seen[1:]
-            if time.monotonic() > deadline:
-                return Judgement("failed", f"{judgement.reason}, and its time is up"), seen[1:]
-            if not seen[-1].endswith(judgement.reason):
-                seen.append(f"{time.monotonic() - started:5.1f} s  {judgement.reason}")
-                on_progress(judgement.reason)
-            time.sleep(_POLL_SECONDS)
-
-    def _judge(self, workloads: list[Document], sha: str) -> Judgement:
-        try:
-            for document in workloads:
-                if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, sha)):
-                    return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")
-            judgements = [
-                judge_rollout(
-                    *observe.status_of(self.cluster, self.namespace, document, sha),
-                    unschedulable_seconds=self.unschedulable_seconds,
-                )
-                for document in workloads
-            ]
-        except ClusterError as error:  # A restarted API server stops no rollout.
-            return Judgement("progressing", str(error))
-        failed = next((j for j in judgements if j.state == "failed"), None)
-        waiting = next((j for j in judgements if j.state == "progressing"), None)
-        return failed or waiting or judgements[0]
-
     def _url(self, documents: Iterable[Any]) -> str | None:
         """The URL of the first Service, where it answers from this machine."""
         for document in documents:
@@ -202,35 +230,16 @@ class KubernetesTarget:
         return None
 
 
-@dataclass(frozen=True)
-class _Applying:
-    """Server-side apply of one release, by its project's own field manager."""
+class _RefusedError(Exception):
+    """A release that is refused before anything of it is applied."""
 
-    api: Any
-    target: KubernetesTarget
-    project: str
-    adopted: Set[str]
 
-    def apply(self, documents: Iterable[Document], dry_run: bool) -> None:
-        options = {"dry_run": "All"} if dry_run else {}
-        for document in documents:
-            lease = self.target.lease
-            if lease is not None and lease.lost.is_set():
-                raise ClusterError(f"{lease.name} was taken over by another machine; run the step again.")
-            retried(
-                f"{'checking' if dry_run else 'applying'} {identity(document)}",
-                lambda document=document: self.api.resources.get(  # type: ignore[misc]
-                    api_version=document["apiVersion"], kind=document["kind"]
-                ).server_side_apply(
-                    body=document,
-                    name=checked_name(document),
-                    namespace=self.target.namespace,
-                    field_manager=field_manager(self.project),
-                    force_conflicts=self.target.force or identity(document) in self.adopted,
-                    _request_timeout=REQUEST_SECONDS,
-                    **options,
-                ),
-            )
+def _flat(steps: list[list[Document]]) -> list[Document]:
+    return [document for step in steps for document in step]
+
+
+def _called(job: Document) -> str:
+    return f"{identity(job)} ({hook_of(job)})"
 
 
 def _answers(address: str, port: int, seconds: float) -> bool:

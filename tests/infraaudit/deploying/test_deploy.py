@@ -11,11 +11,18 @@ import pytest
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.live_state import look_at
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
-from infraaudit_domain.errors import ClusterError, ClusterUnavailableError, InfraAuditError, RejectedByClusterError
+from infraaudit_domain.errors import (
+    ClusterError,
+    ClusterUnavailableError,
+    InfraAuditError,
+    NotThereError,
+    RejectedByClusterError,
+)
 from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.deployments import ends_an_incident, live_since
+from resources.history.deployments import deployed_before, ends_an_incident, live_since
 from resources.history.queries.environments import dora
+from resources.history.rejections import reject, rejected, rejection_rows, take_back
 from resources.targets.target import LogLine
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
@@ -194,3 +201,37 @@ def test_other_manifests_of_the_live_commit_that_fail_are_put_back(shop: Shop) -
     assert (bad.outcome, shop.target.applied) == (Outcome.ROLLED_BACK, 3)
     live = shop.history.live("shop", "production")
     assert live and live.manifests == ""
+
+
+def test_a_rejected_commit_is_deployed_by_nobody_until_that_is_taken_back(shop: Shop) -> None:
+    history, shas = shop.history, shop.shas
+    for number in (0, 1, 2):
+        shop.deliver(number)
+    for number in (1, 3):
+        reject(history, "shop", shas[number], "it loses orders", "ada")
+    applied = shop.target.applied
+    for by_hand in (False, True):
+        kept_out = shop.deliver(3, by_hand=by_hand)
+        assert kept_out.outcome is Outcome.SKIPPED and "was rejected by ada" in kept_out.reason
+        assert "it loses orders" in kept_out.reason
+    assert shop.target.applied == applied and shop.target.running == shas[2]
+    live = history.live("shop", "production")
+    assert live and (before := deployed_before(history, live)) and before.sha == shas[0], "the one between is rejected"
+    with pytest.raises(NotThereError, match="is not rejected"):
+        take_back(history, "shop", shas[0], "a slip", "bob")
+    take_back(history, "shop", shas[3], "fixed by a setting", "bob")
+    assert shop.deliver(3).outcome is Outcome.DEPLOYED
+    assert set(rejected(history, "shop")) == {shas[1]} and not rejected(history, "other")
+    rows = rejection_rows(history, "shop")
+    assert [(row["sha"], row["taken_back_by"]) for row in rows] == [(shas[3], "bob"), (shas[1], None)]
+
+
+def test_what_is_live_stays_although_it_is_rejected(shop: Shop) -> None:
+    shop.deliver(0)
+    reject(shop.history, "shop", shop.shas[0], "it is slow", "ada")
+    assert shop.deliver(0).outcome is Outcome.UNCHANGED, "its drift is still put right"
+    shop.target.bad = {shop.shas[1]}
+    assert shop.deliver(1).outcome is Outcome.ROLLED_BACK
+    shop.target.bad.clear()
+    assert shop.deliver(2).outcome is Outcome.DEPLOYED
+    assert shop.deliver(0, by_hand=True).outcome is Outcome.SKIPPED

@@ -1,0 +1,132 @@
+"""Watch a rollout until it is healthy or hopeless, judged from the moment it was applied.
+
+Polling survives what breaks a watch of the API: a restarted API server, an expired resource version. Deliberately
+absent: the judgement itself (infraaudit_domain/kubernetes/rollout.py).
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from infraaudit_domain.errors import ClusterError, RejectedByClusterError
+from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.kubernetes.rollout import (
+    Judgement,
+    PodStatus,
+    WorkloadStatus,
+    is_hopeless,
+    judge_job,
+    judge_rollout,
+)
+from resources.targets.cluster import observe
+from resources.targets.cluster.applying import Live
+from resources.targets.cluster.connection import Cluster
+from resources.targets.cluster.objects import remove_pod, unblock
+
+_POLL_SECONDS = 0.2
+_TRIED_SECONDS = 5
+_REFUSED_SECONDS = 5
+"""An API server that has just started refuses requests until it has read its tokens and roles."""
+
+
+@dataclass
+class Watch:
+    """The workloads and Jobs of one release."""
+
+    cluster: Cluster
+    namespace: str
+    sha: str
+    workloads: list[Document]
+    unschedulable_seconds: float
+    before: dict[str, WorkloadStatus] = field(default_factory=dict)
+    """What each was like when the release met it."""
+    hopeless: dict[str, str] = field(default_factory=dict)
+    """The pods that were hopeless then: their uid and name. They are no result of this rollout."""
+    began: float = field(default_factory=time.monotonic)
+    seen: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, cluster: Cluster, namespace: str, sha: str, documents: Iterable[Document], live: Live, unschedulable: float
+    ) -> "Watch":
+        """Look at what is there, before anything is applied."""
+        waited_for = [document for document in documents if document["kind"] in WORKLOADS | {"Job"}]
+        watch = cls(cluster, namespace, sha, waited_for, unschedulable)
+        for document in waited_for:
+            if document["kind"] != "Job" and live.get(identity(document)):
+                status, pods = observe.status_of(cluster, namespace, document, sha)
+                watch.before[identity(document)] = status
+                watch.hopeless |= {pod.uid: pod.pod for pod in pods if is_hopeless(pod)}
+        return watch
+
+    def wait(self, documents: Iterable[Document], deadline: float, on_progress: Callable[[str], None]) -> Judgement:
+        """Poll until the outcome of some of them is clear; call it at once after they were applied.
+
+        Raises RejectedByClusterError where the API server keeps refusing us.
+        """
+        self.began = not_refused = time.monotonic()
+        names = {identity(document) for document in documents}
+        workloads = [document for document in self.workloads if identity(document) in names]
+        self._renew(workloads)
+        while True:
+            try:
+                judgement = self._judge(workloads)
+                not_refused = time.monotonic()
+            except RejectedByClusterError as error:
+                if time.monotonic() - not_refused > _REFUSED_SECONDS:
+                    raise
+                judgement = Judgement("progressing", str(error))
+            if judgement.state != "progressing":
+                return judgement
+            if time.monotonic() > deadline:
+                return Judgement("failed", f"{judgement.reason}, and its time is up")
+            if not (self.seen and self.seen[-1].endswith(judgement.reason)):
+                self.seen.append(f"{time.monotonic() - self.began:5.1f} s  {judgement.reason}")
+                on_progress(judgement.reason)
+            time.sleep(_POLL_SECONDS)
+
+    def _renew(self, workloads: Iterable[Document]) -> None:
+        """Delete the pods that were hopeless already, where the same template makes new ones: what they lacked may be
+        there now, and they would come back to it only after minutes."""
+        try:
+            for document in workloads if self.hopeless else ():
+                before = self.before.get(identity(document))
+                if before is None:
+                    continue
+                status, pods = observe.status_of(self.cluster, self.namespace, document, self.sha)
+                if status.generation == before.generation:
+                    for name in {pod.pod for pod in pods if pod.uid in self.hopeless}:
+                        remove_pod(self.cluster, self.namespace, name)
+        except ClusterError:  # They are not judged in any case.
+            return
+
+    def _judge(self, workloads: Iterable[Document]) -> Judgement:
+        try:
+            judgements = [self._judgement_of(document) for document in workloads]
+        except ClusterError as error:  # A restarted API server stops no rollout.
+            return Judgement("progressing", str(error))
+        failed = next((j for j in judgements if j.state == "failed"), None)
+        waiting = next((j for j in judgements if j.state == "progressing"), None)
+        if not failed and not waiting:
+            self.notes += [one.note for one in judgements if one.note and one.note not in self.notes]
+        return failed or waiting or next(iter(judgements), Judgement("available", "nothing to wait for"))
+
+    def _judgement_of(self, document: Document) -> Judgement:
+        limit = self.unschedulable_seconds
+        if document["kind"] == "Job":
+            job, pods = observe.status_of_job(self.cluster, self.namespace, document["metadata"]["name"])
+            return judge_job(job, self._since_then(pods), unschedulable_seconds=limit)
+        if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, self.sha)):
+            return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")
+        status, pods = observe.status_of(self.cluster, self.namespace, document, self.sha)
+        before = self.before.get(identity(document))
+        if before and status.generation != before.generation and time.monotonic() - self.began > _TRIED_SECONDS:
+            before = replace(before, failure_since="")  # New pods were tried since, and failed alike.
+        return judge_rollout(status, self._since_then(pods), unschedulable_seconds=limit, before=before)
+
+    def _since_then(self, pods: Iterable[PodStatus]) -> list[PodStatus]:
+        """The pods as far as this rollout is concerned."""
+        age = time.monotonic() - self.began
+        own = (pod for pod in pods if pod.uid not in self.hopeless)
+        return [replace(pod, unschedulable_seconds=min(pod.unschedulable_seconds, age)) for pod in own]

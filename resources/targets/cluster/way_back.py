@@ -1,0 +1,85 @@
+"""Take back a release that failed: what it made is removed, what it changed is restored, the rest stays.
+
+What is deployed again is restored by being applied (target.py); here is what no longer belongs to it. Claims hold data,
+so a person deletes them. Deliberately absent: deciding on a rollback.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from infraaudit_domain.delivery.deployments import Release
+from infraaudit_domain.kubernetes.fields import mapping
+from infraaudit_domain.kubernetes.manifests import Document, identity
+from infraaudit_domain.kubernetes.ownership import owner_of
+from resources.targets.cluster.applying import Live, remove
+from resources.targets.cluster.connection import REQUEST_SECONDS, retried
+from resources.targets.cluster.owners import checked_name, read_object
+
+_HOLD_DATA = frozenset({"PersistentVolumeClaim", "Namespace", "CustomResourceDefinition"})
+_OF_THE_SERVER = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The inverse of one release; ``found`` is what it met."""
+
+    api: Any
+    namespace: str
+    failed: Release
+    found: Live
+
+    def go(self, brought: Iterable[Document], stays: frozenset[str]) -> list[str]:
+        """Undo the documents that are not among those that stay (``Kind/name``); a line for each that was touched."""
+        lines = []
+        for document in reversed(list(brought)):
+            name = identity(document)
+            if name not in stays or document["kind"] == "Job":
+                lines.append(self._undo(document, name))
+        return [line for line in lines if line]
+
+    def _undo(self, document: Document, name: str) -> str:
+        now, before = read_object(self.api, self.namespace, document), self.found.get(name)
+        if now is None or not owner_of(now).is_of(self.failed.project, self.failed.environment):
+            return ""
+        same = before is not None and _uid(before) == _uid(now)
+        if document["kind"] == "Job" and same:  # It ran before, and nothing of it can be changed.
+            return ""
+        if same and before is not None and not self._is_of_an_earlier_try(before):
+            self._restore(document, before, now)
+            return f"{name} is as it was before"
+        if document["kind"] in _HOLD_DATA:
+            return f"{name} was brought by it and stays: it may hold data"
+        remove(self.api, self.namespace, document)
+        return f"{name} was brought by it and is removed"
+
+    def _is_of_an_earlier_try(self, before: dict[str, Any]) -> bool:
+        """Whether an attempt of the same commit that was cut off had made it."""
+        commit = mapping(mapping(before.get("metadata")).get("annotations")).get("infraaudit/commit")
+        is_ours = owner_of(before).is_of(self.failed.project, self.failed.environment)
+        return is_ours and commit == self.failed.sha
+
+    def _restore(self, document: Document, before: dict[str, Any], now: dict[str, Any]) -> None:
+        metadata = before["metadata"]
+        parts = {name: value for name, value in before.items() if name not in _OF_THE_SERVER}
+        content = [{"op": "add", "path": f"/{name}", "value": value} for name, value in parts.items()]
+        content += [{"op": "remove", "path": f"/{name}"} for name in now.keys() - parts.keys() - _OF_THE_SERVER]
+        for name in ("labels", "annotations"):
+            content.append({"op": "add", "path": f"/metadata/{name}", "value": metadata.get(name) or {}})
+        managed = [{"op": "replace", "path": "/metadata/managedFields", "value": metadata.get("managedFields") or []}]
+        for change in (content, managed):
+            retried(f"restoring {identity(document)}", partial(self._patch, document, change))
+
+    def _patch(self, document: Document, change: list[dict[str, Any]]) -> None:
+        self.api.resources.get(api_version=document["apiVersion"], kind=document["kind"]).patch(
+            body=change,
+            name=checked_name(document),
+            namespace=self.namespace,
+            content_type="application/json-patch+json",
+            _request_timeout=REQUEST_SECONDS,
+        )
+
+
+def _uid(found: dict[str, Any]) -> str:
+    return str(mapping(found.get("metadata")).get("uid"))
