@@ -22,6 +22,8 @@ from resources.checkov import CheckovRunner
 from resources.git.mirror import Mirror
 
 UNEXPLAINED = "without a word"
+ONE_PROCESS = {"CHECKOV_PARALLELIZATION_TYPE": "none"}
+"""It costs a third of the default on two processors, and finds the same."""
 
 
 def main() -> None:
@@ -37,7 +39,8 @@ def main() -> None:
         for sha in spread(history, options.commits):
             newest = runner.scan(mirror, sha, NO_CONFIG)
             known.update({one.scan_key: one for one in newest.frameworks if one.status is not ScanStatus.FAILED})
-            differs = _differ(sha, {"ours": _plain(newest.findings), "fresh": _fresh(fresh, mirror, sha, work)})
+            found = {"ours": _plain(newest.findings), "fresh": _fresh(fresh, mirror, sha, work, **ONE_PROCESS)}
+            differs = _differ(sha, found)
             wrong += differs
             print(f"{sha[:12]} {newest.status} {len(newest.findings)} findings", "DIFFERENT" if differs else "equal",
                   flush=True)  # fmt: skip

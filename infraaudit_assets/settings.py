@@ -57,7 +57,8 @@ class Settings(BaseSettings):
         default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
     )
     service_write_tokens: list[Secret] = Field(
-        default_factory=list, description="JSON list: tokens that may also send pushes without a signature"
+        default_factory=list,
+        description="JSON list: tokens that may also send pushes without a signature, and have findings narrowed",
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")

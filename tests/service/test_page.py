@@ -198,6 +198,7 @@ def test_no_scan_is_not_shown_as_no_findings(tmp_path: Path) -> None:
 
 def test_an_old_scan_is_not_shown_as_the_newest(tmp_path: Path) -> None:
     page = _recorded(tmp_path, 1).get("/projects/shop").text
+    assert "New in 3 commits" in page and "2 of the commits are not scanned" in page
     assert "the 2 commits since are not scanned" in page and "The live commit has not been scanned" in page
     (tmp_path / "all").mkdir()
     page = _recorded(tmp_path / "all", 3).get("/projects/shop").text

@@ -27,6 +27,7 @@ from resources.history.queries.coverage import coverage_of, scanned_parts
 from resources.history.queries.environments import dora, environments
 from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
 from resources.history.queries.frames import commits_named
+from resources.history.queries.scanned_past import unscanned_among
 from resources.history.stored_line import StoredLine
 
 WINDOWS = {"60": 60, "250": 250, "all": 0}
@@ -63,6 +64,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "head": head,
         "trend": trend,
         "changes": _together(trend),
+        "unread": unscanned_among(line, len(line.shas) - len(trend), len(line.shas) - 1) if trend else 0,
         "unscanned": len(line.shas) - 1 - line.positions()[head.sha] if head else 0,
         "picture": draw(bars) if bars else None,
         "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],

@@ -1,12 +1,14 @@
 """Commits that were deployed though they are not on the line: their open findings, from their own scans."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.scans.findings import FindingStatus
+from infraaudit_domain.judging.ages import Certainty
+from infraaudit_domain.lifecycles.readings import Reading, proves_lack, reading_of
+from infraaudit_domain.scans.findings import Finding, FindingStatus
 from resources.history import schema
 from resources.history.stored_line import StoredLine
 
@@ -30,8 +32,17 @@ def open_findings(line: StoredLine, shas: Collection[str]) -> dict[str, dict[str
     return found
 
 
-def first_with(line: StoredLine, fingerprints: Iterable[str]) -> dict[str, tuple[str, Any]]:
-    """The oldest recorded commit that has each finding, with its time: it was introduced there, or before."""
+@dataclass(frozen=True, slots=True)
+class Born:
+    """The oldest recorded commit that has a finding, and whether its parents provably have not."""
+
+    sha: str
+    at: Any
+    certainty: Certainty
+
+
+def first_with(line: StoredLine, fingerprints: Iterable[str]) -> dict[str, Born]:
+    """The oldest recorded commit that has each finding: it was introduced there, or before."""
     parts, f, commits = schema.scan_parts, schema.findings, schema.commits
     wanted, found = sorted(set(fingerprints)), dict[str, tuple[str, Any]]()
     for start in range(0, len(wanted), _QUERY):
@@ -43,7 +54,34 @@ def first_with(line: StoredLine, fingerprints: Iterable[str]) -> dict[str, tuple
             .order_by(commits.c.committed_at.desc())
         )
         found |= {row["fingerprint"]: (row["sha"], row["committed_at"]) for row in line.history.rows(query)}
-    return found
+    brought = _brought(line, {mark: sha for mark, (sha, _) in found.items()})
+    return {
+        mark: Born(sha, at, Certainty.EXACT if mark in brought else Certainty.BEFORE)
+        for mark, (sha, at) in found.items()
+    }
+
+
+def _brought(line: StoredLine, first: Mapping[str, str]) -> set[str]:
+    """The findings that none of their first commit's parents has, not in another file either: it may be a renamed one."""
+    brought: set[str] = set()
+    for sha in set(first.values()):
+        scan = line.history.scan(line.project, sha)
+        table = schema.parents
+        of_commit = (table.c.project == line.project) & (table.c.sha == sha)
+        parents = [row["parent"] for row in line.history.rows(sa.select(table.c.parent).where(of_commit))]
+        scans = [line.history.scan(line.project, parent) for parent in parents]
+        readings = [reading_of(each) if each else None for each in scans]
+        for finding in scan.findings if scan else ():
+            if first.get(finding.fingerprint) == sha and all(_lacks(reading, finding) for reading in readings):
+                brought.add(finding.fingerprint)
+    return brought
+
+
+def _lacks(reading: Reading | None, finding: Finding) -> bool:
+    if reading is None or not proves_lack(reading, finding):
+        return False
+    same = (finding.check_id, finding.resource)
+    return all((each.check_id, each.resource) != same for each in reading.findings.values())
 
 
 @dataclass(frozen=True, slots=True)

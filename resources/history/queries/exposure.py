@@ -190,8 +190,8 @@ def _columns(
     named = _named(spans["introduced_sha"][ended], shas[introduced])
     born = moments[introduced]
     for index in np.flatnonzero(introduced == _NOWHERE).tolist():
-        named[index], moment = first.get(spans["fingerprint"][ended][index], (None, None))
-        born[index] = moment.isoformat() if moment else None
+        if (known := first.get(spans["fingerprint"][ended][index])) is not None:
+            named[index], born[index], began[index] = known.sha, known.at.isoformat(), known.certainty.value
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
         "introduced_by": named, "introduced_certainty": np.array(began, object), "introduced_at": born,
         "fixed_by": np.where(fixed < 0, nothing, _named(spans["end_sha"][ended], shas[fixed])),

@@ -51,3 +51,13 @@ def scanned_past(line: StoredLine) -> ScannedPast:
         commits_failed=row["tried"] - row["scanned"],
         commits_earlier_rules=count_of_earlier_rules(line),
     )
+
+
+def unscanned_among(line: StoredLine, first: int, last: int) -> int:
+    """How many commits from one position to another, both included, have no usable scan."""
+    lines, scans = schema.line_commits, schema.scans
+    of_commit = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha)
+    usable = of_commit & (scans.c.status != ScanStatus.FAILED.value)
+    here = line.is_in(lines) & lines.c.position.between(first, last) & scans.c.sha.is_(None)
+    query = sa.select(sa.func.count().label("commits")).select_from(lines.outerjoin(scans, usable)).where(here)
+    return int(line.history.rows(query)[0]["commits"])

@@ -112,19 +112,25 @@ def test_what_was_live_beside_the_line_counts_for_the_life_on_it_or_by_itself(au
     base = audited.commit()
     audited.switch("side", base)
     side = audited.commit(finding("port"), finding("side only"))
+    audited.switch("another", side)
+    audited.commit(scanned=False)
+    later = audited.commit(finding("since when"), finding("side only", "renamed.tf"))
     audited.switch("main")
     audited.commit()
     merge = audited.merge("side", finding("port"))
     line = Line(audited.history, audited.mirror, "p", "main").follow()
-    for hour, sha in ((0, base), (1, side), (25, merge), (49, base)):
+    for hour, sha in ((0, base), (1, side), (25, merge), (49, base), (50, later), (51, base)):
         at = NOW + timedelta(hours=hour)
         audited.history.record_deployment(Deployment("p", "production", sha, "container", Outcome.DEPLOYED, at, at))
     rows = exposure(line, "production", NOW + timedelta(hours=60)).to_dict("records")
     assert {
-        row["resource"]: (row["hours_exposed"], row["introduced_by"], row["introduced_certainty"]) for row in rows
+        (row["resource"], row["file_path"]): (row["hours_exposed"], row["introduced_by"], row["introduced_certainty"])
+        for row in rows
     } == {
-        "port": (48.0, side, "exact"),
-        "side only": (24.0, side, "before"),
+        ("port", "main.tf"): (48.0, side, "exact"),
+        ("side only", "main.tf"): (24.0, side, "exact"),
+        ("side only", "renamed.tf"): (1.0, later, "before"),
+        ("since when", "main.tf"): (1.0, later, "before"),
     }
     assert not any(row["live_now"] for row in rows)
     (port,) = [row for row in life_events(line, "production") if row["resource"] == "port"]
