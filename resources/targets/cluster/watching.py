@@ -7,6 +7,7 @@ absent: the judgement itself (infraaudit_domain/kubernetes/rollout.py).
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
 from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
@@ -20,7 +21,7 @@ from infraaudit_domain.kubernetes.rollout import (
 )
 from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Live
-from resources.targets.cluster.connection import Cluster
+from resources.targets.cluster.connection import Cluster, retried
 from resources.targets.cluster.objects import remove_pod, unblock
 
 _POLL_SECONDS = 0.2
@@ -55,7 +56,8 @@ class Watch:
         watch = cls(cluster, namespace, sha, waited_for, unschedulable)
         for document in waited_for:
             if document["kind"] != "Job" and live.get(identity(document)):
-                status, pods = observe.status_of(cluster, namespace, document, sha)
+                look = partial(observe.status_of, cluster, namespace, document, sha)
+                status, pods = retried(f"reading {identity(document)}", look)
                 watch.before[identity(document)] = status
                 watch.hopeless |= {pod.uid: pod.pod for pod in pods if is_hopeless(pod)}
         return watch
