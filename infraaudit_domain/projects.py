@@ -53,6 +53,8 @@ class Environment:
     self_heal: bool = False
     """Whether drift that is found is put right: the live release is applied again, and what others added is taken
     out."""
+    soak: float = 0.0
+    """Seconds that a release has to stay healthy, without a restart, before it counts as deployed."""
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""

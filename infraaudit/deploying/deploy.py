@@ -59,7 +59,7 @@ def deploy(
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
-        with _alone(target, release, lock, 2 * timeout + 60, on_progress):
+        with _alone(target, release, lock, 2 * timeout + release.soak + 60, on_progress):
             live = history.live(release.project, release.environment)
             attempt = replace(attempt, live=live, started=datetime.now(UTC))
             rejection = rejected(history, release.project).get(release.sha)

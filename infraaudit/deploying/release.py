@@ -16,4 +16,4 @@ def build_release(
     policy = read_manifest_policy(gate_file)
     with mirror.checkout(sha, scratch) as folder:
         manifests = render_release(folder, project, environment, sha, image, policy)
-    return Release(project.name, environment.name, sha, image, manifests)
+    return Release(project.name, environment.name, sha, image, manifests, environment.soak)

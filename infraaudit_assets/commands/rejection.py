@@ -11,7 +11,8 @@ from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
-from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.projects import Project
 
 
 def reject(
@@ -34,7 +35,7 @@ def reject(
     found, how = find_project(project), chosen(form, as_json)
     if not reason.strip():
         raise ConfigurationError("--reason is empty; say why, for whoever wants to deploy the commit later.")
-    history, sha = open_history(settings().history_url), mirror_of(found).resolve(commit)
+    history, sha = open_history(settings().history_url), _resolved(found, commit)
     if take_back:
         past.take_back(history, found.name, sha, reason, _who())
         fields = {"project": found.name, "sha": sha, "rejected": False, "reason": reason}
@@ -52,6 +53,16 @@ def reject(
             f" It is live in {', '.join(is_live)} and stays there: `infraaudit rollback --advise` names a way back."
         )
     print_result(asdict(given) | {"rejected": True, "live_in": is_live}, how, message)
+
+
+def _resolved(project: Project, commit: str) -> str:
+    """The SHA of a commit, which may be newer than what was fetched."""
+    mirror = mirror_of(project)
+    try:
+        return mirror.resolve(commit)
+    except RepositoryError:
+        mirror.fetch()
+        return mirror.resolve(commit)
 
 
 def _who() -> str:

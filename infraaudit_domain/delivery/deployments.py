@@ -41,6 +41,8 @@ class Release:
     """What the manifests name: a digest reference, or the local one."""
     manifests: str
     """Multi-document YAML, in the order in which it is applied."""
+    soak: float = 0.0
+    """Seconds that it has to stay healthy, without a restart, before it counts as deployed."""
     is_live: bool = False
     """Whether it is what is live, and only applied again: nothing of it that has run once runs again."""
 

@@ -61,6 +61,7 @@ class PodStatus:
     unschedulable_seconds: float = 0.0
     uid: str = ""
     """The pod's own."""
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,15 @@ def judge_job(job: JobStatus, pods: Sequence[PodStatus], *, unschedulable_second
             return Judgement("failed", f"Job {job.name}: {why}")
     progress = f"{job.succeeded} of {job.completions} succeeded, {job.active} running"
     return Judgement("progressing", f"Job {job.name}: {progress}")
+
+
+def restarted(before: Sequence[PodStatus], now: Sequence[PodStatus]) -> str:
+    """Which container has been started again in between, and how it had ended; empty where none has."""
+    known = {(pod.uid, pod.container): pod.restarts for pod in before}
+    for pod in now:
+        if pod.restarts > known.get((pod.uid, pod.container), 0):
+            return f"container {pod.container} of pod {pod.pod} was restarted ({pod.last_exit or 'it gives no reason'})"
+    return ""
 
 
 def is_hopeless(pod: PodStatus) -> bool:

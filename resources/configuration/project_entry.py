@@ -84,6 +84,7 @@ class _Environment(Entry):
     uses: tuple[ObjectName, ...] = ()
     ignore_drift: tuple[_IgnoredDrift, ...] = ()
     self_heal: bool = False
+    soak: Annotated[float, Field(ge=0, le=3600)] = 0.0
     promote_after: Annotated[float, Field(ge=0)] | None = None
 
 

@@ -10,7 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +125,13 @@ class Namespace:
         return KubernetesTarget(connect(self.kubeconfig), self.name, **options)
 
     def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 180,
-                target: KubernetesTarget | None = None) -> Deployment:  # fmt: skip
+                target: KubernetesTarget | None = None, soak: float = 0) -> Deployment:  # fmt: skip
         """Deliver commit ``number`` of a straight history as the asset does; the mirror has lost its commits."""
         return deploy(
             self.history,
             Mirror("/nowhere", self.folder / "mirrors" / "shop"),
             target or self.target(),
-            release(number, documents, self.name, image, self.uses),
+            replace(release(number, documents, self.name, image, self.uses), soak=soak),
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             timeout=timeout,
             on_progress=self.progress.append,

@@ -10,8 +10,7 @@ import pytest
 
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.errors import ClusterError, ClusterUnavailableError, RejectedByClusterError
-from resources.targets.cluster import KubernetesTarget, connect, connection, observe
-from resources.targets.cluster import target as cluster_target
+from resources.targets.cluster import KubernetesTarget, applying, connect, connection, observe
 from resources.targets.cluster.connection import translated
 from tests.e2e.api_servers import FaultyApi, OwnApiServer, faulty
 from tests.e2e.clusters import HEALTHY, SHAS, Namespace, manifests, namespace
@@ -116,13 +115,20 @@ def test_a_slow_api_server_is_waited_for_and_called_slow(
 ) -> None:
     kubeconfig = faulty.kubeconfig(tmp_path / "faulty")
     target = KubernetesTarget(connect(kubeconfig), namespace.name)
-    for module in (observe, cluster_target):
+    for module in (observe, applying):
         monkeypatch.setattr(module, "REQUEST_SECONDS", 0.5)
     slow_ones = itertools.count()
     faulty.pause = lambda method, path: 1 if method == "PATCH" and next(slow_ones) < 3 else 0
     assert namespace.deliver(1, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     slow_reads = itertools.count()
-    faulty.pause = lambda method, path: int(method == "GET" and "/deployments/" in path and next(slow_reads) < 3)
+    applied: list[str] = []
+
+    def slow_once_it_is_applied(method: str, path: str) -> int:
+        if method == "PATCH" and "dryRun" not in path:
+            applied.append(path)
+        return int(bool(applied) and method == "GET" and "/deployments/" in path and next(slow_reads) < 3)
+
+    faulty.pause = slow_once_it_is_applied
     assert namespace.deliver(2, manifests(HEALTHY), target=target).outcome is Outcome.DEPLOYED
     assert any("reading Deployment/web: the API server is too slow" in line for line in namespace.progress)
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)

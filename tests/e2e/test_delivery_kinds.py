@@ -163,6 +163,19 @@ def test_hooks_run_around_a_release_once_and_a_failed_one_takes_it_back(namespac
     assert namespace.running_versions() == {SHAS[1]}
 
 
+def test_what_does_not_stay_healthy_for_its_soak_is_taken_back(namespace: Namespace) -> None:
+    namespace.deliver(1, manifests(HEALTHY))
+    ends = HEALTHY.replace(
+        "server.serve_forever()",
+        "threading.Timer(3, lambda: __import__('os')._exit(7)).start()\nserver.serve_forever()",
+    )
+    bad = namespace.deliver(2, manifests(ends), soak=20)
+    assert bad.outcome is Outcome.ROLLED_BACK and "(soak: 20 s)" in bad.reason and "exit code 7" in bad.reason
+    assert namespace.running_versions() == {SHAS[1]}
+    assert namespace.deliver(3, manifests(HEALTHY), soak=2).outcome is Outcome.DEPLOYED
+    assert any("it has to stay so for 2 s" in line for line in namespace.progress)
+
+
 def test_what_an_autoscaler_scales_keeps_its_replicas(namespace: Namespace) -> None:
     scaler = {
         "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},

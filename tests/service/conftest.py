@@ -28,6 +28,7 @@ from infraaudit_domain.scans.findings import (
 )
 from resources.history import History
 from resources.history.outbox import write_notices
+from resources.history.rejections import reject
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -120,6 +121,8 @@ def _record(past: History, index: int, sha: str) -> None:
         reason = f"it said {HOSTILE}" if outcome is StageOutcome.FAILED else ""
         past.record_stage("shop", sha, stage, outcome, then, then + timedelta(seconds=20), f"run-{index}", reason)
     end = then + timedelta(minutes=10)
+    if index == 0:
+        reject(past, "shop", sha, "it loses orders", "ada")
     past.record_deployment(
         Deployment(
             "shop",

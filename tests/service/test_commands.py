@@ -16,7 +16,8 @@ from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, HistoryError
 from infraaudit_domain.projects import Project
 from resources.history import History
-from tests.conftest import free_port
+from resources.history.rejections import rejected
+from tests.conftest import Repository, free_port
 from tests.service.conftest import SHAS
 
 
@@ -101,3 +102,30 @@ def test_dora_of_one_environment_and_window(installation: Path) -> None:
     assert (said["restore_seconds"], said["incident_open"]) == (2 * 3600, False)
     refused = dora("--environment", "staging")
     assert isinstance(refused.exception, ConfigurationError) and "never deployed to staging" in str(refused.exception)
+
+
+@pytest.fixture
+def repository_of_shop(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """A project with a repository, and the history of the service's tests."""
+    made = Repository(tmp_path / "shop")
+    (tmp_path / "projects.yaml").write_text(f"projects: [{{name: shop, url: {made.path}}}]")
+    for name, value in {"HOME": tmp_path, "PROJECTS": tmp_path / "projects.yaml", "DATABASE_URL": history.url}.items():
+        monkeypatch.setenv(f"INFRAAUDIT_{name}", str(value))
+    settings.cache_clear()
+    yield made
+    settings.cache_clear()
+
+
+def test_a_commit_is_rejected_and_taken_back_with_a_reason(history: History, repository_of_shop: Repository) -> None:
+    sha = repository_of_shop.write({"a": "1"}, "a commit")
+
+    def asked(*words: str) -> Result:
+        return CliRunner().invoke(app, ["reject", "--project", "shop", "--commit", sha[:8], *words])
+
+    done = json.loads(asked("--reason", "it loses orders", "--json").stdout)
+    assert (done["sha"], done["rejected"], done["live_in"]) == (sha, True, []) and done["rejected_by"]
+    assert rejected(history, "shop")[sha].reason == "it loses orders"
+    assert asked("--reason", " ").exit_code != 0 and asked().exit_code == 2, "it needs a reason"
+    assert "may be deployed again" in asked("--reason", "it was another one", "--take-back").stdout
+    assert sha not in rejected(history, "shop")
+    assert asked("--reason", "again", "--take-back").exit_code != 0

@@ -67,6 +67,8 @@ class Comparison:
         fresh: dict[str, Any] | None = None
         for keys, who in self._added(running, scaled=scaled):
             path, value = locate(running, keys) or ((), None)
+            if any(path[: len(one.way)] == one.way for one in found):  # It was changed, and not added.
+                continue
             fresh = fresh if fresh is not None else self._fresh(document)
             by_default = locate(fresh, keys)
             if by_default is None or by_default[1] != value:

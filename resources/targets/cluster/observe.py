@@ -224,6 +224,7 @@ def _pod_states(pod: Any) -> Iterator[PodStatus]:
             waiting_message=excerpt((waiting.message or "") if waiting else "", 300),
             last_exit=_last_exit(last) if last else "",
             uid=pod.metadata.uid,
+            restarts=status.restart_count or 0,
         )
 
 

@@ -7,6 +7,7 @@ absent: the judgement itself (infraaudit_domain/kubernetes/rollout.py).
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
 from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
@@ -17,10 +18,11 @@ from infraaudit_domain.kubernetes.rollout import (
     is_hopeless,
     judge_job,
     judge_rollout,
+    restarted,
 )
 from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Live
-from resources.targets.cluster.connection import Cluster
+from resources.targets.cluster.connection import Cluster, retried
 from resources.targets.cluster.objects import remove_pod, unblock
 
 _POLL_SECONDS = 0.2
@@ -55,7 +57,8 @@ class Watch:
         watch = cls(cluster, namespace, sha, waited_for, unschedulable)
         for document in waited_for:
             if document["kind"] != "Job" and live.get(identity(document)):
-                status, pods = observe.status_of(cluster, namespace, document, sha)
+                look = partial(observe.status_of, cluster, namespace, document, sha)
+                status, pods = retried(f"reading {identity(document)}", look)
                 watch.before[identity(document)] = status
                 watch.hopeless |= {pod.uid: pod.pod for pod in pods if is_hopeless(pod)}
         return watch
@@ -85,6 +88,35 @@ class Watch:
                 self.seen.append(f"{time.monotonic() - self.began:5.1f} s  {judgement.reason}")
                 on_progress(judgement.reason)
             time.sleep(_POLL_SECONDS)
+
+    def hold(self, seconds: float, on_progress: Callable[[str], None]) -> Judgement:
+        """Watch what has become available for a while longer: it has to stay so, and none of its containers to restart.
+
+        Raises RejectedByClusterError where the API server refuses us.
+        """
+        workloads = [document for document in self.workloads if document["kind"] != "Job"]
+        if seconds <= 0 or not workloads:
+            return Judgement("available", "")
+        on_progress(f"available; it has to stay so for {seconds:g} s")
+        began, first = time.monotonic(), self._pods(workloads)
+        while True:
+            age = time.monotonic() - began
+            judgement = self._judge(workloads)
+            why = restarted(first, self._pods(workloads)) or (judgement.reason if judgement.state == "failed" else "")
+            if not why and age >= seconds and judgement.state == "progressing":
+                why = judgement.reason
+            if why:
+                return Judgement("failed", f"{why}, {age:.0f} s after it had become available (soak: {seconds:g} s)")
+            if age >= seconds:
+                return judgement
+            time.sleep(min(1.0, max(seconds - age, _POLL_SECONDS)))
+
+    def _pods(self, workloads: Iterable[Document]) -> list[PodStatus]:
+        try:
+            found = [observe.status_of(self.cluster, self.namespace, one, self.sha)[1] for one in workloads]
+        except ClusterError:  # A restarted API server is no restarted container.
+            return []
+        return [pod for pods in found for pod in pods]
 
     def _renew(self, workloads: Iterable[Document]) -> None:
         """Delete the pods that were hopeless already, where the same template makes new ones: what they lacked may be

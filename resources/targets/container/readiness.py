@@ -49,6 +49,27 @@ def wait_until_ready(pod: Pod, deadline: float, on_progress: Callable[[str], Non
         sleep(max(0.1, min([*pauses, _LONGEST_PAUSE, deadline - monotonic()])))
 
 
+def held(pod: Pod, seconds: float, on_progress: Callable[[str], None]) -> Readiness:
+    """Watch a pod that is ready for a while longer: it has to stay so, and none of its containers to restart."""
+    if seconds <= 0:
+        return Readiness(True)
+    on_progress(f"ready; it has to stay so for {seconds:g} s")
+    began, first = monotonic(), _restarts(pod)
+    while (age := monotonic() - began) < seconds:
+        sleep(min(_LONGEST_PAUSE, max(seconds - age, 0.1)))
+        now = wait_until_ready(pod, monotonic() + 5, lambda line: None, once=True)
+        again = [name for name, number in _restarts(pod).items() if number > first.get(name, 0)]
+        if again or not now.ready:
+            why = f"Container {again[0]} was restarted" if again else now.reason
+            return Readiness(False, f"{why}, {monotonic() - began:.0f} s after it was ready (soak: {seconds:g} s)")
+    return Readiness(True)
+
+
+def _restarts(pod: Pod) -> dict[str, int]:
+    states = {plan.name: pod.state(plan) for plan in pod.plan.containers}
+    return {name: state.restarts for name, state in states.items() if state}
+
+
 @dataclass
 class _Watch:
     """The progress of one container: first its start-up probe, then readiness, as often in a row as the manifest

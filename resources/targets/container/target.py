@@ -23,7 +23,7 @@ from resources.engine import Engine
 from resources.machine.atomic_file import write_atomically
 from resources.manifests.files import parse_manifests
 from resources.targets.container.pod import Pod, pod_labels, remove_pod
-from resources.targets.container.readiness import Readiness, wait_until_ready
+from resources.targets.container.readiness import Readiness, held, wait_until_ready
 from resources.targets.target import LogLine
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class ContainerTarget:
             if live_pod is None or live_pod.key != pod.key:
                 _try_to_remove(pod)
             raise
+        if readiness.ready and not (live_pod and live_pod.key == pod.key):
+            readiness = held(pod, release.soak, on_progress)
         seconds = round(monotonic() - started, 3)
         if not readiness.ready:
             return self._unhealthy(pod, live_pod, readiness, seconds)

@@ -5,7 +5,14 @@ import pytest
 from infraaudit_domain.delivery.advice import TAKEN_BACK, Candidate, advise
 from infraaudit_domain.kubernetes.autoscaling import left_alone, scaled_by
 from infraaudit_domain.kubernetes.drift import differences
-from infraaudit_domain.kubernetes.rollout import JobStatus, PodStatus, WorkloadStatus, judge_job, judge_rollout
+from infraaudit_domain.kubernetes.rollout import (
+    JobStatus,
+    PodStatus,
+    WorkloadStatus,
+    judge_job,
+    judge_rollout,
+    restarted,
+)
 from infraaudit_domain.scans.findings import Finding
 
 DONE = WorkloadStatus("web", 2, 2, desired=2, updated=2, available=2, total=2)
@@ -78,6 +85,13 @@ def test_jobs_are_waited_for(job: JobStatus, waiting: str, state: str) -> None:
     judged = judge_job(job, [PodStatus("p", "c", waiting)] if waiting else [])
     assert judged.state == state
     assert bool(judged.note) == job.suspended
+
+
+def test_a_restart_is_one_of_a_container_that_was_there_or_came_since() -> None:
+    before = [PodStatus("p", "c", uid="1", restarts=2), PodStatus("q", "c", uid="2")]
+    assert restarted(before, before) == ""
+    assert "c of pod p" in restarted(before, [replace(before[0], restarts=3, last_exit="exit code 137 (OOMKilled)")])
+    assert "exit code 1" in restarted(before, [PodStatus("r", "c", uid="3", restarts=1, last_exit="exit code 1")])
 
 
 AUTOSCALER = {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}
