@@ -157,22 +157,22 @@ def _scan(way: Way, mirror: Mirror, sha: str) -> Findings:
     return _plain(scan.findings)
 
 
-def _fresh(way: Way, mirror: Mirror, sha: str, work: Path, **variables: str) -> Findings:
+def _fresh(way: Way, mirror: Mirror, sha: str, work: Path) -> Findings:
     kept = work / "fresh" / f"{sha}.json"
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(_measure_fresh(mirror, sha, work, variables)))
+        kept.write_text(json.dumps(_measure_fresh(mirror, sha, work)))
     stored = json.loads(kept.read_text())
     way.commits, way.cpu, way.wall = way.commits + 1, way.cpu + stored["cpu"], way.wall + stored["wall"]
     return frozenset(map(tuple, stored["findings"]))
 
 
-def _measure_fresh(mirror: Mirror, sha: str, work: Path, variables: dict[str, str]) -> dict[str, Any]:
+def _measure_fresh(mirror: Mirror, sha: str, work: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=work) as tree:
         mirror.export((entry for entry in mirror.tree(sha) if entry.size is not None), Path(tree))
         argv = [str(Path(sys.executable).with_name("checkov")), "-d", tree, "-o", "json", "--compact"]
         argv += ["--skip-download", "--framework", *DEFAULT_FRAMEWORKS]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(work), "LANG": "C.UTF-8"} | variables
+        environment = {"PATH": os.environ["PATH"], "HOME": str(work), "LANG": "C.UTF-8"}
         way = Way("")
         with way.timed():
             done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=work)

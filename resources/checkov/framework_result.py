@@ -18,6 +18,7 @@ from resources.checkov.limits import ScanLimits
 from resources.checkov.reading.gaps import (
     bounded,
     called_with_unread_values,
+    connected,
     evidence,
     summary,
     unread_files,
@@ -83,6 +84,7 @@ def framework_result(
     unreadable = _marked(name, job, made.gaps(plain.values(), job.expected[name], job.charts))
     read = job.expected[name].keys() - plain.keys()
     counted = [gap for gap in unreadable if not gap.hidden_by]
+    reached = connected(tree, job.expected[name], plain.keys()) if name == "terraform" and plain else None
     status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if counted else ScanStatus.COMPLETE
     return FrameworkScan(
         framework=name,
@@ -93,7 +95,9 @@ def framework_result(
         seconds=result.seconds,
         reason=result.error or summary(name, counted, job.charts),
         evidence=made.evidence(
-            evidence(name, job.expected[name], result.proven, [*plain.values()], job.charts), read, plain.keys()
+            evidence(name, job.expected[name], result.proven, [*plain.values()], job.charts, reached),
+            read,
+            plain.keys(),
         ),
     )
 

@@ -94,9 +94,17 @@ def summary(framework: str, gaps: Sequence[UnreadableFile], charts: Collection[s
 
 
 def evidence(
-    framework: str, expected: Parts, proven: Proven, gaps: Sequence[UnreadableFile], charts: Collection[str]
+    framework: str,
+    expected: Parts,
+    proven: Proven,
+    gaps: Sequence[UnreadableFile],
+    charts: Collection[str],
+    reached: Collection[str] | None = None,
 ) -> Evidence:
-    """What the run proves of the files that it read; nothing of what rests on files that it did not read."""
+    """What the run proves of the files that it read; nothing of what rests on files that it did not read.
+
+    ``reached`` are the folders whose resources may be connected to what was not read; None for all.
+    """
     unread = {gap.path for gap in gaps}
     doubtful = {posixpath.dirname(path) for path in unread} if framework == "terraform" else set()
     is_crossing_in_doubt = any(chart_of(path, charts) is None for path in unread)
@@ -106,7 +114,7 @@ def evidence(
             continue
         if posixpath.dirname(path) in doubtful:
             passed[path] = dict.fromkeys(resources, frozenset[str]())
-        elif is_crossing_in_doubt and proven.crossing:
+        elif is_crossing_in_doubt and proven.crossing and (reached is None or posixpath.dirname(path) in reached):
             passed[path] = {name: checks - proven.crossing for name, checks in resources.items()}
         else:
             passed[path] = dict(resources)
@@ -122,21 +130,48 @@ def called_with_unread_values(tree: Path, paths: Iterable[str], unread: Collecti
 
     Their resources are known by the call's name and have its values.
     """
-    files: dict[str, list[str]] = {}
-    for path in paths:
-        files.setdefault(posixpath.dirname(path), []).append(path)
+    files = _by_folder(paths)
     because = {posixpath.dirname(path): path for path in unread}
     origin = set(because)
     waiting = list(because)
     while waiting:
         folder = waiting.pop()
-        for called in {place for path in files.get(folder, ()) for place in _called_from(tree / path, folder)}:
-            if called in files and called not in because:
+        for called in _called(tree, files, folder):
+            if called not in because:
                 because[called] = because[folder]
                 waiting.append(called)
     for folder in because.keys() - origin:
         for path in files[folder]:
             yield UnreadableFile(path, f"its values come from {because[folder]}, which could not be read")
+
+
+def connected(tree: Path, paths: Iterable[str], unread: Collection[str]) -> set[str]:
+    """The folders of Terraform that calls of modules connect with those of unread files, in whatever direction."""
+    files = _by_folder(paths)
+    neighbours: dict[str, set[str]] = {folder: set() for folder in files}
+    for folder in files:
+        for called in _called(tree, files, folder):
+            neighbours[folder].add(called)
+            neighbours[called].add(folder)
+    reached = {posixpath.dirname(path) for path in unread}
+    waiting = list(reached)
+    while waiting:
+        new = neighbours.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        files.setdefault(posixpath.dirname(path), []).append(path)
+    return files
+
+
+def _called(tree: Path, files: Mapping[str, Sequence[str]], folder: str) -> set[str]:
+    """The folders of modules that the files of one call."""
+    return {place for path in files.get(folder, ()) for place in _called_from(tree / path, folder) if place in files}
 
 
 def _called_from(file: Path, folder: str) -> set[str]:

@@ -191,7 +191,7 @@ def _columns(
     born = moments[introduced]
     for index in np.flatnonzero(introduced == _NOWHERE).tolist():
         if (known := first.get(spans["fingerprint"][ended][index])) is not None:
-            named[index], born[index], began[index] = known.sha, known.at.isoformat(), known.certainty.value
+            named[index], born[index], began[index] = known.sha, known.at.isoformat(), known.certainty
     return {"id": spans["fingerprint"][ended], "hours_exposed": lives["hours"]} | {
         "introduced_by": named, "introduced_certainty": np.array(began, object), "introduced_at": born,
         "fixed_by": np.where(fixed < 0, nothing, _named(spans["end_sha"][ended], shas[fixed])),

@@ -211,6 +211,25 @@ def test_what_rests_on_a_file_that_was_not_read_proves_nothing(reader: CheckovRu
     assert after.evidence is not None and any(after.evidence.passed["alone/b.tf"].values())
 
 
+def test_a_gap_leaves_graph_checks_in_doubt_only_where_calls_of_modules_reach(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    private = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n  acl = "private"\n}\n'
+    call = 'module "m" {\n  source = "../%s"\n}\n'
+    files: dict[str, str | None] = {
+        "bad/bad.tf": "resource {{{\n", "alone/b.tf": private, "caller/b.tf": private, "caller/m.tf": call % "between",
+        "between/b.tf": private, "between/m.tf": call % "bad",
+    }  # fmt: skip
+    one = scan(reader, repository, files)["terraform"]
+    assert one.evidence is not None
+    named = one.evidence.passed.items()
+    passed = {path: each for path, by_name in named if path.endswith("b.tf") for each in by_name.values()}
+    graph = "CKV_AWS_20"
+    assert {path: graph in checks for path, checks in passed.items()} == {
+        "alone/b.tf": True, "caller/b.tf": False, "between/b.tf": False
+    }  # fmt: skip
+
+
 def test_secrets_are_searched_in_every_file_or_it_is_a_gap(reader: CheckovRunner, repository: Repository) -> None:
     (repository.path / "latin.tf").write_bytes(b'a = "\xe4"\n')
     files: dict[str, str | None] = {"a.tf": BUCKET, "package-lock.json": "{}", "b.yaml": "a: b\n"}
