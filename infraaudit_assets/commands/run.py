@@ -12,7 +12,6 @@ from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
-from resources.dagster.forkserver import start_forkserver
 
 
 def run(
@@ -26,8 +25,6 @@ def run(
     found = find_project(project)
     log = settings().state.run_log
     prepare_dagster_home(settings())
-    with output_of_steps(log, verbose):
-        start_forkserver()
 
     from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.summary import commit_row, print_summary

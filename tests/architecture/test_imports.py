@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.dagster.forkserver import PRELOAD
 from tests import ROOT
 from tests.architecture.structure import PACKAGES, modules
 
@@ -64,11 +63,6 @@ def test_every_module_can_be_imported_alone() -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("name", PRELOAD)
-def test_every_module_of_the_preload_list_imports(name: str) -> None:
-    assert import_module(name)
 
 
 def _yaml_files() -> list[Path]:
