@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from infraaudit_assets.commands.warm import COMMANDS
+from resources.dagster.warm_runs import HEAVY, PRELOAD
 from tests import ROOT
 from tests.architecture.structure import PACKAGES, modules
 
@@ -63,6 +65,11 @@ def test_every_module_can_be_imported_alone() -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", [*PRELOAD, *HEAVY, *COMMANDS])
+def test_every_module_that_is_preloaded_imports(name: str) -> None:
+    assert import_module(name)
 
 
 def _yaml_files() -> list[Path]:

@@ -1,0 +1,195 @@
+"""A process that has imported what programs need, and forks one child for each call that it is asked for.
+
+    python -m resources.machine.warm_parent FOLDER NAME IDLE_SECONDS MODULE… -- MODULE…
+
+Those after the dashes are heavy, and imported when a second call shows that there are more to come.
+It listens on a Unix socket in a private folder, accepts and forks; it reads nothing and knows nothing of its children,
+so that none of them can harm it or grow it. A child takes over the caller's environment, folder and terminal, and
+compares the files that were imported here with what they are now. Where one changed it declines, and this process ends,
+to be started anew by the caller. Its end costs warmth alone: children are no part of it. Threads are refused, since a
+process with threads must not fork.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import gc
+import hashlib
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from resources.machine.warm import DECLINED, ENDED, STARTED, bound, receive
+
+_SEVERAL = 2
+_based_on: dict[str, str] = {}
+
+
+def based_on(path: Path) -> None:
+    """Note that what is imported depends on the content of a file; call it before that is read."""
+    _based_on[str(path.resolve())] = _digest(path)
+
+
+def main() -> None:
+    folder, name, idle, *modules = sys.argv[1:]
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    began = time.time()
+    dashes = modules.index("--")
+    _import(modules[:dashes])
+    files = _imported_files()
+    if any(time_ns >= began * 1e9 for time_ns, _ in files.values()):
+        raise SystemExit("A file changed while it was imported.")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children are reaped by the kernel.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with bound(Path(folder), name) as listener:
+        os.write(1, b"ready\n")
+        _stay_silent()
+        _serve(listener, float(idle), files, modules[dashes + 1 :])
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise SystemExit(f"Importing {', '.join(modules)} started threads.")
+    gc.collect()
+    gc.freeze()
+
+
+def _serve(listener: socket.socket, idle: float, files: dict[str, tuple[int, int]], heavy: Sequence[str]) -> None:
+    signal.signal(signal.SIGTERM, _end)
+    calls = 0
+    while select.select([listener], [], [], idle)[0]:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            _become(connection, files)
+        connection.close()
+        calls += 1
+        if calls == _SEVERAL:
+            _import(heavy)
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _become(connection: socket.socket, files: dict[str, tuple[int, int]]) -> NoReturn:
+    """Do what the caller asks in this child, and end with its exit code."""
+    code = 1
+    try:
+        parent = os.getppid()
+        os.setsid()
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        request = receive(connection)
+        if _imported_files(files) != files or any(_digest(Path(path)) != was for path, was in _based_on.items()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(parent, signal.SIGTERM)
+            connection.sendall(DECLINED)
+            os._exit(0)
+        code = _call(connection, request)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _leave(connection, code)
+
+
+def _call(connection: socket.socket, request: dict[str, Any]) -> int:
+    os.umask(request["umask"])
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = request["argv"]
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        os.dup2(request["descriptors"][number], number)
+        if number:
+            stream.reconfigure(line_buffering=os.isatty(number) or number == 2)  # type: ignore[union-attr]
+    for descriptor in request["descriptors"]:
+        os.close(descriptor)
+    if request["attached"]:
+        _end_with(connection)
+    connection.sendall(STARTED + str(os.getpid()).encode() + b"\n")
+    module, _, function = request["call"].partition(":")
+    try:
+        return int(getattr(importlib.import_module(module), function)(*request["arguments"]) or 0)
+    except SystemExit as error:
+        return _exit_code(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _end_with(connection: socket.socket) -> None:
+    """Have the kernel interrupt this process when the caller ends, whichever way; the parent is not needed for it."""
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGINT)
+    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _leave(connection: socket.socket, code: int) -> NoReturn:
+    """End without taking the interpreter apart, which would touch all that is shared with the parent."""
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    with contextlib.suppress(BaseException):
+        connection.sendall(ENDED + str(code).encode() + b"\n")
+    os._exit(code)
+
+
+def _imported_files(known: dict[str, tuple[int, int]] | None = None) -> dict[str, tuple[int, int]]:
+    """Time and size of each imported file that belongs to no library, and of the folders of the libraries."""
+    if known is None:
+        libraries = (sys.prefix, sys.base_prefix)
+        names = {str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
+        own = {name for name in names if not name.startswith(libraries)}
+        paths = own | {path for path in sys.path if path.startswith(sys.prefix) and os.path.isdir(path)}
+    else:
+        paths = set(known)
+    found = {}
+    for path in paths:
+        try:
+            status = os.stat(path)
+            found[path] = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            found[path] = (0, -1)
+    return found
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return type(error).__name__
+
+
+def _stay_silent() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    from resources.machine import warm_parent
+
+    warm_parent.main()
