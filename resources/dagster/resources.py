@@ -16,6 +16,7 @@ from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import Address, addresses_of
 from resources.checkov import CheckovRunner
+from resources.checkov.parent import SharedParent
 from resources.configuration.severities import read_severities
 from resources.engine import Engine, detect_engine
 from resources.engine.box.building import BoxedBuild
@@ -134,7 +135,10 @@ class CheckovResource(dg.ConfigurableResource):
 
     def connect(self, history: History) -> CheckovRunner:
         return CheckovRunner(
-            StateFolder(Path(self.state)).scans, read_severities(Path(self.severities)), reuse=history.framework_scan
+            StateFolder(Path(self.state)).scans,
+            read_severities(Path(self.severities)),
+            reuse=history.framework_scan,
+            parent=SharedParent,
         )
 
 

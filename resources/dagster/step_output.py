@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 def copy_without_programs() -> None:
     """Have this process copy the output of its steps itself."""
-    local_compute_log_manager.mirror_stream_to_file = mirrored  # type: ignore[attr-defined]
+    local_compute_log_manager.mirror_stream_to_file = mirrored  # type: ignore[assignment,attr-defined]
 
 
 @contextmanager

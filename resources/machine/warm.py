@@ -92,26 +92,52 @@ class Warmth:
         return None
 
     def _connected(self, name: str) -> socket.socket | None:
-        made = private(self.folder)
+        words = ["-m", "resources.machine.warm_parent", str(self.folder), name, str(self.idle_seconds)]
+        return reached(self.folder, name, [*words, *self.modules, "--", *self.heavy])
+
+
+def reached(
+    folder: Path, name: str, words: Sequence[str], environment: Mapping[str, str] | None = None
+) -> socket.socket | None:
+    """A connection to who listens under a name in a private folder, started by Python's ``words`` where nobody does.
+
+    None where it does not start; its last words are then in the folder's log. The one that starts says ``ready`` when
+    it listens, and leaves our session.
+    """
+    made = private(folder)
+    if (found := connect(made, name)) is not None:
+        return found
+    with locked(made / f"{name}.lock"):
         if (found := connect(made, name)) is not None:
             return found
-        with locked(made / f"{name}.lock"):
-            if (found := connect(made, name)) is not None:
-                return found
-            return connect(made, name) if self._launch(made, name) else None
+        return connect(made, name) if _launched(made, words, environment) else None
 
-    def _launch(self, folder: Path, name: str) -> bool:
-        words = [sys.executable, "-m", "resources.machine.warm_parent", str(folder), name, str(self.idle_seconds)]
-        with (folder / "log").open("wb") as log:
-            parent = subprocess.Popen(
-                [*words, *self.modules, "--", *self.heavy], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
-            )
-        assert parent.stdout is not None
-        with parent.stdout as said:
-            parent.wait(_SECONDS_TO_ANSWER)
-            return (
-                bool(select.select([said], [], [], _SECONDS_TO_START)[0]) and os.read(said.fileno(), 16) == b"ready\n"
-            )
+
+def _launched(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None) -> bool:
+    with (folder / "log").open("wb") as log:
+        first = subprocess.Popen(
+            [sys.executable, *words], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+        )
+    assert first.stdout is not None
+    with first.stdout as said:
+        first.wait(_SECONDS_TO_ANSWER)
+        return bool(select.select([said], [], [], _SECONDS_TO_START)[0]) and os.read(said.fileno(), 16) == b"ready\n"
+
+
+def leave() -> None:
+    """Leave the session of who started this process, which need not wait for our end."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
+def say_ready() -> None:
+    """Answer who started this process, and let go of its input and output."""
+    os.write(1, b"ready\n")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def private(folder: Path) -> Path:

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from resources.machine.warm import DECLINED, ENDED, STARTED, bound, receive
+from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, receive, say_ready
 
 _SEVERAL = 2
 _based_on: dict[str, str] = {}
@@ -40,9 +40,7 @@ def based_on(path: Path) -> None:
 
 def main() -> None:
     folder, name, idle, *modules = sys.argv[1:]
-    if os.fork():
-        os._exit(0)
-    os.setsid()
+    leave()
     began = time.time()
     dashes = modules.index("--")
     _import(modules[:dashes])
@@ -52,8 +50,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children are reaped by the kernel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with bound(Path(folder), name) as listener:
-        os.write(1, b"ready\n")
-        _stay_silent()
+        say_ready()
         _serve(listener, float(idle), files, modules[dashes + 1 :])
 
 
@@ -180,13 +177,6 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         return type(error).__name__
-
-
-def _stay_silent() -> None:
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1):
-        os.dup2(nowhere, number)
-    os.close(nowhere)
 
 
 if __name__ == "__main__":
