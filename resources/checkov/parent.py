@@ -156,11 +156,17 @@ class Parent:
 class SharedParent(Parent):
     """The one primed Checkov process of an installation, started by the first who needs it; else one of our own."""
 
+    def __init__(self, scratch: Path, limits: ScanLimits, state: Path, idle_seconds: float) -> None:
+        """``idle_seconds`` is how long the process that is started here is kept unused."""
+        super().__init__(scratch, limits, state)
+        self._idle_seconds = idle_seconds
+
     def _start(self, stack: ExitStack) -> "Channel":
         folder = self._scratch / "server"
         with suppress(OSError, subprocess.TimeoutExpired):
             words = environment(folder, self._state, folder / "checkov.log")
-            connection = reached(folder, _name(words), [*_SERVER, str(folder), _name(words)], words)
+            name = _name(words)
+            connection = reached(folder, name, [*_SERVER, str(folder), name, str(self._idle_seconds)], words)
             if connection is not None:
                 stack.enter_context(connection)
                 channel = Channel(stack.enter_context(connection.makefile("wb")), connection.fileno())

@@ -55,7 +55,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         reuse: Reuse = no_reuse,
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
         render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
-        parent: type[Parent] = Parent,
+        parent: Callable[[Path, ScanLimits, Path], Parent] = Parent,
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
         self._scratch = neutral_folder(scratch)

@@ -26,7 +26,7 @@ from resources.machine.warm import bound, leave, say_ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
-_CALLERS, _IDLE_SECONDS = 1000, 900
+_CALLERS = 1000
 _MOST_DESCRIPTORS = 1024
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
@@ -43,23 +43,23 @@ def main() -> None:
     gc.freeze()
     hello = {"ready": True, "offline": is_offline, "left_out": left_out}
     if sys.argv[1:]:
-        folder, name = sys.argv[1:]
+        folder, name, idle = sys.argv[1:]
         with bound(Path(folder), name) as listener:
             os.dup2(answers.fileno(), 1)
             say_ready()
             answers.close()
-            _listen(listener, hello)
+            _listen(listener, float(idle), hello)
     else:
         _say(answers, hello | {"parent": os.getpid()})
         while line := sys.stdin.readline():
             _say(answers, serve(json.loads(line)))
 
 
-def _listen(listener: socket.socket, hello: dict[str, Any]) -> None:
+def _listen(listener: socket.socket, idle: float, hello: dict[str, Any]) -> None:
     """Serve each caller in a fork, which ends with it."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for _ in range(_CALLERS):
-        if not select.select([listener], [], [], _IDLE_SECONDS)[0]:
+        if not select.select([listener], [], [], idle)[0]:
             return
         connection, _ = listener.accept()
         if os.fork() == 0:
