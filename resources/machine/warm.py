@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from resources.machine.locks import locked
 STARTED, ENDED, DECLINED = b"started ", b"ended ", b"declined\n"
 _SECONDS_TO_START, _SECONDS_TO_ANSWER = 120, 30
 _LENGTH = 8
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 _OF_THE_TERMINAL = {
     "_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "TERM", "COLORTERM", "WINDOWID", "SSH_TTY", "SSH_CONNECTION",
     "SSH_CLIENT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_CURRENT_TEST", "PYTEST_VERSION",
@@ -59,20 +60,20 @@ class Warmth:
     def run(self, call: str, arguments: Sequence[Any]) -> int | None:
         """Run ``module:function`` on our terminal to its end, as our own process would: signals reach it, and it ends
         with us. Its exit code; None where it did not start."""
-        with suppress(OSError):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        try:
             asked = self._ask(call, arguments, attached=True)
-            if asked is not None:
-                return _follow(*asked)
-        return None
+            return None if asked is None else _follow(*asked, before)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def start(self, call: str, arguments: Sequence[Any]) -> int | None:
         """Start ``module:function``, which outlives us; its process ID, or None where it did not start."""
-        with suppress(OSError):
-            asked = self._ask(call, arguments, attached=False)
-            if asked is not None:
-                asked[0].close()
-                return asked[1]
-        return None
+        asked = self._ask(call, arguments, attached=False)
+        if asked is None:
+            return None
+        asked[0].close()
+        return asked[1]
 
     def _ask(self, call: str, arguments: Sequence[Any], attached: bool) -> tuple[socket.socket, int] | None:
         request = {
@@ -80,11 +81,17 @@ class Warmth:
             "environment": dict(os.environ), "folder": os.getcwd(), "umask": _umask(),
         }  # fmt: skip
         name = self.name
-        for _ in range(2):
-            connection = self._connected(name)
+        for _ in range(3):
+            try:
+                connection = self._connected(name)
+            except (OSError, subprocess.TimeoutExpired):
+                return None
             if connection is None:
                 return None
-            _send(connection, request)
+            if attached:  # Held back until there is a child to pass them on to.
+                signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+            with suppress(OSError):
+                _send(connection, request)
             answer = _line(connection, _SECONDS_TO_ANSWER)
             if answer.startswith(STARTED):
                 return connection, int(answer[len(STARTED) :])
@@ -214,7 +221,7 @@ def _line(connection: socket.socket, seconds: float | None) -> bytes:
     return b""
 
 
-def _follow(connection: socket.socket, pid: int) -> int:
+def _follow(connection: socket.socket, pid: int, mask: Iterable[int]) -> int:
     """Pass our signals on until the child ends; its exit code."""
     try:
         child = os.pidfd_open(pid)
@@ -225,7 +232,8 @@ def _follow(connection: socket.socket, pid: int) -> int:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(child, number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, forward) for number in _PASSED_ON}
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         select.select([child], [], [])
         return _exit_code(connection)

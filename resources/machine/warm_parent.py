@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, receive, say_ready
 
 _SEVERAL = 2
+_SECONDS_TO_END = 10
 _based_on: dict[str, str] = {}
 
 
@@ -41,6 +42,7 @@ def based_on(path: Path) -> None:
 def main() -> None:
     folder, name, idle, *modules = sys.argv[1:]
     leave()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Who starts us may hold its own signals back.
     began = time.time()
     dashes = modules.index("--")
     _import(modules[:dashes])
@@ -49,9 +51,10 @@ def main() -> None:
         raise SystemExit("A file changed while it was imported.")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children are reaped by the kernel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with bound(Path(folder), name) as listener:
+    with contextlib.suppress(SystemExit), bound(Path(folder), name) as listener:
         say_ready()
         _serve(listener, float(idle), files, modules[dashes + 1 :])
+    os._exit(0)  # Taking the interpreter apart takes longer than the socket's name is missed.
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -92,8 +95,7 @@ def _become(connection: socket.socket, files: dict[str, tuple[int, int]]) -> NoR
         signal.signal(signal.SIGINT, signal.default_int_handler)
         request = receive(connection)
         if _imported_files(files) != files or any(_digest(Path(path)) != was for path, was in _based_on.items()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(parent, signal.SIGTERM)
+            _end_and_wait(parent)
             connection.sendall(DECLINED)
             os._exit(0)
         code = _call(connection, request)
@@ -101,6 +103,15 @@ def _become(connection: socket.socket, files: dict[str, tuple[int, int]]) -> NoR
         traceback.print_exc()
     finally:
         _leave(connection, code)
+
+
+def _end_and_wait(parent: int) -> None:
+    """End the parent before its caller starts another; it may have ended meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        ended = os.pidfd_open(parent)
+        if os.getppid() == parent:
+            os.kill(parent, signal.SIGTERM)
+            select.select([ended], [], [], _SECONDS_TO_END)
 
 
 def _call(connection: socket.socket, request: dict[str, Any]) -> int:
