@@ -14,7 +14,6 @@ import atexit
 import contextlib
 import fcntl
 import gc
-import hashlib
 import importlib
 import os
 import select
@@ -27,16 +26,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from resources.machine.imported_files import ImportedFiles
 from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, receive, say_ready
 
 _SEVERAL = 2
 _SECONDS_TO_END = 10
-_based_on: dict[str, str] = {}
-
-
-def based_on(path: Path) -> None:
-    """Note that what is imported depends on the content of a file; call it before that is read."""
-    _based_on[str(path.resolve())] = _digest(path)
 
 
 def main() -> None:
@@ -46,8 +40,8 @@ def main() -> None:
     began = time.time()
     dashes = modules.index("--")
     _import(modules[:dashes])
-    files = _imported_files()
-    if any(time_ns >= began * 1e9 for time_ns, _ in files.values()):
+    files = ImportedFiles()
+    if files.newest() >= began:
         raise SystemExit("A file changed while it was imported.")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children are reaped by the kernel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,7 +60,7 @@ def _import(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def _serve(listener: socket.socket, idle: float, files: dict[str, tuple[int, int]], heavy: Sequence[str]) -> None:
+def _serve(listener: socket.socket, idle: float, files: ImportedFiles, heavy: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, _end)
     calls = 0
     while select.select([listener], [], [], idle)[0]:
@@ -84,7 +78,7 @@ def _end(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
-def _become(connection: socket.socket, files: dict[str, tuple[int, int]]) -> NoReturn:
+def _become(connection: socket.socket, files: ImportedFiles) -> NoReturn:
     """Do what the caller asks in this child, and end with its exit code."""
     code = 1
     try:
@@ -94,7 +88,7 @@ def _become(connection: socket.socket, files: dict[str, tuple[int, int]]) -> NoR
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         request = receive(connection)
-        if _imported_files(files) != files or any(_digest(Path(path)) != was for path, was in _based_on.items()):
+        if files.have_changed():
             _end_and_wait(parent)
             connection.sendall(DECLINED)
             os._exit(0)
@@ -164,33 +158,5 @@ def _leave(connection: socket.socket, code: int) -> NoReturn:
     os._exit(code)
 
 
-def _imported_files(known: dict[str, tuple[int, int]] | None = None) -> dict[str, tuple[int, int]]:
-    """Time and size of each imported file that belongs to no library, and of the folders of the libraries."""
-    if known is None:
-        libraries = (sys.prefix, sys.base_prefix)
-        names = {str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
-        own = {name for name in names if not name.startswith(libraries)}
-        paths = own | {path for path in sys.path if path.startswith(sys.prefix) and os.path.isdir(path)}
-    else:
-        paths = set(known)
-    found = {}
-    for path in paths:
-        try:
-            status = os.stat(path)
-            found[path] = (status.st_mtime_ns, status.st_size)
-        except OSError:
-            found[path] = (0, -1)
-    return found
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        return type(error).__name__
-
-
 if __name__ == "__main__":
-    from resources.machine import warm_parent
-
-    warm_parent.main()
+    main()

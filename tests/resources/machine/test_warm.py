@@ -17,7 +17,7 @@ from tests.e2e.waiting import eventually
 CALLED = """
 import os, sys, time
 from pathlib import Path
-from resources.machine.warm_parent import based_on
+from resources.machine.imported_files import based_on
 config = Path(__file__).with_name("config")
 based_on(config)
 SET = config.read_text()
