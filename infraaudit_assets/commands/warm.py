@@ -10,7 +10,7 @@ from typing import Any
 from infraaudit_assets.commands.terminal import exit_code_of
 from infraaudit_assets.dagster_home import instance_file
 from infraaudit_assets.settings import Settings, settings
-from resources.dagster.warm_runs import warmth
+from resources.dagster.warm_imports import warmth
 
 COMMANDS = ("infraaudit_assets.commands.run", "infraaudit_assets.commands.demo", "infraaudit_assets.commands.summary")
 

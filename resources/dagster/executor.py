@@ -18,6 +18,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.init import InitExecutorContext
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
+from resources.dagster.pools import wait_patiently
 from resources.dagster.step_output import copy_without_programs
 from resources.dagster.workers import working_on
 from resources.machine.process import die_with
@@ -33,6 +34,7 @@ class ForkedSteps(MultiprocessExecutor):
     ) -> Iterator[dg.DagsterEvent]:
         with working_on(Path(plan_context.instance.root_directory), plan_context.run_id):
             _tie_forks_to_this_process()
+            wait_patiently()
             yield from super().execute(plan_context, execution_plan)
 
 

@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 _FOLDER = "workers"
+LAUNCHED, IN_FOREGROUND = "launched", "foreground"
 
 
 class Worker(Enum):
@@ -25,10 +26,10 @@ class Worker(Enum):
 
 
 @contextmanager
-def working_on(home: Path, run_id: str) -> Iterator[None]:
-    """Show this process as the worker of a run, for the time of the block."""
+def working_on(home: Path, run_id: str, how: str = IN_FOREGROUND) -> Iterator[None]:
+    """Show this process as the worker of a run, for the time of the block; ``how`` it was started."""
     file = _file(home, run_id)
-    if state_of(home, run_id) is Worker.ALIVE and pid_of(home, run_id) == os.getpid():
+    if is_alive(home, run_id) and _holder(file)[0] == os.getpid():
         yield
         return
     file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -36,7 +37,7 @@ def working_on(home: Path, run_id: str) -> Iterator[None]:
     new = file.with_suffix(f".{os.getpid()}")
     with new.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write(str(os.getpid()))
+        stream.write(f"{os.getpid()} {how}")
         stream.flush()
         new.rename(file)
         try:
@@ -59,23 +60,40 @@ def state_of(home: Path, run_id: str) -> Worker:
     return Worker.GONE
 
 
-def pid_of(home: Path, run_id: str) -> int | None:
-    """The process that last took a run; None where none of this machine did."""
-    try:
-        return int(_file(home, run_id).read_text())
-    except (OSError, ValueError):
-        return None
+def is_alive(home: Path, run_id: str) -> bool:
+    """Whether a process of this machine executes a run."""
+    return state_of(home, run_id) is Worker.ALIVE
 
 
 def interrupt(home: Path, run_id: str) -> bool:
     """Interrupt the process of a run, as Ctrl-C does; returns whether there is one."""
-    pid = pid_of(home, run_id)
-    if pid is None or state_of(home, run_id) is not Worker.ALIVE:
+    return is_alive(home, run_id) and _signalled(_file(home, run_id), signal.SIGINT)
+
+
+def kill_launched(home: Path) -> None:
+    """Kill the processes of all runs that were launched, and with each what it started; not those in a terminal."""
+    for file in (home / _FOLDER).glob("*"):
+        if _holder(file)[1] == LAUNCHED and is_alive(home, file.name):
+            _signalled(file, signal.SIGKILL)
+
+
+def _signalled(file: Path, number: signal.Signals) -> bool:
+    pid, _ = _holder(file)
+    try:
+        if pid > 0:
+            os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
         return False
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGINT)
-        return True
-    return False
+    return pid > 0
+
+
+def _holder(file: Path) -> tuple[int, str]:
+    """The process that last took a run, and how it was started; 0 where none did."""
+    try:
+        pid, how = file.read_text().split()
+        return int(pid), how
+    except (OSError, ValueError):
+        return 0, ""
 
 
 def _file(home: Path, run_id: str) -> Path:

@@ -90,9 +90,10 @@ class Warmth:
                 return None
             if attached:  # Held back until there is a child to pass them on to.
                 signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+            answer = b""
             with suppress(OSError):
                 _send(connection, request)
-            answer = _line(connection, _SECONDS_TO_ANSWER)
+                answer = _line(connection, _SECONDS_TO_ANSWER)
             if answer.startswith(STARTED):
                 return connection, int(answer[len(STARTED) :])
             connection.close()

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from infraaudit_assets.commands.warm import COMMANDS
-from resources.dagster.warm_runs import HEAVY, PRELOAD
+from resources.dagster.warm_imports import HEAVY, PRELOAD
 from tests import ROOT
 from tests.architecture.structure import PACKAGES, modules
 
