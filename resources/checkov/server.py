@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.checkov import child
-from resources.machine.warm import bound, leave, say_ready
+from resources.machine.warm import bound, leave, reap_children, say_ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -57,7 +57,7 @@ def main() -> None:
 
 def _listen(listener: socket.socket, idle: float, hello: dict[str, Any]) -> None:
     """Serve each caller in a fork, which ends with it."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    reap_children()
     for _ in range(_CALLERS):
         if not select.select([listener], [], [], idle)[0]:
             return

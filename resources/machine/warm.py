@@ -139,6 +139,17 @@ def leave() -> None:
     os.setsid()
 
 
+def reap_children() -> None:
+    """Have children be reaped as they end, and their CPU time be counted as this process's."""
+
+    def reap(*_: object) -> None:
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    signal.signal(signal.SIGCHLD, reap)
+
+
 def say_ready() -> None:
     """Answer who started this process, and let go of its input and output."""
     os.write(1, b"ready\n")

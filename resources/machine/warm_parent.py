@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from resources.machine.imported_files import ImportedFiles
-from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, receive, say_ready
+from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, reap_children, receive, say_ready
 
 _SEVERAL = 2
 _SECONDS_TO_END = 10
@@ -43,7 +43,7 @@ def main() -> None:
     files = ImportedFiles()
     if files.newest() >= began:
         raise SystemExit("A file changed while it was imported.")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children are reaped by the kernel.
+    reap_children()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(SystemExit), bound(Path(folder), name) as listener:
         say_ready()
