@@ -102,8 +102,10 @@ def run_all(folder: str, verbose: bool) -> int:
     from infraaudit_assets.commands.projects import find_project, mirror_of
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
+    from resources.dagster.warm_imports import import_heavy
     from resources.history import open_history
 
+    import_heavy()  # Once, in place of in steps of every run.
     current, home, project = settings(), Path(folder), find_project(_PROJECT)
     mirror = mirror_of(project)
     mirror.fetch()

@@ -3,6 +3,7 @@
 Deliberately absent: the parent (resources/machine/warm_parent.py), and what it is called for.
 """
 
+import importlib
 from pathlib import Path
 
 from resources.machine.warm import Warmth
@@ -29,3 +30,9 @@ HEAVY = ("kubernetes.client", "kubernetes.config", "kubernetes.watch", "jinja2",
 def warmth(home: Path, definitions: str, idle_seconds: float, *more: str) -> Warmth:
     """The parent of a Dagster home for the definitions of a module; ``more`` are modules that callers need."""
     return Warmth(home / "warm", (definitions, *more, *PRELOAD), HEAVY, idle_seconds)
+
+
+def import_heavy() -> None:
+    """Import here what some stages need, for a process that executes many runs."""
+    for module in HEAVY:
+        importlib.import_module(module)
