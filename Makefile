@@ -8,10 +8,11 @@ UV := .venv-tools/bin/uv
 # What a test shares with others is made once (tests/distribution.py); PYTEST_ARGS=-n0 runs one by one.
 DISTRIBUTED := --dist loadgroup --no-loadscope-reorder
 PARALLEL := -n auto $(DISTRIBUTED)
-# Workers of the e2e part; 0 runs one by one. Two overlap its waits where the machine has more than two cores.
-E2E_WORKERS ?= 0
+# Two workers overlap the waits of the e2e part; E2E_WORKERS=0 runs one by one. A test that fails beside another one is
+# run once more with the machine to itself, and both results stay in the output.
+E2E_WORKERS ?= 2
 # What runs in the engine and the cluster has the cores before the tests that wait for it.
-E2E := nice -n 5 $(BIN)/python -m pytest -n $(E2E_WORKERS) $(DISTRIBUTED) -m e2e
+E2E := nice -n 5 $(BIN)/python -m pytest -m e2e
 # Imports cost 2.5 times as much without .pyc, and some machines forbid writing them.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -40,13 +41,14 @@ parts:  ## install a container engine and its base image where missing, unless I
 
 test: setup parts  ## run every test; those with missing prerequisites are skipped, with the reason
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e" $(PYTEST_ARGS)
-	@$(E2E) $(PYTEST_ARGS)
+	@$(E2E) -n $(E2E_WORKERS) $(DISTRIBUTED) $(PYTEST_ARGS) || { [ $$? = 1 ] && \
+	  echo "--- once more, one by one: what failed beside others" && $(E2E) -n0 --last-failed --lfnf=none $(PYTEST_ARGS); }
 
 test-unit: setup  ## run the tests that need no engine, cluster or browser, in under two minutes
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not slow" $(PYTEST_ARGS)
 
 test-long: setup parts  ## repeat the randomized tests with more seeds and larger sizes
-	@$(BIN)/python -m pytest --long -m long $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --long -m "long or sized" $(PYTEST_ARGS)
 
 hostile: setup parts  ## run the hostile corpus, and print a table by area
 	@nice -n 5 $(BIN)/python -m pytest -n0 tests/hostile $(PYTEST_ARGS)

@@ -95,6 +95,8 @@ PARTS: dict[str, Callable[[], bool]] = {
     "chromium": lambda: shutil.which("chromium") is not None,
 }
 _answers: dict[str, bool] = {}
+LONG = "INFRAAUDIT_TEST_LONG"
+"""Set by --long, for the workers too."""
 
 
 def _postgres_bin() -> str | None:
@@ -125,6 +127,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long"):
+        os.environ[LONG] = "1"
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker per core."""
     return os.cpu_count() or 1
@@ -145,6 +152,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left]
     if "PYTEST_XDIST_WORKER" in os.environ:
         distribution.prepare(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (cache := session.config.cache) is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        failed = cache.get("cache/lastfailed", {})
+        cache.set("cache/lastfailed", {distribution.without_group(name): failed[name] for name in failed})
 
 
 class Repository:

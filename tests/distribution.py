@@ -7,6 +7,7 @@ free worker. Deliberately absent: manual marks. The fixtures determine what is s
 
 import pytest
 
+_SHARED = ("sample", "warm_home")
 DEFAULT_LIMIT = 300.0
 PATIENCE = 3
 """How many times what is ample on a quiet machine an e2e test may wait: another worker has the machine, too."""
@@ -23,7 +24,7 @@ def prepare(items: list[pytest.Item]) -> None:
 
 def _group(item: pytest.Item) -> str:
     scopes = _scopes(item)
-    for shared in ("sample", "warm_home"):
+    for shared in _SHARED:
         if shared in scopes:
             return shared
     if item.get_closest_marker("e2e") is None or "module" in scopes.values():
@@ -35,6 +36,12 @@ def _scopes(item: pytest.Item) -> dict[str, str]:
     """The scope of every fixture that a test uses, directly or through another."""
     definitions: dict[str, tuple[pytest.FixtureDef, ...]] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009
     return {name: found[-1].scope for name, found in definitions.items()}
+
+
+def without_group(name: str) -> str:
+    """A test's name as it is where one runs after the other, for `--last-failed`: xdist adds the group."""
+    plain, at, group = name.rpartition("@")
+    return plain if at and group in (*_SHARED, plain.partition("::")[0]) else name
 
 
 def limit_of(item: pytest.Item) -> float:

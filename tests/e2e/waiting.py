@@ -18,6 +18,8 @@ def until(what: str, look: Callable[[], Found | None], seconds: float, between: 
     return found
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20, what: str = "what the test waits for") -> None:
+def eventually(
+    condition: Callable[[], object], seconds: float = 20, what: str = "what the test waits for", between: float = 0.2
+) -> None:
     """Wait until something holds."""
-    until(what, lambda: condition() or None, seconds, between=0.2)
+    until(what, lambda: condition() or None, seconds, between)

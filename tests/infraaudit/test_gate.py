@@ -17,7 +17,7 @@ from resources.history import History
 from tests import ROOT
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2023, 11, 20, tzinfo=UTC)
 SHIPPED = ROOT / "configs"
@@ -49,7 +49,7 @@ class Release:
         (self.configs / "suppressions/p.yaml").write_text(text)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

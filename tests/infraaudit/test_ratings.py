@@ -18,10 +18,10 @@ from resources.history.scan_results import rate
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding
 from tests.infraaudit.test_gate import NOW, Release
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -21,7 +21,7 @@ from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import NOW as SCANNED
 from tests.infraaudit.scans.made_scans import finding, scan
 from tests.infraaudit.test_gate import NOW, PROJECT, Release
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 CONFIG = "scanner/checkov_config.yaml"
 OPEN_ALL = "open: {}\nnew: {high: 0}\nnew_in_environment: {high: 0}\n"
@@ -53,7 +53,7 @@ class Hiding(Release):
         (self.configs / "gate.yaml").write_text(OPEN_ALL + text)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

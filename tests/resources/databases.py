@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from resources.history import History
 from tests.conftest import _postgres_bin
 
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+"""What a history may stand on, for a fixture's ``params``."""
 _server: dict[str, str] = {}
 
 

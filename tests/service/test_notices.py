@@ -27,7 +27,7 @@ from resources.history.outbox import take_notices, waiting_notices, write_notice
 from resources.notifier import Notifier, Sending
 from service.notices import NoticeWorker
 from tests.conftest import Repository
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime.now(UTC)
 
@@ -75,7 +75,7 @@ def receivers() -> Iterator[list[Receiver]]:
         thread.join()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -11,7 +11,7 @@ from infraaudit_domain.delivery.deployments import Release, Rollout
 from resources.history import History
 from resources.history.queries.environments import dora
 from tests.conftest import Repository
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 
 class Target:
@@ -26,7 +26,7 @@ class Target:
         return Rollout(True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

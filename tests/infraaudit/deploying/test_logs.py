@@ -14,7 +14,7 @@ from resources.history import History
 from resources.history.queries.log_counts import lines_printed
 from resources.logs.store import LogStore
 from resources.targets.target import LogLine
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime.now(UTC)
 SHOP = Project("shop", "/x")
@@ -44,7 +44,7 @@ class Printed:
         return [line for line in self.lines if since is None or line.time > since]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -15,10 +15,10 @@ from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus, Un
 from resources.history import History, schema
 from resources.history.retention import prune
 from tests.infraaudit.scans.made_scans import NOW, PretendMirror, finding, scan
-from tests.resources.databases import fresh_history, migrated_history
+from tests.resources.databases import DATABASES, fresh_history, migrated_history
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -14,12 +14,12 @@ from resources.history.queries.lives import life_events
 from tests.conftest import Repository
 from tests.infraaudit.scans.audited import Audited
 from tests.infraaudit.scans.made_scans import finding
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -17,6 +17,8 @@ from resources.history.queries.lives import life_events
 from tests.conftest import Repository
 from tests.resources.databases import migrated_history
 
+pytestmark = pytest.mark.slow
+
 WORKFLOW = ".github/workflows/ci.yml"
 JOB = "name: ci\non: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n"
 GREET = "      - name: greet\n        run: echo ${{ github.event.issue.title }}\n"

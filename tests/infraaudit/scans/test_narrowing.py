@@ -19,13 +19,13 @@ from resources.history.queries.lives import life_events
 from resources.history.queries.scanned_past import ScannedPast, scanned_past
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 PORT = finding("port")
 PROJECT = Project("p", "/nowhere")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -23,6 +23,8 @@ from service.upgrade_worker import UpgradeWorker
 from tests.conftest import Repository
 from tests.resources.databases import migrated_history
 
+pytestmark = pytest.mark.slow
+
 POD = """\
 apiVersion: v1
 kind: Pod

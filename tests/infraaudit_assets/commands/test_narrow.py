@@ -16,6 +16,8 @@ from resources.history import History, open_history
 from service.app import ServiceOptions, build_app
 from tests.conftest import Repository
 
+pytestmark = pytest.mark.slow
+
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
 LOGGED = "CKV_AWS_18"
 COMMITS = 12

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.causes import Circumstances
@@ -17,6 +17,7 @@ from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.scans.checkov_report import with_ordinals
 from infraaudit_domain.scans.findings import Finding
 from tests.infraaudit_domain.lifecycles.line_past import LinePast
+from tests.sizes import examples
 
 PATHS, RESOURCES = ("a.tf", "b.tf", "dir/c.tf"), ("x", "y", "z")
 Files = dict[tuple[str, str], int]
@@ -126,7 +127,7 @@ def composed(first: dict[str, str], then: dict[str, str], gone: set[str]) -> dic
 
 
 @given(commits, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@examples(50)
 def test_lives_equal_the_reference_whatever_is_edited_and_whichever_scans_fail(
     history: list[tuple[tuple[str, str, str], str]], shuffle: random.Random
 ) -> None:
@@ -148,7 +149,7 @@ def test_lives_equal_the_reference_whatever_is_edited_and_whichever_scans_fail(
 
 
 @given(st.lists(edits, max_size=10), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@examples(30)
 def test_lines_order_and_names_of_files_begin_and_end_no_life(
     history: list[tuple[str, str, str]], shuffle: random.Random
 ) -> None:

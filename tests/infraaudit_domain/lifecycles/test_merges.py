@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.causes import Circumstances
 from infraaudit_domain.lifecycles.merges import doers
 from infraaudit_domain.lifecycles.readings import PartReading, Reading
 from infraaudit_domain.scans.findings import Finding
+from tests.sizes import examples
 
 FINDING = Finding("terraform", "CKV_1", "n", "main.tf", "r", 1, 2)
 
@@ -97,7 +98,7 @@ def answers(repository: Repository) -> list[tuple[int, str | None]]:
 
 
 @given(graphs())
-@settings(max_examples=500, deadline=None)
+@examples(120)
 def test_where_every_commit_is_scanned_the_first_that_did_it_is_named(made: list[Made]) -> None:
     repository = Repository(made, all_scanned=True)
     for merge, sha in answers(repository):
@@ -106,7 +107,7 @@ def test_where_every_commit_is_scanned_the_first_that_did_it_is_named(made: list
 
 
 @given(graphs())
-@settings(max_examples=500, deadline=None)
+@examples(120)
 def test_where_some_are_not_scanned_a_name_is_true_or_missing(made: list[Made]) -> None:
     repository = Repository(made, all_scanned=False)
     for merge, sha in answers(repository):

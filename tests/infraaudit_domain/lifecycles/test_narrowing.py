@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.narrowing import doubts, middle
 from infraaudit_domain.lifecycles.spans import Span
 from tests.infraaudit_domain.lifecycles.test_ranges_contain_the_truth import Commit, Truth, followed
+from tests.sizes import examples
 
 RESOURCE = "a1"
 
@@ -56,7 +57,7 @@ def allowed(history: list[Commit]) -> int:
 
 
 @given(lines)
-@settings(max_examples=400, deadline=None)
+@examples(100)
 def test_where_everything_can_be_read_every_event_is_named_with_few_scans(history: list[Commit]) -> None:
     history = [replace(commit, unread=frozenset()) for commit in history]
     done, scans = narrowed(history)
@@ -69,7 +70,7 @@ def test_where_everything_can_be_read_every_event_is_named_with_few_scans(histor
 
 
 @given(lines)
-@settings(max_examples=400, deadline=None)
+@examples(100)
 def test_what_cannot_be_read_is_passed_over_and_costs_one_scan_each(history: list[Commit]) -> None:
     done, scans = narrowed(history)
     assert scans <= allowed(history)

@@ -7,7 +7,7 @@ come again. Nothing is shared with the code under test but the identity of findi
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.causes import Circumstances
@@ -17,6 +17,7 @@ from infraaudit_domain.lifecycles.spans import Span, Step
 from infraaudit_domain.scans.evidence import Evidence
 from infraaudit_domain.scans.findings import Finding
 from tests.infraaudit_domain.lifecycles.line_past import LinePast
+from tests.sizes import examples
 
 RESOURCES = {"a1": "a", "a2": "a", "b1": "b"}
 """Each resource belongs to one file, whatever that is called at the time."""
@@ -125,7 +126,7 @@ def followed(truth: Truth) -> tuple[list[Step], dict[str, Span], list[Reading]]:
 
 
 @given(commits)
-@settings(max_examples=400, deadline=None)
+@examples(120)
 def test_every_event_lies_within_its_range(history: list[Commit]) -> None:
     truth = Truth(history)
     steps, active, readings = followed(truth)
@@ -148,7 +149,7 @@ def test_every_event_lies_within_its_range(history: list[Commit]) -> None:
 
 
 @given(commits)
-@settings(max_examples=400, deadline=None)
+@examples(120)
 def test_what_is_read_is_neither_missed_nor_kept_too_long(history: list[Commit]) -> None:
     truth = Truth(history)
     _, active, readings = followed(truth)
@@ -161,7 +162,7 @@ def test_what_is_read_is_neither_missed_nor_kept_too_long(history: list[Commit])
 
 
 @given(commits)
-@settings(max_examples=200, deadline=None)
+@examples(80)
 def test_with_every_commit_read_every_event_is_exact(history: list[Commit]) -> None:
     whole = [Commit(c.toggled, c.renamed, True, frozenset(), c.passes) for c in history]
     for step in followed(Truth(whole))[0]:

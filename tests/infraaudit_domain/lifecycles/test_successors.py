@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.lifecycles.causes import Circumstances
@@ -19,6 +19,7 @@ from infraaudit_domain.scans.findings import Finding
 from infraaudit_domain.scans.resource_names import position_free
 from tests.infraaudit_domain.judging.test_changes_and_gate import scan
 from tests.infraaudit_domain.lifecycles.test_lives_of_edited_files import EditedPast
+from tests.sizes import examples
 
 steps = st.lists(st.tuples(st.sampled_from(["", "a", "b"]), st.booleans()), min_size=1, max_size=6)
 """Each step has a name or none, and is bad or not."""
@@ -36,7 +37,7 @@ def reading(position: int, workflow: list[tuple[str, bool]]) -> Reading:
 
 
 @given(st.lists(steps, min_size=2, max_size=5), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@examples(100)
 def test_good_steps_that_come_and_go_and_a_new_order_begin_and_end_no_life(
     histories: list[list[tuple[str, bool]]], shuffle: random.Random
 ) -> None:

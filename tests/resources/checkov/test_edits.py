@@ -17,6 +17,8 @@ from infraaudit_domain.scans.findings import Finding, FrameworkScan
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 
+pytestmark = pytest.mark.slow
+
 MANIFESTS = Path(__file__).parent / "manifests"
 FILES: Mapping[str, tuple[str, str]] = {
     "kubernetes": ("pods.yaml", "pods.yaml"),
@@ -169,7 +171,6 @@ def judge(reader: CheckovRunner, repository: Repository, count: int, seed: int) 
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_edit_closes_a_finding_that_it_does_not_touch(reader: CheckovRunner, repository: Repository) -> None:
     judge(reader, repository, 40, 1)

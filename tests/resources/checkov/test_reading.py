@@ -11,6 +11,8 @@ from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
 
+pytestmark = pytest.mark.slow
+
 CONFIG = "scanner/checkov_config.yaml"
 POD = """apiVersion: v1
 kind: Pod

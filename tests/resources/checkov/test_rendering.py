@@ -21,6 +21,8 @@ from resources.checkov.rendering.renderer import Renderer
 from resources.checkov.rendering.results import Renderings
 from tests.conftest import Repository
 
+pytestmark = pytest.mark.slow
+
 CONFIG = "none.yaml"
 WEB = """apiVersion: apps/v1
 kind: Deployment

@@ -32,7 +32,10 @@ FACTS: Facts = {
     "CKV_K8S_25": lambda pod: any((_security(one).get("capabilities") or {}).get("add") for one in _containers(pod)),
 }
 """What is wrong with a pod that fails a check."""
-pytestmark = pytest.mark.skipif(not shutil.which(PROGRAM[0]), reason="neither kustomize nor kubectl is installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which(PROGRAM[0]), reason="neither kustomize nor kubectl is installed"),
+]
 
 
 def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:

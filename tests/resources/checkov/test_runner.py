@@ -18,6 +18,8 @@ from resources.checkov.tree import neutral_folder
 from tests import ROOT
 from tests.conftest import Repository
 
+pytestmark = pytest.mark.slow
+
 FIXTURE = ROOT / "tests/resources/checkov/fixture/app"
 CONFIG = "scanner/checkov_config.yaml"
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
@@ -65,7 +67,6 @@ def plain(findings: Iterator[Finding] | tuple[Finding, ...]) -> set[tuple[object
     return {(f.fingerprint, f.line_start, f.line_end, f.status, f.suppression_reason, f.check_name) for f in findings}
 
 
-@pytest.mark.slow
 def test_it_finds_what_a_fresh_checkov_finds(
     runner: CheckovRunner, repository: Repository, scratch: Path, tmp_path: Path
 ) -> None:
@@ -224,7 +225,6 @@ def test_files_that_nothing_reads_are_no_gap_and_use_up_no_limit(runner: Checkov
     assert {one.framework for one in scan.frameworks if one.status is not ScanStatus.COMPLETE} == {"serverless"}
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_files_and_a_huge_one_are_a_bounded_partial_scan(
     runner: CheckovRunner, repository: Repository
 ) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from resources.dagster.run_queue import KeyedRunQueue, cancel_queued, requeue_unlaunched, submit_forgotten
 from tests import ROOT
-from tests.resources.databases import fresh_database
+from tests.resources.databases import DATABASES, fresh_database
 from tests.sensors.racing import create, race
 
 SHIPPED = ROOT / "configs/dagster/dagster.yaml"
@@ -24,7 +24,7 @@ FRESH.set_forkserver_preload(["tests.sensors.racing"])
 STEPS = ("look", "create", "submit", "never")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def home(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Path:
     config = yaml.safe_load(SHIPPED.read_text())
     if request.param == "postgresql":

@@ -23,10 +23,9 @@ from resources.history import History, schema
 from tests import ROOT
 from tests.conftest import free_port
 from tests.e2e.own_image import PASSWORD, running_postgres
-from tests.resources.databases import fresh_history, migrated_history, unmigrated_history
+from tests.resources.databases import DATABASES, fresh_history, migrated_history, unmigrated_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-KINDS = ["sqlite", "postgresql"]
 
 
 def alembic() -> Config:
@@ -38,12 +37,12 @@ def alembic() -> Config:
 REVISIONS = [revision.revision for revision in ScriptDirectory.from_config(alembic()).walk_revisions()][::-1]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DATABASES)
 def empty(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from unmigrated_history(request.param, tmp_path, needs, request)
 

@@ -24,14 +24,13 @@ from resources.history import History, schema
 from resources.history.outbox import write_notices
 from resources.history.retention import aging_commits, in_use, prune
 from resources.history.transfer import copy_history, open_file
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHAS = [f"{number:040x}" for number in range(5)]
-KINDS = ["sqlite", "postgresql"]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

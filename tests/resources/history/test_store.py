@@ -20,13 +20,13 @@ from resources.history.git_events import git_events, record_git_events, recorded
 from resources.history.queries.frames import commits_named
 from resources.history.queries.log_counts import lines_printed
 from tests.conftest import Repository
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHA = "a" * 40
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

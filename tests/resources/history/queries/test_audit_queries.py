@@ -19,13 +19,13 @@ from resources.history.queries.lives import blame
 from resources.history.queries.trends import trend_rows, trends
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 BODY = "".join(f"line {number}\n" for number in range(20))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 

@@ -19,13 +19,13 @@ from resources.history.queries.sla import sla
 from resources.history.queries.suppressions import suppressions_of
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding
-from tests.resources.databases import fresh_history
+from tests.resources.databases import DATABASES, fresh_history
 from tests.resources.history.queries.test_audit_queries import Audit
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
     yield from fresh_history(request.param, tmp_path, needs, request)
 
