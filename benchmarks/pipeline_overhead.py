@@ -1,17 +1,22 @@
 """One commit through the pipeline, against a shell script that does the same stages one after another, interleaved.
 
-    KUBECONFIG=… python benchmarks/pipeline_overhead.py [--pairs 5] [--base-image NAME]
+    KUBECONFIG=… python benchmarks/pipeline_overhead.py [--pairs 9] [--cold] [--base-image NAME]
 
 Each turn gets a commit of its own that changes the program and a Terraform file, so that neither finds its image,
 layers or scan cached. The script is what a CI job without us runs: docker build, pytest in the image, Checkov, kubectl
-apply, kubectl rollout status. The pipeline does more (the past of findings, monitoring, logs, a dashboard). Both are
-separate programs, started anew each time. Needs an engine and a cluster that has the engine's images.
+apply, kubectl rollout status. The pipeline does more (the past of findings, monitoring, logs, a dashboard). Which of
+the two goes first alternates, both are byte-compiled, and the first pair, which fills caches and starts the warm
+processes, is not counted; with --cold no process outlives a run. CPU is that of every process that either starts,
+also of those that stay; the engine and the cluster are not in it. Needs an engine and a cluster that has the engine's
+images; what it makes there is removed.
 """
 
 import argparse
+import compileall
 import ctypes
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -48,25 +53,51 @@ def write_commit(repository: Path, number: int) -> str:
 
 
 def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds of wall time, and of CPU in the program and all that it starts (the engine and the cluster are not)."""
-    started, before = time.monotonic(), os.times()
+    """Seconds of wall time, and of CPU in the program and all that it starts."""
+    started, before = time.monotonic(), cpu_of_descendants()
     done = subprocess.run(words, env=os.environ | environment, capture_output=True, text=True)
     seconds = time.monotonic() - started
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     with suppress(ChildProcessError):
-        while True:  # Processes that outlived the program have become our children.
-            os.wait()
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return seconds, cpu
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass  # Processes that outlived the program have become our children.
+    return seconds, cpu_of_descendants() - before
+
+
+def cpu_of_descendants() -> float:
+    """CPU seconds of all processes below this one, those that ended included."""
+    ended = os.times().children_user + os.times().children_system
+    return ended + sum(cpu for _, cpu in living(os.getpid()))
+
+
+def living(pid: int) -> list[tuple[int, float]]:
+    """Each process below one, with the CPU seconds of itself and of its children that ended."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(OSError):
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            ticks = sum(int(field) for field in fields[11:15])
+            found += [(int(child), ticks / os.sysconf("SC_CLK_TCK")), *living(int(child))]
+    return found
+
+
+def remove_images() -> None:
+    """Remove what the two sides built."""
+    for name in ("bench-script", "infraaudit/bench"):
+        listed = subprocess.run(["docker", "images", "--quiet", name], capture_output=True, text=True).stdout.split()
+        if listed:
+            subprocess.run(["docker", "rmi", "--force", *set(listed)], check=False, capture_output=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--cold", action="store_true")
     parser.add_argument("--base-image", default="infraaudit/base:bookworm")
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for package in ("infraaudit_assets", "sensors", "service", "infraaudit", "resources", "infraaudit_domain"):
+        compileall.compile_dir(ROOT / package, quiet=1)
     programs = Path(sys.executable).parent
     names = {side: f"infraaudit-bench-{side}-{uuid.uuid4().hex[:8]}" for side in ("pipeline", "script")}
     for name in names.values():
@@ -80,7 +111,8 @@ def main() -> None:
             ours = {
                 "INFRAAUDIT_HOME": str(home), "INFRAAUDIT_REPORTS": str(home / "reports"),
                 "INFRAAUDIT_PROJECTS": f"{folder}/projects.yaml", "INFRAAUDIT_BASE_IMAGE": options.base_image,
-                "INFRAAUDIT_TARGET": "kubernetes",
+                "INFRAAUDIT_TARGET": "kubernetes", "INFRAAUDIT_BUILD_ISOLATION": "none",
+                "INFRAAUDIT_WARM_MINUTES": "0" if options.cold else "10",
             }  # fmt: skip
             theirs = {
                 "REPOSITORY": str(repository), "BASE_IMAGE": options.base_image, "NAMESPACE": names["script"],
@@ -89,17 +121,22 @@ def main() -> None:
             measured: dict[str, list[tuple[float, float]]] = {"pipeline": [], "script": []}
             for number in range(options.pairs + 1):
                 run = [str(programs / "infraaudit"), "run", "--project", "bench", "--commit"]
-                turn = {
-                    "pipeline": timed([*run, write_commit(repository, 2 * number)], ours),
-                    "script": timed(
-                        ["bash", "-c", SCRIPT], theirs | {"COMMIT": write_commit(repository, 2 * number + 1)}
-                    ),
+                shas = {side: write_commit(repository, 2 * number + (side == "script")) for side in measured}
+                commands = {
+                    "pipeline": ([*run, shas["pipeline"]], ours),
+                    "script": (["bash", "-c", SCRIPT], theirs | {"COMMIT": shas["script"]}),
                 }
+                order = list(commands) if number % 2 else list(commands)[::-1]
+                turn = {side: timed(*commands[side]) for side in order}
                 if number:  # The first of each fills caches: layers of the base, tables of Checkov's parsers.
                     for side, figures in turn.items():
                         measured[side].append(figures)
                         print(f"{side:9} {figures[0]:6.2f} s wall, {figures[1]:6.2f} s CPU", flush=True)
     finally:
+        for pid, _ in living(os.getpid()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        remove_images()
         for name in names.values():
             subprocess.run(["kubectl", "delete", "namespace", name, "--wait=false"], check=False, capture_output=True)
     for index, what in enumerate(("wall", "CPU")):

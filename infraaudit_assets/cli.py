@@ -7,7 +7,7 @@ import typer
 
 from infraaudit_assets.commands.catalog import COMMANDS
 from infraaudit_assets.commands.lazy import lazy_group
-from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_assets.commands.terminal import exit_code_of
 
 app = typer.Typer(
     name="infraaudit",
@@ -39,11 +39,4 @@ def options(
 
 def main() -> None:
     """Entry point; exit code 0 good, 1 the pipeline stopped or something failed, 2 wrong usage or configuration."""
-    try:
-        app()
-    except ConfigurationError as error:
-        print(f"infraaudit: {error}", file=sys.stderr)
-        sys.exit(2)
-    except InfraAuditError as error:
-        print(f"infraaudit: {error}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(exit_code_of(app))

@@ -1,4 +1,4 @@
-"""Dagster's home in the state folder. Dagster itself is deliberately not imported: see forkserver.py.
+"""Dagster's home in the state folder. Dagster itself is deliberately not imported: it is slow to import.
 
 Our dagster.yaml goes there under a first line with the digest of the text below it. While the two agree nobody has
 edited it, and a newer text of ours replaces it. What was edited stays, and what it lacks is reported.

@@ -8,6 +8,7 @@ from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
+from resources.machine.imported_files import based_on
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
@@ -31,4 +32,5 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
     )
 
 
+based_on(settings().projects)
 defs = build_definitions(load_projects(settings().projects), settings())

@@ -13,13 +13,9 @@ from infraaudit_domain.dagster_names import (
     watch_name,
 )
 from infraaudit_domain.projects import Environment, Project
-from resources.dagster.forkserver import PRELOAD
+from resources.dagster.executor import forked_executor
 from resources.dagster.jobs import AssetJob
 
-# A forked step costs about 0.5 CPU seconds, one in a fresh interpreter 3: every step imports the definitions.
-STEP_EXECUTOR = dg.multiprocess_executor.configured(
-    {"max_concurrent": 3, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}
-)
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
 DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
 
@@ -44,7 +40,7 @@ def build_jobs(project: Project) -> list[AssetJob]:
         dg.define_asset_job(
             pipeline_name(project),
             selection=dg.AssetSelection.groups(group) - later - dg.AssetSelection.checks(*watched),
-            executor_def=STEP_EXECUTOR,
+            executor_def=forked_executor,
             description=f"Every stage of one commit of {project.name}.",
         ),
         dg.define_asset_job(
@@ -56,7 +52,7 @@ def build_jobs(project: Project) -> list[AssetJob]:
         dg.define_asset_job(
             delivery_name(project),
             selection=delivery,
-            executor_def=STEP_EXECUTOR,
+            executor_def=forked_executor,
             description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
         ),
         dg.define_asset_job(

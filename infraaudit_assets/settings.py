@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
     watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
+    warm_minutes: float = Field(
+        10,
+        ge=0,
+        description="how long the processes that runs are forked from, and that hold Checkov, are kept unused; 0 for none",
+    )
     dagster_home: Path | None = Field(None, description="home of a Dagster instance of your own; under home by default")
     dagster_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI, for launches")
     dagster_public_url: str | None = Field(None, description="address of the Dagster UI as people reach it, for links")

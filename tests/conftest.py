@@ -29,6 +29,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # As an installation without a box (by Compose, say) has it: the tests in tests/hostile make boxes of their own.
 os.environ.setdefault("INFRAAUDIT_BUILD_ISOLATION", "none")
 
+# The many installations of tests leave their warm processes to nobody.
+os.environ.setdefault("INFRAAUDIT_WARM_MINUTES", "0.25")
+
 _PORTS = Path(tempfile.gettempdir()) / f"infraaudit-test-ports-{os.getuid()}"
 _reserved: list[IO[str]] = []
 _chance = random.SystemRandom()

@@ -11,6 +11,8 @@ import typer
 
 from infraaudit_assets.commands.example import write_example
 from infraaudit_assets.commands.progress import output_of_steps, progress
+from infraaudit_assets.commands.warm import warm_or_here
+from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.settings import Settings, set_up_scripts, settings
 from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.errors import EngineError, excerpt
@@ -33,7 +35,8 @@ def demo(
     _start_afresh(home, base_image, Isolation.NONE if lacking else Isolation.BOX)
     enter_demo(home)
     print(_where_builds_run(lacking))
-    _run_all(settings(), home, verbose)
+    prepare_dagster_home(settings())
+    raise typer.Exit(warm_or_here(settings(), run_all, str(home), verbose))
 
 
 def _where_builds_run(lacking: list[str]) -> str:
@@ -93,14 +96,17 @@ def _start_afresh(home: Path, base_image: str | None, isolation: Isolation) -> N
     (home / "projects.yaml").write_text(json.dumps({"projects": [entry]}, indent=2))
 
 
-def _run_all(current: Settings, home: Path, verbose: bool) -> None:
+def run_all(folder: str, verbose: bool) -> int:
+    """Run every commit of the demo in this process and print the result; the exit code."""
     from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.projects import find_project, mirror_of
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
+    from resources.dagster.warm_imports import import_heavy
     from resources.history import open_history
 
-    project = find_project(_PROJECT)
+    import_heavy()  # Once, in place of in steps of every run.
+    current, home, project = settings(), Path(folder), find_project(_PROJECT)
     mirror = mirror_of(project)
     mirror.fetch()
     shas = mirror.first_parents(mirror.branches()[project.deploy_branch])
@@ -129,6 +135,7 @@ def _run_all(current: Settings, home: Path, verbose: bool) -> None:
         print(f"Live: {live.sha[:7]} at {live.url}")
     print(f"Summary: {_shown(home / 'summary.json')}")
     print("Look at it: infraaudit up --demo, then open http://127.0.0.1:3000")
+    return 0
 
 
 def _is_healthy(url: str | None) -> bool:

@@ -9,10 +9,10 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
+from infraaudit_assets.commands.warm import warm_or_here
 from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
-from resources.dagster.forkserver import start_forkserver
 
 
 def run(
@@ -23,16 +23,18 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's log of every step.")] = False,
 ) -> None:
     """Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped."""
-    found = find_project(project)
-    log = settings().state.run_log
+    find_project(project)
     prepare_dagster_home(settings())
-    with output_of_steps(log, verbose):
-        start_forkserver()
+    raise typer.Exit(warm_or_here(settings(), run_here, project, commit, chosen(form, as_json), verbose))
 
+
+def run_here(project: str, commit: str, form: str, verbose: bool) -> int:
+    """Run one commit in this process and print its result; the exit code."""
     from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
 
+    found, log = find_project(project), settings().state.run_log
     mirror = mirror_of(found)
     with dagster_instance(settings()) as instance, progress() as shown:
         mirror.fetch()
@@ -42,13 +44,13 @@ def run(
             finished = run_commit(instance, found, sha)
         shown.advance(task)
     (row,) = overview(rated_history(), mirror, found.name, found.environment.name, [sha])
-    if (how := chosen(form, as_json)) is not Format.TABLE:
+    if form != Format.TABLE:
         said = {"succeeded": finished.succeeded, "reasons": row.reasons}
-        print_result(commit_row(row, finished.run_id) | said, how, "")
+        print_result(commit_row(row, finished.run_id) | said, Format(form), "")
     else:
         print_summary([row])
         for stage, reason in row.reasons.items():
             print(f"{stage}: {reason}")
         if not finished.succeeded and not verbose:
             print(f"Dagster's log of every step: {log}")
-    raise typer.Exit(0 if finished.succeeded else 1)
+    return 0 if finished.succeeded else 1

@@ -1,6 +1,11 @@
 """Standard output for people."""
 
+import sys
+from collections.abc import Callable
+
 from rich.console import Console
+
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 
 _WIDTH_OF_A_PIPE = 10_000
 
@@ -14,3 +19,13 @@ def standard_output() -> Console:
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_PIPE
     return console
+
+
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Run a command; its exit code: 1 where the pipeline stopped or something failed, 2 for wrong usage or
+    configuration."""
+    try:
+        return command()
+    except InfraAuditError as error:
+        print(f"infraaudit: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1

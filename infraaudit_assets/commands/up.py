@@ -77,6 +77,8 @@ def _run_together(*commands: list[str]) -> int:
 
     Asked a second time, we do not wait for their end, and kill them with all that they started.
     """
+    from infraaudit_assets.dagster_home import instance_file
+    from resources.dagster.workers import kill_launched
     from resources.machine.process import dying_with_us, kill_group
 
     asked_times = 0
@@ -99,5 +101,6 @@ def _run_together(*commands: list[str]) -> int:
         if asked_times > 1:
             for child in children:
                 kill_group(child)
+            kill_launched(instance_file(settings()).parent)
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     return 0 if asked else 1

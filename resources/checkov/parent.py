@@ -1,6 +1,7 @@
 """The client of the primed parent: starts it when first needed, asks one thing at a time, restarts it when it is
 lost."""
 
+import hashlib
 import json
 import os
 import select
@@ -10,18 +11,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from infraaudit_domain.errors import ScanError, excerpt
 from resources.checkov.caches import grammar_folder, parsed_folder
 from resources.checkov.limits import ScanLimits
+from resources.checkov.versions import versions_digest
 from resources.machine import process
+from resources.machine.warm import reached
 
 _START_SECONDS = 180.0
 _GRACE_SECONDS = 30.0
+_SERVER = ("-P", "-s", "-m", "resources.checkov.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class Parent:
         """``scratch`` is for files that end with it, ``state`` for those that the next one uses."""
         self._scratch, self._limits, self._state = scratch, limits, state
         self._stack = ExitStack()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self.pid: int | None = None
+        """Of the running parent, where there is one."""
         self.is_offline = False
         self.left_out: tuple[str, ...] = ()
         """Patches that do not fit the installed Checkov, which is slower without them."""
@@ -64,14 +71,9 @@ class Parent:
         """CPU seconds that the children used so far."""
         self.peak_memory = 0
 
-    @property
-    def pid(self) -> int | None:
-        """Of the running parent, where there is one."""
-        return self._process.pid if self._process else None
-
     def close(self) -> None:
         """Stop the parent and its children."""
-        self._process = None
+        self._channel = self.pid = None
         self._stack.close()
 
     def ask(self, task: str, root: Path, work: Path, seconds: float | None = None, **details: Any) -> Answer:
@@ -103,59 +105,104 @@ class Parent:
 
     def _exchange(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         for _ in range(2):
-            child = self._running()
-            assert child.stdin is not None
+            channel = self._running()
             try:
-                child.stdin.write(json.dumps(request).encode() + b"\n")
-                child.stdin.flush()
-                answer = self._line(child, seconds)
-            except BrokenPipeError:
+                channel.requests.write(json.dumps(request).encode() + b"\n")
+                channel.requests.flush()
+                answer = _line(channel.answers, seconds)
+            except OSError:
                 answer = None
             if answer is not None:
                 return answer
             self.close()
         raise ScanError("The process that holds Checkov was killed twice; is the machine out of memory?")
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._process = self._start()
-        return self._process
+    def _running(self) -> "Channel":
+        if self._channel is None:
+            self._stack = ExitStack()
+            self._channel = self._start(self._stack)
+        return self._channel
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._stack = ExitStack()
-        temporary = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
+    def _start(self, stack: ExitStack) -> "Channel":
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
         log = Path(temporary) / "log"
-        child = self._stack.enter_context(
+        child = stack.enter_context(
             process.spawned(
-                [sys.executable, "-P", "-s", "-m", "resources.checkov.server"],
+                [sys.executable, *_SERVER],
                 cwd=Path(temporary),
                 env=environment(Path(temporary), self._state, log),
                 stdin=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
         )
-        ready = self._line(child, _START_SECONDS)
-        if ready is None:
+        assert child.stdin is not None and child.stdout is not None
+        channel = Channel(child.stdin, child.stdout.fileno())
+        if not self._is_greeted(channel):
             said = log.read_text("utf-8", "replace") if log.exists() else ""
             self.close()
             raise ScanError(f"Checkov cannot be started: {excerpt(said, 800) or 'it said nothing'}. Is it installed?")
-        self.is_offline = bool(ready.get("offline"))
-        self.left_out = tuple(ready.get("left_out", ()))
-        return child
+        return channel
 
-    @staticmethod
-    def _line(child: subprocess.Popen[bytes], seconds: float) -> dict[str, Any] | None:
-        """One answer; None when the process ended or does not answer in time."""
-        assert child.stdout is not None
-        received, deadline = b"", time.monotonic() + seconds
-        while not received.endswith(b"\n"):
-            ready, _, _ = select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            chunk = os.read(child.stdout.fileno(), 65536) if ready else b""
-            if not chunk:
-                return None
-            received += chunk
-        answer: dict[str, Any] = json.loads(received)
-        return answer
+    def _is_greeted(self, channel: "Channel") -> bool:
+        """Whether the parent is ready; what it says of itself is ours then."""
+        hello = _line(channel.answers, _START_SECONDS)
+        if hello is None:
+            return False
+        self.is_offline, self.left_out = bool(hello.get("offline")), tuple(hello.get("left_out", ()))
+        self.pid = hello.get("parent")
+        return True
+
+
+class SharedParent(Parent):
+    """The one primed Checkov process of an installation, started by the first who needs it; else one of our own."""
+
+    def __init__(self, scratch: Path, limits: ScanLimits, state: Path, idle_seconds: float) -> None:
+        """``idle_seconds`` is how long the process that is started here is kept unused."""
+        super().__init__(scratch, limits, state)
+        self._idle_seconds = idle_seconds
+
+    def _start(self, stack: ExitStack) -> "Channel":
+        folder = self._scratch / "server"
+        with suppress(OSError, subprocess.TimeoutExpired):
+            words = environment(folder, self._state, folder / "checkov.log")
+            name = _name(words)
+            connection = reached(folder, name, [*_SERVER, str(folder), name, str(self._idle_seconds)], words)
+            if connection is not None:
+                stack.enter_context(connection)
+                channel = Channel(stack.enter_context(connection.makefile("wb")), connection.fileno())
+                if self._is_greeted(channel):
+                    return channel
+        return super()._start(stack)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where a parent is asked, and the descriptor that it answers on."""
+
+    requests: IO[bytes]
+    answers: int
+
+
+def _name(words: Mapping[str, str]) -> str:
+    """The same for scanners that can share a parent: another Checkov, patch, Python or environment needs its own."""
+    here = Path(__file__).parent
+    sources = [(str(path), path.stat().st_mtime_ns) for path in sorted(here.rglob("*.py"))]
+    return hashlib.sha256(
+        repr((sources, versions_digest(), sys.executable, sorted(words.items()))).encode()
+    ).hexdigest()[:16]
+
+
+def _line(answers: int, seconds: float) -> dict[str, Any] | None:
+    """One answer; None when the process ended or does not answer in time."""
+    received, deadline = b"", time.monotonic() + seconds
+    while not received.endswith(b"\n"):
+        ready, _, _ = select.select([answers], [], [], max(0.0, deadline - time.monotonic()))
+        chunk = os.read(answers, 65536) if ready else b""
+        if not chunk:
+            return None
+        received += chunk
+    answer: dict[str, Any] = json.loads(received)
+    return answer
 
 
 def environment(home: Path, state: Path, log: Path) -> dict[str, str]:

@@ -55,13 +55,14 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         reuse: Reuse = no_reuse,
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
         render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
+        parent: Callable[[Path, ScanLimits, Path], Parent] = Parent,
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
         self._memo = None if reuse is no_reuse else FileMemo()
-        self.parent = Parent(self._scratch, limits, scratch.resolve())
+        self.parent = parent(self._scratch, limits, scratch.resolve())
         self._plans = Plans(render_limits)
         kept = None if reuse is no_reuse else Kept(scratch / "renderings")
         self._renderer = Renderer(self.parent, render_limits, self._secret_key, kept)

@@ -1,6 +1,8 @@
-"""The primed parent: imports Checkov once, then forks a limited child for every request on its standard input.
+"""The primed parent: imports Checkov once, then forks a limited child for every request.
 
-Requests and answers are lines of JSON. Single-threaded, so that forking is safe; its environment was scrubbed by the
+Without arguments it serves who started it, on its standard input, and ends with that. With a folder and a name it
+listens there for all scanners of an installation, in a fork of its own for each, so that it stays as it was primed; it
+ends when nobody came for some time, and after many. Requests and answers are lines of JSON. Single-threaded, so that forking is safe; its environment was scrubbed by the
 process that started it. Deliberately absent: any data of a commit in this process. It never reads a tree.
 """
 
@@ -12,19 +14,26 @@ import os
 import resource
 import select
 import signal
+import socket
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from resources.checkov import child
+from resources.machine.warm import bound, leave, reap_children, say_ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_CALLERS = 1000
+_MOST_DESCRIPTORS = 1024
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def main() -> None:
+    if sys.argv[1:]:
+        leave()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     silence(os.environ.get("INFRAAUDIT_SCAN_LOG", os.devnull))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -32,19 +41,46 @@ def main() -> None:
     is_offline = leave_the_network()
     gc.collect()
     gc.freeze()
-    _say(answers, {"ready": True, "offline": is_offline, "parent": os.getpid(), "left_out": left_out})
-    while line := sys.stdin.readline():
-        _say(answers, serve(json.loads(line)))
+    hello = {"ready": True, "offline": is_offline, "left_out": left_out}
+    if sys.argv[1:]:
+        folder, name, idle = sys.argv[1:]
+        with bound(Path(folder), name) as listener:
+            os.dup2(answers.fileno(), 1)
+            say_ready()
+            answers.close()
+            _listen(listener, float(idle), hello)
+    else:
+        _say(answers, hello | {"parent": os.getpid()})
+        while line := sys.stdin.readline():
+            _say(answers, serve(json.loads(line)))
 
 
-def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """Fork a child for a request, wait for its end, and report how it ended."""
+def _listen(listener: socket.socket, idle: float, hello: dict[str, Any]) -> None:
+    """Serve each caller in a fork, which ends with it."""
+    reap_children()
+    for _ in range(_CALLERS):
+        if not select.select([listener], [], [], idle)[0]:
+            return
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            with contextlib.suppress(OSError, ValueError), connection.makefile("rw", encoding="utf-8") as stream:
+                _say(stream, hello | {"parent": os.getpid()})
+                while line := stream.readline():
+                    _say(stream, serve(json.loads(line), connection))
+            os._exit(0)
+        connection.close()
+
+
+def serve(request: dict[str, Any], caller: socket.socket | None = None) -> dict[str, Any]:
+    """Fork a child for a request, wait for its end, and report how it ended. It is killed when its caller is gone."""
     started = time.monotonic()
     with tempfile.TemporaryFile(dir=request["scratch"]) as errors:
         pid = os.fork()
         if pid == 0:
             _run_child(request, errors.fileno())
-        status, rusage = _wait(pid, request["seconds"])
+        status, rusage = _wait(pid, request["seconds"], caller)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
@@ -63,6 +99,7 @@ def _run_child(request: dict[str, Any], errors: int) -> None:
     try:
         os.setsid()
         os.dup2(errors, 2)
+        os.closerange(3, _MOST_DESCRIPTORS)  # Connections of callers are not for what reads a commit.
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         limit(request)
@@ -91,18 +128,20 @@ def limit(request: dict[str, Any]) -> None:
             resource.setrlimit(what, (soft, hard))
 
 
-def _wait(pid: int, seconds: float) -> tuple[int | None, Any]:
-    """The child's wait status, None when it was killed at the wall limit."""
+def _wait(pid: int, seconds: float, caller: socket.socket | None) -> tuple[int | None, Any]:
+    """The child's wait status, None when it was killed at the wall limit or because its caller is gone."""
     descriptor = os.pidfd_open(pid)
     try:
-        ready, _, _ = select.select([descriptor], [], [], seconds)
+        # A caller that waits for its answer sends nothing: what can be read is its end.
+        watched = [descriptor] if caller is None else [descriptor, caller.fileno()]
+        has_ended = descriptor in select.select(watched, [], [], seconds)[0]
     finally:
         os.close(descriptor)
-    if not ready:
+    if not has_ended:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _, status, rusage = os.wait4(pid, 0)
-    return (status if ready else None), rusage
+    return (status if has_ended else None), rusage
 
 
 def _outcome(status: int | None) -> str:

@@ -6,6 +6,7 @@ Deliberately absent: behaviour. Each client imports its library when it is creat
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import Address, addresses_of
 from resources.checkov import CheckovRunner
+from resources.checkov.parent import Parent, SharedParent
 from resources.configuration.severities import read_severities
 from resources.engine import Engine, detect_engine
 from resources.engine.box.building import BoxedBuild
@@ -131,10 +133,15 @@ class CheckovResource(dg.ConfigurableResource):
 
     state: str
     severities: str
+    warm_minutes: float = 0
+    """How long the process that holds Checkov is kept for the next run; 0 has each run start its own."""
 
     def connect(self, history: History) -> CheckovRunner:
         return CheckovRunner(
-            StateFolder(Path(self.state)).scans, read_severities(Path(self.severities)), reuse=history.framework_scan
+            StateFolder(Path(self.state)).scans,
+            read_severities(Path(self.severities)),
+            reuse=history.framework_scan,
+            parent=partial(SharedParent, idle_seconds=60 * self.warm_minutes) if self.warm_minutes else Parent,
         )
 
 

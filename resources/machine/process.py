@@ -6,6 +6,7 @@ limit the whole group is killed. Deliberately absent: shells (a command is alway
 Dagster's code server, the child crashes before it becomes the program.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ from resources.machine.streams import Listener, Reader, finish
 
 DEFAULT_OUTPUT_LIMIT = 8 * 1024 * 1024
 _LAST_LINES_SECONDS = 5.0
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,13 @@ def dying_with_us(argv: Sequence[str], env: Mapping[str, str] | None = None) -> 
     path = (env or os.environ).get("PATH", os.defpath)
     # It belongs to the system: it is found whatever PATH the tool gets.
     return [_find("setpriv", os.defpath), "--pdeathsig", "KILL", "--", _find(argv[0], path), *argv[1:]]
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread that forked it ends; at once where ``parent`` is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _find(program: str, path: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.dagster.forkserver import PRELOAD
+from infraaudit_assets.commands.warm import COMMANDS
+from resources.dagster.warm_imports import HEAVY, PRELOAD
 from tests import ROOT
 from tests.architecture.structure import PACKAGES, modules
 
@@ -66,8 +67,8 @@ def test_every_module_can_be_imported_alone() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", PRELOAD)
-def test_every_module_of_the_preload_list_imports(name: str) -> None:
+@pytest.mark.parametrize("name", [*PRELOAD, *HEAVY, *COMMANDS])
+def test_every_module_that_is_preloaded_imports(name: str) -> None:
     assert import_module(name)
 
 

@@ -34,6 +34,7 @@ _SHOP = ("--project", "shop")
 COMPLETED: dict[str, tuple[str, ...]] = {
     "infraaudit backup": ("-",),
     "infraaudit projects events": _SHOP,
+    "infraaudit run": (*_SHOP, "--commit", "main"),
     "infraaudit scan --again": _SHOP,
     "infraaudit webhook list": _SHOP,
 }

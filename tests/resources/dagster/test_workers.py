@@ -1,0 +1,88 @@
+"""Who works on a run, also when that process was killed, and what run monitoring reports of it."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.launcher.base import WorkerStatus
+
+from resources.dagster.warm_runs import WarmRuns
+from resources.dagster.workers import LAUNCHED, Worker, interrupt, kill_launched, state_of, working_on
+from tests import ROOT
+
+WORK = """
+import os, signal, sys, time
+from pathlib import Path
+from resources.dagster import executor
+from resources.dagster.workers import working_on
+with working_on(Path(sys.argv[1]), "run", sys.argv[2]):
+    executor._tie_forks_to_this_process()
+    step = os.fork()
+    if step == 0:
+        time.sleep(600)
+    print(step, flush=True)
+    os.waitpid(step, 0)
+"""
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+        yield made
+
+
+def worker(home: Path, how: str = LAUNCHED) -> "tuple[subprocess.Popen[str], int]":
+    """A process that works on the run ``run``, and a step that it forked."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", WORK, str(home), how]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    with process.stdout as said:
+        return process, int(said.readline())
+
+
+def test_a_killed_worker_is_gone_with_its_steps_and_the_run_is_reported_as_failed(instance: dg.DagsterInstance) -> None:
+    home, run = Path(instance.root_directory), dg.DagsterRun("job", run_id="run")
+    launcher = WarmRuns()
+    launcher.register_instance(instance)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING, "another machine's, perhaps"
+    process, step = worker(home)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    process.kill()
+    process.wait()
+    _wait_for_end(step)
+    assert state_of(home, "run") is Worker.GONE
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
+    assert not interrupt(home, "run")
+
+
+def test_a_worker_can_be_interrupted_and_one_in_a_terminal_is_not_killed_with_the_launched(tmp_path: Path) -> None:
+    foreground, _ = worker(tmp_path, "foreground")
+    kill_launched(tmp_path)
+    assert foreground.poll() is None and interrupt(tmp_path, "run")
+    assert foreground.wait(10) != 0
+    launched, step = worker(tmp_path)
+    kill_launched(tmp_path)
+    assert launched.wait(10) == -signal.SIGKILL
+    _wait_for_end(step)
+
+
+def test_a_worker_that_ended_leaves_nothing(tmp_path: Path) -> None:
+    with working_on(tmp_path, "run"), working_on(tmp_path, "run"):
+        assert state_of(tmp_path, "run") is Worker.ALIVE
+    assert state_of(tmp_path, "run") is Worker.UNKNOWN and not list((tmp_path / "workers").iterdir())
+
+
+def _wait_for_end(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([descriptor], [], [], 10)[0], "the step outlived its run"
+    os.close(descriptor)
