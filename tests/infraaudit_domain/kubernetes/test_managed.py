@@ -28,7 +28,7 @@ BY_HAND = in_pod(
         'k:{"name":"side"}': {".": {}, "f:name": {}, "f:image": {}},
      }, "f:securityContext": {"f:runAsUser": {}}}
 )  # fmt: skip
-POD = {
+POD: dict[str, Any] = {
     "containers": [
         {"name": "side", "image": "s"},
         {"name": "web", "image": "changed", "env": [{"name": "DEBUG", "value": "1"}], "ports": [{"containerPort": 80}]},

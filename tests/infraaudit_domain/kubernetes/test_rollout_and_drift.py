@@ -111,7 +111,7 @@ def test_what_an_autoscaler_owns_is_left_to_it() -> None:
     assert left_alone(wanted, scaled)["spec"] == {"paused": False}
     alone = scaled | {"metadata": {"managedFields": []}}
     assert left_alone(wanted, alone)["spec"]["replicas"] == 3, "its only owner must not let go of it"
-    silent = {"kind": "Deployment", "spec": {"paused": False}}
+    silent: dict[str, Any] = {"kind": "Deployment", "spec": {"paused": False}}
     assert left_alone(silent, alone)["spec"]["replicas"] == 3 and wanted["spec"]["replicas"] == 1
 
 
