@@ -52,8 +52,8 @@ CHECKOUT = {
     "TEST_REQUIRE": ("", "comma-separated parts; a test fails, rather than skips, where one of them is missing"),
     "CRASH_SEED": ("1", "seed of the test that kills processes at random"),
 }
-INTERNAL = frozenset({"PARSED", "SCAN_LOG"})
-"""Not settings: one of our processes sets them for its child."""
+INTERNAL = frozenset({"PARSED", "SCAN_LOG", "TEST_LONG"})
+"""Not settings: one of our processes, or the tests, sets them for its child."""
 
 
 def page() -> str:
