@@ -1,6 +1,6 @@
 """Wait until the containers of a pod are ready, or certain not to become so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
@@ -24,12 +24,21 @@ class Readiness:
     details: tuple[tuple[str, str], ...] = ()
 
 
-def wait_until_ready(pod: Pod, deadline: float, on_progress: Callable[[str], None], *, once: bool = False) -> Readiness:
+def wait_until_ready(
+    pod: Pod,
+    deadline: float,
+    on_progress: Callable[[str], None],
+    *,
+    once: bool = False,
+    before: Mapping[str, int] | None = None,
+) -> Readiness:
     """Watch a pod until it is ready, loops, or ``deadline`` (of the monotonic clock) has passed.
 
-    With ``once`` each probe runs a single time: is the pod healthy right now?
+    With ``once`` each probe runs a single time: is the pod healthy right now? ``before`` are the restarts of a pod that
+    ran already, by container: they are no result of this start.
     """
-    watches = [_Watch(pod, container, once) for container in pod.plan.containers]
+    known = before or {}
+    watches = [_Watch(pod, plan, once, known.get(plan.name, 0)) for plan in pod.plan.containers]
     published = pod.published()
     said = ""
     while True:
@@ -54,18 +63,19 @@ def held(pod: Pod, seconds: float, on_progress: Callable[[str], None]) -> Readin
     if seconds <= 0:
         return Readiness(True)
     on_progress(f"ready; it has to stay so for {seconds:g} s")
-    began, first = monotonic(), _restarts(pod)
+    began, first = monotonic(), restarts_of(pod)
     while (age := monotonic() - began) < seconds:
         sleep(min(_LONGEST_PAUSE, max(seconds - age, 0.1)))
         now = wait_until_ready(pod, monotonic() + 5, lambda line: None, once=True)
-        again = [name for name, number in _restarts(pod).items() if number > first.get(name, 0)]
+        again = [name for name, number in restarts_of(pod).items() if number > first.get(name, 0)]
         if again or not now.ready:
             why = f"Container {again[0]} was restarted" if again else now.reason
             return Readiness(False, f"{why}, {monotonic() - began:.0f} s after it was ready (soak: {seconds:g} s)")
     return Readiness(True)
 
 
-def _restarts(pod: Pod) -> dict[str, int]:
+def restarts_of(pod: Pod) -> dict[str, int]:
+    """How often each of its containers was restarted by the engine."""
     states = {plan.name: pod.state(plan) for plan in pod.plan.containers}
     return {name: state.restarts for name, state in states.items() if state}
 
@@ -78,9 +88,8 @@ class _Watch:
     pod: Pod
     plan: ContainerPlan
     once: bool
+    restarts_before: int = 0
     began: float = field(default_factory=monotonic)
-    restarts_before: int | None = None
-    """What it had come to when this watch began: a pod that is applied again is judged from then on."""
     started_up: bool = False
     successes: int = 0
 
@@ -94,8 +103,6 @@ class _Watch:
             return f"Container {name} is gone: someone removed it."
         why = "was out of memory" if state.out_of_memory else f"ended with exit code {state.exit_code}"
         # While it runs the engine does not report how it ended before; an engine that restarts at once rarely shows it.
-        if self.restarts_before is None:
-            self.restarts_before = state.restarts
         restarts = state.restarts - self.restarts_before
         loops = restarts >= _RESTARTS_THAT_ARE_A_LOOP
         if loops and state.status == "running" and not state.out_of_memory:

@@ -23,7 +23,7 @@ from resources.engine import Engine
 from resources.machine.atomic_file import write_atomically
 from resources.manifests.files import parse_manifests
 from resources.targets.container.pod import Pod, pod_labels, remove_pod
-from resources.targets.container.readiness import Readiness, held, wait_until_ready
+from resources.targets.container.readiness import Readiness, held, restarts_of, wait_until_ready
 from resources.targets.target import LogLine
 
 _LOG = logging.getLogger(__name__)
@@ -115,13 +115,15 @@ class ContainerTarget:
         return Rollout(False, readiness.reason, seconds=round(seconds, 3), details=details)
 
     def _bring_up(self, pod: Pod, deadline: float, on_progress: Callable[[str], None]) -> Readiness:
+        before: dict[str, int] = {}
         if pod.is_there():
+            before = restarts_of(pod)
             on_progress(f"{pod.release.sha[:12]} runs already")
         else:
             pod.remove()
             on_progress(f"starting {pod.plan.workload} beside what is live")
             pod.start()
-        return wait_until_ready(pod, deadline, on_progress)
+        return wait_until_ready(pod, deadline, on_progress, before=before)
 
     def _pod(self, release: Release) -> Pod:
         identity = "\0".join((release.sha, release.image, release.manifests))
