@@ -64,7 +64,7 @@ def _reason(runner: Any, framework: str, path: str) -> str:
     if not path.endswith((".yaml", ".yml")):
         return ""
     if framework == "ansible" and not import_module("checkov.ansible.utils").get_relevant_file_content(path):
-        return "no line of it is one by which Checkov tells a playbook"
+        return "Checkov takes a file for a playbook where one of its tasks has a name"
     if framework == "kubernetes" and _FILLED_IN_LATER.search(text):
         return "words of a Helm template stand in it, and Checkov skips such files"
     documents = _documents(text)
