@@ -8,6 +8,7 @@ which the search does not do either; it proves that an earlier finding is not go
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 _YAML = (".yaml", ".yml")
@@ -15,6 +16,8 @@ _PRAGMA = re.compile(r"pragma: ?(?:allow|white)list(?:[ -]nextline)?[ -]secret")
 _ENTRY = re.compile(r"""([ \t]*(?:-[ \t]+)*)(["']?)([^\s"'#:{}\[\]-][^"'#:{}\[\]]*)\2[ \t]*:[ \t]+(\S.*)""")
 _BLOCK = re.compile(r"([|>])[-+\d]*[ \t]*(?:#.*)?")
 _COMMENT = re.compile(r"[ \t]+#.*")
+_LONG_ENOUGH = re.compile(r"[^\s\"':,{}\[\]]{8}")
+"""A word that may be a secret; all else is not worth the search's time."""
 Read = Callable[[Sequence[str]], Iterable[Any]]
 
 
@@ -42,7 +45,7 @@ class Transformed:
         if settings:
             yield settings
         if self.lines:
-            yield plain
+            yield [line if not said else "" for line, said in zip_longest(plain, self.lines, fillvalue="")]
         elif filename.endswith(_YAML):
             yield values(plain)
         if any("pragma" in line for line in plain):
@@ -51,7 +54,12 @@ class Transformed:
 
 def standing(lines_of: Iterable[Sequence[str]], read: Read, reported: Collection[str]) -> set[str]:
     """The digests of secrets that other readings find and the report lacks."""
-    return {secret.secret_hash for lines in lines_of for secret in read(lines)} - set(reported)
+    found = {
+        secret.secret_hash
+        for lines in lines_of
+        for secret in read([line if _LONG_ENOUGH.search(line) else "" for line in lines])
+    }
+    return found - set(reported)
 
 
 def values(lines: Sequence[str]) -> list[str]:

@@ -63,6 +63,8 @@ def _reason(runner: Any, framework: str, path: str) -> str:
         return "Checkov takes a file for OpenAPI where its first document has a section info"
     if not path.endswith((".yaml", ".yml")):
         return ""
+    if framework == "ansible" and not import_module("checkov.ansible.utils").get_relevant_file_content(path):
+        return "Checkov takes a file for a playbook where one of its tasks has a name"
     if framework == "kubernetes" and _FILLED_IN_LATER.search(text):
         return "words of a Helm template stand in it, and Checkov skips such files"
     documents = _documents(text)

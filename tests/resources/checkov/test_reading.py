@@ -139,6 +139,11 @@ def test_a_template_that_checkov_passes_over_is_a_gap(
     assert word in gaps(scan(reader, repository, {"stack.yaml": text})["cloudformation"])["stack.yaml"]
 
 
+def test_a_playbook_of_nameless_tasks_is_a_gap(reader: CheckovRunner, repository: Repository) -> None:
+    found = scan(reader, repository, {"site.yml": "- hosts: web\n  tasks:\n    - include: install.yml\n"})
+    assert "one of its tasks has a name" in gaps(found["ansible"])["site.yml"]
+
+
 def test_a_comment_before_the_first_brace_hides_no_template(reader: CheckovRunner, repository: Repository) -> None:
     schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
     text = f'{{"$schema": "{schema}", "contentVersion": "1.0.0.0", "resources": []}}\n'
