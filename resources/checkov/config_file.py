@@ -5,8 +5,10 @@ from typing import Any
 from infraaudit_domain.errors import RepositoryError, excerpt
 from infraaudit_domain.scans.checkov_config import CheckovConfig, read_config
 from resources.checkov.limits import ScanLimits
-from resources.checkov.reading.yaml_check import inspect_text
 from resources.git.mirror import Mirror
+from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
+
+_BOUNDS = Bounds(depth=10, nodes=10_000, aliases=True)
 
 
 def configuration(
@@ -26,19 +28,14 @@ def parse_config_file(mirror: Mirror, sha: str, path: str, limits: ScanLimits) -
 
     An unusable file changes nothing: the defaults scan more than any configuration may ask for.
     """
-    import yaml
-
     try:
         content = mirror.read(sha, path, limits.config_bytes)
     except RepositoryError as error:
         return None, (f"{error} Scanned with the defaults.",)
-    if content is None:
-        return None, ()
-    verdict = inspect_text(content, 10, 10_000)
-    if verdict:
-        reason = verdict.get("reason") or verdict.get("broken")
-        return None, (f"{path} is not usable ({excerpt(str(reason), 200)}); scanned with the defaults.",)
     try:
-        return yaml.safe_load(content), ()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        return None, (f"{path} is no usable YAML ({excerpt(str(error), 200)}); scanned with the defaults.",)
+        found = read_documents((content or b"").decode("utf-8-sig"), _BOUNDS)
+    except (UnreadableError, UnicodeDecodeError) as error:
+        return None, (f"{path} is not usable ({excerpt(str(error), 200)}); scanned with the defaults.",)
+    if len(found) > 1:
+        return None, (f"{path} is not usable (it has {len(found)} documents); scanned with the defaults.",)
+    return (found[0] if found else None), ()

@@ -100,7 +100,11 @@ AUTOSCALER = {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}
 
 def test_what_an_autoscaler_owns_is_left_to_it() -> None:
     assert scaled_by([AUTOSCALER, {"spec": None}]) == {"Deployment/web", "None/None"}
-    wanted: dict[str, Any] = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1, "paused": False}}
+    wanted: dict[str, Any] = {
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 1, "paused": False},
+    }
     owner = {
         "manager": "kcm",
         "operation": "Update",

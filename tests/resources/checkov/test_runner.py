@@ -149,11 +149,20 @@ def test_a_file_that_is_skipped_is_no_gap_and_stays_unread(runner: CheckovRunner
     assert scan.status is ScanStatus.COMPLETE
 
 
-def test_a_configuration_that_is_a_bomb_changes_nothing(runner: CheckovRunner, repository: Repository) -> None:
-    bomb = laughs(6, 9) + "skip-check: *a5\n"
-    scan = scan_files(runner, repository, {CONFIG: bomb, "main.tf": BUCKET})
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (laughs(6, 9) + "skip-check: *a5\n", "more than 10000 values"),
+        ("framework: bicep\nskip-check: [CKV_1]\nframework: terraform\n", "given twice"),
+        ("framework: bicep\n---\nframework: terraform\n", "2 documents"),
+    ],
+)
+def test_a_configuration_that_is_not_usable_changes_nothing(
+    runner: CheckovRunner, repository: Repository, text: str, why: str
+) -> None:
+    scan = scan_files(runner, repository, {CONFIG: text, "main.tf": BUCKET})
     assert len(scan.frameworks) == len(DEFAULT_FRAMEWORKS)
-    assert "not usable" in scan.warnings[0]
+    assert "not usable" in scan.warnings[0] and why in scan.warnings[0]
 
 
 def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, repository: Repository) -> None:
