@@ -23,11 +23,11 @@ from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryE
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
-from service.narrow_worker import NarrowWorker
 from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
+from service.workers.narrow_worker import NarrowWorker
 
 Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]

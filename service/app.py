@@ -27,13 +27,13 @@ from service.api import api_routes
 from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
-from service.narrow_worker import NarrowWorker
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
-from service.push_worker import PushWorker
 from service.received import Received
-from service.upgrade_worker import UpgradeWorker
 from service.webhook import REASONS, Webhook
+from service.workers.narrow_worker import NarrowWorker
+from service.workers.push_worker import PushWorker
+from service.workers.upgrade_worker import UpgradeWorker
 
 _BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
 

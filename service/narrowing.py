@@ -18,9 +18,9 @@ from infraaudit.scans.unknown_events import one_finding
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.lifecycles.narrowing import MOST_SCANS
 from resources.history import History
-from service.narrow_worker import MOST_WAITING, Narrowing, NarrowWorker
 from service.tables import number, refuse_unknown
 from service.wanted import known_fingerprint, known_line
+from service.workers.narrow_worker import MOST_WAITING, Narrowing, NarrowWorker
 
 NARROW = next(question for question in QUESTIONS if question.name == "finding_narrow")
 MOST_ASKED = 200

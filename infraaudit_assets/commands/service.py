@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
     from service.notices import NoticeWorker
-    from service.push_worker import Launch
+    from service.workers.push_worker import Launch
 
 _OTHER_FILES = 1000
 """Of the database, of Git and of what threads do, besides the connections of the service."""
@@ -105,10 +105,10 @@ def build_service(current: Settings) -> "Starlette":
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
-    from service.narrow_worker import NarrowWorker
-    from service.push_worker import PushWorker
     from service.received import Received
-    from service.upgrade_worker import UpgradeWorker
+    from service.workers.narrow_worker import NarrowWorker
+    from service.workers.push_worker import PushWorker
+    from service.workers.upgrade_worker import UpgradeWorker
 
     projects = load_projects(current.projects)
     history = rated_history(current)
@@ -160,7 +160,7 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
 def _launch(project: Project) -> "Launch":
     from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags, sensor_name
     from resources.dagster.partitions import commits_of
-    from service.push_worker import Launch
+    from service.workers.push_worker import Launch
 
     partitions = commits_of(project).name or ""
     return Launch(

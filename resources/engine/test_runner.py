@@ -1,8 +1,8 @@
 """Run the tests of a commit inside its own image, isolated from everything of ours.
 
 No network, a read-only root, no capabilities, no new privileges, a user that owns nothing, limits on memory, processes,
-time and every file written; their working directory is a copy that is thrown away. Only one file comes out: it is in a volume whose folder belongs to root, so that the tests
-can write that file and create no other (Podman gives them the folder; each file is still limited, and all are removed).
+time and every file written; their working directory is a copy that is thrown away. Only one file comes out, in a volume
+whose folder is root's: the tests can write it and create no other (Podman gives them the folder; each file is limited).
 Deliberately absent: trust in the report; tests can forge their own results, but nothing else.
 """
 

@@ -11,7 +11,7 @@ from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
 from service.app import ServiceOptions, build_app
-from service.narrow_worker import MOST_WAITING, NarrowWorker
+from service.workers.narrow_worker import MOST_WAITING, NarrowWorker
 from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.service.conftest import SHAS, A, B
 

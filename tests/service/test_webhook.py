@@ -21,8 +21,8 @@ from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.pushes import Push, waiting_pushes
 from service.app import ServiceOptions, build_app
-from service.push_worker import Launch, PushWorker
 from service.received import Received
+from service.workers.push_worker import Launch, PushWorker
 from tests.conftest import Repository
 from tests.service.conftest import SECRET
 

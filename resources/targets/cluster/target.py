@@ -3,14 +3,12 @@
 Deliberately absent: deciding on a rollback (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.errors import InfraAuditError, RejectedByClusterError
@@ -30,12 +28,11 @@ from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.logs import container_lines
 from resources.targets.cluster.objects import discovered, prune
 from resources.targets.cluster.owners import claim, hand_over
+from resources.targets.cluster.reachable import url_of
 from resources.targets.cluster.schemas import schema_faults
 from resources.targets.cluster.watching import Watch
 from resources.targets.cluster.way_back import WayBack
 from resources.targets.target import LogLine
-
-_URL_SECONDS = 5
 
 
 class KubernetesTarget:
@@ -106,7 +103,7 @@ class KubernetesTarget:
         if self.prune:
             gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
             on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
-        return replace(rollout, url=self._url(documents))
+        return replace(rollout, url=url_of(self.cluster, self.namespace, documents))
 
     def _roll_out(
         self,
@@ -184,7 +181,7 @@ class KubernetesTarget:
         judgements = [judge_rollout(status, []) for status in found]
         bad = next((judgement for judgement in judgements if judgement.state != "available"), None)
         services = observe.services_of(self.cluster, self.namespace, project, environment)
-        return Rollout(bad is None, bad.reason if bad else "", url=self._url(services))
+        return Rollout(bad is None, bad.reason if bad else "", url=url_of(self.cluster, self.namespace, services))
 
     def drift(self, manifests: str) -> list[Difference]:
         """How the running objects differ from what was deployed."""
@@ -220,18 +217,6 @@ class KubernetesTarget:
         with self.lease.held(wait_seconds, on_wait):
             yield
 
-    def _url(self, documents: Iterable[Any]) -> str | None:
-        """The URL of the first Service, where it answers from this machine."""
-        for document in documents:
-            if document["kind"] == "Service":
-                try:
-                    address, port = observe.service_address(self.cluster, self.namespace, document["metadata"]["name"])
-                except InfraAuditError:  # A release is healthy even without an address to show.
-                    return None
-                if address and _answers(address, port, _URL_SECONDS):
-                    return f"http://{address}:{port}"
-        return None
-
 
 class _RefusedError(Exception):
     """A release that is refused before anything of it is applied."""
@@ -243,18 +228,3 @@ def _flat(steps: list[list[Document]]) -> list[Document]:
 
 def _called(job: Document) -> str:
     return f"{identity(job)} ({hook_of(job)})"
-
-
-def _answers(address: str, port: int, seconds: float) -> bool:
-    """Whether an address accepts connections; a refusal is retried, because a node needs a moment to route it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with socket.create_connection((address, port), timeout=2):
-                return True
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.2)
-        except OSError:  # This machine cannot reach the cluster's addresses.
-            return False

@@ -19,7 +19,7 @@ from resources.history.queries.lives import life_events
 from resources.history.queries.scanned_past import scanned_past
 from resources.history.stored_line import stored_line
 from service.app import ServiceOptions, build_app
-from service.upgrade_worker import UpgradeWorker
+from service.workers.upgrade_worker import UpgradeWorker
 from tests.conftest import Repository
 from tests.resources.databases import migrated_history
 

@@ -17,7 +17,7 @@ from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, NotThereError
 from resources.history import History, open_history
 from service.app import ServiceOptions, build_app
-from service.narrow_worker import NarrowWorker
+from service.workers.narrow_worker import NarrowWorker
 from tests.conftest import Repository
 
 pytestmark = pytest.mark.slow
