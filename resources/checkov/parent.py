@@ -22,7 +22,7 @@ from resources.checkov.caches import grammar_folder, parsed_folder
 from resources.checkov.limits import ScanLimits
 from resources.checkov.versions import versions_digest
 from resources.machine import process
-from resources.machine.warm import reached
+from resources.machine.listening import reached
 
 _START_SECONDS = 180.0
 _GRACE_SECONDS = 30.0

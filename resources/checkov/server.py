@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.checkov import child
-from resources.machine.warm import bound, leave, reap_children, say_ready
+from resources.machine.listening import bound, leave, reap_children, say_ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38

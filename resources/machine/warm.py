@@ -12,16 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.machine.locks import locked
+from resources.machine.listening import reached
 
 STARTED, ENDED, DECLINED = b"started ", b"ended ", b"declined\n"
-_SECONDS_TO_START, _SECONDS_TO_ANSWER = 120, 30
+_SECONDS_TO_ANSWER = 30
 _LENGTH = 8
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 _OF_THE_TERMINAL = {
@@ -102,111 +102,6 @@ class Warmth:
     def _connected(self, name: str) -> socket.socket | None:
         words = ["-m", "resources.machine.warm_parent", str(self.folder), name, str(self.idle_seconds)]
         return reached(self.folder, name, [*words, *self.modules, "--", *self.heavy])
-
-
-def reached(
-    folder: Path, name: str, words: Sequence[str], environment: Mapping[str, str] | None = None
-) -> socket.socket | None:
-    """A connection to who listens under a name in a private folder, started by Python's ``words`` where nobody does.
-
-    None where it does not start; its last words are then in the folder's log. The one that starts says ``ready`` when
-    it listens, and leaves our session.
-    """
-    made = private(folder)
-    if (found := connect(made, name)) is not None:
-        return found
-    with locked(made / f"{name}.lock"):
-        if (found := connect(made, name)) is not None:
-            return found
-        return connect(made, name) if _launched(made, words, environment) else None
-
-
-def _launched(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None) -> bool:
-    with (folder / "log").open("wb") as log:
-        first = subprocess.Popen(
-            [sys.executable, *words], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
-        )
-    assert first.stdout is not None
-    with first.stdout as said:
-        first.wait(_SECONDS_TO_ANSWER)
-        return bool(select.select([said], [], [], _SECONDS_TO_START)[0]) and os.read(said.fileno(), 16) == b"ready\n"
-
-
-def leave() -> None:
-    """Leave the session of who started this process, which need not wait for our end."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-
-
-def reap_children() -> None:
-    """Have children be reaped as they end, and their CPU time be counted as this process's."""
-
-    def reap(*_: object) -> None:
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-
-    signal.signal(signal.SIGCHLD, reap)
-
-
-def say_ready() -> None:
-    """Answer who started this process, and let go of its input and output."""
-    os.write(1, b"ready\n")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1):
-        os.dup2(nowhere, number)
-    os.close(nowhere)
-
-
-def private(folder: Path) -> Path:
-    """The folder, made where it is missing. Raises PermissionError where others may enter it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{folder} is open to other users; remove it.")
-    return folder
-
-
-def connect(folder: Path, name: str) -> socket.socket | None:
-    """A connection to who listens under a name; None where nobody does."""
-    connection = socket.socket(socket.AF_UNIX)
-    with _short(folder) as short:
-        try:
-            connection.connect(f"{short}/{name}.socket")
-            return connection
-        except OSError:
-            connection.close()
-            return None
-
-
-@contextmanager
-def bound(folder: Path, name: str) -> Iterator[socket.socket]:
-    """Listen under a name, in place of whoever did before, until the block ends."""
-    file = folder / f"{name}.socket"
-    with socket.socket(socket.AF_UNIX) as listener:
-        before = os.umask(0o177)
-        with _short(folder) as short:
-            listener.bind(f"{short}/{name}.{os.getpid()}")
-        os.umask(before)
-        listener.listen(64)
-        own = file.with_suffix(f".{os.getpid()}").rename(file).stat().st_ino
-        try:
-            yield listener
-        finally:
-            with suppress(OSError):
-                if file.stat().st_ino == own:
-                    file.unlink()
-
-
-@contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """A short name of a folder: a socket's may have 107 characters."""
-    descriptor = os.open(folder, os.O_PATH)
-    try:
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
 
 
 def receive(connection: socket.socket) -> dict[str, Any]:

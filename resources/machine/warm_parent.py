@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from resources.machine.imported_files import ImportedFiles
-from resources.machine.warm import DECLINED, ENDED, STARTED, bound, leave, reap_children, receive, say_ready
+from resources.machine.listening import bound, leave, reap_children, say_ready
+from resources.machine.warm import DECLINED, ENDED, STARTED, receive
 
 _SEVERAL = 2
 _SECONDS_TO_END = 10

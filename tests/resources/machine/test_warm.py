@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.machine.warm import Warmth, connect
+from resources.machine.listening import connect
+from resources.machine.warm import Warmth
 from tests import ROOT
 from tests.e2e.waiting import eventually
 
