@@ -206,8 +206,7 @@ class _Run:
         found = self.engine.inspect("container", name)
         if found is None:
             raise EngineError(f"The container of the tests is gone: {self.engine.name} lost it, or someone removed it.")
-        state: dict[str, Any] = found["State"]
-        return state
+        return dict(found["State"])
 
     def _report(self, name: str) -> tuple[tuple[TestCase, ...], str]:
         """The tests in the report, or why there is none."""
