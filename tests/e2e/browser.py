@@ -100,8 +100,8 @@ def browser() -> Iterator[Page]:
 def _port(home: Path, process: subprocess.Popen) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        told = home / "DevToolsActivePort"
-        if told.exists() and (text := told.read_text()).count("\n"):
+        reported = home / "DevToolsActivePort"
+        if reported.exists() and (text := reported.read_text()).count("\n"):
             return int(text.split("\n")[0])
         time.sleep(0.05)
     raise AssertionError(f"Chromium did not start (exit code {process.poll()})")

@@ -1,4 +1,4 @@
-"""Deliveries while the API server is away, slow, busy or refuses: asked again where that helps, told where it does not."""
+"""Deliveries while the API server is away, slow, busy or refuses: asked again where that helps, reported where it does not."""
 
 import itertools
 import threading

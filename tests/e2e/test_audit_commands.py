@@ -103,8 +103,8 @@ def test_every_question_has_a_table_csv_and_json_with_the_same_columns(audited: 
     )  # fmt: skip
     for words in questions:
         rows = audited.rows(*words)
-        told = list(csv.reader(audited(*words, "--project", "p", "--format", "csv").splitlines()))
-        assert len(told) == len(rows) + 1 and all(told[0] == list(row) for row in rows)
+        reported = list(csv.reader(audited(*words, "--project", "p", "--format", "csv").splitlines()))
+        assert len(reported) == len(rows) + 1 and all(reported[0] == list(row) for row in rows)
         assert f"{len(rows)} row" in audited(*words, "--project", "p")
 
 

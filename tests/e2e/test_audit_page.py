@@ -76,7 +76,7 @@ def test_every_page_fits_reads_well_and_runs_nothing(
         assert page.ask("document.documentElement.scrollWidth <= innerWidth"), path
         assert page.ask(CONTRASTS) == [], path
         assert page.ask("document.querySelectorAll('script').length") == 0
-        assert [told for told in page.complaints if "404" not in told] == [], path
+        assert [reported for reported in page.complaints if "404" not in reported] == [], path
         ground = page.ask("getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(15, 20, 27)") == dark
 

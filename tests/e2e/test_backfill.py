@@ -208,9 +208,9 @@ def test_a_dagster_backfill_scans_the_past_and_moves_nothing(installation: Insta
         published = latest.read_bytes()
         words = ("scan", "--project", "past", "--range", f"{first}..{past[-1]}", "--dagster", "--json")
         handed = installation.start(*words, **ports)
-        told = json.loads(handed.communicate()[0])
-        assert handed.returncode == 0 and told["commits"] == len(past)
-        eventually(lambda: _status(dagster, told["backfill"]) == "COMPLETED_SUCCESS", 120)
+        reported = json.loads(handed.communicate()[0])
+        assert handed.returncode == 0 and reported["commits"] == len(past)
+        eventually(lambda: _status(dagster, reported["backfill"]) == "COMPLETED_SUCCESS", 120)
     finally:
         up.terminate()
         assert up.wait(60) == 0

@@ -188,9 +188,9 @@ def test_a_scan_reaches_neither_network_nor_files_nor_secrets_nor_programs(
         tried = [
             f"try:\n        {deed}; done.append({name!r})\n    except OSError: pass" for name, deed in deeds.items()
         ]
-        told = "done += [name for name in os.environ if 'KEY' in name or 'TOKEN' in name]"
+        reported = "done += [name for name in os.environ if 'KEY' in name or 'TOKEN' in name]"
         limits = "done += [] if resource.getrlimit(resource.RLIMIT_AS)[0] == 2**31 else ['memory']"
-        words = ["done = []", *tried, told, limits, "raise ValueError('reached ' + repr(done))"]
+        words = ["done = []", *tried, reported, limits, "raise ValueError('reached ' + repr(done))"]
         no_network = "" if has_own_network else NO_UNSHARE
         with runner_that("\n    ".join(words), no_network, memory_bytes=2**31) as runner:
             sha = repository.write({"main.tf": BUCKET}, "1")

@@ -79,8 +79,8 @@ class Installation:
         context = dg.build_sensor_context(self.instance, cursor=cursor, resources=build_resources(settings()))
         return self.definitions.get_sensor_def(name)(context), context.cursor
 
-    def tell(self, receiver: Receiver) -> list[str]:
-        """What a receiver is told of all that happened, oldest first."""
+    def titles(self, receiver: Receiver) -> list[str]:
+        """The titles of what a receiver got of all that happened, oldest first."""
         resources = build_resources(settings()) | {"notifier": NotifierResource(urls=json.dumps([receiver.url]))}
         context = dg.build_sensor_context(self.instance, sensor_name="notices", resources=resources)
         self.definitions.get_sensor_def("notices").evaluate_tick(context)
@@ -144,7 +144,7 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     assert [(check.asset_key.path[-1], check.passed) for check in watched.get_asset_check_evaluations()
             if not check.passed] == [("deployment_production", False)]  # fmt: skip
     drifted = "shop in production has drifted: 1 field changed"
-    assert installed.tell(receivers[0]) == [drifted]
+    assert installed.titles(receivers[0]) == [drifted]
     assert "Deployment/web: spec.replicas is 2, deployed was 1" in receivers[0].taken[0]["body"]
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=1")
 
@@ -164,11 +164,11 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     failed = installed.run("shop_pipeline", bad, "docker_image", "deployment")
     assert not failed.success and installed.live("staging") == first
     assert "the reason is a missing table" in installed.past.reasons("shop", bad)["deployment"]
-    assert installed.tell(receivers[0]) == [drifted, f"shop in staging: {bad[:12]} was rolled back"]
+    assert installed.titles(receivers[0]) == [drifted, f"shop in staging: {bad[:12]} was rolled back"]
     assert "the reason is a missing table" in receivers[0].taken[1]["body"]
     third = installed.commit(HEALTHY)
     assert installed.run("shop_pipeline", third, "docker_image", "deployment").success
-    assert installed.tell(receivers[0])[2:] == [f"shop in staging has recovered: {third[:12]} is healthy"]
+    assert installed.titles(receivers[0])[2:] == [f"shop in staging has recovered: {third[:12]} is healthy"]
     assert installed.live("staging") == third
     eventually(lambda: installed.shop.namespace.running_versions() == {third})
     assert staging in installed.past.live("shop", "staging").target  # type: ignore[union-attr]

@@ -131,11 +131,11 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
     shop.record_facts(oldest, Severity.LOW, "CKV_3")
     advice = shop.run("rollback", "--project", "shop", "--advise", code=1)
     assert (advice["advice"], advice["fix_forward"]) == (None, True)
-    told = CliRunner().invoke(app, ["rollback", "--project", "shop", "--advise"])
+    reported = CliRunner().invoke(app, ["rollback", "--project", "shop", "--advise"])
     # The rating is that of the installation's table, which does not know this check.
     (rated,) = {one["severity"] for one in advice["candidates"][0]["returning"]}
-    assert told.exit_code == 1 and "Fix forward" in told.stdout
-    assert rated == "unknown" and rated in told.stdout
+    assert reported.exit_code == 1 and "Fix forward" in reported.stdout
+    assert rated == "unknown" and rated in reported.stdout
     assert shop.deploy(bad) is Outcome.ROLLED_BACK
     refused = CliRunner().invoke(app, ["promote", "--project", "shop", "--to", "production", "--commit", bad])
     assert "was never healthy in staging" in str(refused.exception)

@@ -28,10 +28,10 @@ import os
 from pathlib import Path
 usual, plan = os.fork, Path({plan!r})
 def fork():
-    told, *rest = plan.read_text()
+    reported, *rest = plan.read_text()
     plan.write_text("".join(rest))
     pid = usual()
-    if pid == 0 and told == "k":
+    if pid == 0 and reported == "k":
         os.kill(os.getpid(), 9)
     return pid
 os.fork = fork

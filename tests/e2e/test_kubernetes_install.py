@@ -127,8 +127,8 @@ def test_a_run_whose_pod_is_lost_fails_with_the_reason_and_is_started_once_more(
     lose(installation.cluster, installation.cluster.get("pods", of_run(run))[0])
     failed = until("the end of a run without its pod", lambda: installation.run_of(sha, "FAILURE"), 90)
     assert failed["runId"] == run["runId"]
-    told = "\n".join(installation.messages(run["runId"]))
-    assert reason in told and "Failure fetching" not in told, told
+    reported = "\n".join(installation.messages(run["runId"]))
+    assert reason in reported and "Failure fetching" not in reported, reported
     again = until("the end of its second run", lambda: installation.run_of(sha, "SUCCESS"), 150)
     assert again["tags"]["dagster/parent_run_id"] == run["runId"]
 

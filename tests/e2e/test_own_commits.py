@@ -46,11 +46,11 @@ def test_our_own_commit_is_built_tested_and_free_of_findings(tmp_path: Path) -> 
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     try:
-        told = json.loads(done.stdout)
+        reported = json.loads(done.stdout)
         report = json.loads((tmp_path / "reports" / "infraaudit" / f"{sha}.json").read_text())
-        assert (told["succeeded"], report["status"]) == (True, "complete")
+        assert (reported["succeeded"], report["status"]) == (True, "complete")
         assert [finding for finding in report["findings"] if finding["status"] == "open"] == []
         assert report["findings"], "the suppressed ones are reported too"
-        assert told["tests"]["passed"] > 0 and told["tests"]["failed"] == 0
+        assert reported["tests"]["passed"] > 0 and reported["tests"]["failed"] == 0
     finally:
         docker("image", "rm", f"infraaudit/infraaudit:{sha[:12]}", check=False)

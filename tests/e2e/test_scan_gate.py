@@ -63,10 +63,10 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     assert "CKV\\_AWS\\_88" in str(gate.metadata["findings"].value)
     attempt = past.last_deployment("gated", "production", bad)
     assert attempt is not None and "new high findings" in attempt.reason
-    told = {notice["title"]: notice for notice in receivers[0].taken}
-    found = told[f"gated: 2 new severe findings with {bad[:12]}"]
+    reported = {notice["title"]: notice for notice in receivers[0].taken}
+    found = reported[f"gated: 2 new severe findings with {bad[:12]}"]
     assert "high: CKV_AWS_88" in found["body"] and "main.tf:" in found["body"]
-    assert "new high findings, 0 allowed" in told[f"gated: the gate stops {bad[:12]}"]["body"]
+    assert "new high findings, 0 allowed" in reported[f"gated: the gate stops {bad[:12]}"]["body"]
     assert len(receivers[0].taken) == 2 and "Ada <ada@example.org>" in found["body"]
 
 

@@ -78,8 +78,8 @@ def test_the_document_has_every_question_parameter_and_column(client: TestClient
     assert list(paths) == [f"/api/v1{question.path}" for question in (*QUESTIONS, EXPORT)]
     for question in QUESTIONS:
         operation = paths[f"/api/v1{question.path}"]["get"]
-        told = {each["name"]: each["schema"] for each in operation["parameters"] if each["in"] == "query"}
-        assert {name: told.get(name) for name in question.parameters} == dict(question.parameters)
+        reported = {each["name"]: each["schema"] for each in operation["parameters"] if each["in"] == "query"}
+        assert {name: reported.get(name) for name in question.parameters} == dict(question.parameters)
         page = operation["responses"]["200"]["content"]["application/json"]["schema"]
         row = page["properties"]["items"]["items"]
         assert list(row["properties"]) == list(question.names), question.name

@@ -52,8 +52,8 @@ def scan(sha: str, unread: list[UnreadableFile]) -> Scan:
 def test_each_framework_says_what_it_read_and_since_when_it_has_a_gap(asked: Asked) -> None:
     rows, total = coverage(asked)
     assert total == 3
-    told = {row["framework"]: [row[name] for name in ("expected", "read", "unread", "since")] for row in rows}
-    assert told == {"arm": [None, None, 0, None], "kubernetes": [5, 3, 2, SHAS[2]], "terraform": [2, 0, 2, None]}
+    reported = {row["framework"]: [row[name] for name in ("expected", "read", "unread", "since")] for row in rows}
+    assert reported == {"arm": [None, None, 0, None], "kubernetes": [5, 3, 2, SHAS[2]], "terraform": [2, 0, 2, None]}
 
 
 def test_a_gap_stands_since_the_last_commit_that_was_read(asked: Asked) -> None:
@@ -68,8 +68,8 @@ def test_the_templates_of_a_chart_are_told_once(asked: Asked) -> None:
     chart = [UnreadableFile(f"web/templates/{n}.yaml", "not rendered", part_of="web/Chart.yaml") for n in range(143)]
     asked.history.record_scan("shop", scan(SHAS[4], [*chart, UnreadableFile("a.yaml", "broken")]))
     rows, total = coverage_gaps(asked)
-    told = [(row["file_path"], row["files"], row["since"]) for row in rows]
-    assert total == 2 and told == [("web/Chart.yaml", 143, SHAS[4]), ("a.yaml", 1, SHAS[2])]
+    reported = [(row["file_path"], row["files"], row["since"]) for row in rows]
+    assert total == 2 and reported == [("web/Chart.yaml", 143, SHAS[4]), ("a.yaml", 1, SHAS[2])]
     assert {row["framework"]: row["unread"] for row in coverage(asked)[0]}["kubernetes"] == 144
 
 

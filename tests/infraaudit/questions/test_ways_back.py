@@ -74,8 +74,8 @@ def test_what_returns_and_leaves_is_told_by_identity_and_not_by_number(shop: Sho
     shop.deploy(5, 4)
     ways = shop.ways()
     assert list(ways) == [3, 2, 1, 0], "newest first"
-    told = {number: (names(one.returning), names(one.leaving)) for number, one in ways.items()}
-    assert told == {3: (None, None), 2: (["z"], ["v"]), 1: ([], ["v"]), 0: (["x"], ["v", "y"])}
+    reported = {number: (names(one.returning), names(one.leaving)) for number, one in ways.items()}
+    assert reported == {3: (None, None), 2: (["z"], ["v"]), 1: ([], ["v"]), 0: (["x"], ["v", "y"])}
     assert {number: one.hours_live for number, one in ways.items()} == {3: 0, 2: 0, 1: 2, 0: 3}
     assert advise(ways.values()) == ways[1]
     assert ways[2].against == ("1 finding would return",) and "not known" in ways[3].against[0]

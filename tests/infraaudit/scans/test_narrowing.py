@@ -213,8 +213,8 @@ def test_a_finding_is_known_by_the_beginning_of_its_id_and_of_its_life(past: Pas
     life = next(r["life"] for r in life_events(past.line, "production") if r["id"] == PORT.fingerprint)
     assert one_finding(past.line, PORT.fingerprint[:12]) == PORT.fingerprint
     assert one_finding(past.line, life) == PORT.fingerprint
-    for given, told in (("", "More than one"), ("f" * 32, "ever had a finding")):
-        with pytest.raises(NotThereError, match=told):
+    for given, reported in (("", "More than one"), ("f" * 32, "ever had a finding")):
+        with pytest.raises(NotThereError, match=reported):
             one_finding(past.line, given)
 
 

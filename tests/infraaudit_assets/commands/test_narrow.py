@@ -60,8 +60,8 @@ def test_a_commit_is_named_by_few_scans_and_every_face_says_which(shas: list[str
     (status,) = json.loads(asked("status", "--json").stdout)
     names = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed", "commits_earlier_rules")
     assert [status[name] for name in names] == [shas[-1], COMMITS - 1, COMMITS - 1, 0, 0]
-    told = " ".join(asked("status").stdout.split())
-    assert f"scanned from {shas[-1][:12]} on; 11 commits before and 0 since are not scanned" in told
+    reported = " ".join(asked("status").stdout.split())
+    assert f"scanned from {shas[-1][:12]} on; 11 commits before and 0 since are not scanned" in reported
 
     (scanned,) = json.loads(asked("scanned", "--json").stdout)
     assert scanned == {"commits": COMMITS} | {name: status[name] for name in names}

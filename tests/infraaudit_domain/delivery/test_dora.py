@@ -25,7 +25,7 @@ def at(hours_ago: float, outcome: Outcome, sha: str = "a") -> Deployment:
     return Deployment("shop", "production", sha, "container", outcome, end, end)
 
 
-def told(steps: str, positions: dict[str, int] | None = None, days: float = 30) -> Dora:
+def reported(steps: str, positions: dict[str, int] | None = None, days: float = 30) -> Dora:
     """Measures of attempts an hour apart, the last an hour ago: ``aD`` is commit a that was deployed."""
     words = steps.split()
     attempts = [at(len(words) - place, WORDS[word[1]], word[0]) for place, word in enumerate(words)]
@@ -95,7 +95,7 @@ def test_a_change_fails_that_is_taken_back(
     is_open: bool,
     positions: dict[str, int] | None,
 ) -> None:
-    measured = told(steps, positions)
+    measured = reported(steps, positions)
     assert (measured.attempts, measured.deployed, measured.incident_open) == (attempts, deployed, is_open)
     assert measured.failure_ratio == failed / attempts
     assert measured.restore_seconds == (median(restores) * 3600 if restores else None)
@@ -103,7 +103,7 @@ def test_a_change_fails_that_is_taken_back(
 
 def test_a_rollback_by_hand_makes_the_rate_worse() -> None:
     before = "aD bD cF dD eD fD gD hD"
-    assert (told(before).failure_ratio, told(f"{before} gD").failure_ratio) == (1 / 8, 2 / 8)
+    assert (reported(before).failure_ratio, reported(f"{before} gD").failure_ratio) == (1 / 8, 2 / 8)
 
 
 def test_a_rollback_a_week_later_counts_where_the_change_was() -> None:
@@ -114,7 +114,7 @@ def test_a_rollback_a_week_later_counts_where_the_change_was() -> None:
 
 
 def test_going_back_to_a_commit_that_never_was_there_is_seen_by_the_branch() -> None:
-    assert (told("bD cD aD", POSITIONS).failure_ratio, told("bD cD aD").failure_ratio) == (0.5, 0)
+    assert (reported("bD cD aD", POSITIONS).failure_ratio, reported("bD cD aD").failure_ratio) == (0.5, 0)
 
 
 ATTEMPTS = st.lists(st.tuples(st.sampled_from(LINE[:4]), st.sampled_from("DDDRFXUSK")), max_size=12)
@@ -122,7 +122,7 @@ ATTEMPTS = st.lists(st.tuples(st.sampled_from(LINE[:4]), st.sampled_from("DDDRFX
 
 @given(ATTEMPTS)
 def test_random_pasts_against_a_brute_force(words: list[tuple[str, str]]) -> None:
-    measured = told(" ".join("".join(word) for word in words), POSITIONS)
+    measured = reported(" ".join("".join(word) for word in words), POSITIONS)
     attempts, deployed, failed, restores, is_open = _by_brute_force(words)
     ratio = failed / attempts if attempts else None
     assert (measured.attempts, measured.deployed, measured.failure_ratio) == (attempts, deployed, ratio)

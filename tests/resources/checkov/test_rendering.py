@@ -107,7 +107,7 @@ def test_what_the_plain_file_has_too_is_counted_once_and_keeps_its_identity(
     assert before <= {f.fingerprint for f in kubernetes(both).findings}
     arisen = {f.check_id for f in kubernetes(both).findings if rendered_by(f.resource)}
     assert PRIVILEGED in arisen and not arisen & {f.check_id for f in kubernetes(alone).findings}
-    # What a kustomization has that another one includes is told once, where it arises.
+    # What a kustomization has that another one includes is reported once, where it arises.
     further = {"eu/kustomization.yaml": "resources: [../prod]\nnamespace: eu\n"}
     more = scan(reader, repository, further)
     assert {f.fingerprint for f in found(more, PRIVILEGED)} == {f.fingerprint for f in found(both, PRIVILEGED)}
@@ -213,13 +213,13 @@ def test_hostile_kustomizations_are_bounded_gaps_in_words(limited: CheckovRunner
     }
     repository.write(files, "hostile")
     os.symlink("/etc/passwd", repository.path / "e/passwd.yaml")
-    told = {path: reason for path, reason in gaps(scan(limited, repository, {})).items() if path.endswith("n.yaml")}
+    reported = {path: reason for path, reason in gaps(scan(limited, repository, {})).items() if path.endswith("n.yaml")}
     words = {
         "a": "more than 50 files", "b": "leads out of the commit", "c": "includes itself", "d": "includes itself",
         "e": "is a link", "f": "more than 2000", "g": "more than 40 objects", "h": "not allowed", "i": "more than 20000",
         "j": "not in the commit", "k": "leads out of the commit", "n": "more than 12 kustomizations",
     }  # fmt: skip
-    assert {name for name, word in words.items() if word not in told.get(f"{name}/kustomization.yaml", "")} == set()
+    assert {name for name, word in words.items() if word not in reported.get(f"{name}/kustomization.yaml", "")} == set()
 
 
 @needs_kustomize
@@ -289,9 +289,9 @@ def test_a_chart_that_helm_cannot_render_says_why(
     reader: CheckovRunner, repository: Repository, chart: str, word: str
 ) -> None:
     scanned = scan(reader, repository, {**CHART, "web/Chart.yaml": CHART["web/Chart.yaml"] + chart})
-    told = gaps(scanned).values()
-    assert all("Helm chart web, which is not rendered" in reason and word in reason for reason in told)
-    assert bool(told) == bool(word)
+    reported = gaps(scanned).values()
+    assert all("Helm chart web, which is not rendered" in reason and word in reason for reason in reported)
+    assert bool(reported) == bool(word)
 
 
 @needs_helm
@@ -311,8 +311,8 @@ def test_a_hostile_chart_is_bounded_and_reads_nothing_of_the_machine(
     for name, text in templates.items():
         files |= {f"{name}/templates/{name}.yaml": text, f"{name}/Chart.yaml": CHART["web/Chart.yaml"]}
         files |= {f"{name}/values.schema.json": schema}
-    told = gaps(scan(limited, repository, files))
-    assert "more than 20000 bytes" in told["long/templates/long.yaml"]
-    assert "helm" in told["large/templates/large.yaml"]
-    assert "more than 40 objects" in told["many/templates/many.yaml"]
-    assert "files/templates/files.yaml" not in told, "it was rendered, and found nothing"
+    reported = gaps(scan(limited, repository, files))
+    assert "more than 20000 bytes" in reported["long/templates/long.yaml"]
+    assert "helm" in reported["large/templates/large.yaml"]
+    assert "more than 40 objects" in reported["many/templates/many.yaml"]
+    assert "files/templates/files.yaml" not in reported, "it was rendered, and found nothing"
