@@ -33,19 +33,23 @@ _HEALTH = {
 
 
 class WarmRuns(DefaultRunLauncher):
-    """A DefaultRunLauncher whose runs are forks of a warm parent, kept for ``idle_minutes`` without a run."""
+    """A DefaultRunLauncher whose runs are forks of a warm parent, kept for ``idle_minutes`` without a run.
 
-    def __init__(self, idle_minutes: float = 10, inst_data: ConfigurableClassData | None = None) -> None:
+    Where these are not configured, they are INFRAAUDIT_WARM_MINUTES, as for every other warm process.
+    """
+
+    def __init__(self, idle_minutes: float | None = None, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
-        self._idle_minutes = idle_minutes
+        own = os.environ.get("INFRAAUDIT_WARM_MINUTES") or "10"
+        self._idle_minutes = float(own) if idle_minutes is None else idle_minutes
 
     @classmethod
     def config_type(cls) -> Any:
-        return {"idle_minutes": Field(Float, is_required=False, default_value=10.0)}
+        return {"idle_minutes": Field(Float, is_required=False)}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "WarmRuns":
-        return cls(config_value["idle_minutes"], inst_data)
+        return cls(config_value.get("idle_minutes"), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Fork the run from the warm parent, else have the code server start it."""

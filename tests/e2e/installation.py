@@ -53,6 +53,7 @@ class Installation:
             "PYTHONPATH": str(ROOT),
             "INFRAAUDIT_HOME": str(home),
             "INFRAAUDIT_BUILD_ISOLATION": os.environ["INFRAAUDIT_BUILD_ISOLATION"],
+            "INFRAAUDIT_WARM_MINUTES": os.environ["INFRAAUDIT_WARM_MINUTES"],
             "INFRAAUDIT_PROJECTS": str(home / "projects.yaml"),
             "INFRAAUDIT_POLL_SECONDS": str(poll_seconds),
             "INFRAAUDIT_DAGSTER_URL": f"http://127.0.0.1:{self.ports['webserver']}",
