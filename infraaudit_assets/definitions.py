@@ -5,7 +5,7 @@ import dagster as dg
 from infraaudit_assets.assets import build_project_assets, build_project_checks
 from infraaudit_assets.connections import build_resources
 from infraaudit_assets.jobs import build_jobs
-from infraaudit_assets.settings import Settings, settings
+from infraaudit_assets.settings import Settings, candidates, settings
 from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
 from resources.machine.imported_files import based_on
@@ -32,5 +32,6 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
     )
 
 
-based_on(settings().projects)
+for file in (settings().projects, settings().gate_file, settings().severities, *candidates()):
+    based_on(file)
 defs = build_definitions(load_projects(settings().projects), settings())

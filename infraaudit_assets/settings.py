@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     warm_minutes: float = Field(
         10,
         ge=0,
+        le=1440,
         description="how long the processes that runs are forked from, and that hold Checkov, are kept unused; 0 for none",
     )
     dagster_home: Path | None = Field(None, description="home of a Dagster instance of your own; under home by default")
@@ -110,8 +111,17 @@ class Settings(BaseSettings):
 def _with_us(folder: str, file: str) -> Path:
     """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` shows that it is
     ours, because a repository that somebody works in has a folder of that name, too."""
-    candidates = (Path(folder), _HERE.parent / folder, _HERE / "data" / folder)
-    return next((found.resolve() for found in candidates if (found / file).is_file()), Path(folder))
+    return next((found.resolve() for found in _places(folder) if (found / file).is_file()), Path(folder))
+
+
+def _places(folder: str) -> tuple[Path, ...]:
+    return Path(folder), _HERE.parent / folder, _HERE / "data" / folder
+
+
+def candidates() -> list[Path]:
+    """Every place where the files may lie that decide which folders are ours: one that appears changes the settings."""
+    files = (("configs", "gate.yaml"), ("scanner", "severities.csv"))
+    return [place / file for folder, file in files for place in _places(folder)]
 
 
 def examples() -> Path:

@@ -78,7 +78,7 @@ def _run_together(*commands: list[str]) -> int:
     Asked a second time, we do not wait for their end, and kill them with all that they started.
     """
     from infraaudit_assets.dagster_home import instance_file
-    from resources.dagster.workers import kill_launched
+    from resources.dagster.workers import kill_launched, launched
     from resources.machine.process import dying_with_us, kill_group
 
     asked_times = 0
@@ -97,10 +97,14 @@ def _run_together(*commands: list[str]) -> int:
     for child in children:
         # Once: `dagster dev` ends its own children on an interrupt, and leaves them on a second one or a SIGTERM.
         child.send_signal(signal.SIGINT)
-    while any(child.poll() is None for child in children):
+    home, has_said = instance_file(settings()).parent, False
+    while (is_running := any(child.poll() is None for child in children)) or (going := launched(home)):
         if asked_times > 1:
             for child in children:
                 kill_group(child)
-            kill_launched(instance_file(settings()).parent)
+            kill_launched(home)
+        elif not is_running and not has_said:
+            has_said = True
+            typer.echo(f"{len(going)} run(s) that began go on to their end; Ctrl-C once more kills them.", err=True)
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     return 0 if asked else 1

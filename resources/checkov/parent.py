@@ -22,7 +22,7 @@ from resources.checkov.caches import grammar_folder, parsed_folder
 from resources.checkov.limits import ScanLimits
 from resources.checkov.versions import versions_digest
 from resources.machine import process
-from resources.machine.listening import reached
+from resources.machine.listening import inherited, reached
 
 _START_SECONDS = 180.0
 _GRACE_SECONDS = 30.0
@@ -187,9 +187,8 @@ def _name(words: Mapping[str, str]) -> str:
     """The same for scanners that can share a parent: another Checkov, patch, Python or environment needs its own."""
     here = Path(__file__).parent
     sources = [(str(path), path.stat().st_mtime_ns) for path in sorted(here.rglob("*.py"))]
-    return hashlib.sha256(
-        repr((sources, versions_digest(), sys.executable, sorted(words.items()))).encode()
-    ).hexdigest()[:16]
+    circumstances = (sources, versions_digest(), sys.executable, sorted(words.items()), inherited())
+    return hashlib.sha256(repr(circumstances).encode()).hexdigest()[:16]
 
 
 def _line(answers: int, seconds: float) -> dict[str, Any] | None:

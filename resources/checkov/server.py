@@ -2,8 +2,9 @@
 
 Without arguments it serves who started it, on its standard input, and ends with that. With a folder and a name it
 listens there for all scanners of an installation, in a fork of its own for each, so that it stays as it was primed; it
-ends when nobody came for some time, and after many. Requests and answers are lines of JSON. Single-threaded, so that forking is safe; its environment was scrubbed by the
-process that started it. Deliberately absent: any data of a commit in this process. It never reads a tree.
+ends when nobody came for some time, and after many. Requests and answers are lines of JSON. Single-threaded, so that
+forking is safe; its environment was scrubbed by the process that started it. Deliberately absent: any data of a commit
+in this process. It never reads a tree.
 """
 
 import contextlib
@@ -34,6 +35,7 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 def main() -> None:
     if sys.argv[1:]:
         leave()
+        os.chdir(sys.argv[1])  # Checkov reads .checkov.yaml where it stands, and what that names is code.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     silence(os.environ.get("INFRAAUDIT_SCAN_LOG", os.devnull))
     signal.signal(signal.SIGINT, signal.SIG_IGN)

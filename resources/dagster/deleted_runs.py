@@ -12,6 +12,8 @@ from dagster import DagsterInstance
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 
+from resources.dagster.workers import forget
+
 _BUSY_SECONDS = 10
 
 
@@ -19,6 +21,7 @@ def delete_run(instance: DagsterInstance, run_id: str) -> None:
     """Delete a finished run, its events and the logs of its steps."""
     instance.compute_log_manager.delete_logs(prefix=[run_id])
     instance.delete_run(run_id)
+    forget(Path(instance.root_directory), run_id)
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
         events = Path(storage.path_for_shard(run_id))

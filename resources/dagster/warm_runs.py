@@ -7,7 +7,9 @@ that launcher, this one knows whether a run's process is alive. Deliberately abs
 """
 
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,7 @@ class WarmRuns(DefaultRunLauncher):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Fork the run from the warm parent, else have the code server start it."""
+        workers.forget(self._home, context.dagster_run.run_id)
         if not self._forked(context.dagster_run):
             super().launch_run(context)
 
@@ -64,17 +67,24 @@ class WarmRuns(DefaultRunLauncher):
             origin.repository_origin.code_location_origin, ManagedGrpcPythonEnvCodeLocationOrigin
         ) or pointer.working_directory not in (None, os.getcwd()):
             return False
+        if run.job_code_origin.repository_origin.executable_path not in (None, sys.executable):
+            return False
         words = serialize_value(ExecuteRunArgs(run.job_code_origin, run.run_id, self._instance.get_ref()))
         parent = warmth(self._home, pointer.module, self._idle_minutes * 60)
         started = parent.start(f"{__name__}:execute", [str(self._home), run.run_id, words])
         if started:
-            self._instance.report_engine_event(f"Forked from the warm parent (pid: {started}).", run, cls=WarmRuns)
+            with suppress(Exception):  # The run has begun: to fail now would start it twice.
+                self._instance.report_engine_event(f"Forked from the warm parent (pid: {started}).", run, cls=WarmRuns)
         return started is not None
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the process of a run on this machine, whoever started it."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or GRPC_INFO_TAG in run.tags or not workers.is_alive(self._home, run_id):
+        # A retry keeps the tag of a code server that the first try had.
+        is_ours = workers.is_launched(self._home, run_id) or (
+            workers.is_alive(self._home, run_id) and run is not None and GRPC_INFO_TAG not in run.tags
+        )
+        if run is None or run.is_finished or not is_ours:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
         return workers.interrupt(self._home, run_id)

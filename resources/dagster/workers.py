@@ -10,7 +10,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 _FOLDER = "workers"
 LAUNCHED, IN_FOREGROUND = "launched", "foreground"
@@ -29,15 +31,15 @@ class Worker(Enum):
 def working_on(home: Path, run_id: str, how: str = IN_FOREGROUND) -> Iterator[None]:
     """Show this process as the worker of a run, for the time of the block; ``how`` it was started."""
     file = _file(home, run_id)
-    if is_alive(home, run_id) and _holder(file)[0] == os.getpid():
+    if is_alive(home, run_id):  # By us already; or by another one, and Dagster refuses the second.
         yield
         return
-    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.parent.mkdir(exist_ok=True)
     # Locked before it has its name, so that nobody sees it unlocked while we live.
     new = file.with_suffix(f".{os.getpid()}")
     with new.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write(f"{os.getpid()} {how}")
+        stream.write(f"{os.getpid()} {how} {_here()}")
         stream.flush()
         new.rename(file)
         try:
@@ -49,15 +51,17 @@ def working_on(home: Path, run_id: str, how: str = IN_FOREGROUND) -> Iterator[No
 
 
 def state_of(home: Path, run_id: str) -> Worker:
-    """Whether the process that executes a run is alive."""
+    """Whether the process that executes a run is alive; unknown where another machine or container had it."""
+    file = _file(home, run_id)
     try:
-        with _file(home, run_id).open() as stream:
+        with file.open() as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return Worker.UNKNOWN
     except BlockingIOError:
         return Worker.ALIVE
-    return Worker.GONE
+    # Some file systems keep locks on their own machine: free is then no proof.
+    return Worker.GONE if _holder(file).where == _here() else Worker.UNKNOWN
 
 
 def is_alive(home: Path, run_id: str) -> bool:
@@ -70,30 +74,61 @@ def interrupt(home: Path, run_id: str) -> bool:
     return is_alive(home, run_id) and _signalled(_file(home, run_id), signal.SIGINT)
 
 
+def is_launched(home: Path, run_id: str) -> bool:
+    """Whether a process executes a run that the launcher of runs started."""
+    return is_alive(home, run_id) and _holder(_file(home, run_id)).how == LAUNCHED
+
+
+def launched(home: Path) -> list[str]:
+    """The runs that were launched and go on; not those in a terminal."""
+    return [file.name for file in (home / _FOLDER).glob("*") if is_launched(home, file.name)]
+
+
 def kill_launched(home: Path) -> None:
-    """Kill the processes of all runs that were launched, and with each what it started; not those in a terminal."""
-    for file in (home / _FOLDER).glob("*"):
-        if _holder(file)[1] == LAUNCHED and is_alive(home, file.name):
-            _signalled(file, signal.SIGKILL)
+    """Kill the processes of all runs that were launched, and with each what it started."""
+    for run_id in launched(home):
+        _signalled(_file(home, run_id), signal.SIGKILL)
+
+
+def forget(home: Path, run_id: str) -> None:
+    """Remove what a process that is gone has left of a run."""
+    if not is_alive(home, run_id):
+        for file in (home / _FOLDER).glob(f"{run_id}*"):
+            file.unlink(missing_ok=True)
+
+
+class _Holder(NamedTuple):
+    """The process that last took a run, how it was started, and where its number means it; 0 where none did."""
+
+    pid: int = 0
+    how: str = ""
+    where: str = ""
 
 
 def _signalled(file: Path, number: signal.Signals) -> bool:
-    pid, _ = _holder(file)
+    holder = _holder(file)
+    if holder.pid <= 0 or holder.where != _here():
+        return False
     try:
-        if pid > 0:
-            os.kill(pid, number)
+        os.kill(holder.pid, number)
     except (ProcessLookupError, PermissionError):
         return False
-    return pid > 0
+    return True
 
 
-def _holder(file: Path) -> tuple[int, str]:
-    """The process that last took a run, and how it was started; 0 where none did."""
+def _holder(file: Path) -> _Holder:
     try:
-        pid, how = file.read_text().split()
-        return int(pid), how
+        pid, how, where = file.read_text().split()
+        return _Holder(int(pid), how, where)
     except (OSError, ValueError):
-        return 0, ""
+        return _Holder()
+
+
+@cache
+def _here() -> str:
+    """This machine since it started, and the numbers of processes that count for us."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}:{os.readlink('/proc/self/ns/pid')}"
 
 
 def _file(home: Path, run_id: str) -> Path:

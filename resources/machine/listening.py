@@ -5,6 +5,7 @@ resources/checkov for scans).
 """
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -17,6 +18,8 @@ from pathlib import Path
 from resources.machine.locks import locked
 
 _SECONDS_TO_LEAVE, _SECONDS_TO_START = 30, 120
+_SECONDS_TO_CONNECT = 5
+"""Where so many wait that the kernel takes no more, nobody is answered soon."""
 
 
 def reached(
@@ -45,6 +48,15 @@ def _launched(folder: Path, words: Sequence[str], environment: Mapping[str, str]
     with first.stdout as said:
         first.wait(_SECONDS_TO_LEAVE)
         return bool(select.select([said], [], [], _SECONDS_TO_START)[0]) and os.read(said.fileno(), 16) == b"ready\n"
+
+
+def inherited() -> tuple[object, ...]:
+    """What a process hands down to its forks: who shares one has to have the same user, groups, limits and namespaces."""
+    links = tuple(os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "mnt", "net", "user"))
+    limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
+    priority = os.getpriority(os.PRIO_PROCESS, 0)
+    cgroup = Path("/proc/self/cgroup").read_text()
+    return os.geteuid(), os.getegid(), sorted(os.getgroups()), links, socket.gethostname(), limits, priority, cgroup
 
 
 def leave() -> None:
@@ -86,9 +98,11 @@ def private(folder: Path) -> Path:
 def connect(folder: Path, name: str) -> socket.socket | None:
     """A connection to who listens under a name; None where nobody does."""
     connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_SECONDS_TO_CONNECT)
     with _short(folder) as short:
         try:
             connection.connect(f"{short}/{name}.socket")
+            connection.settimeout(None)
             return connection
         except OSError:
             connection.close()

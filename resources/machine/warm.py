@@ -12,16 +12,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.machine.listening import reached
+from resources.machine.listening import inherited, reached
 
 STARTED, ENDED, DECLINED = b"started ", b"ended ", b"declined\n"
-_SECONDS_TO_ANSWER = 30
+_SECONDS_TO_ANSWER = 20
 _LENGTH = 8
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 _OF_THE_TERMINAL = {
@@ -53,7 +54,7 @@ class Warmth:
             sys.executable,
             sys.version,
             sys.path,
-            os.geteuid(),
+            inherited(),
         )
         return hashlib.sha256(repr(circumstances).encode()).hexdigest()[:16]
 
@@ -90,17 +91,20 @@ class Warmth:
                 return None
             if attached:  # Held back until there is a child to pass them on to.
                 signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
-            answer = b""
+            answer, asked_at = b"", time.monotonic()
             with suppress(OSError):
                 _send(connection, request)
                 answer = _line(connection, _SECONDS_TO_ANSWER)
             if answer.startswith(STARTED):
                 return connection, int(answer[len(STARTED) :])
             connection.close()
+            if time.monotonic() - asked_at >= _SECONDS_TO_ANSWER:
+                return None  # It hangs: the caller does the work itself before it is given up, too.
         return None
 
     def _connected(self, name: str) -> socket.socket | None:
-        words = ["-m", "resources.machine.warm_parent", str(self.folder), name, str(self.idle_seconds)]
+        # -P: where we stand is perhaps a checkout of a project, whose modules are not ours.
+        words = ["-P", "-m", "resources.machine.warm_parent", str(self.folder), name, str(self.idle_seconds)]
         return reached(self.folder, name, [*words, *self.modules, "--", *self.heavy])
 
 
@@ -158,6 +162,6 @@ def _exit_code(connection: socket.socket) -> int:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    """Read where setting it to learn it would change it for other threads."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("Umask:")).split()[1], 8)

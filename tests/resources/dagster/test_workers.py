@@ -13,7 +13,17 @@ import pytest
 from dagster._core.launcher.base import WorkerStatus
 
 from resources.dagster.warm_runs import WarmRuns
-from resources.dagster.workers import LAUNCHED, Worker, interrupt, kill_launched, state_of, working_on
+from resources.dagster.workers import (
+    LAUNCHED,
+    Worker,
+    forget,
+    interrupt,
+    is_launched,
+    kill_launched,
+    launched,
+    state_of,
+    working_on,
+)
 from tests import ROOT
 
 WORK = """
@@ -77,6 +87,37 @@ def test_a_worker_that_ended_leaves_nothing(tmp_path: Path) -> None:
     with working_on(tmp_path, "run"), working_on(tmp_path, "run"):
         assert state_of(tmp_path, "run") is Worker.ALIVE
     assert state_of(tmp_path, "run") is Worker.UNKNOWN and not list((tmp_path / "workers").iterdir())
+
+
+def test_what_another_machine_or_container_left_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "workers").mkdir()
+    file = tmp_path / "workers" / "run"
+    file.write_text(f"{os.getpid()} launched another-boot:pid:[1]")
+    assert state_of(tmp_path, "run") is Worker.UNKNOWN and not interrupt(tmp_path, "run")
+    forget(tmp_path, "run")
+    assert not file.exists()
+
+
+def test_a_second_worker_of_a_run_takes_nothing_away_from_the_first(tmp_path: Path) -> None:
+    process, step = worker(tmp_path)
+    with working_on(tmp_path, "run"):
+        assert is_launched(tmp_path, "run")
+    forget(tmp_path, "run")
+    assert launched(tmp_path) == ["run"]
+    process.kill()
+    process.wait()
+    _wait_for_end(step)
+    assert launched(tmp_path) == [] and state_of(tmp_path, "run") is Worker.GONE
+
+
+def test_a_retry_that_kept_the_tag_of_a_code_server_is_interrupted(instance: dg.DagsterInstance) -> None:
+    launcher = WarmRuns()
+    launcher.register_instance(instance)
+    run = dg.DagsterRun("job", run_id="run", status=dg.DagsterRunStatus.STARTED, tags={".dagster/grpc_info": "{}"})
+    instance.add_run(run)
+    process, step = worker(Path(instance.root_directory))
+    assert launcher.terminate("run") and process.wait(10) != 0
+    _wait_for_end(step)
 
 
 def _wait_for_end(pid: int) -> None:

@@ -97,6 +97,17 @@ def test_a_call_is_as_one_here_and_the_parent_is_kept_for_the_next(caller: Calle
     assert listening.stat().st_mode & 0o777 == 0o600
 
 
+def test_modules_of_the_folder_that_we_stand_in_are_not_ours(caller: Caller, tmp_path: Path) -> None:
+    stand = tmp_path / "checkout"
+    (stand / "resources").mkdir(parents=True)
+    for name in ("resources/__init__.py", "hashlib.py", "called.py"):
+        (stand / name).write_text(f"open({str(stand / 'reached')!r}, 'w')")
+    # -P: as the installed program, which has not the folder it is called in on its path.
+    words = [sys.executable, "-P", "-c", CALLER, str(caller.home), "called:show", "x"]
+    done = subprocess.run(words, env=caller.environment, cwd=stand, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[:2]) == (3, ["x", "first"]) and not (stand / "reached").exists()
+
+
 def test_another_environment_has_another_parent(caller: Caller) -> None:
     before = caller.parent()
     caller.environment["WHO"] = "Bob"
