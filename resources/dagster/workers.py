@@ -34,7 +34,7 @@ def working_on(home: Path, run_id: str, how: str = IN_FOREGROUND) -> Iterator[No
     if is_alive(home, run_id):  # By us already; or by another one, and Dagster refuses the second.
         yield
         return
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     # Locked before it has its name, so that nobody sees it unlocked while we live.
     new = file.with_suffix(f".{os.getpid()}")
     with new.open("w") as stream:

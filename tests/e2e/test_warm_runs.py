@@ -67,7 +67,8 @@ def test_runs_of_the_daemon_are_forks_of_one_parent_whose_death_costs_none(
                 if event.dagster_event and "warm parent" in (event.dagster_event.message or "")
             ]
             assert len(forked) == 3 and len(instance.get_runs()) == 3
-            assert listening.exists() and not list((home / "dagster/workers").iterdir())
+            assert listening.exists()
+            eventually(lambda: not list((home / "dagster/workers").iterdir()), 30, "the processes of the runs ended")
         finally:
             daemon.send_signal(signal.SIGINT)
             daemon.wait(60)

@@ -84,9 +84,10 @@ def test_a_worker_can_be_interrupted_and_one_in_a_terminal_is_not_killed_with_th
 
 
 def test_a_worker_that_ended_leaves_nothing(tmp_path: Path) -> None:
-    with working_on(tmp_path, "run"), working_on(tmp_path, "run"):
-        assert state_of(tmp_path, "run") is Worker.ALIVE
-    assert state_of(tmp_path, "run") is Worker.UNKNOWN and not list((tmp_path / "workers").iterdir())
+    home = tmp_path / "not/made/yet"  # as in the Job of a run
+    with working_on(home, "run"), working_on(home, "run"):
+        assert state_of(home, "run") is Worker.ALIVE
+    assert state_of(home, "run") is Worker.UNKNOWN and not list((home / "workers").iterdir())
 
 
 def test_what_another_machine_or_container_left_proves_nothing(tmp_path: Path) -> None:
