@@ -124,7 +124,8 @@ def _what_counts(stream: IO[bytes]) -> Any:
 
     builder, depth, values = ijson.ObjectBuilder(), 0, 0
     try:
-        for place, event, value in ijson.parse(stream):
+        # Without use_float, ijson's parser in C crashes on an integer of thousands of digits.
+        for place, event, value in ijson.parse(stream, use_float=True):
             if event in _OPENING:
                 depth += 1
                 if depth > _MAX_DEPTH:
@@ -137,7 +138,7 @@ def _what_counts(stream: IO[bytes]) -> Any:
             if values > _MOST_VALUES:
                 raise MalformedPushError("the push moves too many branches at once")
             builder.event(event, value[:_LONGEST_TEXT] if isinstance(value, str) else value)
-    except ijson.JSONError as error:
+    except (ijson.JSONError, ValueError) as error:
         raise MalformedPushError("the body is not JSON in UTF-8") from error
     return getattr(builder, "value", None)
 
