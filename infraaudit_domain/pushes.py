@@ -6,7 +6,6 @@ pushes; Gerrit, which sends no webhooks but a stream over SSH: there the Git sen
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,7 +109,7 @@ def _signature(forge: str, headers: Mapping[str, str]) -> str:
 def _password(authorization: str) -> str:
     try:
         pair = base64.b64decode(authorization.partition(" ")[2].strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's, or that it is not ASCII.
         return ""
     return pair.partition(b":")[2].decode("utf-8", "surrogateescape")
 

@@ -243,6 +243,10 @@ def test_without_a_signature_the_body_is_not_waited_for(served: int) -> None:
         assert b" 401 " in connection.recv(200)
 
 
+def test_a_password_that_is_not_ascii_is_refused(client: TestClient) -> None:
+    assert client.post("/webhooks/shop", json=AZURE, headers={b"Authorization": b"Basic \xe9"}).status_code == 401
+
+
 def test_a_refusal_is_logged_once_and_counted(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     given = {"X-InfraAudit-Signature": "no"}
     assert client.post("/webhooks/shop", content=b"{}", headers=given).status_code == 401
