@@ -39,6 +39,8 @@ Parts = bytes | Iterable[bytes]
 """A body, at once or in parts that can be gone through again."""
 _SENDS_THE_SECRET = ("gitlab", "azure")
 """These send the secret itself instead of a signature."""
+_SIGNS_THE_PAYLOAD = ("gitea",)
+"""Where the JSON is a form's field, these sign that and not the form."""
 _HALF = 20
 
 
@@ -85,18 +87,18 @@ def is_signed(forge: str, headers: Mapping[str, str]) -> bool:
     return bool(_signature(forge, headers))
 
 
-def is_authentic(
-    forge: str, headers: Mapping[str, str], body: Parts, secrets: Sequence[str], field: Parts | None = None
-) -> bool:
-    """Whether one of the project's secrets signed the body (GitLab, Azure DevOps: was sent with it). An empty one is
-    none. ``field`` is what a form holds: Gitea signs that instead of the body.
-    """
+def signs_the_payload(forge: str) -> bool:
+    """Whether a form's field has to be unpacked to check its signature."""
+    return forge in _SIGNS_THE_PAYLOAD
+
+
+def is_authentic(forge: str, headers: Mapping[str, str], signed: Parts, secrets: Sequence[str]) -> bool:
+    """Whether one of the project's secrets signed this (GitLab, Azure DevOps: was sent with it). An empty one is none."""
     given = _signature(forge, headers).encode("utf-8", "surrogateescape")
     real = [secret for secret in secrets if secret]
-    bodies = [body] if field is None else [body, field]
-    signed = real if forge in _SENDS_THE_SECRET else [sign(one, secret) for one in bodies for secret in real]
+    right = real if forge in _SENDS_THE_SECRET else [sign(signed, secret) for secret in real]
     # Every secret is compared, so that the time taken does not reveal which one matched.
-    return sum(hmac.compare_digest(given, one.encode()) for one in signed) > 0
+    return sum(hmac.compare_digest(given, one.encode()) for one in right) > 0
 
 
 def _signature(forge: str, headers: Mapping[str, str]) -> str:

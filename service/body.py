@@ -8,9 +8,9 @@ import asyncio
 import json
 import re
 import tempfile
+from binascii import unhexlify
 from collections.abc import Iterator
 from typing import IO, Any
-from urllib.parse import unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -24,6 +24,7 @@ _MAX_DEPTH = 60
 _CHUNK = 65536
 _FORM = "application/x-www-form-urlencoded"
 _PAYLOAD = b"payload="
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LONGEST_TEXT = 2000
 _MOST_VALUES = 20_000
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
@@ -97,13 +98,20 @@ def unpack_form(form: Body, payload: Body) -> None:
         field, ended, _ = rest.partition(b"&")
         cut = re.search(rb"%[0-9A-Fa-f]?\Z", field) if not ended else None
         whole = field[: cut.start()] if cut else field
-        payload.write(unquote_to_bytes(whole))
+        payload.write(_decoded(whole))
         rest = field[len(whole) :]
         if ended:
             return
     if not begun:
         raise MalformedPushError("the form has no field payload in front")
-    payload.write(unquote_to_bytes(rest))
+    payload.write(_decoded(rest))
+
+
+def _decoded(field: bytes) -> bytes:
+    """A form's text without its escapes. What urllib has for it needs twenty times as long for a row of percent signs."""
+    words = _ESCAPE.split(field)  # Every second one is the digits of an escape.
+    words[1::2] = map(unhexlify, words[1::2])
+    return b"".join(words)
 
 
 def read_json(body: Body) -> Any:

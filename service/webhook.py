@@ -4,6 +4,7 @@ A request is refused, with a reason and before anything is stored, for an unknow
 signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400).
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse
 
 from infraaudit_domain.errors import MalformedPushError, excerpt
 from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
-from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, is_signed, push_id
+from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, is_signed, push_id, signs_the_payload
 from resources.history.pushes import Push
 from service.body import IN_MEMORY, MAX_BODY, Body, TooLargeError, is_form, read_json, receive_into, unpack_form
 from service.received import Received
@@ -24,6 +25,9 @@ from service.received import Received
 BODY_SECONDS = 10.0
 REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored", "replayed")
 """Why a request may be refused: the label values of the metric, all exported from the start."""
+_READERS = 2
+"""How many bodies that take long are read at a time; the API's threads stay free."""
+_Found = Sequence[MovedBranch] | NotAPush
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -46,6 +50,7 @@ class Webhook:
     ) -> None:
         self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
         self._rejected, self._wake = rejected, wake
+        self._readers = asyncio.Semaphore(_READERS)
 
     async def receive(self, request: Request) -> JSONResponse:
         """Answer one request."""
@@ -74,7 +79,8 @@ class Webhook:
         with Body() as body, Body() as payload:
             await _receive(body, request)
             read = partial(_read, forge, headers, body, payload, None if trusted else secrets)
-            branches = await (run_in_threadpool(read) if body.size > IN_MEMORY else _at_once(read))
+            beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
+            branches = await self._beside(read) if beside else read()
             if isinstance(branches, NotAPush):
                 return JSONResponse({"state": "ignored", "reason": branches.reason})
             given = push_id(project, forge, headers, body)
@@ -85,6 +91,10 @@ class Webhook:
             _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
         return JSONResponse({"state": stored.value, "delivery": given}, status_code=202)
 
+    async def _beside(self, read: Callable[[], _Found]) -> _Found:
+        async with self._readers:
+            return await run_in_threadpool(read)
+
 
 def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:
     now = datetime.now(UTC)
@@ -92,10 +102,6 @@ def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch
         Push(f"{given}-{index}", project, forge, moved.branch, moved.before, moved.after, now)
         for index, moved in enumerate(branches)
     ]
-
-
-async def _at_once(read: Callable[[], Sequence[MovedBranch] | NotAPush]) -> Sequence[MovedBranch] | NotAPush:
-    return read()
 
 
 async def _receive(body: Body, request: Request) -> None:
@@ -109,16 +115,25 @@ async def _receive(body: Body, request: Request) -> None:
         raise _Refused(400, str(error), "malformed") from error
 
 
-def _read(
-    forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
-) -> Sequence[MovedBranch] | NotAPush:
+def _read(forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None) -> _Found:
     """The branches that an authentic push moved; without ``secrets`` its sender is trusted already."""
-    form = is_form(headers.get("content-type", ""))
     try:
-        if form:
-            unpack_form(body, payload)
-        if secrets is not None and not is_authentic(forge, headers, body, secrets, payload if form else None):
+        content = _authentic_content(forge, headers, body, payload, secrets)
+        if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        return moved_branches(forge, headers, read_json(payload if form else body))
+        return moved_branches(forge, headers, read_json(content))
     except MalformedPushError as error:
         raise _Refused(400, str(error), "malformed") from error
+
+
+def _authentic_content(
+    forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+) -> Body | None:
+    """What holds the JSON: the body, or the payload of a form; None where neither is authentic."""
+    authentic = secrets is None or is_authentic(forge, headers, body, secrets)
+    if not is_form(headers.get("content-type", "")):
+        return body if authentic else None
+    if not authentic and not signs_the_payload(forge):
+        return None
+    unpack_form(body, payload)
+    return payload if authentic or is_authentic(forge, headers, payload, secrets or ()) else None

@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+import time
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from starlette.testclient import TestClient
 
 from infraaudit_domain.errors import MalformedPushError
-from service.body import IN_MEMORY, Body, read_json
+from service.body import IN_MEMORY, Body, read_json, unpack_form
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+GITEA = {"X-Gitea-Event": "push", "X-Gitea-Signature": "0"}
 LARGE = b'"pad": "%s"' % (b"x" * IN_MEMORY)
 
 
@@ -32,3 +37,35 @@ def test_a_large_body_that_is_no_json_is_malformed(inner: bytes) -> None:
         body.write(b"{" + LARGE + b", " + inner + b"}")
         with pytest.raises(MalformedPushError):
             read_json(body)
+
+
+@pytest.mark.parametrize("row", [b"%", b"%4", b"%41", b"%e9a", b"%zz", b"+%2B"])
+def test_a_form_of_escapes_is_unpacked(row: bytes) -> None:
+    value = row * 70_000
+    assert _unpacked(value) == unquote_to_bytes(value.replace(b"+", b" "))
+
+
+def test_a_form_of_percent_signs_is_unpacked_in_little_time() -> None:
+    value = b"%" * (2 << 20)
+    began = time.process_time()
+    assert _unpacked(value) == value
+    assert time.process_time() - began < 0.7
+
+
+def _unpacked(value: bytes) -> bytes:
+    with Body() as form, Body() as payload:
+        form.write(b"payload=" + value)
+        unpack_form(form, payload)
+        return b"".join(payload)
+
+
+def test_a_form_is_unpacked_after_its_signature_unless_its_forge_signs_the_payload(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[int] = []
+    monkeypatch.setattr("service.webhook.unpack_form", lambda form, payload: unpacked.append(form.size))
+    for headers in ({"X-GitHub-Event": "push", "X-Hub-Signature-256": "0"}, {"X-InfraAudit-Signature": "0"}):
+        answer = client.post("/webhooks/shop", content=b"payload=%", headers=FORM | headers)
+        assert (answer.status_code, unpacked) == (401, [])
+    assert client.post("/webhooks/shop", content=b"payload=%", headers=FORM | GITEA).status_code == 401
+    assert unpacked == [9]
