@@ -82,8 +82,10 @@ def forge_of(headers: Mapping[str, str]) -> str:
     return "plain" if signed or not headers.get("authorization", "").lower().startswith("basic ") else "azure"
 
 
-def is_signed(forge: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request carries a signature or token at all; if not, its body need not be read."""
+def may_be_authentic(forge: str, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Whether a body need be read at all: its request has a signature, or one of the secrets where its forge sends it."""
+    if forge in _SENDS_THE_SECRET:
+        return is_authentic(forge, headers, b"", secrets)
     return bool(_signature(forge, headers))
 
 

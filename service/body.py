@@ -10,6 +10,9 @@ import re
 import tempfile
 from binascii import unhexlify
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import BoundedSemaphore
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -36,18 +39,29 @@ class TooLargeError(Exception):
     """The body is larger than MAX_BODY."""
 
 
-class Body:
-    """Bytes on disk, or in memory where they are few; going through it gives them in parts, as often as one likes."""
+class BusyError(Exception):
+    """There are as many large bodies as there may be at a time."""
 
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with us
+
+class Body:
+    """Bytes on disk, or in memory where they are few; going through it gives them in parts, as often as one likes.
+
+    It is kept below ``folder``, by default the system's for temporary files, and is one of the ``large`` ones until it
+    is closed.
+    """
+
+    def __init__(self, folder: Path | None = None, large: BoundedSemaphore | None = None) -> None:
+        self._held, self._large = ExitStack(), large
+        place = str(folder) if folder else None
+        file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=place)  # noqa: SIM115 - closed with us
+        self._file: IO[bytes] = self._held.enter_context(file)
         self.size = 0
 
     def __enter__(self) -> "Body":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._held.close()
 
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
@@ -55,8 +69,18 @@ class Body:
             yield part
 
     def write(self, part: bytes) -> None:
+        """Raises BusyError."""
+        if self.size <= IN_MEMORY < self.size + len(part):
+            self._claim_a_place()
         self.size += len(part)
         self._file.write(part)
+
+    def _claim_a_place(self) -> None:
+        if self._large is None:
+            return
+        if not self._large.acquire(blocking=False):
+            raise BusyError
+        self._held.callback(self._large.release)
 
     def stream(self) -> IO[bytes]:
         self._file.seek(0)
@@ -64,7 +88,10 @@ class Body:
 
 
 async def receive_into(body: Body, request: Request, seconds: float) -> None:
-    """Receive a request's body; a large one has twice as long. Raises TooLargeError, TimeoutError, or MalformedPushError where it ends too early."""
+    """Receive a request's body; a large one has twice as long.
+
+    Raises TooLargeError, BusyError, TimeoutError, or MalformedPushError where it ends too early.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
         raise TooLargeError

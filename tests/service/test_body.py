@@ -1,14 +1,20 @@
 """Bodies of webhooks that nobody's forge sends: what they may cost, and that they end no process."""
 
+import os
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from infraaudit_domain.errors import MalformedPushError
+from service import webhook
 from service.body import IN_MEMORY, Body, read_json, unpack_form
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -69,3 +75,42 @@ def test_a_form_is_unpacked_after_its_signature_unless_its_forge_signs_the_paylo
         assert (answer.status_code, unpacked) == (401, [])
     assert client.post("/webhooks/shop", content=b"payload=%", headers=FORM | GITEA).status_code == 401
     assert unpacked == [9]
+
+
+def test_few_large_bodies_are_taken_at_a_time(served: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "BODY_SECONDS", 60.0)
+    url, signed, large = f"http://127.0.0.1:{served}/webhooks/shop", {"X-InfraAudit-Signature": "0"}, b"x" * (2 << 20)
+
+    def answer(body: bytes) -> httpx.Response:
+        return httpx.post(url, content=body, headers=signed, timeout=30)
+
+    def comes(status: int) -> bool:
+        end = time.monotonic() + 20
+        while (given := answer(large).status_code) != status and time.monotonic() < end:
+            time.sleep(0.05)
+        return given == status
+
+    head = f"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\nX-InfraAudit-Signature: 0\r\nContent-Length: {3 << 20}\r\n\r\n"
+    with ExitStack() as connections:
+        for _ in range(3):
+            one = connections.enter_context(socket.create_connection(("127.0.0.1", served)))
+            one.sendall(head.encode() + large)
+        assert comes(503)
+        assert answer(large).headers["Retry-After"] == "30"
+        assert answer(b"{}").status_code == 401, "a small one has a place"
+    assert comes(401)
+
+
+@pytest.mark.parametrize("sent", ["X-Gitlab-Event: Push Hook\r\nX-Gitlab-Token: wrong", "Authorization: Basic Ong="])
+def test_the_body_of_a_wrong_token_or_password_is_not_waited_for(served: int, sent: str) -> None:
+    head = f"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\n{sent}\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert b" 401 " in connection.recv(200)
+
+
+def test_a_large_body_is_kept_in_the_folder_that_it_is_given(tmp_path: Path) -> None:
+    with Body(tmp_path) as body:
+        body.write(LARGE)
+        assert Path(os.readlink(f"/proc/self/fd/{body.stream().fileno()}")).parent == tmp_path
+    assert not list(tmp_path.iterdir())
