@@ -126,17 +126,18 @@ def sign(body: Parts, secret: str) -> str:
     return code.hexdigest()
 
 
-def push_id(project: str, forge: str, headers: Mapping[str, str], body: Parts) -> str:
-    """The same for a push and its redelivery: from its body, which is signed, and the forge's id for it, which is not.
+def push_id(project: str, forge: str, headers: Mapping[str, str], content: Parts) -> str:
+    """The same for a push and its redelivery: from its JSON, which is signed, and the forge's id for it, which is not.
 
-    The first half is of the body alone, see :func:`of_the_same_body`.
+    The first half is of the JSON alone, see :func:`of_the_same_body`: not of the form that it came in, nor of the forge
+    that the headers name, because neither needs to be signed.
     """
     hashed = hashlib.sha256()
-    for part in _parts(body):
+    for part in _parts(content):
         hashed.update(part)
-    content = hashed.hexdigest()
-    given = headers.get(_DELIVERY_HEADERS[forge], "") or content
-    return _digest(project, forge, content) + _digest(project, forge, content, given)
+    digest = hashed.hexdigest()
+    given = headers.get(_DELIVERY_HEADERS[forge], "") or digest
+    return _digest(project, digest) + _digest(project, forge, digest, given)
 
 
 def _parts(body: Parts) -> Iterable[bytes]:
@@ -144,7 +145,7 @@ def _parts(body: Parts) -> Iterable[bytes]:
 
 
 def of_the_same_body(push_id: str) -> str:
-    """What the ids of all pushes with the same body begin with."""
+    """What the ids of all pushes with the same JSON begin with."""
     return push_id[:_HALF]
 
 

@@ -54,7 +54,7 @@ _RETRY_SECONDS = 30
 """A large body has to be there within 20 seconds."""
 _READERS = 2
 """How many bodies that take long are read at a time; the API's threads stay free."""
-_Found = Sequence[MovedBranch] | NotAPush
+_Found = tuple[str, Sequence[MovedBranch] | NotAPush]
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -108,12 +108,11 @@ class Webhook:
             raise _Refused(401, "the signature is missing or wrong", "signature")
         with Body(self._spool, self._large) as body, Body(self._spool) as payload:
             await _receive(body, request)
-            read = partial(_read, forge, headers, body, payload, None if trusted else secrets)
+            read = partial(_read, project, forge, headers, body, payload, None if trusted else secrets)
             beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
-            branches = await self._beside(read) if beside else read()
-            if isinstance(branches, NotAPush):
-                return JSONResponse({"state": "ignored", "reason": branches.reason})
-            given = push_id(project, forge, headers, body)
+            given, branches = await self._beside(read) if beside else read()
+        if isinstance(branches, NotAPush):
+            return JSONResponse({"state": "ignored", "reason": branches.reason})
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
         if stored is Arrival.REPLAYED:
@@ -147,13 +146,15 @@ async def _receive(body: Body, request: Request) -> None:
         raise _Refused(400, str(error), "malformed") from error
 
 
-def _read(forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None) -> _Found:
-    """The branches that an authentic push moved; without ``secrets`` its sender is trusted already."""
+def _read(
+    project: str, forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+) -> _Found:
+    """The id of an authentic push and the branches that it moved; without ``secrets`` its sender is trusted already."""
     try:
         content = _authentic_content(forge, headers, body, payload, secrets)
         if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        return moved_branches(forge, headers, read_json(content))
+        return push_id(project, forge, headers, content), moved_branches(forge, headers, read_json(content))
     except MalformedPushError as error:
         raise _Refused(400, str(error), "malformed") from error
 

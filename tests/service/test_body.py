@@ -7,15 +7,17 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_plus, unquote_to_bytes
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from infraaudit_domain.errors import MalformedPushError
+from infraaudit_domain.pushes import sign
 from service import webhook
 from service.body import IN_MEMORY, Body, read_json, unpack_form
+from tests.service.conftest import SECRET
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GITEA = {"X-Gitea-Event": "push", "X-Gitea-Signature": "0"}
@@ -114,3 +116,35 @@ def test_a_large_body_is_kept_in_the_folder_that_it_is_given(tmp_path: Path) -> 
         body.write(LARGE)
         assert Path(os.readlink(f"/proc/self/fd/{body.stream().fileno()}")).parent == tmp_path
     assert not list(tmp_path.iterdir())
+
+
+PUSH = b'{"ref": "refs/heads/main", "after": "%s"}' % (b"a" * 40)
+ESCAPED = b"payload=" + b"".join(b"%%%02x" % byte for byte in PUSH)
+SIGNED = sign(PUSH, SECRET)
+SENT_BY = {
+    "github": {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={SIGNED}", "X-GitHub-Delivery": "2"},
+    "gitea": {"X-Gitea-Event": "push", "X-Gitea-Signature": SIGNED, "X-Gitea-Delivery": "3"},
+    "plain": {"X-InfraAudit-Signature": SIGNED, "X-InfraAudit-Delivery": "4"},
+}
+
+
+@pytest.mark.parametrize(
+    ("forge", "content", "status", "state"),
+    [
+        ("github", PUSH, 202, "replayed"),
+        ("plain", PUSH, 202, "replayed"),
+        ("gitea", b"payload=" + quote_plus(PUSH).encode(), 202, "replayed"),
+        ("gitea", ESCAPED, 202, "replayed"),
+        ("gitea", ESCAPED + b"&x=1", 202, "replayed"),
+        ("github", ESCAPED, 401, None),
+        ("plain", ESCAPED, 401, None),
+    ],
+)
+def test_a_delivery_that_somebody_kept_is_no_new_push_however_it_is_sent(
+    client: TestClient, forge: str, content: bytes, status: int, state: str | None
+) -> None:
+    first = SENT_BY["github"] | {"X-GitHub-Delivery": "1"}
+    assert client.post("/webhooks/shop", content=PUSH, headers=first).json()["state"] == "stored"
+    kind = FORM if content.startswith(b"payload=") else {}
+    again = client.post("/webhooks/shop", content=content, headers=SENT_BY[forge] | kind)
+    assert (again.status_code, again.json().get("state")) == (status, state)
