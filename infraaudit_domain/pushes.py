@@ -6,7 +6,6 @@ pushes; Gerrit, which sends no webhooks but a stream over SSH: there the Git sen
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +39,8 @@ Parts = bytes | Iterable[bytes]
 """A body, at once or in parts that can be gone through again."""
 _SENDS_THE_SECRET = ("gitlab", "azure")
 """These send the secret itself instead of a signature."""
+_SIGNS_THE_PAYLOAD = ("gitea",)
+"""Where the JSON is a form's field, these sign that and not the form."""
 _HALF = 20
 
 
@@ -81,23 +82,25 @@ def forge_of(headers: Mapping[str, str]) -> str:
     return "plain" if signed or not headers.get("authorization", "").lower().startswith("basic ") else "azure"
 
 
-def is_signed(forge: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request carries a signature or token at all; if not, its body need not be read."""
+def may_be_authentic(forge: str, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Whether a body need be read at all: its request has a signature, or one of the secrets where its forge sends it."""
+    if forge in _SENDS_THE_SECRET:
+        return is_authentic(forge, headers, b"", secrets)
     return bool(_signature(forge, headers))
 
 
-def is_authentic(
-    forge: str, headers: Mapping[str, str], body: Parts, secrets: Sequence[str], field: Parts | None = None
-) -> bool:
-    """Whether one of the project's secrets signed the body (GitLab, Azure DevOps: was sent with it). An empty one is
-    none. ``field`` is what a form holds: Gitea signs that instead of the body.
-    """
+def signs_the_payload(forge: str) -> bool:
+    """Whether a form's field has to be unpacked to check its signature."""
+    return forge in _SIGNS_THE_PAYLOAD
+
+
+def is_authentic(forge: str, headers: Mapping[str, str], signed: Parts, secrets: Sequence[str]) -> bool:
+    """Whether one of the project's secrets signed this (GitLab, Azure DevOps: was sent with it). An empty one is none."""
     given = _signature(forge, headers).encode("utf-8", "surrogateescape")
     real = [secret for secret in secrets if secret]
-    bodies = [body] if field is None else [body, field]
-    signed = real if forge in _SENDS_THE_SECRET else [sign(one, secret) for one in bodies for secret in real]
+    right = real if forge in _SENDS_THE_SECRET else [sign(signed, secret) for secret in real]
     # Every secret is compared, so that the time taken does not reveal which one matched.
-    return sum(hmac.compare_digest(given, one.encode()) for one in signed) > 0
+    return sum(hmac.compare_digest(given, one.encode()) for one in right) > 0
 
 
 def _signature(forge: str, headers: Mapping[str, str]) -> str:
@@ -110,7 +113,7 @@ def _signature(forge: str, headers: Mapping[str, str]) -> str:
 def _password(authorization: str) -> str:
     try:
         pair = base64.b64decode(authorization.partition(" ")[2].strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's, or that it is not ASCII.
         return ""
     return pair.partition(b":")[2].decode("utf-8", "surrogateescape")
 
@@ -123,17 +126,18 @@ def sign(body: Parts, secret: str) -> str:
     return code.hexdigest()
 
 
-def push_id(project: str, forge: str, headers: Mapping[str, str], body: Parts) -> str:
-    """The same for a push and its redelivery: from its body, which is signed, and the forge's id for it, which is not.
+def push_id(project: str, forge: str, headers: Mapping[str, str], content: Parts) -> str:
+    """The same for a push and its redelivery: from its JSON, which is signed, and the forge's id for it, which is not.
 
-    The first half is of the body alone, see :func:`of_the_same_body`.
+    The first half is of the JSON alone, see :func:`of_the_same_body`: not of the form that it came in, nor of the forge
+    that the headers name, because neither needs to be signed.
     """
     hashed = hashlib.sha256()
-    for part in _parts(body):
+    for part in _parts(content):
         hashed.update(part)
-    content = hashed.hexdigest()
-    given = headers.get(_DELIVERY_HEADERS[forge], "") or content
-    return _digest(project, forge, content) + _digest(project, forge, content, given)
+    digest = hashed.hexdigest()
+    given = headers.get(_DELIVERY_HEADERS[forge], "") or digest
+    return _digest(project, digest) + _digest(project, forge, digest, given)
 
 
 def _parts(body: Parts) -> Iterable[bytes]:
@@ -141,7 +145,7 @@ def _parts(body: Parts) -> Iterable[bytes]:
 
 
 def of_the_same_body(push_id: str) -> str:
-    """What the ids of all pushes with the same body begin with."""
+    """What the ids of all pushes with the same JSON begin with."""
     return push_id[:_HALF]
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -47,6 +48,8 @@ class ServiceOptions:
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
     dagster_url: str = ""
+    spool: Path | None = None
+    """A folder that exists, for large bodies; by default the system's for temporary files."""
     rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()
     """The configuration of a project, read again for each request so that an edit needs no restart."""
 
@@ -66,7 +69,7 @@ def build_app(
     webhooks: list[Route] = []
     if received:
         wake = worker.wake if worker else lambda: None
-        webhook = Webhook(received, options.secrets, options.projects, rejected, wake)
+        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool)
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))

@@ -1,14 +1,18 @@
 """`POST /webhooks/{project}`: take a push, store it, answer. Nothing here waits for Git or Dagster.
 
 A request is refused, with a reason and before anything is stored, for an unknown project (404), a missing or wrong
-signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400).
+signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400), and
+a large body where there are too many of them at a time (503).
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from threading import BoundedSemaphore
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,14 +20,41 @@ from starlette.responses import JSONResponse
 
 from infraaudit_domain.errors import MalformedPushError, excerpt
 from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
-from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, is_signed, push_id
+from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
 from resources.history.pushes import Push
-from service.body import IN_MEMORY, MAX_BODY, Body, TooLargeError, is_form, read_json, receive_into, unpack_form
+from service.body import (
+    IN_MEMORY,
+    MAX_BODY,
+    Body,
+    BusyError,
+    TooLargeError,
+    is_form,
+    read_json,
+    receive_into,
+    unpack_form,
+)
 from service.received import Received
 
 BODY_SECONDS = 10.0
-REASONS = ("unknown_project", "no_secret", "signature", "malformed", "too_large", "too_slow", "not_stored", "replayed")
+REASONS = (
+    "unknown_project",
+    "no_secret",
+    "signature",
+    "malformed",
+    "too_large",
+    "too_slow",
+    "busy",
+    "not_stored",
+    "replayed",
+)
 """Why a request may be refused: the label values of the metric, all exported from the start."""
+_MOST_LARGE = 3
+"""How many large bodies there may be at a time, read or waited for."""
+_RETRY_SECONDS = 30
+"""A large body has to be there within 20 seconds."""
+_READERS = 2
+"""How many bodies that take long are read at a time; the API's threads stay free."""
+_Found = tuple[str, Sequence[MovedBranch] | NotAPush]
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -43,9 +74,12 @@ class Webhook:
         projects: Sequence[str],
         rejected: Counter[str],
         wake: Callable[[], None],
+        spool: Path | None = None,
     ) -> None:
         self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
-        self._rejected, self._wake = rejected, wake
+        self._rejected, self._wake, self._spool = rejected, wake, spool
+        self._large = BoundedSemaphore(_MOST_LARGE)
+        self._readers = asyncio.Semaphore(_READERS)
 
     async def receive(self, request: Request) -> JSONResponse:
         """Answer one request."""
@@ -55,7 +89,8 @@ class Webhook:
         except _Refused as refused:
             self._rejected[refused.label] += 1
             _LOG.warning("Webhook of %s refused: %s", excerpt(project, 80), refused.reason)
-            return JSONResponse({"error": refused.reason}, status_code=refused.status)
+            later = {"Retry-After": str(_RETRY_SECONDS)} if refused.status == 503 else None
+            return JSONResponse({"error": refused.reason}, refused.status, later)
         except OSError as error:
             self._rejected["not_stored"] += 1
             _LOG.error("Webhook of %s not stored: %s. Is the disk full?", project, error.strerror)
@@ -69,21 +104,25 @@ class Webhook:
             raise _Refused(401, "no webhook secret is configured for this project", "no_secret")
         headers = {name.lower(): value for name, value in request.headers.items()}
         forge = forge_of(headers)
-        if not trusted and not is_signed(forge, headers):
+        if not trusted and not may_be_authentic(forge, headers, secrets):
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        with Body() as body, Body() as payload:
+        with Body(self._spool, self._large) as body, Body(self._spool) as payload:
             await _receive(body, request)
-            read = partial(_read, forge, headers, body, payload, None if trusted else secrets)
-            branches = await (run_in_threadpool(read) if body.size > IN_MEMORY else _at_once(read))
-            if isinstance(branches, NotAPush):
-                return JSONResponse({"state": "ignored", "reason": branches.reason})
-            given = push_id(project, forge, headers, body)
+            read = partial(_read, project, forge, headers, body, payload, None if trusted else secrets)
+            beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
+            given, branches = await self._beside(read) if beside else read()
+        if isinstance(branches, NotAPush):
+            return JSONResponse({"state": "ignored", "reason": branches.reason})
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
         if stored is Arrival.REPLAYED:
             self._rejected["replayed"] += 1
             _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
         return JSONResponse({"state": stored.value, "delivery": given}, status_code=202)
+
+    async def _beside(self, read: Callable[[], _Found]) -> _Found:
+        async with self._readers:
+            return await run_in_threadpool(read)
 
 
 def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:
@@ -94,15 +133,13 @@ def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch
     ]
 
 
-async def _at_once(read: Callable[[], Sequence[MovedBranch] | NotAPush]) -> Sequence[MovedBranch] | NotAPush:
-    return read()
-
-
 async def _receive(body: Body, request: Request) -> None:
     try:
         await receive_into(body, request, BODY_SECONDS)
     except TooLargeError as error:
         raise _Refused(413, f"the body is larger than {MAX_BODY} bytes", "too_large") from error
+    except BusyError as error:
+        raise _Refused(503, "too many large bodies at a time; send it again", "busy") from error
     except TimeoutError as error:
         raise _Refused(408, "the body did not come in time", "too_slow") from error
     except MalformedPushError as error:
@@ -110,15 +147,26 @@ async def _receive(body: Body, request: Request) -> None:
 
 
 def _read(
-    forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
-) -> Sequence[MovedBranch] | NotAPush:
-    """The branches that an authentic push moved; without ``secrets`` its sender is trusted already."""
-    form = is_form(headers.get("content-type", ""))
+    project: str, forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+) -> _Found:
+    """The id of an authentic push and the branches that it moved; without ``secrets`` its sender is trusted already."""
     try:
-        if form:
-            unpack_form(body, payload)
-        if secrets is not None and not is_authentic(forge, headers, body, secrets, payload if form else None):
+        content = _authentic_content(forge, headers, body, payload, secrets)
+        if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        return moved_branches(forge, headers, read_json(payload if form else body))
+        return push_id(project, forge, headers, content), moved_branches(forge, headers, read_json(content))
     except MalformedPushError as error:
         raise _Refused(400, str(error), "malformed") from error
+
+
+def _authentic_content(
+    forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+) -> Body | None:
+    """What holds the JSON: the body, or the payload of a form; None where neither is authentic."""
+    authentic = secrets is None or is_authentic(forge, headers, body, secrets)
+    if not is_form(headers.get("content-type", "")):
+        return body if authentic else None
+    if not authentic and not signs_the_payload(forge):
+        return None
+    unpack_form(body, payload)
+    return payload if authentic or is_authentic(forge, headers, payload, secrets or ()) else None

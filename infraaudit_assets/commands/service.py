@@ -123,6 +123,7 @@ def build_service(current: Settings) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         dagster_url=current.dagster_link,
+        spool=current.state.path,
         rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
     notices = _notice_worker(current, history, projects)

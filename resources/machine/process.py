@@ -65,7 +65,8 @@ def run(
 
     ``timeout`` is in seconds of wall time, ``max_output`` in bytes for each of the two streams (the rest is read and
     dropped, so the program never blocks). ``on_line`` gets each line of both streams as it is printed, and all of them
-    before this returns, however slow it is. ``called`` is the program's name in messages, by default its first words.
+    before this returns, for which it has a minute after the program's end. ``called`` is the program's name in messages,
+    by default its first words.
 
     Raises ToolMissingError, ToolTimeoutError, and with ``check`` ToolError when the exit code is not 0.
     """

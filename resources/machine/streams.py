@@ -19,14 +19,19 @@ _SILENCE_SECONDS = 2.0
 _AFTERWARDS_SECONDS = 10.0
 """How long a descendant that keeps printing is listened to."""
 _LARGEST_PIPE = 1 << 20
+_LINE = 64
+"""What a line needs beside its bytes: a program may print nothing but empty ones."""
+_LAST_LINES = _LARGEST_PIPE * _LINE
+_LISTENER_SECONDS = 60.0
+"""How long a slow listener may keep us after a program's end."""
 _LOG = logging.getLogger(__name__)
 
 
 class Listener:
     """Calls ``on_line`` with each line, one at a time and in the order of arrival.
 
-    Up to ``limit`` bytes of lines wait for it; a program that prints more than that has to wait, too. A listener that
-    raises is not called again, and the program's output is complete all the same.
+    Lines wait for it in up to ``limit`` bytes of memory; a program that prints more than that has to wait, too. A
+    listener that raises is not called again, and the program's output is complete all the same.
     """
 
     def __init__(self, on_line: Callable[[str], None], limit: int) -> None:
@@ -41,10 +46,10 @@ class Listener:
     def put(self, lines: Sequence[bytes]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._size <= self._room or self._let_in)
-            if self._size > self._room + _LARGEST_PIPE:
+            if self._size > self._room + _LAST_LINES:
                 return
             self._lines.extend(lines)
-            self._size += sum(map(len, lines))
+            self._size += sum(map(_cost, lines))
             self._changed.notify_all()
 
     def let_in(self) -> None:
@@ -54,12 +59,15 @@ class Listener:
             self._let_in = True
             self._changed.notify_all()
 
-    def finish(self, seconds: float | None = None) -> None:
-        """Wait until it has heard every line, for at most ``seconds``; none may come later."""
+    def finish(self, seconds: float) -> None:
+        """Wait until it has heard every line, for at most ``seconds``: what it has not heard then, it never hears."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(seconds)
+        if self._thread.is_alive():
+            _LOG.warning("The last lines of a program's output are not passed on: that takes more than %g s", seconds)
+            self._on_line = _ignore
 
     def _listen(self) -> None:
         while lines := self._next():
@@ -68,9 +76,9 @@ class Listener:
                     self._on_line(line.decode("utf-8", "replace"))
                 except Exception:
                     _LOG.exception("Lines of a program's output are no longer passed on")
-                    self._on_line = lambda line: None
+                    self._on_line = _ignore
                 with self._changed:
-                    self._size -= len(line)
+                    self._size -= _cost(line)
                     self._changed.notify_all()
 
     def _next(self) -> list[bytes]:
@@ -79,6 +87,14 @@ class Listener:
             self._changed.wait_for(lambda: self._lines or self._closed)
             lines, self._lines = self._lines, []
             return lines
+
+
+def _cost(line: bytes) -> int:
+    return len(line) + _LINE
+
+
+def _ignore(line: str) -> None:
+    pass
 
 
 class Reader:
@@ -136,7 +152,7 @@ class Reader:
         self._listener.put(lines)
 
 
-def finish(readers: Sequence[Reader], listener: Listener | None, seconds: float | None = None) -> list[bytes]:
+def finish(readers: Sequence[Reader], listener: Listener | None, seconds: float = _LISTENER_SECONDS) -> list[bytes]:
     """What each stream held, once the program has ended; the listener has heard it, or had ``seconds`` for it."""
     if listener is not None:
         listener.let_in()

@@ -44,6 +44,12 @@ def test_every_mounted_file_is_in_the_repository(compose: dict[str, Any]) -> Non
     assert [path for path in mounted - made_by_the_user if not (DOCKER / path).exists()] == []
 
 
+def test_temporary_files_have_a_limit(compose: dict[str, Any]) -> None:
+    assert all(role["tmpfs"] == ["/tmp:size=256m"] for role in roles(compose).values())
+    for file in (CONFIGS / "kubernetes" / "infraaudit").glob("*.yaml"):
+        assert not re.search(r"emptyDir: *(\{\}|$)", file.read_text(), re.MULTILINE), file.name
+
+
 def test_the_readme_says_what_the_tests_run() -> None:
     """tests/e2e/test_compose_installation.py runs the blocks of docs/operations.md."""
     start = documented("docker compose -f docker/compose.yaml up --build --wait")

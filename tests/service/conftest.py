@@ -1,9 +1,14 @@
 """A history as a pipeline leaves it, and a service over it."""
 
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from infraaudit.questions.asked import ProjectRules
@@ -30,6 +35,7 @@ from resources.history import History
 from resources.history.outbox import write_notices
 from resources.history.rejections import reject
 from resources.machine.inbox import Inbox
+from service import webhook
 from service.app import ServiceOptions, build_app
 from service.received import Received
 from tests.infraaudit.scans.made_scans import PretendMirror
@@ -138,3 +144,18 @@ def _record(past: History, index: int, sha: str) -> None:
         ),
         [(sha, then)] if OUTCOMES[index] is Outcome.DEPLOYED else (),
     )
+
+
+@pytest.fixture
+def served(history: History, received: Received, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The service behind a real socket; its port."""
+    monkeypatch.setattr(webhook, "BODY_SECONDS", 1.0)
+    app = build_app(history, ServiceOptions(["shop"], {"shop": [SECRET]}), received=received)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=asyncio.run, args=(server.serve(),), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield int(server.servers[0].sockets[0].getsockname()[1])
+    server.should_exit = True
+    thread.join(10)

@@ -1,13 +1,10 @@
 """Real payloads of the forges over real HTTP: what is read from them, and that nothing else is accepted."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -17,14 +14,11 @@ from urllib.parse import quote_plus
 
 import httpx
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from infraaudit_domain.pushes import sign
 from resources.history import History
 from resources.history.pushes import waiting_pushes
-from service import webhook
-from service.app import ServiceOptions, build_app
 from service.body import Body, read_json, unpack_form
 from service.received import Received
 from tests.service.conftest import SECRET
@@ -196,21 +190,6 @@ def test_a_form_is_unpacked_wherever_its_parts_end(size: int) -> None:
         assert b"".join(payload).decode() == text
 
 
-@pytest.fixture
-def served(history: History, received: Received, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The service behind a real socket; its port."""
-    monkeypatch.setattr(webhook, "BODY_SECONDS", 1.0)
-    app = build_app(history, ServiceOptions(["shop"], {"shop": [SECRET]}), received=received)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=asyncio.run, args=(server.serve(),), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield int(server.servers[0].sockets[0].getsockname()[1])
-    server.should_exit = True
-    thread.join(10)
-
-
 def test_bodies_that_drip_end_and_hold_up_nobody(served: int, received: Received, history: History) -> None:
     body = json.dumps({"ref": "refs/heads/main", "after": "a" * 40}).encode()
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -241,6 +220,10 @@ def test_without_a_signature_the_body_is_not_waited_for(served: int) -> None:
     with socket.create_connection(("127.0.0.1", served), timeout=10) as connection:
         connection.sendall(head.encode())
         assert b" 401 " in connection.recv(200)
+
+
+def test_a_password_that_is_not_ascii_is_refused(client: TestClient) -> None:
+    assert client.post("/webhooks/shop", json=AZURE, headers={b"Authorization": b"Basic \xe9"}).status_code == 401
 
 
 def test_a_refusal_is_logged_once_and_counted(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
