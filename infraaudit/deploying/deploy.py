@@ -29,7 +29,7 @@ from infraaudit_domain.errors import (
     RepositoryError,
 )
 from resources.git.mirror import Mirror
-from resources.history.deployments import healthy_deployments, last_tried
+from resources.history.deployments import deployed, healthy_deployments, last_tried
 from resources.history.rejections import rejected
 from resources.history.store import History
 from resources.machine.locks import locked
@@ -61,7 +61,8 @@ def deploy(
     try:
         with _alone(target, release, lock, 2 * timeout + release.soak + 60, on_progress):
             live = history.live(release.project, release.environment)
-            attempt = replace(attempt, live=live, started=datetime.now(UTC))
+            release = replace(release, resumes=_resumes(history, target, release))
+            attempt = _Attempt(target, release, live)
             rejection = rejected(history, release.project).get(release.sha)
             if rejection is not None and not attempt.is_of_what_is_live:
                 done = attempt.ended(Outcome.SKIPPED, str(rejection))
@@ -164,6 +165,14 @@ def _put_back(
         return target.deploy(before, timeout=timeout, on_progress=on_progress) if before else Rollout(True)
     except InfraAuditError as error:  # A blocked rollback is recorded, not retried.
         return Rollout(False, str(error))
+
+
+def _resumes(history: History, target: Target, release: Release) -> bool:
+    """Whether the attempt before was cut off and of the same commit, which was never healthy in this environment."""
+    last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
+    if last is None or (last.outcome, last.sha, last.target) != (Outcome.INTERRUPTED, release.sha, target.name):
+        return False
+    return deployed(history, release.project, release.environment, release.sha) is None
 
 
 def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:

@@ -76,7 +76,7 @@ class KubernetesTarget:
         """Undo a release; Jobs of the one before are not run again, its own for the way back are."""
         brought = parse_manifests(failed.manifests)
         documents = parse_manifests(before.manifests) if before else []
-        way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found)
+        way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found, self.adopt, self.lease)
         undo = partial(way_back.go, brought, frozenset(identity(document) for document in documents))
         deadline = time.monotonic() + timeout
         hooks = Rollout(True)

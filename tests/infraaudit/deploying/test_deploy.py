@@ -235,3 +235,31 @@ def test_what_is_live_stays_although_it_is_rejected(shop: Shop) -> None:
     shop.target.bad.clear()
     assert shop.deliver(2).outcome is Outcome.DEPLOYED
     assert shop.deliver(0, by_hand=True).outcome is Outcome.SKIPPED
+
+
+class KeepingTarget(ToldTarget):
+    """Keeps the releases that it was asked to deploy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Release] = []
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        self.asked.append(release)
+        return super().deploy(release, timeout=timeout, on_progress=on_progress)
+
+
+def test_an_attempt_resumes_only_one_of_its_own_commit_that_was_cut_off_and_never_healthy(shop: Shop) -> None:
+    shop.target = target = KeepingTarget()
+    for number, cut_off, resumes in [
+        (0, True, False), (0, False, True),  # The second try of the first.
+        (1, True, False), (2, False, False),  # Another commit.
+        (0, True, False), (0, False, False),  # It was healthy once: what bears its commit may be of then.
+    ]:  # fmt: skip
+        target.error = ClusterError("no answer") if cut_off else None
+        if cut_off:
+            with pytest.raises(ClusterError):
+                shop.deliver(number, by_hand=True)
+        else:
+            shop.deliver(number, by_hand=True)
+        assert target.asked[-1].resumes is resumes
