@@ -51,6 +51,8 @@ class WayBack:
     def _undo(self, document: Document, name: str) -> str:
         if self.lease is not None:
             self.lease.check()
+        if name not in self.found and not self.failed.resumes:  # The release never came as far as to look at it.
+            return ""
         now, before = read_object(self.api, self.namespace, document), self.found.get(name)
         if now is None or not self._is_of_the_failed(now):
             return ""

@@ -1,13 +1,14 @@
 """What the way back removes, restores and leaves alone, by what the release had met."""
 
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from infraaudit_domain.delivery.deployments import Release
-from resources.targets.cluster import connection
+from infraaudit_domain.errors import ClusterError
 from resources.targets.cluster.way_back import WayBack
 from tests.resources.targets.cluster.memory import Memory, config
 
@@ -16,7 +17,7 @@ OLD, BAD = "1" * 40, "2" * 40
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
 def undone(memory: Memory, found: dict[str, Any], resumes: bool = False, **more: Any) -> list[str]:
@@ -51,11 +52,16 @@ def test_what_is_new_is_removed_and_what_another_commit_wrote_since_is_left() ->
 
 def test_nothing_is_touched_once_another_machine_has_the_lease() -> None:
     def check() -> None:
-        raise connection.ClusterError("it was taken over by another machine")
+        raise ClusterError("it was taken over by another machine")
 
     memory = Memory.of(config("a", BAD))
     lines = undone(memory, {"ConfigMap/a": None}, lease=SimpleNamespace(lost=threading.Event(), check=check))
     assert "could not be taken back" in lines[0] and "another machine" in lines[0] and memory.objects
+
+
+def test_what_the_release_has_never_looked_at_is_left() -> None:
+    memory = Memory.of(config("a", BAD))
+    assert undone(memory, {}) == [] and memory.objects
 
 
 def test_a_refusal_is_reported_with_its_object() -> None:
