@@ -15,9 +15,8 @@ from infraaudit_domain.kubernetes.fields import mapping
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import owner_of
 from resources.targets.cluster.applying import Live, remove
-from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 from resources.targets.cluster.lease import Lease
-from resources.targets.cluster.owners import checked_name, read_object
+from resources.targets.cluster.owners import change_object, read_object
 
 _HOLD_DATA = frozenset({"PersistentVolumeClaim", "Namespace", "CustomResourceDefinition"})
 _OF_THE_SERVER = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -61,7 +60,7 @@ class WayBack:
             return ""
         is_of_an_earlier_try = self.failed.resumes and before is not None and self._is_of_the_failed(before)
         if same and before is not None and (name in self.adopt or not is_of_an_earlier_try):
-            self._restore(document, before, now)
+            self._restore(document, before)
             return f"{name} is as it was before"
         if name in self.adopt:
             return f"{name} stays: it is one that the project may adopt"
@@ -75,25 +74,25 @@ class WayBack:
         commit = mapping(mapping(found.get("metadata")).get("annotations")).get("infraaudit/commit")
         return owner_of(found).is_of(self.failed.project, self.failed.environment) and commit == self.failed.sha
 
-    def _restore(self, document: Document, before: dict[str, Any], now: dict[str, Any]) -> None:
-        metadata = before["metadata"]
-        parts = {name: value for name, value in before.items() if name not in _OF_THE_SERVER}
-        content = [{"op": "add", "path": f"/{name}", "value": value} for name, value in parts.items()]
-        content += [{"op": "remove", "path": f"/{name}"} for name in now.keys() - parts.keys() - _OF_THE_SERVER]
-        for name in ("labels", "annotations"):
-            content.append({"op": "add", "path": f"/metadata/{name}", "value": metadata.get(name) or {}})
-        managed = [{"op": "replace", "path": "/metadata/managedFields", "value": metadata.get("managedFields") or []}]
-        for change in (content, managed):
-            retried(f"restoring {identity(document)}", partial(self._patch, document, change))
+    def _restore(self, document: Document, before: dict[str, Any]) -> None:
+        for change in (_content, _managed):
+            doing = f"restoring {identity(document)}"
+            change_object(self.api, self.namespace, document, doing, partial(change, before))
 
-    def _patch(self, document: Document, change: list[dict[str, Any]]) -> None:
-        self.api.resources.get(api_version=document["apiVersion"], kind=document["kind"]).patch(
-            body=change,
-            name=checked_name(document),
-            namespace=self.namespace,
-            content_type="application/json-patch+json",
-            _request_timeout=REQUEST_SECONDS,
-        )
+
+def _content(before: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any]]:
+    metadata = before["metadata"]
+    parts = {name: value for name, value in before.items() if name not in _OF_THE_SERVER}
+    content = [{"op": "add", "path": f"/{name}", "value": value} for name, value in parts.items()]
+    content += [{"op": "remove", "path": f"/{name}"} for name in now.keys() - parts.keys() - _OF_THE_SERVER]
+    for name in ("labels", "annotations"):
+        content.append({"op": "add", "path": f"/metadata/{name}", "value": metadata.get(name) or {}})
+    return content
+
+
+def _managed(before: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any]]:
+    managed = before["metadata"].get("managedFields") or []
+    return [{"op": "replace", "path": "/metadata/managedFields", "value": managed}]
 
 
 def _uid(found: dict[str, Any]) -> str:

@@ -66,7 +66,8 @@ class _Kind:
 
     def server_side_apply(self, body: Document, name: str, **_: Any) -> Any:
         self._may("apply")
-        return _answer(self._found(name) | {key: value for key, value in body.items() if key != "metadata"})
+        found = self._found(name)
+        return _answer({**found, **body, "metadata": found["metadata"] | body["metadata"]})
 
     def create(self, body: Document, **_: Any) -> Any:
         self._may("create")

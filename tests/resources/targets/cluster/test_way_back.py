@@ -68,3 +68,19 @@ def test_a_refusal_is_reported_with_its_object() -> None:
     memory = Memory.of(config("a", BAD), refuses={"delete": 403})
     (line,) = undone(memory, {"ConfigMap/a": None})
     assert line.startswith("ConfigMap/a could not be taken back: removing ConfigMap/a: the API server refused it (403)")
+
+
+def test_who_was_quicker_does_not_lose_what_it_wrote_to_another_field_of_the_server() -> None:
+    def change(found: dict[str, Any]) -> None:
+        if "status" not in found:
+            found["status"] = {"of": "another"}
+            found["extra"] = "came in between"
+            found["metadata"]["resourceVersion"] = "7"
+
+    memory = Memory.of(config("a", BAD, 2, data={"k": "after"}), before_patch=change, lost=1)
+    assert undone(memory, {"ConfigMap/a": config("a", OLD, data={"k": "before"})}) == [
+        "ConfigMap/a is as it was before"
+    ]
+    left = memory.objects["ConfigMap/a"]
+    assert (left["data"], left["status"], "extra" in left) == ({"k": "before"}, {"of": "another"}, False)
+    assert left["metadata"]["annotations"]["infraaudit/commit"] == OLD
