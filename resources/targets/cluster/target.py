@@ -154,7 +154,7 @@ class KubernetesTarget:
             if judgement.state != "available":
                 return self._unhealthy(release, judgement, watch, started)
             notes += [f"{_called(job)} is complete" for job in step if hook_of(job)]
-        held = watch.hold(0 if undo or release.is_live else release.soak, on_progress)
+        held = watch.hold(0 if undo or release.is_live else release.soak, deadline, on_progress)
         if held.state != "available":
             return self._unhealthy(release, held, watch, started)
         notes += watch.notes

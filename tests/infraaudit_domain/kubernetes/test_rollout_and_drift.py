@@ -80,6 +80,7 @@ def test_what_stood_before_the_release_was_applied_is_no_result_of_it() -> None:
         (JobStatus("m", active=1), "ImagePullBackOff", "failed"),
         (JobStatus("m", complete=True), "ImagePullBackOff", "available"),
         (JobStatus("m", suspended=True), "", "available"),
+        (JobStatus("m", gone=True), "", "failed"),
     ],
 )
 def test_jobs_are_waited_for(job: JobStatus, waiting: str, state: str) -> None:

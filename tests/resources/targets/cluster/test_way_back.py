@@ -77,7 +77,7 @@ def test_who_was_quicker_does_not_lose_what_it_wrote_to_another_field_of_the_ser
             found["extra"] = "came in between"
             found["metadata"]["resourceVersion"] = "7"
 
-    memory = Memory.of(config("a", BAD, 2, data={"k": "after"}), before_patch=change, lost=1)
+    memory = Memory.of(config("a", BAD, 2, data={"k": "after"}), before_patch=change)
     assert undone(memory, {"ConfigMap/a": config("a", OLD, data={"k": "before"})}) == [
         "ConfigMap/a is as it was before"
     ]
