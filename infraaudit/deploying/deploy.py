@@ -107,7 +107,7 @@ class _Attempt:
         self, superseded: Callable[[Deployment], str], timeout: float, on_progress: Callable[[str], None]
     ) -> Deployment:
         """The attempt, ended. Raises errors that a retry may fix."""
-        if self.live is not None and self.live.sha != self.release.sha and (why := superseded(self.live)):
+        if self.live is not None and not self.live.has(self.release) and (why := superseded(self.live)):
             return self.ended(Outcome.SUPERSEDED, why)
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:

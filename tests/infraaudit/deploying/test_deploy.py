@@ -10,6 +10,7 @@ import pytest
 
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.live_state import look_at
+from infraaudit.deploying.self_heal import heal
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.errors import (
     ClusterError,
@@ -235,6 +236,15 @@ def test_what_is_live_stays_although_it_is_rejected(shop: Shop) -> None:
     shop.target.bad.clear()
     assert shop.deliver(2).outcome is Outcome.DEPLOYED
     assert shop.deliver(0, by_hand=True).outcome is Outcome.SKIPPED
+
+
+def test_healing_ends_where_what_is_live_is_another_release_of_the_same_commit(shop: Shop) -> None:
+    seen = shop.deliver(0)
+    assert heal(shop.history, shop.mirror, shop.target, seen, timeout=1, on_progress=print).outcome is Outcome.UNCHANGED
+    other, applied = shop.deliver(0, manifests="kind: Service"), shop.target.applied
+    ended = heal(shop.history, shop.mirror, shop.target, seen, timeout=1, on_progress=print)
+    assert ended.outcome is Outcome.SUPERSEDED and shop.target.applied == applied
+    assert shop.history.live("shop", "production") == other
 
 
 class KeepingTarget(ToldTarget):
