@@ -60,18 +60,16 @@ def deploy(
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
         with _alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
-            live = history.live(release.project, release.environment)
-            release = replace(release, resumes=_resumes(history, target, release))
-            attempt = _Attempt(target, release, live)
+            last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
+            attempt = _begun(history, target, release, last)
             rejection = rejected(history, release.project).get(release.sha)
             if rejection is not None and not attempt.is_of_what_is_live:
                 done = attempt.ended(Outcome.SKIPPED, str(rejection))
             else:
                 done = attempt.carried_out(superseded, timeout, on_progress)
-            if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live:
-                last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
-                if last is None or last.outcome not in IN_DOUBT:
-                    done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
+            is_certain = last is None or last.outcome not in IN_DOUBT
+            if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
+                done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
             brought = _brought(mirror, done, attempt.live) if done.outcome is Outcome.DEPLOYED else ()
             history.record_deployment(done, brought)
             return done
@@ -97,6 +95,8 @@ class _Attempt:
     target: Target
     release: Release
     live: Deployment | None
+    in_part: bool = False
+    """Whether the attempt before was cut off: what it has applied is in place beside what is live."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -121,7 +121,7 @@ class _Attempt:
             return self.ended(Outcome.FAILED, words)
         if rollout.healthy:
             return self.ended(Outcome.DEPLOYED, rollout.reason, rollout.url)
-        if not rollout.changed or self.is_of_what_is_live:
+        if self.is_of_what_is_live or not (rollout.changed or self.in_part):
             return self.ended(Outcome.FAILED, rollout.reason)
         return self._taken_back(rollout.reason, timeout, on_progress)
 
@@ -167,12 +167,14 @@ def _put_back(
         return Rollout(False, str(error))
 
 
-def _resumes(history: History, target: Target, release: Release) -> bool:
-    """Whether the attempt before was cut off and of the same commit, which was never healthy in this environment."""
-    last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
-    if last is None or (last.outcome, last.sha, last.target) != (Outcome.INTERRUPTED, release.sha, target.name):
-        return False
-    return deployed(history, release.project, release.environment, release.sha) is None
+def _begun(history: History, target: Target, release: Release, last: Deployment | None) -> _Attempt:
+    """An attempt after the ``last``. It resumes one of its own commit that was cut off, unless that commit was ever
+    healthy here: what bears its mark may then be of that time."""
+    cut_off = last if last and last.outcome is Outcome.INTERRUPTED and last.target == target.name else None
+    resumes = cut_off is not None and cut_off.sha == release.sha
+    resumes = resumes and deployed(history, release.project, release.environment, release.sha) is None
+    live = history.live(release.project, release.environment)
+    return _Attempt(target, replace(release, resumes=resumes), live, in_part=cut_off is not None)
 
 
 def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:

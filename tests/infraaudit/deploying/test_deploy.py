@@ -247,6 +247,29 @@ def test_healing_ends_where_what_is_live_is_another_release_of_the_same_commit(s
     assert shop.history.live("shop", "production") == other
 
 
+class RefusingTarget(ToldTarget):
+    """Refuses all but the first commit before it changes anything."""
+
+    accepted: str = ""
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        if self.error is None and release.sha != self.accepted:
+            return Rollout(False, "it fits no schema", changed=False)
+        return super().deploy(release, timeout=timeout, on_progress=on_progress)
+
+
+def test_a_refusal_after_an_attempt_that_was_cut_off_puts_back_what_is_live(shop: Shop) -> None:
+    shop.target = target = RefusingTarget()
+    target.accepted = shop.shas[0]
+    shop.deliver(0)
+    assert (shop.deliver(1).outcome, target.applied) == (Outcome.FAILED, 1), "nothing was changed"
+    target.error = ClusterError("no answer")
+    with pytest.raises(ClusterError):
+        shop.deliver(1)
+    target.error = None
+    assert (shop.deliver(1).outcome, target.applied) == (Outcome.ROLLED_BACK, 2)
+
+
 class KeepingTarget(ToldTarget):
     """Keeps the releases that it was asked to deploy."""
 
