@@ -39,11 +39,17 @@ class Comparison:
         return found
 
     def take_out(self, documents: Iterable[Document]) -> list[str]:
-        """Remove what others added, which applying the documents again leaves; a line for each object."""
+        """Remove what others added, which applying the documents again leaves; a line for each object.
+
+        What the cluster refuses is such a line too: a release does not fail by it.
+        """
         release = list(documents)
-        found = {identity(document): read_object(self.api, self.namespace, document) for document in release}
-        left = left_to_autoscalers(self.api, self.namespace, release, found)
-        lines = []
+        lines: list[str] = []
+        try:
+            found = {identity(document): read_object(self.api, self.namespace, document) for document in release}
+            left = left_to_autoscalers(self.api, self.namespace, release, found)
+        except InfraAuditError as error:
+            return [f"What others added could not be taken out: {error}"]
         for original, document in zip(release, left, strict=True):
             try:
                 taken = self._taken_out(document, scaled=document is not original)

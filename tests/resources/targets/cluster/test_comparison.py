@@ -56,6 +56,13 @@ def test_who_was_quicker_moves_no_position() -> None:
     assert names(memory) == ["zero", "one", "two"]
 
 
+def test_what_cannot_be_read_fails_no_release() -> None:
+    odd = wanted()
+    odd["metadata"]["name"] = "../secrets/x"
+    (line,) = Comparison(Memory.of(met()), "x", OURS).take_out([odd])
+    assert "could not be taken out" in line
+
+
 @pytest.mark.parametrize("verb", ["patch", "apply"])
 def test_a_refusal_is_a_note_of_its_object(verb: str) -> None:
     memory = Memory.of(met(), refuses={verb: 422})
