@@ -29,7 +29,7 @@ from infraaudit_domain.errors import (
     RepositoryError,
 )
 from resources.git.mirror import Mirror
-from resources.history.deployments import healthy_deployments, last_tried
+from resources.history.deployments import deployed, healthy_deployments, last_tried
 from resources.history.rejections import rejected
 from resources.history.store import History
 from resources.machine.locks import locked
@@ -50,7 +50,7 @@ def deploy(
 ) -> Deployment:
     """Deploy, wait until healthy, roll back on failure, and record the outcome.
 
-    ``timeout`` is in seconds for each of the two rollouts. ``superseded`` returns why the release must not replace what
+    ``timeout`` is in seconds for each of the two rollouts; half of it is for the Jobs of the way back. ``superseded`` returns why the release must not replace what
     is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
     the next deployment judges by it. The release that is live is applied again, which repairs drift, and that is no
     deployment. A commit that was rejected is skipped, whoever asks. Raises errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the
@@ -59,18 +59,17 @@ def deploy(
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
-        with _alone(target, release, lock, 2 * timeout + release.soak + 60, on_progress):
-            live = history.live(release.project, release.environment)
-            attempt = replace(attempt, live=live, started=datetime.now(UTC))
+        with _alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
+            last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
+            attempt = _begun(history, target, release, last)
             rejection = rejected(history, release.project).get(release.sha)
             if rejection is not None and not attempt.is_of_what_is_live:
                 done = attempt.ended(Outcome.SKIPPED, str(rejection))
             else:
                 done = attempt.carried_out(superseded, timeout, on_progress)
-            if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live:
-                last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
-                if last is None or last.outcome not in IN_DOUBT:
-                    done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
+            is_certain = last is None or last.outcome not in IN_DOUBT
+            if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
+                done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
             brought = _brought(mirror, done, attempt.live) if done.outcome is Outcome.DEPLOYED else ()
             history.record_deployment(done, brought)
             return done
@@ -96,6 +95,8 @@ class _Attempt:
     target: Target
     release: Release
     live: Deployment | None
+    in_part: bool = False
+    """Whether the attempt before was cut off: what it has applied is in place beside what is live."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -106,7 +107,7 @@ class _Attempt:
         self, superseded: Callable[[Deployment], str], timeout: float, on_progress: Callable[[str], None]
     ) -> Deployment:
         """The attempt, ended. Raises errors that a retry may fix."""
-        if self.live is not None and self.live.sha != self.release.sha and (why := superseded(self.live)):
+        if self.live is not None and not self.live.has(self.release) and (why := superseded(self.live)):
             return self.ended(Outcome.SUPERSEDED, why)
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:
@@ -120,7 +121,7 @@ class _Attempt:
             return self.ended(Outcome.FAILED, words)
         if rollout.healthy:
             return self.ended(Outcome.DEPLOYED, rollout.reason, rollout.url)
-        if not rollout.changed or self.is_of_what_is_live:
+        if self.is_of_what_is_live or not (rollout.changed or self.in_part):
             return self.ended(Outcome.FAILED, rollout.reason)
         return self._taken_back(rollout.reason, timeout, on_progress)
 
@@ -164,6 +165,16 @@ def _put_back(
         return target.deploy(before, timeout=timeout, on_progress=on_progress) if before else Rollout(True)
     except InfraAuditError as error:  # A blocked rollback is recorded, not retried.
         return Rollout(False, str(error))
+
+
+def _begun(history: History, target: Target, release: Release, last: Deployment | None) -> _Attempt:
+    """An attempt after the ``last``. It resumes one of its own commit that was cut off, unless that commit was ever
+    healthy here: what bears its mark may then be of that time."""
+    cut_off = last if last and last.outcome is Outcome.INTERRUPTED and last.target == target.name else None
+    resumes = cut_off is not None and cut_off.sha == release.sha
+    resumes = resumes and deployed(history, release.project, release.environment, release.sha) is None
+    live = history.live(release.project, release.environment)
+    return _Attempt(target, replace(release, resumes=resumes), live, in_part=cut_off is not None)
 
 
 def _brought(mirror: Mirror, done: Deployment, live: Deployment | None) -> list[tuple[str, datetime]]:

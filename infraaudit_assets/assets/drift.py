@@ -3,9 +3,11 @@
 It belongs to the environment and not to one commit, so it has no partition; a schedule runs it (sensors/watch.py).
 """
 
+import hashlib
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from infraaudit.deploying.live_state import look_at
 from infraaudit.deploying.self_heal import heal
@@ -18,10 +20,15 @@ from infraaudit_domain.reporting.notices import drifted
 from resources.dagster.resources import GitResource, HistoryResource, KubernetesResource
 from resources.history.outbox import write_notices
 
+_HEALED = "healed"
+"""The metadata with a mark of the drift that was put right, at this look or before."""
+
 
 def build_drift_check(project: Project, key_prefix: list[str], environment: Environment) -> dg.AssetChecksDefinition:
+    asset = dg.AssetKey([*key_prefix, deployment_name(project, environment)])
+
     @dg.asset_check(
-        asset=dg.AssetKey([*key_prefix, deployment_name(project, environment)]),
+        asset=asset,
         name=NO_DRIFT,
         description=f"What runs in {environment.name} is what was deployed: images, replicas, every field.",
     )
@@ -38,24 +45,45 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
             return _result(False, f"It could not be compared: {error}")
         if found.live is None:
             return _result(True, "Nothing is deployed yet.")
-        if not found.healthy:
-            return _result(False, f"{found.live.sha[:12]} is not healthy: {found.reason}", commit=found.live.sha)
         drift = [str(difference) for difference in found.drift or ()]
-        if drift and environment.self_heal:
+        about: dict[str, Any] = {"commit": found.live.sha, "drift": code("\n".join(drift) or "none")}
+        came_back = bool(drift) and _healed_at_the_last_look(context.instance, asset) == _mark(drift)
+        if drift and environment.self_heal and not came_back:
             try:
                 target, mirror = kubernetes.connect(environment, found.live), git.connect(project)
                 seconds = kubernetes.rollout_seconds
                 done = heal(past, mirror, target, found.live, timeout=seconds, on_progress=context.log.info)
             except InfraAuditError as error:
                 return _result(False, f"{len(drift)} fields differ, and could not be put right: {error}")
+            healed = {_HEALED: _mark(drift)} if done.is_live else {}
             words = f"{len(drift)} fields differed; they were put right" if done.is_live else done.reason
-            return _result(done.is_live, words, commit=found.live.sha, drift=code("\n".join(drift)))
+            return _result(done.is_live, words, **about, **healed)
         if notice := drifted(project.name, environment.name, found.live.sha, drift):
             write_notices(past, [notice])
+        about |= {_HEALED: _mark(drift)} if came_back else {}
         said = f"{len(drift)} fields differ" if drift else f"{found.live.sha[:12]} runs as it was deployed"
-        return _result(not drift, said, commit=found.live.sha, drift=code("\n".join(drift) or "none"))
+        said += "; they were put right and came back, so they are left until they change" if came_back else ""
+        said = said if found.healthy else f"{found.live.sha[:12]} is not healthy: {found.reason}\n{said}"
+        return _result(found.healthy and not drift, said, **about)
 
     return no_drift
+
+
+def _mark(drift: list[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(drift)).encode()).hexdigest()[:16]
+
+
+def _healed_at_the_last_look(instance: dg.DagsterInstance, asset: dg.AssetKey) -> str:
+    """The mark of what was put right then, or had come back; empty where there was none."""
+    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+    looks = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(asset, NO_DRIFT), limit=1, status=ended
+    )
+    event = looks[0].event.dagster_event if looks and looks[0].event else None
+    if event is None or not isinstance(event.event_specific_data, dg.AssetCheckEvaluation):
+        return ""
+    mark = event.event_specific_data.metadata.get(_HEALED)
+    return str(mark.value) if mark else ""
 
 
 def _result(passed: bool, description: str, **metadata: Any) -> dg.AssetCheckResult:

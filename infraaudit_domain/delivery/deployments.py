@@ -45,6 +45,8 @@ class Release:
     """Seconds that it has to stay healthy, without a restart, before it counts as deployed."""
     is_live: bool = False
     """Whether it is what is live, and only applied again: nothing of it that has run once runs again."""
+    resumes: bool = False
+    """Whether the attempt before was one of the same commit and was cut off: what bears the commit is of that one."""
 
 
 @dataclass(frozen=True, slots=True)

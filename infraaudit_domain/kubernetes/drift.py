@@ -47,7 +47,9 @@ def differences(
 
 
 def difference(identity: str, path: Path, deployed: Any, running: Any, manager: str) -> Difference:
-    """One field as a difference; None is absent."""
+    """One field as a difference; None is absent. What is in a Secret is not shown."""
+    if identity.startswith("Secret/") and path[:1] in (("data",), ("stringData",)):
+        deployed, running = (value if value is None else "***" for value in (deployed, running))
     return Difference(identity, shown(path), _text(deployed), _text(running), manager, path)
 
 

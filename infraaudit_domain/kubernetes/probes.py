@@ -22,6 +22,8 @@ class Probe:
     period_seconds: float = 10
     timeout_seconds: float = 1
     successes: int = 1
+    failures: int = 3
+    """How often in a row it has to fail before what was ready is no longer so."""
 
     def __str__(self) -> str:
         return {"http": f"GET {self.path} on port {self.port}", "tcp": f"port {self.port}"}.get(
@@ -39,6 +41,7 @@ def read_probe(entry: Mapping[str, Any] | None, named_ports: Mapping[str, int]) 
         period_seconds=number(entry.get("periodSeconds"), 10),
         timeout_seconds=min(max(number(entry.get("timeoutSeconds"), 1), 0.1), 60),
         successes=int(number(entry.get("successThreshold"), 1)),
+        failures=int(number(entry.get("failureThreshold"), 3)),
     )
     if http := entry.get("httpGet"):
         path = text_of(http.get("path")) or "/"

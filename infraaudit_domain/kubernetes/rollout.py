@@ -73,6 +73,8 @@ class JobStatus:
     failed: str = ""
     """Why it has failed; empty where it has not."""
     suspended: bool = False
+    gone: bool = False
+    """Whether there is none of that name."""
     active: int = 0
     succeeded: int = 0
     completions: int = 1
@@ -126,6 +128,9 @@ def judge_job(job: JobStatus, pods: Sequence[PodStatus], *, unschedulable_second
         return Judgement("failed", f"Job {job.name} has failed: {job.failed}")
     if job.complete:
         return Judgement("available", f"Job {job.name} is complete")
+    if job.gone:
+        advice = "If it removes itself, give it a ttlSecondsAfterFinished of at least 60"
+        return Judgement("failed", f"Job {job.name} is gone before its end was seen. {advice}")
     if job.suspended:
         return Judgement("available", f"Job {job.name} is suspended", f"Job {job.name} is suspended and has not run")
     for pod in pods:

@@ -55,7 +55,8 @@ class Applying:
     def apply(self, documents: Iterable[Document]) -> None:
         """Apply all of it; ``changed`` says how far it came where it raises."""
         for document in documents:
-            self._still_ours()
+            if self.lease is not None:
+                self.lease.check()
             name = identity(document)
             if name in self.anew:
                 self.changed.append(name)
@@ -102,10 +103,6 @@ class Applying:
 
     def _resource(self, document: Document) -> Any:
         return self.api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-
-    def _still_ours(self) -> None:
-        if self.lease is not None and self.lease.lost.is_set():
-            raise ClusterError(f"{self.lease.name} was taken over by another machine; run the step again.")
 
 
 def left_to_autoscalers(

@@ -43,6 +43,11 @@ class Lease:
             renewer.join()
             self._release()
 
+    def check(self) -> None:
+        """Raises ClusterError once another machine has taken it over."""
+        if self.lost.is_set():
+            raise ClusterError(f"{self.name} was taken over by another machine; run the step again.")
+
     def _acquire(self, deadline: float, on_wait: Callable[[str], None]) -> None:
         seen, unchanged_since = "", time.monotonic()
         while True:

@@ -31,7 +31,7 @@ def status_of(cluster: Cluster, namespace: str, document: Document, sha: str) ->
 
 
 def status_of_job(cluster: Cluster, namespace: str, name: str) -> tuple[JobStatus, list[PodStatus]]:
-    """A Job's status, and the container states of its pods. One that is gone has finished: its time to live was over."""
+    """A Job's status, and the container states of its pods."""
     from kubernetes import client
     from kubernetes.client.exceptions import ApiException
 
@@ -42,7 +42,7 @@ def status_of_job(cluster: Cluster, namespace: str, name: str) -> tuple[JobStatu
             )
         except ApiException as error:
             if error.status == 404:
-                return JobStatus(name, complete=True), []
+                return JobStatus(name, gone=True), []
             raise
     pods = pods_of(cluster, namespace, f"controller-uid={job.metadata.uid}")
     return _job(job), [state for pod in pods for state in _pod_states(pod)]

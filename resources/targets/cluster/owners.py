@@ -5,7 +5,7 @@ Deliberately absent: what belongs to whom by its marks (infraaudit_domain/kubern
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -74,26 +74,45 @@ def _read_patiently(api: Any, namespace: str, document: Document, end: float) ->
 def hand_over(api: Any, namespace: str, documents: Iterable[Document], project: str) -> None:
     """Let the project's own field manager have what our former one applied; nothing else of the objects changes."""
     for document in documents:
-        retried(f"taking {identity(document)} over", partial(_hand_over, api, namespace, document, project))
+        change_object(api, namespace, document, f"taking {identity(document)} over", partial(_handed_over, project))
 
 
-def _hand_over(api: Any, namespace: str, document: Document, project: str) -> None:
-    live = _get(api, namespace, document)
-    managed = handed_over(((live or {}).get("metadata") or {}).get("managedFields") or [], project)
-    if live is None or managed is None:
-        return
-    change = [
-        {"op": "replace", "path": "/metadata/managedFields", "value": managed},
+def _handed_over(project: str, live: dict[str, Any]) -> list[dict[str, Any]]:
+    managed = handed_over(live["metadata"].get("managedFields") or [], project)
+    return [{"op": "replace", "path": "/metadata/managedFields", "value": managed}] if managed is not None else []
+
+
+def change_object(
+    api: Any,
+    namespace: str,
+    document: Document,
+    doing: str,
+    change: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    **options: Any,
+) -> None:
+    """Send the JSON patch that ``change`` makes of what is there, if anything.
+
+    It is made anew from a new look where somebody was quicker or the answer was lost: a patch by positions that is sent
+    twice would hit the next entry of a list.
+    """
+
+    def attempt() -> None:
+        live = _get(api, namespace, document)
+        patch = change(live) if live is not None else []
+        if live is None or not patch:
+            return
         # The server refuses it where somebody was quicker.
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
-    ]
-    api.resources.get(api_version=document["apiVersion"], kind=document["kind"]).patch(
-        body=change,
-        name=checked_name(document),
-        namespace=namespace,
-        content_type="application/json-patch+json",
-        _request_timeout=REQUEST_SECONDS,
-    )
+        seen = {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
+        api.resources.get(api_version=document["apiVersion"], kind=document["kind"]).patch(
+            body=[seen, *patch],
+            name=checked_name(document),
+            namespace=namespace,
+            content_type="application/json-patch+json",
+            _request_timeout=REQUEST_SECONDS,
+            **options,
+        )
+
+    retried(doing, attempt)
 
 
 def read_object(api: Any, namespace: str, document: Document) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 
 from infraaudit_domain.delivery.deployments import Release, Rollout
 from infraaudit_domain.errors import InfraAuditError, RejectedByClusterError
@@ -73,24 +73,42 @@ class KubernetesTarget:
     def put_back(
         self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
     ) -> Rollout:
-        """Undo a release; Jobs of the one before are not run again, its own for the way back are."""
+        """Undo a release; Jobs of the one before are not run again, its own for the way back are.
+
+        They have half of ``timeout``, and the one before all of it.
+        """
         brought = parse_manifests(failed.manifests)
         documents = parse_manifests(before.manifests) if before else []
-        way_back = WayBack(discovered(self.cluster), self.namespace, failed, self._found)
-        undo = partial(way_back.go, brought, frozenset(identity(document) for document in documents))
-        deadline = time.monotonic() + timeout
-        hooks = Rollout(True)
+        met, hooks = self._found, Rollout(True)
         if own := [document for document in brought if hook_of(document) == ROLLBACK]:
-            hooks = self._roll_out(failed, [own], deadline, on_progress)
-        if before is None:
-            return replace(hooks, reason="\n".join(filter(None, (hooks.reason, *undo()))))
-        wanted = [document for document in documents if document["kind"] != "Job"]
-        back = self._roll_out(before, phases(wanted), deadline, on_progress, undo)
-        reason = "\n".join(filter(None, (hooks.reason, back.reason)))
+            hooks = self._tried(failed, [own], timeout / 2, on_progress)
+            met = {**self._found, **met}
+        way_back = WayBack(discovered(self.cluster), self.namespace, failed, met, self.adopt, self.lease)
+        undo = cache(partial(way_back.go, brought, frozenset(identity(document) for document in documents)))
+        back = Rollout(True)
+        if before is not None:
+            wanted = [document for document in documents if document["kind"] != "Job"]
+            back = self._tried(before, phases(wanted), timeout, on_progress, undo)
+        reason = "\n".join(filter(None, (hooks.reason, back.reason, *undo())))
         return replace(back, healthy=back.healthy and hooks.healthy, reason=reason)
+
+    def _tried(
+        self,
+        release: Release,
+        steps: list[list[Document]],
+        seconds: float,
+        on_progress: Callable[[str], None],
+        undo: Callable[[], object] | None = None,
+    ) -> Rollout:
+        """A part of the way back: whatever ends it must not keep the other parts from being done."""
+        try:
+            return self._roll_out(release, steps, time.monotonic() + seconds, on_progress, undo)
+        except InfraAuditError as error:
+            return Rollout(False, str(error))
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
         """Apply a release and wait, phase by phase; a dry run of all of it comes first."""
+        self._found = {}
         documents = parse_manifests(release.manifests)
         if faults := schema_faults(documents, self.cluster.version):
             return Rollout(
@@ -111,7 +129,7 @@ class KubernetesTarget:
         steps: list[list[Document]],
         deadline: float,
         on_progress: Callable[[str], None],
-        undo: Callable[[], list[str]] | None = None,
+        undo: Callable[[], object] | None = None,
     ) -> Rollout:
         started = time.monotonic()
         try:
@@ -128,14 +146,15 @@ class KubernetesTarget:
                 untouched = "" if applying.changed else " Nothing was changed."
                 seconds = time.monotonic() - started
                 return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
+            if undo:
+                undo()
             if number == len(steps):
-                notes += undo() if undo else []
                 notes += self._comparison(step).take_out(_flat(steps)) if self.self_heal else []
             judgement = watch.wait(step, deadline, on_progress)
             if judgement.state != "available":
                 return self._unhealthy(release, judgement, watch, started)
             notes += [f"{_called(job)} is complete" for job in step if hook_of(job)]
-        held = watch.hold(0 if undo or release.is_live else release.soak, on_progress)
+        held = watch.hold(0 if undo or release.is_live else release.soak, deadline, on_progress)
         if held.state != "available":
             return self._unhealthy(release, held, watch, started)
         notes += watch.notes

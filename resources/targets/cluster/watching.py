@@ -44,6 +44,10 @@ class Watch:
     """What each was like when the release met it."""
     hopeless: dict[str, str] = field(default_factory=dict)
     """The pods that were hopeless then: their uid and name. They are no result of this rollout."""
+    ended: set[str] = field(default_factory=set)
+    """The Jobs that were seen complete; they may be gone since."""
+    answered: float = field(default_factory=time.monotonic)
+    """When the API server answered last without refusing us."""
     began: float = field(default_factory=time.monotonic)
     seen: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -68,18 +72,12 @@ class Watch:
 
         Raises RejectedByClusterError where the API server keeps refusing us.
         """
-        self.began = not_refused = time.monotonic()
+        self.began = self.answered = time.monotonic()
         names = {identity(document) for document in documents}
         workloads = [document for document in self.workloads if identity(document) in names]
         self._renew(workloads)
         while True:
-            try:
-                judgement = self._judge(workloads)
-                not_refused = time.monotonic()
-            except RejectedByClusterError as error:
-                if time.monotonic() - not_refused > _REFUSED_SECONDS:
-                    raise
-                judgement = Judgement("progressing", str(error))
+            judgement = self._patiently(workloads)
             if judgement.state != "progressing":
                 return judgement
             if time.monotonic() > deadline:
@@ -89,33 +87,48 @@ class Watch:
                 on_progress(judgement.reason)
             time.sleep(_POLL_SECONDS)
 
-    def hold(self, seconds: float, on_progress: Callable[[str], None]) -> Judgement:
-        """Watch what has become available for a while longer: it has to stay so, and none of its containers to restart.
+    def hold(self, seconds: float, deadline: float, on_progress: Callable[[str], None]) -> Judgement:
+        """Watch what has become available for a while longer: it must not fail, nor any of its containers restart.
 
-        Raises RejectedByClusterError where the API server refuses us.
+        What is not available at the end is waited for as long as the rollout itself could have taken. Raises
+        RejectedByClusterError where the API server keeps refusing us.
         """
         workloads = [document for document in self.workloads if document["kind"] != "Job"]
         if seconds <= 0 or not workloads:
             return Judgement("available", "")
         on_progress(f"available; it has to stay so for {seconds:g} s")
-        began, first = time.monotonic(), self._pods(workloads)
+        began = self.answered = time.monotonic()
+        first: list[PodStatus] | None = None
         while True:
             age = time.monotonic() - began
-            judgement = self._judge(workloads)
-            why = restarted(first, self._pods(workloads)) or (judgement.reason if judgement.state == "failed" else "")
-            if not why and age >= seconds and judgement.state == "progressing":
-                why = judgement.reason
+            judgement, pods = self._patiently(workloads), self._pods(workloads)
+            first = pods if first is None else first
+            why = restarted(first or [], pods or []) or (judgement.reason if judgement.state == "failed" else "")
+            if not why and judgement.state == "progressing" and time.monotonic() > deadline + seconds:
+                why = f"{judgement.reason}, and its time is up"
             if why:
                 return Judgement("failed", f"{why}, {age:.0f} s after it had become available (soak: {seconds:g} s)")
-            if age >= seconds:
+            if age >= seconds and judgement.state == "available" and pods is not None:
                 return judgement
             time.sleep(min(1.0, max(seconds - age, _POLL_SECONDS)))
 
-    def _pods(self, workloads: Iterable[Document]) -> list[PodStatus]:
+    def _patiently(self, workloads: Iterable[Document]) -> Judgement:
+        """The judgement. Raises RejectedByClusterError once the API server has refused us for some seconds."""
+        try:
+            judgement = self._judge(workloads)
+        except RejectedByClusterError as error:
+            if time.monotonic() - self.answered > _REFUSED_SECONDS:
+                raise
+            return Judgement("progressing", str(error))
+        self.answered = time.monotonic()
+        return judgement
+
+    def _pods(self, workloads: Iterable[Document]) -> list[PodStatus] | None:
+        """None where the API server did not say."""
         try:
             found = [observe.status_of(self.cluster, self.namespace, one, self.sha)[1] for one in workloads]
-        except ClusterError:  # A restarted API server is no restarted container.
-            return []
+        except (ClusterError, RejectedByClusterError):  # A restarted API server is no restarted container.
+            return None
         return [pod for pods in found for pod in pods]
 
     def _renew(self, workloads: Iterable[Document]) -> None:
@@ -147,7 +160,10 @@ class Watch:
     def _judgement_of(self, document: Document) -> Judgement:
         limit = self.unschedulable_seconds
         if document["kind"] == "Job":
+            if identity(document) in self.ended:
+                return Judgement("available", f"{identity(document)} is complete")
             job, pods = observe.status_of_job(self.cluster, self.namespace, document["metadata"]["name"])
+            self.ended |= {identity(document)} if job.complete else set()
             return judge_job(job, self._since_then(pods), unschedulable_seconds=limit)
         if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, self.sha)):
             return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")

@@ -59,17 +59,21 @@ def wait_until_ready(
 
 
 def held(pod: Pod, seconds: float, on_progress: Callable[[str], None]) -> Readiness:
-    """Watch a pod that is ready for a while longer: it has to stay so, and none of its containers to restart."""
+    """Watch a pod that is ready for a while longer: it has to stay so, and none of its containers to restart.
+
+    It is no longer ready once a probe has failed as often in a row as its manifest allows.
+    """
     if seconds <= 0:
         return Readiness(True)
     on_progress(f"ready; it has to stay so for {seconds:g} s")
-    began, first = monotonic(), restarts_of(pod)
+    began, first, published = monotonic(), restarts_of(pod), pod.published()
+    watches = [_Watch(pod, plan, once=True) for plan in pod.plan.containers]
     while (age := monotonic() - began) < seconds:
         sleep(min(_LONGEST_PAUSE, max(seconds - age, 0.1)))
-        now = wait_until_ready(pod, monotonic() + 5, lambda line: None, once=True)
+        lost = next(filter(None, (watch.failure() or watch.lost(published) for watch in watches)), "")
         again = [name for name, number in restarts_of(pod).items() if number > first.get(name, 0)]
-        if again or not now.ready:
-            why = f"Container {again[0]} was restarted" if again else now.reason
+        if again or lost:
+            why = f"Container {again[0]} was restarted" if again else lost
             return Readiness(False, f"{why}, {monotonic() - began:.0f} s after it was ready (soak: {seconds:g} s)")
     return Readiness(True)
 
@@ -92,6 +96,8 @@ class _Watch:
     began: float = field(default_factory=monotonic)
     started_up: bool = False
     successes: int = 0
+    failures: int = 0
+    asked: float = float("-inf")
 
     def current(self) -> Probe | None:
         return self.plan.startup if self.plan.startup and not self.started_up else self.plan.readiness
@@ -132,6 +138,16 @@ class _Watch:
             return self.waits_for(published) if self.plan.readiness else ""
         self.successes += 1
         return "" if self.once or self.successes >= probe.successes else f"container {self.plan.name}: once is too few"
+
+    def lost(self, published: dict[int, int]) -> str:
+        """Why a container that was ready is no longer so; its probe is asked once a period."""
+        probe = self.plan.readiness
+        if probe is None or monotonic() - self.asked < probe.period_seconds:
+            return ""
+        self.asked = monotonic()
+        answer = ask(self.pod.engine, self.pod.name(self.plan.name), probe, published)
+        self.failures = self.failures + 1 if answer else 0
+        return f"container {self.plan.name}: {answer}" if self.failures >= probe.failures else ""
 
     def _last_words(self) -> str:
         end = self.pod.log_end(self.plan.name, 10)

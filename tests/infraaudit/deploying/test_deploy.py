@@ -10,6 +10,7 @@ import pytest
 
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.live_state import look_at
+from infraaudit.deploying.self_heal import heal
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.errors import (
     ClusterError,
@@ -235,3 +236,63 @@ def test_what_is_live_stays_although_it_is_rejected(shop: Shop) -> None:
     shop.target.bad.clear()
     assert shop.deliver(2).outcome is Outcome.DEPLOYED
     assert shop.deliver(0, by_hand=True).outcome is Outcome.SKIPPED
+
+
+def test_healing_ends_where_what_is_live_is_another_release_of_the_same_commit(shop: Shop) -> None:
+    seen = shop.deliver(0)
+    assert heal(shop.history, shop.mirror, shop.target, seen, timeout=1, on_progress=print).outcome is Outcome.UNCHANGED
+    other, applied = shop.deliver(0, manifests="kind: Service"), shop.target.applied
+    ended = heal(shop.history, shop.mirror, shop.target, seen, timeout=1, on_progress=print)
+    assert ended.outcome is Outcome.SUPERSEDED and shop.target.applied == applied
+    assert shop.history.live("shop", "production") == other
+
+
+class RefusingTarget(ToldTarget):
+    """Refuses all but the first commit before it changes anything."""
+
+    accepted: str = ""
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        if self.error is None and release.sha != self.accepted:
+            return Rollout(False, "it fits no schema", changed=False)
+        return super().deploy(release, timeout=timeout, on_progress=on_progress)
+
+
+def test_a_refusal_after_an_attempt_that_was_cut_off_puts_back_what_is_live(shop: Shop) -> None:
+    shop.target = target = RefusingTarget()
+    target.accepted = shop.shas[0]
+    shop.deliver(0)
+    assert (shop.deliver(1).outcome, target.applied) == (Outcome.FAILED, 1), "nothing was changed"
+    target.error = ClusterError("no answer")
+    with pytest.raises(ClusterError):
+        shop.deliver(1)
+    target.error = None
+    assert (shop.deliver(1).outcome, target.applied) == (Outcome.ROLLED_BACK, 2)
+
+
+class KeepingTarget(ToldTarget):
+    """Keeps the releases that it was asked to deploy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Release] = []
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        self.asked.append(release)
+        return super().deploy(release, timeout=timeout, on_progress=on_progress)
+
+
+def test_an_attempt_resumes_only_one_of_its_own_commit_that_was_cut_off_and_never_healthy(shop: Shop) -> None:
+    shop.target = target = KeepingTarget()
+    for number, cut_off, resumes in [
+        (0, True, False), (0, False, True),  # The second try of the first.
+        (1, True, False), (2, False, False),  # Another commit.
+        (0, True, False), (0, False, False),  # It was healthy once: what bears its commit may be of then.
+    ]:  # fmt: skip
+        target.error = ClusterError("no answer") if cut_off else None
+        if cut_off:
+            with pytest.raises(ClusterError):
+                shop.deliver(number, by_hand=True)
+        else:
+            shop.deliver(number, by_hand=True)
+        assert target.asked[-1].resumes is resumes

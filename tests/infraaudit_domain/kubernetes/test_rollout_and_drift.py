@@ -80,6 +80,7 @@ def test_what_stood_before_the_release_was_applied_is_no_result_of_it() -> None:
         (JobStatus("m", active=1), "ImagePullBackOff", "failed"),
         (JobStatus("m", complete=True), "ImagePullBackOff", "available"),
         (JobStatus("m", suspended=True), "", "available"),
+        (JobStatus("m", gone=True), "", "failed"),
     ],
 )
 def test_jobs_are_waited_for(job: JobStatus, waiting: str, state: str) -> None:
@@ -142,6 +143,18 @@ def test_drift_is_by_field_and_leaves_out_what_the_server_keeps() -> None:
         "D/w: spec.b.d is 5, deployed was absent",
     ]
     assert [str(one) for one in differences("D/w", deployed, None)] == ["D/w is gone"]
+
+
+def test_what_is_in_a_secret_is_not_shown() -> None:
+    deployed = {"data": {"password": "b2xk"}, "stringData": {"token": "old"}, "type": "Opaque"}
+    running = {"data": {"password": "bmV3", "key": "azE="}, "type": "other"}
+    assert [str(one) for one in differences("Secret/s", deployed, running)] == [
+        "Secret/s: data.key is ***, deployed was absent",
+        "Secret/s: data.password is ***, deployed was ***",
+        "Secret/s: stringData is absent, deployed was ***",
+        "Secret/s: type is other, deployed was Opaque",
+    ]
+    assert "new" in str(differences("ConfigMap/c", {"data": {"a": "old"}}, {"data": {"a": "new"}})[0])
 
 
 def test_advice_is_the_newest_that_never_failed_and_with_which_nothing_returns() -> None:
