@@ -7,7 +7,6 @@ import hashlib
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from infraaudit.deploying.live_state import look_at
 from infraaudit.deploying.self_heal import heal
@@ -75,14 +74,13 @@ def _mark(drift: list[str]) -> str:
 
 def _healed_at_the_last_look(instance: dg.DagsterInstance, asset: dg.AssetKey) -> str:
     """The mark of what was put right then, or had come back; empty where there was none."""
-    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-    looks = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(asset, NO_DRIFT), limit=1, status=ended
-    )
-    event = looks[0].event.dagster_event if looks and looks[0].event else None
-    if event is None or not isinstance(event.event_specific_data, dg.AssetCheckEvaluation):
-        return ""
-    mark = event.event_specific_data.metadata.get(_HEALED)
+    key = dg.AssetCheckKey(asset, NO_DRIFT)
+    looks = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    events = (look.event.dagster_event for look in looks if look.event)
+    found = (event.event_specific_data for event in events if event)
+    # The look that has just begun is the newest, and not evaluated yet.
+    last = next((one for one in found if isinstance(one, dg.AssetCheckEvaluation)), None)
+    mark = last.metadata.get(_HEALED) if last else None
     return str(mark.value) if mark else ""
 
 
