@@ -164,4 +164,4 @@ def test_rollback_promote_status_and_logs(shop: Shop) -> None:
 
     kubectl("--namespace", shop.namespace.name, "patch", "deployment/web", "--patch", '{"spec": {"replicas": 2}}')
     (drifted, _) = shop.run("status", "--project", "shop", code=1)
-    assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1"]
+    assert drifted["drift"] == ["Deployment/web: spec.replicas is 2, deployed was 1 (by kubectl-patch)"]
