@@ -4,10 +4,10 @@
 
 Each sampled commit of the first-parent history is scanned by the runner, with everything reused that a deployment
 reuses, and by Checkov itself on a fresh checkout, in a process that was forked after Checkov's imports and before any
-scan; findings are compared by framework, check, file, resource, lines, ordinal and status. What kustomizations and charts make has no equal there: run it without kubectl and helm in
-PATH. Then the newest commit's coverage by framework, and the reasons of the gaps at all sampled commits, with an
-example each. What Checkov found stays in the folder and is not measured again. Exits with 1 where a
-finding differs or a gap has no reason.
+scan; findings are compared by framework, check, file, resource, lines, ordinal and status. What kustomizations and
+charts make has no equal there: run it without kubectl and helm in PATH. Then the newest commit's coverage by framework,
+and the reasons of the gaps at all sampled commits, with an example each. What Checkov found stays in the folder and is
+not measured again. Exits with 1 where a finding differs or a gap has no reason.
 """
 
 import argparse

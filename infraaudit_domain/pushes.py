@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
-
 _DELIVERY_HEADERS = {
     "github": "x-github-delivery",
     "gitea": "x-gitea-delivery",
@@ -32,9 +30,6 @@ _SIGNATURE_HEADERS = {
     "azure": ("authorization",),
     "plain": ("x-infraaudit-signature",),
 }
-
-
-__all__ = ["MovedBranch", "NotAPush", "moved_branches"]
 Parts = bytes | Iterable[bytes]
 """A body, at once or in parts that can be gone through again."""
 _SENDS_THE_SECRET = ("gitlab", "azure")

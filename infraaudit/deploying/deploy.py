@@ -50,11 +50,11 @@ def deploy(
 ) -> Deployment:
     """Deploy, wait until healthy, roll back on failure, and record the outcome.
 
-    ``timeout`` is in seconds for each of the two rollouts; half of it is for the Jobs of the way back. ``superseded`` returns why the release must not replace what
-    is live; it is called under the environment's lock, and the outcome is recorded before the lock is released, so that
-    the next deployment judges by it. The release that is live is applied again, which repairs drift, and that is no
-    deployment. A commit that was rejected is skipped, whoever asks. Raises errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the
-    target is an outcome.
+    ``timeout`` is in seconds for each of the two rollouts; half of it is for the Jobs of the way back. ``superseded``
+    returns why the release must not replace what is live; it is called under the environment's lock, and the outcome is
+    recorded before the lock is released, so that the next deployment judges by it. The release that is live is applied
+    again, which repairs drift, and that is no deployment. A commit that was rejected is skipped, whoever asks. Raises
+    errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))

@@ -44,7 +44,7 @@ def prune(
     current = settings()
     past = open_history(current.history_url)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    done, full = {}, _bytes_below(current.home)
+    done, full = {}, 0 if dry_run else _bytes_below(current.home)
     projects = read_projects(current.projects)
     if not dry_run:
         remove_boxes(current.state.boxes, [project.name for project in projects])
@@ -57,9 +57,10 @@ def prune(
             row["files"] = _delete_files(current, project, shas)
             row["runs"] = _delete_runs(current, project, shas)
         done[project.name] = row
+    freed = 0
     if not dry_run:
         _shrink(current, past)
-    freed = max(0, full - _bytes_below(current.home))
+        freed = max(0, full - _bytes_below(current.home))
     how = chosen(form, as_json)
     if how is Format.JSON:
         print_result({"before": before, "dry_run": dry_run, "projects": done, "bytes_freed": freed}, how, "")

@@ -48,7 +48,7 @@ class Candidate:
 def advise(newest_first: Iterable[Candidate]) -> Candidate | None:
     """The newest candidate with nothing against it; None is to fix forward.
 
-    It was not rejected, never failed and was never rolled back in this environment, its tests are green, and no finding that has been
-    fixed since would return with it.
+    It was not rejected, never failed and was never rolled back in this environment, its tests are green, and no finding
+    that has been fixed since would return with it.
     """
     return next((one for one in newest_first if not one.against), None)

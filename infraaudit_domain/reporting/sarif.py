@@ -76,13 +76,17 @@ def _category(project: str, number: int) -> str:
 
 
 def _driver(findings: Sequence[Finding], version: str) -> dict[str, Any]:
-    rules = {finding.check_id: finding for finding in findings}
     return {
         "name": "Checkov via InfraAudit",
         "version": version,
         "informationUri": "https://www.checkov.io",
-        "rules": [_rule(rules[check]) for check in sorted(rules)],
+        "rules": [_rule(finding) for finding in _checks(findings).values()],
     }
+
+
+def _checks(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """A finding of each check, in the order of the rules."""
+    return dict(sorted({finding.check_id: finding for finding in findings}.items()))
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _results(findings: Sequence[Finding], outside: Collection[str]) -> Iterator[dict[str, Any]]:
-    order = {check: index for index, check in enumerate(sorted({finding.check_id for finding in findings}))}
+    order = {check: index for index, check in enumerate(_checks(findings))}
     for finding in findings:
         result = {
             "ruleId": finding.check_id,

@@ -1,5 +1,6 @@
-"""A writable copy of the folder that tests run in, its image's working directory as a rule: at the same path, in memory, thrown away with them.
+"""A writable copy of the folder that tests run in, as a rule its image's working directory.
 
+It is at the same path, in memory, and thrown away with the tests.
 The root of a test container is read-only, and tests write beside themselves (.coverage, snapshots). What the image has
 there comes in through standard input, because a tmpfs at that path hides it. Deliberately absent: copies of folders
 that are not the application's own, such as / or /usr/lib.

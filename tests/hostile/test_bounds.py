@@ -13,10 +13,10 @@ import pytest
 
 from infraaudit_domain.delivery.dockerfile import images_read, without_syntax
 from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.forges import moved_branches
 from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
 from infraaudit_domain.log_lines import level_of, mask_secrets
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.pushes import moved_branches
 from infraaudit_domain.reporting.owners import owners_of, parse_owners
 from resources.engine.junit_report import read_report
 from resources.history import History

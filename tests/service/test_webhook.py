@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from infraaudit_domain.dagster_names import run_tags
 from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
+from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.projects import Project
-from infraaudit_domain.pushes import MovedBranch, NotAPush, moved_branches
 from resources.dagster.api import DagsterApi, Started
 from resources.git.mirror import Mirror
 from resources.history import History

@@ -26,6 +26,8 @@ from infraaudit_domain.kubernetes.refusals import advice, in_words
 _NONE = advice(500, "")
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 30
+REFUSED_SECONDS = 5
+"""An API server that has just started refuses requests until it has read its tokens and roles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,10 @@ class Comparison:
         return dict(answer.to_dict())
 
     def _fresh(self, document: Document) -> dict[str, Any]:
-        """What the server would make of a document where nothing is: its defaults are nobody's addition. None are known where it
-        refuses that."""
+        """What the server would make of a document where nothing is: its defaults are nobody's addition.
+
+        None are known where it refuses that.
+        """
         metadata = {key: value for key, value in document["metadata"].items() if key != "name"}
         trial = document | {"metadata": metadata | {"generateName": "infraaudit-trial-"}}
         try:

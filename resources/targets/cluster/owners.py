@@ -13,11 +13,9 @@ from typing import Any
 from infraaudit_domain.errors import RejectedByClusterError, excerpt
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import handed_over, owner_of
-from resources.targets.cluster.connection import REQUEST_SECONDS, retried
+from resources.targets.cluster.connection import REFUSED_SECONDS, REQUEST_SECONDS, retried
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_REFUSED_SECONDS = 5
-"""An API server that has just started refuses requests until it has read its tokens and roles."""
 
 
 @dataclass
@@ -42,7 +40,7 @@ def claim(
     release = list(documents)
     for document in release:
         checked_name(document)
-    end = time.monotonic() + _REFUSED_SECONDS
+    end = time.monotonic() + REFUSED_SECONDS
     for document in release:
         live = found.live[identity(document)] = _read_patiently(api, namespace, document, end)
         if live is None:

@@ -1,6 +1,6 @@
 """Kubernetes as a target: server-side apply, then watch until healthy or hopeless.
 
-Deliberately absent: deciding on a rollback (infraaudit/deploying/deploy.py), and any object outside the release's manifests.
+Deliberately absent: deciding on a rollback (infraaudit/deploying), and any object outside the release's manifests.
 """
 
 import time
@@ -84,6 +84,7 @@ class KubernetesTarget:
             hooks = self._tried(failed, [own], timeout / 2, on_progress)
             met = {**self._found, **met}
         way_back = WayBack(discovered(self.cluster), self.namespace, failed, met, self.adopt, self.lease)
+        # Once, at the first chance: what the failed release brought may be what keeps the one before from starting.
         undo = cache(partial(way_back.go, brought, frozenset(identity(document) for document in documents)))
         back = Rollout(True)
         if before is not None:
@@ -148,8 +149,8 @@ class KubernetesTarget:
                 return Rollout(False, f"{error}{untouched}", seconds=seconds, changed=bool(applying.changed))
             if undo:
                 undo()
-            if number == len(steps):
-                notes += self._comparison(step).take_out(_flat(steps)) if self.self_heal else []
+            if number == len(steps) and self.self_heal:
+                notes += self._comparison(step).take_out(_flat(steps))
             judgement = watch.wait(step, deadline, on_progress)
             if judgement.state != "available":
                 return self._unhealthy(release, judgement, watch, started)

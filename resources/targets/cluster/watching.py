@@ -22,13 +22,11 @@ from infraaudit_domain.kubernetes.rollout import (
 )
 from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Live
-from resources.targets.cluster.connection import Cluster, retried
+from resources.targets.cluster.connection import REFUSED_SECONDS, Cluster, retried
 from resources.targets.cluster.objects import remove_pod, unblock
 
 _POLL_SECONDS = 0.2
 _TRIED_SECONDS = 5
-_REFUSED_SECONDS = 5
-"""An API server that has just started refuses requests until it has read its tokens and roles."""
 
 
 @dataclass
@@ -117,7 +115,7 @@ class Watch:
         try:
             judgement = self._judge(workloads)
         except RejectedByClusterError as error:
-            if time.monotonic() - self.answered > _REFUSED_SECONDS:
+            if time.monotonic() - self.answered > REFUSED_SECONDS:
                 raise
             return Judgement("progressing", str(error))
         self.answered = time.monotonic()
