@@ -46,8 +46,9 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
             return _result(True, "Nothing is deployed yet.")
         drift = [str(difference) for difference in found.drift or ()]
         about: dict[str, Any] = {"commit": found.live.sha, "drift": code("\n".join(drift) or "none")}
-        came_back = bool(drift) and _healed_at_the_last_look(context.instance, asset) == _mark(drift)
-        if drift and environment.self_heal and not came_back:
+        is_to_heal = bool(drift) and environment.self_heal
+        came_back = is_to_heal and _healed_at_the_last_look(context.instance, asset) == _mark(drift)
+        if is_to_heal and not came_back:
             try:
                 target, mirror = kubernetes.connect(environment, found.live), git.connect(project)
                 seconds = kubernetes.rollout_seconds

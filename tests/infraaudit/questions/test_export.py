@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -28,6 +29,15 @@ def test_a_formula_in_a_csv_is_a_text() -> None:
     assert row["check_name"] == f"'{FORMULA}"
     assert row["id"] == FOUND.fingerprint
     assert csv_text(["a", "b"], [("@x", -1), ("x=1", None)]) == "a,b\n'@x,-1\nx=1,\n"
+
+
+def test_the_most_severe_findings_come_first_in_every_form() -> None:
+    others = [replace(FOUND, file_path="0.tf", severity=severity) for severity in (Severity.UNKNOWN, Severity.LOW)]
+    scan = replace(SCAN, frameworks=(replace(SCAN.frameworks[0], findings=(*others, FOUND)),))
+    given = exported(Exchange.JSON, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2))
+    assert [each["severity"] for each in json.loads(given)] == ["high", "low", "unknown"]
+    log = json.loads(exported(Exchange.SARIF, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2)))
+    assert [each["level"] for each in log["runs"][0]["results"]] == ["error", "note", "warning"]
 
 
 @pytest.mark.parametrize(("day", "status"), [(date(2026, 2, 1), "suppressed"), (date(2026, 2, 2), "open")])
