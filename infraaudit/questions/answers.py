@@ -16,6 +16,7 @@ from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
+from resources.history.decisions.rejections import rejection_rows
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
 from resources.history.queries.commit_pages import (
@@ -40,7 +41,6 @@ from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
-from resources.history.rejections import rejection_rows
 from resources.history.stored_line import stored_line
 
 

@@ -30,7 +30,7 @@ def reject(
     What is live stays live. `infraaudit rejections` lists what was rejected.
     """
     from resources.history import open_history
-    from resources.history import rejections as past
+    from resources.history.decisions import rejections as past
 
     found, how = find_project(project), chosen(form, as_json)
     if not reason.strip():

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
-from resources.history.rejections import rejected
+from resources.history.decisions.rejections import rejected
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 

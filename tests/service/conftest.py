@@ -32,8 +32,8 @@ from infraaudit_domain.scans.findings import (
     UnreadableFile,
 )
 from resources.history import History
+from resources.history.decisions.rejections import reject
 from resources.history.outbox import write_notices
-from resources.history.rejections import reject
 from resources.machine.inbox import Inbox
 from service import webhook
 from service.app import ServiceOptions, build_app

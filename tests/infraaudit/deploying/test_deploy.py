@@ -21,9 +21,9 @@ from infraaudit_domain.errors import (
 )
 from infraaudit_domain.projects import Project
 from resources.history import History
+from resources.history.decisions.rejections import reject, rejected, rejection_rows, take_back
 from resources.history.deployments import deployed_before, ends_an_incident, live_since
 from resources.history.queries.environments import dora
-from resources.history.rejections import reject, rejected, rejection_rows, take_back
 from resources.targets.target import LogLine
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
