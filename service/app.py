@@ -1,6 +1,7 @@
 """The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
 
-It reads the history; webhooks, and findings whose commits are to be named, are the only ways to write through it.
+It reads the history; webhooks, findings whose commits are to be named, and approvals are the only ways to write through
+it.
 Loopback by default; with tokens set, every path except health and signed webhooks needs one. Deliberately absent:
 settings, which the command passes in.
 """
@@ -26,6 +27,7 @@ from infraaudit_domain.errors import HistoryError
 from resources.history import History
 from resources.history.queries.environments import environments
 from service.api import api_routes
+from service.approving import Approve
 from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
@@ -48,6 +50,8 @@ class ServiceOptions:
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
+    named_tokens: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By the name of the person or program that has them; they may write, too."""
     dagster_url: str = ""
     spool: Path | None = None
     """A folder that exists, for large bodies; by default the system's for temporary files."""
@@ -63,6 +67,7 @@ def build_app(
     received: Received | None = None,
     upgrades: UpgradeWorker | None = None,
     narrowing: NarrowWorker | None = None,
+    approve: Approve | None = None,
 ) -> Starlette:
     """The service over a history. Without workers, pushes and notices are stored and wait, and the history stays under
     the rules that it was read by, and nothing can be narrowed; without ``received`` there is no webhook."""
@@ -72,6 +77,7 @@ def build_app(
         wake = worker.wake if worker else lambda: None
         webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool)
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
+    secured = bool(options.read_tokens or options.write_tokens or options.named_tokens)
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))
 
@@ -107,10 +113,12 @@ def build_app(
             Route("/metrics", metrics),
             Route("/sd", targets),
             *webhooks,
-            *api_routes(history, options.rules, bool(options.read_tokens or options.write_tokens), narrowing),
+            *api_routes(history, options.rules, secured, narrowing, approve),
             *page_routes(history, options.dagster_url),
         ],
-        middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],
+        middleware=[
+            Middleware(Guard, read=options.read_tokens, write=options.write_tokens, named=options.named_tokens)
+        ],
         exception_handlers={HTTPException: _refuse, HistoryError: _refuse},
         lifespan=lifespan,
     )

@@ -70,10 +70,10 @@ def deployments(history: History, project: str, environment: str | None = None, 
     return [deployment_of(row) for row in rows]
 
 
-def tried_deployments(history: History, since: datetime) -> list[Deployment]:
-    """Deployments that were tried and ended since a moment, oldest first; without their manifests."""
+def tried_deployments(history: History, since: datetime, outcomes: Iterable[Outcome] = TRIED) -> list[Deployment]:
+    """Deployments that ended since a moment, by default those that were tried, oldest first; without their manifests."""
     table = schema.deployments
-    ended = (table.c.finished_at >= since) & table.c.outcome.in_(TRIED)
+    ended = (table.c.finished_at >= since) & table.c.outcome.in_(list(outcomes))
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(ended).order_by(table.c.id))
     return [deployment_of(row) for row in rows]
 
