@@ -10,6 +10,8 @@ from infraaudit_domain.projects import Environment, Project
 
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
 PARTITION = "dagster/partition"
+LIVE_STILL_PASSES = "live_still_passes"
+"""The check of a deployment asset that asks whether what is live would be let in today."""
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
 
 

@@ -35,6 +35,7 @@ from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
 from service.received import Received
 from service.webhook import REASONS, Webhook
+from service.workers.live_gate_worker import LiveGateWorker
 from service.workers.narrow_worker import NarrowWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
@@ -68,6 +69,7 @@ def build_app(
     upgrades: UpgradeWorker | None = None,
     narrowing: NarrowWorker | None = None,
     approve: Approve | None = None,
+    live_gate: LiveGateWorker | None = None,
 ) -> Starlette:
     """The service over a history. Without workers, pushes and notices are stored and wait, and the history stays under
     the rules that it was read by, and nothing can be narrowed; without ``received`` there is no webhook."""
@@ -97,7 +99,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [
-            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing) if each
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, live_gate) if each
         ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))

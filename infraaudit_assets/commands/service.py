@@ -109,6 +109,7 @@ def build_service(current: Settings) -> "Starlette":
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
     from service.received import Received
+    from service.workers.live_gate_worker import LiveGateWorker
     from service.workers.narrow_worker import NarrowWorker
     from service.workers.push_worker import PushWorker
     from service.workers.upgrade_worker import UpgradeWorker
@@ -136,7 +137,9 @@ def build_service(current: Settings) -> "Starlette":
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
     approve = _approve(history, {project.name: project for project in projects})
-    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve)
+    show, rated = DagsterApi(current.dagster_url).show_check, lambda: rated_history(current)
+    live_gate = LiveGateWorker(rated, projects, mirror_of, current.gate_file, show)
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, live_gate)
 
 
 def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
