@@ -41,8 +41,8 @@ def build_jobs(project: Project) -> list[AssetJob]:
     judged = [live_gate_check_of(project, environment) for environment in project.environments]
     watched = [drift_check_of(project, environment) for environment in project.environments]
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
-    delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
-    delivery -= dg.AssetSelection.checks(*judged)
+    delivered = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
+    delivery = delivered - dg.AssetSelection.checks(*judged)
     return [
         dg.define_asset_job(
             pipeline_name(project),

@@ -67,7 +67,7 @@ def test_only_a_token_with_a_name_approves(client: TestClient, sha: str) -> None
     }  # fmt: skip
     again = client.post(PATH, headers={"Authorization": "Bearer of-bob-too"}, json=body(sha))
     assert again.json()["approvals"] == 1, "nobody counts twice"
-    rows = client.get(PATH, headers=BOB).json()["items"]
+    rows = client.get(f"{PATH}?commit={sha}", headers=BOB).json()["items"]
     assert [(row["approved_by"], row["leave"], row["author"]) for row in rows] == [("bob", "approval", "Ada")] * 2
 
 
