@@ -49,6 +49,8 @@ class ServiceOptions:
 
     projects: Sequence[str]
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """The projects' repositories."""
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
     named_tokens: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -77,7 +79,7 @@ def build_app(
     webhooks: list[Route] = []
     if received:
         wake = worker.wake if worker else lambda: None
-        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool)
+        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool, options.urls)
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     secured = bool(options.read_tokens or options.write_tokens or options.named_tokens)
     registry = CollectorRegistry()

@@ -123,6 +123,7 @@ def build_service(current: Settings) -> "Starlette":
     worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
     options = ServiceOptions(
         projects=[project.name for project in projects],
+        urls={project.name: project.url for project in projects},
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
