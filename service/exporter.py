@@ -136,6 +136,8 @@ class HistoryCollector(Collector):
         history, keys = self._history, environments(self._history)
         outcomes: dict[tuple[str, ...], int] = {(*key, o.value): 0 for key in keys for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
+        # What is under way has not ended in any way, and a counter never falls.
+        ended = {labels: number for labels, number in outcomes.items() if labels[2] != Outcome.RUNNING}
         live = {key: found for key in keys if (found := history.live(*key))}
         findings: dict[tuple[str, ...], float] = {}
         for key, deployed in live.items():
@@ -146,7 +148,7 @@ class HistoryCollector(Collector):
         now = datetime.now(UTC)
         measured = {key: self._dora(key, now) for key in keys}
         return [
-            _family(m.DEPLOYMENTS, outcomes.items()),
+            _family(m.DEPLOYMENTS, ended.items()),
             _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
             _family(m.DEPLOYMENT_TIME, [(key, live_since(history, d).timestamp()) for key, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),

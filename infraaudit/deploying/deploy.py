@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from infraaudit.deploying.alone import alone
+from infraaudit.deploying.cut_off import note_killed, tidied
 from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
     IN_DOUBT,
@@ -22,6 +23,7 @@ from infraaudit_domain.delivery.deployments import (
     Rollout,
     superseded_by,
 )
+from infraaudit_domain.delivery.rejections import Rejection
 from infraaudit_domain.errors import (
     ClusterUnavailableError,
     EngineUnavailableError,
@@ -61,13 +63,13 @@ def deploy(
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
         with alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
+            left = note_killed(history, release.project, release.environment)
             last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
             attempt = _begun(history, target, release, last)
-            rejection = rejected(history, release.project).get(release.sha)
-            if rejection is not None and not attempt.is_of_what_is_live:
-                done = attempt.ended(Outcome.SKIPPED, str(rejection))
-            else:
-                done = attempt.kept_out(superseded, held) or attempt.carried_out(timeout, on_progress)
+            done = attempt.kept_out(rejected(history, release.project).get(release.sha), superseded, held)
+            if done is None:
+                history.record_deployment(attempt.ended(Outcome.RUNNING, "It is under way."))
+                done = tidied(target, left, attempt.carried_out(timeout, on_progress), attempt.live, on_progress)
             is_certain = last is None or last.outcome not in IN_DOUBT
             if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
                 done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
@@ -106,10 +108,14 @@ class _Attempt:
     def is_of_what_is_live(self) -> bool:
         return self.live is not None and self.live.target == self.target.name and self.live.has(self.release)
 
-    def kept_out(self, superseded: Callable[[Deployment], str], held: Callable[[], Hold | None]) -> Deployment | None:
+    def kept_out(
+        self, rejection: Rejection | None, superseded: Callable[[Deployment], str], held: Callable[[], Hold | None]
+    ) -> Deployment | None:
         """The attempt, ended before it began; None where the release may go out. What is live is never kept out."""
         if self.is_of_what_is_live:
             return None
+        if rejection is not None:
+            return self.ended(Outcome.SKIPPED, str(rejection))
         if self.live is not None and not self.live.has(self.release) and (why := superseded(self.live)):
             return self.ended(Outcome.SUPERSEDED, why)
         hold = held()

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     """It was not carried through, for a reason that may pass (an API server that does not answer); it is tried again."""
     UNCHANGED = "unchanged"
     """The same release is live already: it was applied again, which repairs drift, and is no deployment."""
+    RUNNING = "running"
+    """It is under way. One whose process was killed is noted as interrupted by the next attempt, which has its lock."""
     FROZEN = "frozen"
     """The environment takes no deployments now; the commit is deployed by itself afterwards."""
     WAITING = "waiting"

@@ -42,6 +42,16 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
     return deployment_of(rows[0]) if rows else None
 
 
+def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
+    """The attempts since the last one that was carried through: those that are under way, and those that ended before
+    they were; with their manifests, oldest first."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment)
+    settled = sa.select(sa.func.max(table.c.id)).where(mine, table.c.outcome.in_(list(TRIED))).scalar_subquery()
+    ended = table.c.outcome.in_([Outcome.RUNNING, Outcome.INTERRUPTED]) & (table.c.id > sa.func.coalesce(settled, 0))
+    return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
+
+
 def live_since(history: History, live: Deployment) -> datetime:
     """Since when the commit that is live has been so without a break, whatever was deployed of it again."""
     table = schema.deployments
