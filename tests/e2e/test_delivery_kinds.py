@@ -12,6 +12,8 @@ import pytest
 
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
+from infraaudit_domain.kubernetes.manifest_policy import KINDS, ManifestPolicy
+from resources.targets.cluster import KubernetesTarget, connect
 from resources.targets.cluster.applying import Applying
 from resources.targets.cluster.watching import Watch
 from tests.conftest import require
@@ -322,3 +324,39 @@ def test_a_rollback_hook_that_the_cluster_refuses_is_seen_before_anything_is_app
     undo["spec"]["template"]["spec"]["restartPolicy"] = "Never"
     assert namespace.deliver(1, [*manifests(HEALTHY), undo]).outcome is Outcome.DEPLOYED
     assert namespace.get("jobs")["items"] == [], "it was only tried"
+
+
+def definition(group: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "required": ["size"],
+              "properties": {"size": {"type": "integer"}}}}}  # fmt: skip
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }  # fmt: skip
+
+
+def test_a_kind_that_a_release_brings_is_established_before_an_object_of_it_is_applied(namespace: Namespace) -> None:
+    group = f"{namespace.name}.example.org"
+    crd = definition(group)
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 3}}
+    policy = ManifestPolicy(kinds=KINDS | {f"{group}/Widget", "apiextensions.k8s.io/CustomResourceDefinition"})
+    # Cluster-wide objects are the administrator's: not with the Role that deliveries have.
+    target = KubernetesTarget(connect(None), namespace.name)
+    wrong = widget | {"spec": {"size": "three"}}
+    try:
+        bad = namespace.deliver(0, [wrong, *manifests(HEALTHY), crd, config("c")], target=target, policy=policy)
+        assert bad.outcome is Outcome.FAILED and "Widget/one" in bad.reason, "it is tried once its kind is there"
+        assert "c" not in {item["metadata"]["name"] for item in namespace.get("configmaps")["items"]}
+        kubectl("delete", "crd", f"widgets.{group}", "--wait")
+        done = namespace.deliver(1, [widget, *manifests(HEALTHY), crd], target=target, policy=policy)
+        assert done.outcome is Outcome.DEPLOYED, done.reason
+        assert namespace.get(f"widgets.{group}/one")["spec"] == {"size": 3}
+        again = namespace.deliver(
+            2, [widget | {"spec": {"size": 4}}, *manifests(HEALTHY), crd], target=target, policy=policy
+        )
+        assert again.outcome is Outcome.DEPLOYED and target.drift(again.manifests) == []
+    finally:
+        kubectl("delete", "crd", f"widgets.{group}", "--wait=false", check=False)
