@@ -18,6 +18,7 @@ from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
 from resources.history.decisions.approvals import approval_rows
 from resources.history.decisions.rejections import rejection_rows
+from resources.history.measurements import measurement_rows
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
 from resources.history.queries.commit_pages import (
@@ -186,6 +187,11 @@ def approvals(asked: Asked) -> Page:
     return asked.cut(approval_rows(asked.history, asked.project, asked.text("environment"), sha))
 
 
+def measurements(asked: Asked) -> Page:
+    sha = asked.commit("commit") if asked.text("commit") else ""
+    return asked.cut(measurement_rows(asked.history, asked.project, asked.text("environment"), sha))
+
+
 def dora(asked: Asked) -> Page:
     days = float(asked.given.get("days") or 30)
     measured = {
@@ -225,7 +231,7 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, approvals, dora, log_counts,
+        rejections, approvals, measurements, dora, log_counts,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

@@ -10,6 +10,7 @@ from resources.history.schema.deployments import (
     deployments,
     live_judgements,
     log_counts,
+    measurements,
     rejections,
 )
 from resources.history.schema.messages import deliveries, git_events, notices
@@ -41,6 +42,7 @@ __all__ = [
     "line_commits",
     "live_judgements",
     "log_counts",
+    "measurements",
     "merged_commits",
     "metadata",
     "notices",
