@@ -15,7 +15,7 @@ from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.errors import ConfigurationError, MonitoringError
 from infraaudit_domain.projects import Environment
 from resources.history import History
-from resources.history.measurements import record_measurements
+from resources.history.decisions.measurements import record_measurements
 from resources.prometheus import values_of
 
 Ask = Callable[[str], Sequence[float]]

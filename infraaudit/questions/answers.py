@@ -17,8 +17,8 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
 from resources.history.decisions.approvals import approval_rows
+from resources.history.decisions.measurements import measurement_rows
 from resources.history.decisions.rejections import rejection_rows
-from resources.history.measurements import measurement_rows
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
 from resources.history.queries.commit_pages import (

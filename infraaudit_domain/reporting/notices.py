@@ -161,10 +161,8 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
     severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
     if not severe:
         return None
-    first, by = severe[0], f"with {commit.short}"
-    described: NamedCommit | None = commit
-    if since is not None:
-        by, described = f"after {since[:12]}, by {commit.short}", None
+    first, described = severe[0], commit if since is None else None
+    by = f"with {commit.short}" if since is None else f"after {since[:12]}, by {commit.short}"
     named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
@@ -242,9 +240,9 @@ def _sensors_key(sensors: Mapping[str, str]) -> str:
 
 
 def text_of(commit: NamedCommit | None, *what: str, link: str) -> str:
-    """The body of a notice: the commit, what is said of it, each shortened, and a link."""
-    said = [excerpt(text, 1500) for text in what if text]
-    return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
+    """The body of a notice: the commit, what is said of it, and a link."""
+    said = [excerpt(text, 1500) for text in what if text] + ([link] if link else [])
+    return "\n".join([*(commit.lines() if commit else ()), *said])
 
 
 def _plural(word: str, things: Sequence[object]) -> str:

@@ -14,7 +14,7 @@ from infraaudit.deploying.analysing import Analyser
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.errors import MonitoringError
-from resources.history.measurements import measurement_rows
+from resources.history.decisions.measurements import measurement_rows
 from resources.prometheus import values_of
 from tests.conftest import free_port, require
 from tests.e2e.clusters import HEALTHY, SHAS, Namespace, manifests, namespace

@@ -12,7 +12,7 @@ from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, MonitoringError
 from infraaudit_domain.projects import Environment
-from resources.history.measurements import measurement_rows
+from resources.history.decisions.measurements import measurement_rows
 from tests.conftest import Repository
 from tests.infraaudit.deploying.test_deploy import Shop
 from tests.resources.databases import fresh_history
