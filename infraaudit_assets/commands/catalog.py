@@ -32,6 +32,11 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry(
         "run:run", "Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped.", "Start here"
     ),
+    "check": Entry(
+        "check:check",
+        "Show what the commit of a working tree would get: scan, gate, manifests. Exits with 1 where it would be stopped.",
+        "Start here",
+    ),
     "projects": Entry("projects:app", "List, check and add the repositories in the projects file.", "Start here"),
     "status": Entry(
         "status:status",
