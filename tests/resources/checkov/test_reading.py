@@ -289,3 +289,67 @@ def test_what_is_expected_of_odd_names_is_what_checkov_selects_by_name(
     tofu = {f"{stem}.tofu" for stem in stems}
     assert {**found.pop("terraform")} == dict.fromkeys(sorted(tofu), "Checkov reads no files of OpenTofu")
     assert found == {}
+
+
+STORAGE = """resource s 'Microsoft.Storage/storageAccounts@2021-02-01' = %s{
+  name: 's'
+  properties: {
+    supportsHttpsTrafficOnly: false
+  }
+}%s
+"""
+
+
+@pytest.mark.parametrize(("start", "end"), [("if (wanted) ", ""), ("[for i in range(0, 2): ", "]")])
+def test_a_condition_or_a_loop_around_a_resource_of_bicep_fixes_nothing(
+    reader: CheckovRunner, repository: Repository, start: str, end: str
+) -> None:
+    before = scan(reader, repository, {"s.bicep": STORAGE % ("", "")})["bicep"]
+    (https,) = [finding for finding in before.findings if finding.check_id == "CKV_AZURE_3"]
+    after = scan(reader, repository, {"s.bicep": "param wanted bool = true\n" + STORAGE % (start, end)})["bicep"]
+    assert after.evidence is not None and https.resource in after.evidence.passed["s.bicep"]
+    assert not proves_absence(after.evidence, https)
+    fixed = scan(reader, repository, {"s.bicep": STORAGE.replace("false", "true") % ("", "")})["bicep"]
+    assert proves_absence(fixed.evidence, https)
+
+
+SERVICE = """service: s
+provider:
+  name: aws
+functions:
+  f:
+    handler: h
+"""
+RESOURCES = """resources:
+  Resources:
+    B:
+      Type: AWS::S3::Bucket
+      Properties: {AccessControl: PublicRead}
+"""
+
+
+@pytest.mark.parametrize(
+    ("instead", "file"),
+    [
+        ("resources: ${file(r.js)}\n", "r.js"),
+        ("resources: ${ssm:/x}\n", ""),
+        ("resources:\n  - ${file(r.yml)}\n", ""),
+        ("resources:\n  Resources: ${file(r.yml)}\n", "r.yml"),
+        ("resources:\n  Resources:\n    B: ${file(../r.yml)}\n", ""),
+    ],
+)
+def test_resources_of_another_file_that_is_not_filled_in_are_a_gap(
+    reader: CheckovRunner, repository: Repository, instead: str, file: str
+) -> None:
+    before = scan(reader, repository, {"serverless.yml": SERVICE + RESOURCES})["serverless"]
+    assert before.findings and not before.unreadable
+    files: dict[str, str | None] = {"serverless.yml": SERVICE + instead}
+    after = scan(reader, repository, files | ({file: "x: [\n"} if file else {}))["serverless"]
+    assert "serverless.yml" in gaps(after)
+
+
+def test_resources_of_another_file_that_is_filled_in_are_none(reader: CheckovRunner, repository: Repository) -> None:
+    inside = RESOURCES.split("\n", 1)[1].replace("\n  ", "\n")[2:]
+    files: dict[str, str | None] = {"serverless.yml": SERVICE + "resources:\n  - ${file(r.yml)}\n", "r.yml": inside}
+    one = scan(reader, repository, files)["serverless"]
+    assert one.findings and not one.unreadable

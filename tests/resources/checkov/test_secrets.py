@@ -38,7 +38,11 @@ def secrets(runner: CheckovRunner, repository: Repository, path: str, text: str)
         ("a.yaml", TEXT, TEXT.replace('Y6z"\n', 'Y6z" # checkov:skip=CKV_SECRET_6:a test\n')),
         ("a.tf", SETTINGS, SETTINGS.replace("\n", " # gitleaks:allow\n")),
         ("a.tf", SETTINGS, SETTINGS.replace("\n", " // trufflehog:ignore\n")),
-        ("a.json", "{%s}" % SETTINGS.replace(" =", ":"), "{%s}" % SETTINGS.replace(" =", ":").replace("\n", " // a:b\n")),
+        (
+            "a.json",
+            "{%s}" % SETTINGS.replace(" =", ":"),
+            "{%s}" % SETTINGS.replace(" =", ":").replace("\n", " // a:b\n"),
+        ),
         ("Dockerfile", "FROM a\nENV " + SETTINGS, "FROM a\nENV " + SETTINGS.replace("\n", " # gitleaks:allow\n")),
         ("a.bicep", "[a]\n" + SETTINGS, "[a]\n" + SETTINGS + 'key = "AKIAIOSFODNN7REALKEY"\n'),
     ],
