@@ -222,6 +222,14 @@ def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repo
     assert {f.file_path for f in one.findings} == {"good.yaml"}
 
 
+def test_a_file_that_crashes_a_framework_and_is_alone_is_named(runner: CheckovRunner, repository: Repository) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {1: x}}\nspec: {containers: [{name: a, image: a}]}\n"
+    one = framework(scan_files(runner, repository, {"pod.yaml": pod}), "kubernetes")
+    assert one.status is ScanStatus.PARTIAL, one.reason
+    assert [file.path for file in one.unreadable] == ["pod.yaml"]
+    assert "it breaks kubernetes: Checkov crashed" in one.unreadable[0].reason
+
+
 def test_files_that_nothing_reads_are_no_gap_and_use_up_no_limit(runner: CheckovRunner, repository: Repository) -> None:
     pictures: dict[str, str | None] = {f"pictures/{n}.png": "x" for n in range(600)}
     scan = scan_files(runner, repository, {**pictures, "film.mp4": "x" * 300_000, "z.tf": BUCKET})
