@@ -196,7 +196,7 @@ def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, reposi
         "huge.json",
         "inside.yaml",
     }
-    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf", "new\\nline.tf"}
+    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf", "new\\nline.tf", "hosts.tf"}
     assert {f.file_path for f in kubernetes.findings} == {"good.yaml", "aliases.yaml"}
     assert {f.file_path for f in terraform.findings} == {"good.tf"}
     assert framework(scan, "dockerfile").status is ScanStatus.COMPLETE
