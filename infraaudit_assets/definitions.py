@@ -10,6 +10,7 @@ from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
 from resources.machine.imported_files import based_on
 from sensors.commits import build_commit_sensor
+from sensors.continuing import build_continuing_sensors
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
 from sensors.watch import build_watch_schedule
@@ -26,6 +27,7 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
         sensors=[
             *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
+            *(one for project in projects for one in build_continuing_sensors(project, current.poll_seconds)),
             build_notice_sensor(projects),
         ],
         resources=build_resources(current),

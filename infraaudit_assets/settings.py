@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list: tokens that may also send pushes without a signature, and have findings narrowed",
     )
+    service_named_tokens: dict[str, list[Secret]] = Field(
+        default_factory=dict,
+        description="JSON: name of a person or program to its tokens, which may write; approvals are recorded under it",
+    )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")

@@ -1,4 +1,4 @@
-"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing. /api/v1/openapi.json describes it.
+"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing and approvals. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
@@ -22,6 +22,7 @@ from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryError
 from resources.history import History
 from resources.history.stored_line import StoredLine
+from service.approving import Approve, approve_route
 from service.audit import rules_of
 from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
@@ -34,13 +35,17 @@ Respond = Callable[[Request], Response]
 
 
 def api_routes(
-    history: History, rules: Rules, secured: bool = False, narrowing: NarrowWorker | None = None
+    history: History,
+    rules: Rules,
+    secured: bool = False,
+    narrowing: NarrowWorker | None = None,
+    approve: Approve | None = None,
 ) -> list[Route]:
     """The routes of the trend API; ``secured`` is whether the document says that a token is needed.
 
-    Without a worker nothing can be asked to be narrowed.
+    Without a worker nothing can be asked to be narrowed, and nothing approved without ``approve``.
     """
-    document = describe(secured, bool(narrowing))
+    document = describe(secured, bool(narrowing), bool(approve))
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
@@ -48,6 +53,7 @@ def api_routes(
     return [
         Route("/api/v1/openapi.json", openapi),
         *([narrow_route(history, narrowing)] if narrowing else ()),
+        *([approve_route(approve)] if approve else ()),
         *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]

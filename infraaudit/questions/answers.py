@@ -16,6 +16,8 @@ from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
+from resources.history.decisions.approvals import approval_rows
+from resources.history.decisions.rejections import rejection_rows
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
 from resources.history.queries.commit_pages import (
@@ -40,7 +42,6 @@ from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
-from resources.history.rejections import rejection_rows
 from resources.history.stored_line import stored_line
 
 
@@ -180,6 +181,11 @@ def rejections(asked: Asked) -> Page:
     return asked.cut(rejection_rows(asked.history, asked.project))
 
 
+def approvals(asked: Asked) -> Page:
+    sha = asked.commit("commit") if asked.text("commit") else ""
+    return asked.cut(approval_rows(asked.history, asked.project, asked.text("environment"), sha))
+
+
 def dora(asked: Asked) -> Page:
     days = float(asked.given.get("days") or 30)
     measured = {
@@ -219,7 +225,7 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, dora, log_counts,
+        rejections, approvals, dora, log_counts,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

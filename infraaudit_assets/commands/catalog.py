@@ -43,8 +43,13 @@ COMMANDS: Mapping[str, Entry] = {
         "Show what is live in every environment, since when, whether it is healthy, and what has drifted.",
         "Deliver",
     ),
+    "deploy": Entry(
+        "deploying:deploy",
+        "Deploy a commit that was built and tested, now and by hand. Exits with 1 where it does not become healthy.",
+        "Deliver",
+    ),
     "promote": Entry(
-        "delivery:promote",
+        "deploying:promote",
         "Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there.",
         "Deliver",
     ),
@@ -56,6 +61,11 @@ COMMANDS: Mapping[str, Entry] = {
     "reject": Entry(
         "rejection:reject",
         "Reject a commit for good: nobody deploys it, promotes it or goes back to it, and it is never advised.",
+        "Deliver",
+    ),
+    "approve": Entry(
+        "approving:approve",
+        "Let a commit into an environment; once it has all its approvals, it is deployed by itself.",
         "Deliver",
     ),
     "logs": Entry("logs:logs", "Show the kept lines, newest last.", "Deliver"),

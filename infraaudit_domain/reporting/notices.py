@@ -105,7 +105,7 @@ def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, deta
         key=stage_key(run_id, stage),
         project=commit.project,
         title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
-        body=_body(commit, reason, detail, link=link),
+        body=text_of(commit, reason, detail, link=link),
         urgency="failure",
     )
 
@@ -116,7 +116,7 @@ def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Not
         key=f"run:{run_id}",
         project=commit.project,
         title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
-        body=_body(commit, message or "It was ended from outside; see its log.", link=link),
+        body=text_of(commit, message or "It was ended from outside; see its log.", link=link),
         urgency="failure",
     )
 
@@ -137,7 +137,7 @@ def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notic
         key=deployment_key(done),
         project=commit.project,
         title=title,
-        body=_body(commit, done.reason, after, link=link),
+        body=text_of(commit, done.reason, after, link=link),
         urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
     )
 
@@ -148,7 +148,7 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         key=recovery_key(done),
         project=commit.project,
         title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
-        body=_body(commit, done.url or "", link=link),
+        body=text_of(commit, done.url or "", link=link),
     )
 
 
@@ -171,7 +171,7 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
         key=f"findings:{commit.project}:{commit.sha}",
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
-        body=_body(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        body=text_of(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
 
@@ -187,7 +187,7 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
         key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
         project=project,
         title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
-        body=_body(
+        body=text_of(
             None,
             f"deployed: {sha[:12]}",
             *(excerpt(line, 300) for line in differences[:_NAMED]),
@@ -204,7 +204,7 @@ def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link:
         key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}",
         project=_project_of(sensors),
         title=f"{_whose(sensors)} dead; new commits are not seen",
-        body=_body(
+        body=text_of(
             None, reason, f"The last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", _listed(sensors), link=link
         ),
         urgency="critical",
@@ -217,7 +217,7 @@ def sensors_alive(sensors: Mapping[str, str], since: datetime, link: str) -> Not
         key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}:alive",
         project=_project_of(sensors),
         title=f"{_whose(sensors)} back",
-        body=_body(None, _listed(sensors), link=link),
+        body=text_of(None, _listed(sensors), link=link),
     )
 
 
@@ -241,7 +241,8 @@ def _sensors_key(sensors: Mapping[str, str]) -> str:
     return f"sensor:{names[0] if len(names) == 1 else hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
 
 
-def _body(commit: NamedCommit | None, *what: str, link: str) -> str:
+def text_of(commit: NamedCommit | None, *what: str, link: str) -> str:
+    """The body of a notice: the commit, what is said of it, each shortened, and a link."""
     said = [excerpt(text, 1500) for text in what if text]
     return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
 

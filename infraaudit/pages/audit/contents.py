@@ -11,6 +11,7 @@ from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
 from infraaudit_domain.delivery.deployments import Deployment
 from resources.history import History
+from resources.history.decisions.approvals import approval_rows
 from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
@@ -115,6 +116,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "stages": stage_rows(line.history, line.project, sha),
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
+        "approvals": approval_rows(line.history, line.project, sha=sha),
     }
 
 
