@@ -12,7 +12,6 @@ from resources.machine.imported_files import based_on
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
-from sensors.watch import build_watch_schedule
 
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:
@@ -22,7 +21,6 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
         assets=[asset for project in projects for asset in build_project_assets(project)],
         jobs=[job for of_project in jobs.values() for job in of_project],
         asset_checks=[check for project in projects for check in build_project_checks(project)],
-        schedules=[build_watch_schedule(project, current.watch_minutes) for project in projects],
         sensors=[
             *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),

@@ -10,6 +10,8 @@ from infraaudit_domain.projects import Environment, Project
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
 PARTITION = "dagster/partition"
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
+NO_DRIFT = "no_drift"
+"""The check of a deployment asset: what is live is healthy and as it was deployed."""
 
 
 def group_of(project: Project) -> str:
@@ -38,10 +40,6 @@ def delivery_name(project: Project) -> str:
     return f"{group_of(project)}_delivery"
 
 
-def watch_name(project: Project) -> str:
-    return f"{group_of(project)}_watch"
-
-
 def promotion_name(project: Project, environment: Environment) -> str:
     return f"{group_of(project)}_to_{_name(environment.name)}"
 
@@ -52,7 +50,7 @@ def sensor_name(project: Project) -> str:
 
 def claimed_names(project: Project) -> frozenset[str]:
     """The names of a project's jobs and sensors: Dagster refuses two of a name, and with them every project."""
-    of_all = (pipeline_name, audit_name, delivery_name, watch_name, sensor_name)
+    of_all = (pipeline_name, audit_name, delivery_name, sensor_name)
     promotions = (promotion_name(project, environment) for environment in project.environments[1:])
     return frozenset({*(name(project) for name in of_all), *promotions})
 

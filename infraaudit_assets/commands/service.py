@@ -34,6 +34,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; INFRAAUDIT_SERVICE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; INFRAAUDIT_SERVICE_PORT.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Look after what is live; else `infraaudit watch` does, or nobody.")
+    ] = True,
 ) -> None:
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
@@ -47,7 +50,7 @@ def serve(
     if not current.service_tokens and not current.service_write_tokens and address not in _LOOPBACK:
         print(f"Anyone who reaches {address} can read it: set INFRAAUDIT_SERVICE_TOKENS.", file=sys.stderr, flush=True)
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    service = build_service(current)
+    service = build_service(current, watch)
     # What is there now stays: a full collection that goes through it holds up answers for a tenth of a second.
     gc.collect()
     gc.freeze()
@@ -98,9 +101,10 @@ def page(
     print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode(), READABLE)}")
 
 
-def build_service(current: Settings) -> "Starlette":
-    """The service of this installation."""
+def build_service(current: Settings, watch: bool = False) -> "Starlette":
+    """The service of this installation; with ``watch`` it looks after what is live."""
     from infraaudit_assets.commands.scan import scanner_for
+    from infraaudit_assets.commands.watch import watch_worker
     from resources.configuration.projects import load_projects
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
@@ -116,7 +120,8 @@ def build_service(current: Settings) -> "Starlette":
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
-    worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
+    dagster = DagsterApi(current.dagster_url)
+    worker = PushWorker(history, received, launches, mirror_of, dagster)
     options = ServiceOptions(
         projects=[project.name for project in projects],
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
@@ -129,7 +134,8 @@ def build_service(current: Settings) -> "Starlette":
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
-    return build_app(history, options, worker, notices, received, upgrades, narrowing)
+    watcher = watch_worker(current, history, projects, dagster) if watch else None
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, watcher)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

@@ -14,7 +14,7 @@ from resources.history import schema
 from resources.history.store import History
 
 _ROWS = 1000
-_NO_FACTS = (schema.projects, schema.severities)
+_NO_FACTS = (schema.projects, schema.severities, schema.looks)
 
 
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:

@@ -4,7 +4,7 @@ Migrations create these tables; a test compares the two.
 """
 
 from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
-from resources.history.schema.deployments import deployed_commits, deployments, log_counts, rejections
+from resources.history.schema.deployments import deployed_commits, deployments, log_counts, looks, rejections
 from resources.history.schema.messages import deliveries, git_events, notices
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
@@ -32,6 +32,7 @@ __all__ = [
     "images",
     "line_commits",
     "log_counts",
+    "looks",
     "merged_commits",
     "metadata",
     "notices",
