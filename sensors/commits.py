@@ -1,7 +1,8 @@
 """The Git sensor: one partition and one run for each new commit of the configured branches.
 
-What is new is decided in infraaudit/intake/new_commits.py; this requests the runs. A failed fetch fails the tick, and
-the cursor stays where it is. A run that is requested twice, here or by the webhook, is enqueued once.
+What is new is decided in infraaudit/intake/new_commits.py; this requests the runs. A failed fetch fails the tick, one
+that takes long skips it, and the cursor stays where it is. A run that is requested twice, here or by the webhook, is
+enqueued once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +28,13 @@ from resources.dagster.jobs import AssetJob
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
+from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history.git_events import record_git_events, recorded_commits
+
+_FETCH_SECONDS = 5.0
+"""How long a tick waits for its fetch: the ticks of all projects share the daemon's threads."""
+_FETCHES = Fetches()
 
 
 def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int) -> dg.SensorDefinition:
@@ -46,8 +52,10 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             raise ConfigurationError(project.fault)
         submit_forgotten(context.instance, sensor_name(project))
         requeue_unlaunched(context.instance, sensor_name(project))
-        past, mirror = history.connect(), git.connect(project)
-        mirror.fetch()
+        mirror = git.connect(project)
+        if why := _FETCHES.fetch(mirror, _FETCH_SECONDS):
+            return dg.SensorResult(skip_reason=why)
+        past = history.connect()
         before = Cursor.parse(context.cursor)
         found = look(
             mirror,
