@@ -1,4 +1,4 @@
-"""when each environment was last looked at, and what was found"""
+"""when each environment was last looked at, and what was found; how often a commit's scans changed"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
+    op.add_column("line_commits", sa.Column("changes", sa.Integer(), nullable=False, server_default="0"))
     op.create_table(
         "looks",
         sa.Column("project", sa.String(64), nullable=False),
@@ -30,3 +31,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("looks")
+    with op.batch_alter_table("line_commits") as table:
+        table.drop_column("changes")
