@@ -25,6 +25,7 @@ from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.dagster.jobs import AssetJob
+from resources.dagster.lost_runs import lost_in_terminals
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
@@ -81,15 +82,29 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             )
             for sha, branch in wanted.items()
         ]
+        again = list(_run_again(context.instance, project))
         cursor, delivery = _delivery(context.instance, mirror, project, before, found.cursor, wanted)
         return dg.SensorResult(
-            run_requests=[*requests, *delivery],
+            run_requests=[*requests, *delivery, *again],
             dynamic_partitions_requests=[commits_of(project).build_add_request(list(wanted))] if wanted else [],
             cursor=str(cursor),
-            skip_reason=None if requests or delivery else _nothing_new(project, found.cursor, skipped),
+            skip_reason=None if requests or delivery or again else _nothing_new(project, found.cursor, skipped),
         )
 
     return commits
+
+
+def _run_again(instance: dg.DagsterInstance, project: Project) -> Iterator[dg.RunRequest]:
+    """Commits whose run in a terminal was killed."""
+    for key, run in lost_in_terminals(instance, sensor_name(project)).items():
+        sha = run.tags[PARTITION]
+        instance.report_engine_event("Its process was killed in a terminal; its commit runs again.", run)
+        yield dg.RunRequest(
+            job_name=pipeline_name(project),
+            run_key=key,
+            partition_key=sha,
+            tags=run_tags(sha, run.tags.get(BRANCH, "")),
+        )
 
 
 def _nothing_new(project: Project, cursor: Cursor, skipped: Mapping[str, str]) -> str:
