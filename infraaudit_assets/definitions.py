@@ -6,12 +6,20 @@ from infraaudit_assets.assets import build_project_assets, build_project_checks
 from infraaudit_assets.connections import build_resources
 from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings, candidates, settings
+from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
+from resources.dagster.jobs import job_of_this_process
 from resources.machine.imported_files import based_on
 from sensors.commits import build_commit_sensor
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
+
+
+def concerned(projects: tuple[Project, ...], job: str) -> tuple[Project, ...]:
+    """The project of a job, for a process that is for one run of it; every project where no single one has the job."""
+    having = tuple(project for project in projects if job in claimed_names(project))
+    return having if len(having) == 1 else projects
 
 
 def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.Definitions:
@@ -32,4 +40,4 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
 
 for file in (settings().projects, settings().gate_file, settings().severities, *candidates()):
     based_on(file)
-defs = build_definitions(load_projects(settings().projects), settings())
+defs = build_definitions(concerned(load_projects(settings().projects), job_of_this_process()), settings())

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     watch_minutes: int = Field(
         5, ge=1, le=59, description="shortest time between two looks at logs, health and drift, in minutes"
     )
+    prune_days: int = Field(
+        365, ge=0, description="age from which the service prunes a commit's details, once a day, in days; 0 for never"
+    )
+    prune_keep: int = Field(200, ge=1, description="newest commits of each project that are never pruned")
     warm_minutes: float = Field(
         10,
         ge=0,

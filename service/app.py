@@ -34,6 +34,7 @@ from service.pages import page_routes, refusal_page
 from service.received import Received
 from service.webhook import REASONS, Webhook
 from service.workers.narrow_worker import NarrowWorker
+from service.workers.prune_worker import PruneWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
 from service.workers.watch_worker import WatchWorker
@@ -65,10 +66,11 @@ def build_app(
     upgrades: UpgradeWorker | None = None,
     narrowing: NarrowWorker | None = None,
     watch: WatchWorker | None = None,
+    prune: PruneWorker | None = None,
 ) -> Starlette:
     """The service over a history. Without workers, pushes and notices are stored and wait, the history stays under the
-    rules that it was read by, nothing can be narrowed, and nobody looks after what is live; without ``received`` there
-    is no webhook."""
+    rules that it was read by, nothing can be narrowed, nothing is pruned, and nobody looks after what is live; without
+    ``received`` there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:
@@ -94,7 +96,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [
-            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, watch) if each
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, watch, prune) if each
         ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))

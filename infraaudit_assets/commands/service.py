@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
     from service.notices import NoticeWorker
+    from service.workers.prune_worker import PruneWorker
     from service.workers.push_worker import Launch
 
 _OTHER_FILES = 1000
@@ -135,7 +136,19 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
     watcher = watch_worker(current, history, projects, dagster) if watch else None
-    return build_app(history, options, worker, notices, received, upgrades, narrowing, watcher)
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, watcher, _prune_worker(current))
+
+
+def _prune_worker(current: Settings) -> "PruneWorker | None":
+    from infraaudit.operations.sweeping import sweep
+    from service.workers.prune_worker import PruneWorker
+
+    sweep(current.state)
+    if not current.prune_days:
+        return None
+    program = str(Path(sys.executable).parent / "infraaudit")
+    limits = ["--older-than", str(current.prune_days), "--keep", str(current.prune_keep)]
+    return PruneWorker([program, "prune", *limits], current.state.last_prune)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

@@ -5,7 +5,7 @@ Migrations create these tables; a test compares the two.
 
 from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
 from resources.history.schema.deployments import deployed_commits, deployments, log_counts, looks, rejections
-from resources.history.schema.messages import deliveries, git_events, notices
+from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
     cross_scan_parts,
@@ -38,6 +38,7 @@ __all__ = [
     "notices",
     "parents",
     "projects",
+    "pruned_messages",
     "rejections",
     "scan_parts",
     "scans",

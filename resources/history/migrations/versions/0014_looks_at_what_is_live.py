@@ -1,4 +1,4 @@
-"""when each environment was last looked at, and what was found; how often a commit's scans changed"""
+"""when each environment was last looked at, and what was found; how often a commit's scans changed; how much was pruned"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,9 +27,18 @@ def upgrade() -> None:
         sa.Column("lines_shown_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("project", "environment", name="pk_looks"),
     )
+    op.create_table(
+        "pruned_messages",
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("project", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "project", "state", name="pk_pruned_messages"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pruned_messages")
     op.drop_table("looks")
     with op.batch_alter_table("line_commits") as table:
         table.drop_column("changes")
