@@ -10,7 +10,6 @@ from infraaudit_domain.judging.gate import Verdict
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"
 RELEASE_GATE = "release_gate"
-NO_DRIFT = "no_drift"
 
 
 def partitioned_check(

@@ -86,6 +86,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it.",
         "Operate",
     ),
+    "watch": Entry(
+        "watch:watch",
+        "Look after what is live: health, drift and new log lines of every environment; Ctrl-C stops it.",
+        "Operate",
+    ),
     "dashboard": Entry(
         "dashboard:dashboard", "Print the Grafana dashboard of the pipeline, for import, or write it.", "Operate"
     ),
