@@ -15,6 +15,8 @@ SEVERITIES = [severity.value for severity in Severity]
 STATUSES = ["open", "suppressed"]
 ANY = "any"
 _TEXT: Schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[^\\x00-\\x1f\\x7f]*$"}
+MOMENT = "moment"
+"""The ``format`` of a time, a day or a commit."""
 REVISION = "revision"
 """The ``format`` of a commit: the service takes digits, ``live`` and ``head``; the program any branch or tag, too."""
 
@@ -37,6 +39,10 @@ def revision(help: str) -> Schema:
 
 def day(help: str) -> Schema:
     return {"type": "string", "format": "date", "description": help}
+
+
+def moment_or_commit(help: str) -> Schema:
+    return {"type": "string", "format": MOMENT, "maxLength": 64, "pattern": "^[0-9A-Za-z:+._/ -]*$", "description": help}
 
 
 COMMIT = revision("Of this commit; by default of the newest.")
@@ -90,6 +96,8 @@ def _text(name: str, schema: Schema, given: str) -> str:
         raise ValueError(f"{name} is one of: {', '.join(filter(None, allowed))}")
     if schema.get("format") == "date":
         _day(name, given)
+    if schema.get("format") == MOMENT and is_moment(given):
+        _moment(name, given)
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
     if (pattern := schema.get("pattern")) and not re.search(pattern.replace("$", r"\Z"), given, re.ASCII):
@@ -104,6 +112,18 @@ def _day(name: str, given: str) -> date:
         return date.fromisoformat(given)
     except ValueError as error:
         raise ValueError(f"{name} is a day, like 2026-01-31") from error
+
+
+def is_moment(given: str) -> bool:
+    """Whether a text is meant as a time or a day, and not as a commit."""
+    return re.match(r"\d{4}-\d", given, re.ASCII) is not None
+
+
+def _moment(name: str, given: str) -> None:
+    try:
+        datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError(f"{name} is a time, like 2026-01-31T14:03 or 2026-01-31T14:03+02:00, or a day") from error
 
 
 def moment(given: str, end: bool = False) -> datetime | None:

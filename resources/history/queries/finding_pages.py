@@ -86,7 +86,7 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
     )
     return sa.select(
         f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
-        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, by.label("introduced_by"),
+        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, f.c.ordinal, by.label("introduced_by"),
         who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), since.label("opened_by"),
         when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
         lacking.c.committed_at.label("lacking_at"), span.c.introduced_position, span.c.introduced_after,
