@@ -146,14 +146,17 @@ def rules_of(project: Project) -> "ProjectRules":
     from resources.configuration.suppressions import read_accepted
 
     current = settings()
-    accepted = read_accepted(current.shipped, project.name)
+    accepted, gate = read_accepted(current.shipped, project.name), read_gate(current.gate_file)
     return ProjectRules(
         environment=project.environment.name,
         suppressions=accepted.suppressions,
         accepted_gaps=accepted.gaps,
-        max_age_days=read_gate(current.gate_file).max_age_days,
+        accepted_hidings=accepted.hidings,
+        gate=gate,
+        max_age_days=gate.max_age_days,
         mirror=mirror_of(project),
         url=project.url,
+        checkov_config=project.paths.checkov_config,
     )
 
 

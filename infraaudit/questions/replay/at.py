@@ -15,7 +15,7 @@ from infraaudit.questions.asked import EVERY_ROW, Asked, Page, Row
 from infraaudit.questions.replay.live_then import LiveThen, brought_with, how_it_came, live_then
 from infraaudit.questions.replay.moments import asked_moment
 from infraaudit_domain.judging.acceptances import accepting
-from infraaudit_domain.judging.suppressions import hide
+from infraaudit_domain.judging.suppressions import suppressed_by
 from infraaudit_domain.scans.findings import Finding, FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.queries.coverage import count_of, scanned_parts
@@ -151,9 +151,11 @@ def _as_counted(asked: Asked, then: LiveThen, row: dict[str, Any]) -> Row:
         status=FindingStatus(row["status"]),
         severity=Severity(row["severity"]),
     )
-    counted = hide(stored, asked.rules.suppressions, then.at.date())
-    by = "file" if counted is not stored else "code" if not stored.is_open else None
-    return row | {"status": counted.status.value, "suppression_reason": counted.suppression_reason, "hidden_by": by}
+    by = suppressed_by(stored, asked.rules.suppressions, then.at.date())
+    if by is None:
+        return row | {"hidden_by": None if stored.is_open else "code", "accepted_by": None}
+    hidden = {"status": FindingStatus.SUPPRESSED.value, "suppression_reason": by.reason}
+    return row | hidden | {"hidden_by": "file", "accepted_by": by}
 
 
 def _hiding(asked: Asked, then: LiveThen) -> Iterator[Row]:
@@ -165,7 +167,7 @@ def _hiding(asked: Asked, then: LiveThen) -> Iterator[Row]:
             yield _of(then, hidden | {"source": "code", "reason": row["suppression_reason"], "findings": 1})
     for one in asked.rules.suppressions:
         if one.counts_on(then.at.date()):
-            hides = [row for row in found if row["hidden_by"] == "file" and row["suppression_reason"] == one.reason]
+            hides = [row for row in found if row["accepted_by"] is one]
             yield _of(then, {
                 "source": "file", "check_id": one.check, "file_path": one.path, "resource": one.resource, "id": one.id,
                 "reason": one.reason, "owner": one.owner, "since": one.since.isoformat() if one.since else None,
