@@ -19,7 +19,7 @@ from infraaudit.questions.marks import mark
 from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
-from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryError
+from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
@@ -61,6 +61,8 @@ def _route(question: Question, respond: Respond) -> Route:
             raise HTTPException(400, str(error)) from error
         except (NotThereError, NotScannedError, RepositoryError) as error:
             raise HTTPException(404, str(error)) from error
+        except ConfigurationError as error:
+            raise HTTPException(400, str(error)) from error
 
     return Route(f"/api/v1{question.path}", endpoint)
 

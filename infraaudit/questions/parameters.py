@@ -9,7 +9,7 @@ from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.reporting.columns import GROUPS, ORDERS, STEPS
 from infraaudit_domain.scans.findings import Severity
 
-MAX_TEXT = 200
+MAX_TEXT, MAX_DOCUMENT = 200, 20_000
 OUTCOMES = [outcome.value for outcome in Outcome]
 SEVERITIES = [severity.value for severity in Severity]
 STATUSES = ["open", "suppressed"]
@@ -42,7 +42,17 @@ def day(help: str) -> Schema:
 
 
 def moment_or_commit(help: str) -> Schema:
-    return {"type": "string", "format": MOMENT, "maxLength": 64, "pattern": "^[0-9A-Za-z:+._/ -]*$", "description": help}
+    return {
+        "type": "string",
+        "format": MOMENT,
+        "maxLength": 64,
+        "pattern": "^[0-9A-Za-z:+._/ -]*$",
+        "description": help,
+    }
+
+
+def document(help: str) -> Schema:
+    return {"type": "string", "format": "yaml", "maxLength": MAX_DOCUMENT, "description": help}
 
 
 COMMIT = revision("Of this commit; by default of the newest.")

@@ -4,6 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -79,9 +80,25 @@ def _say(done: "Narrowed") -> None:
         print(f"{event.event} by {event.commit[:12]} is not narrowed further: {reason}", file=sys.stderr)
 
 
+_GATE = typer.Option("--file", help="File of the gate to play, written as gate.yaml; it takes the place of --gate.")
+
+
+def _with_gate(project: Project, asked: "Asked", file: Path | None) -> "Asked":
+    if file is None:
+        return asked
+    if asked.text("gate"):
+        raise ConfigurationError("--gate and --file exclude each other; give one of them.")
+    from resources.configuration.document import read_text
+    from resources.configuration.gate import read_gate
+
+    read_gate(file)
+    return replace(asked, given={**asked.given, "gate": read_text(file, "gate policy")})
+
+
 EXTRAS: Mapping[str, Extra] = {
+    "gate replay": Extra((keyword("file", Annotated[Path | None, _GATE], None),), _with_gate),
     "blame": Extra(
         (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], MOST_SCANS)),
         _narrowed,
-    )
+    ),
 }

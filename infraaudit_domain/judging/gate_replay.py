@@ -17,8 +17,8 @@ from infraaudit_domain.scans.findings import Severity
 
 Standing = Mapping[str, Severity]
 """The open findings of a commit: severity by lifecycle."""
-Judge = Callable[[Deployment, str | None], Verdict]
-"""Judges a deployment, at its own time, against the commit that would have been live."""
+Judge = Callable[[Deployment, str | None], Verdict | None]
+"""Judges a deployment, at its own time, against the commit that would have been live; None where it cannot."""
 
 
 class Replayed(StrEnum):
@@ -26,6 +26,8 @@ class Replayed(StrEnum):
     PASSED = "passed"
     NOT_JUDGED = "not judged"
     """A rollback to what was healthy before, which no gate judges, or a commit that would have been live already."""
+    NOT_KNOWN = "not known"
+    """The commit is no longer on the branch; it is taken to have gone as it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,10 @@ def replay(
     order, live, healthy = Order(positions), None, set[str]()
     played: list[Played] = []
     for one, end in zip(tried, _ends(tried, now), strict=True):
-        verdict, reasons = Replayed.NOT_JUDGED, ()
+        verdict, reasons = Replayed.NOT_JUDGED, tuple[str, ...]()
         is_back = one.sha in healthy and order.goes_back(one.sha, live)
         if not (one.sha == live or is_back or (since is not None and one.started_at < since)):
-            judged = judge(one, live)
-            verdict, reasons = (Replayed.PASSED if judged.passed else Replayed.STOPPED), judged.reasons
+            verdict, reasons = _judged(judge(one, live))
         if verdict is Replayed.STOPPED:
             played.append(_stopped(one, end, live, reasons, standing))
             continue
@@ -81,6 +82,12 @@ def replay(
             healthy.add(one.sha)
             order.note_healthy(one.sha)
     return played
+
+
+def _judged(verdict: Verdict | None) -> tuple[Replayed, tuple[str, ...]]:
+    if verdict is None:
+        return Replayed.NOT_KNOWN, ()
+    return (Replayed.PASSED if verdict.passed else Replayed.STOPPED), verdict.reasons
 
 
 def _ends(tried: Sequence[Deployment], now: datetime) -> Iterator[datetime]:
@@ -112,4 +119,4 @@ def _stopped(
 
 
 def _hours(hours: float, severities: Iterable[Severity]) -> Counter[Severity]:
-    return Counter({severity: number * hours for severity, number in Counter(severities).items()})  # type: ignore[misc]
+    return Counter({severity: number * hours for severity, number in Counter(severities).items()})

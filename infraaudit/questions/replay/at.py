@@ -6,7 +6,7 @@ Suppressions, accepted gaps and the gate are those of the configuration of now, 
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from infraaudit.questions.asked import EVERY_ROW, Asked, Page, Row
 from infraaudit.questions.replay.live_then import LiveThen, brought_with, how_it_came, live_then
 from infraaudit.questions.replay.moments import asked_moment
+from infraaudit.questions.replay.past_judge import PastJudge
 from infraaudit_domain.judging.acceptances import accepting
 from infraaudit_domain.judging.suppressions import suppressed_by
 from infraaudit_domain.scans.findings import Finding, FindingStatus, ScanStatus, Severity
@@ -74,7 +75,7 @@ def _summary(asked: Asked, then: LiveThen) -> Row:
         "hours_live": round((then.at - period.start).total_seconds() / 3600, 2),
         "doubt": then.doubt or None,
     }
-    return row | _deployed(asked, then) | _counted(asked, then) | _covered(asked, then)
+    return row | _deployed(asked, then) | _counted(asked, then) | _covered(asked, then) | _judged(asked, then)
 
 
 def _state(then: LiveThen) -> str:
@@ -128,6 +129,17 @@ def _covered(asked: Asked, then: LiveThen) -> Row:
         "gaps": sum(gap["files"] for gap in gaps if not gap["accepted"]),
         "accepted_gaps": sum(gap["files"] for gap in gaps if gap["accepted"]),
     }
+
+
+def _judged(asked: Asked, then: LiveThen) -> Row:
+    """What the gate of now says of its being live then, beside what it replaced."""
+    assert then.period is not None
+    replaced = then.brought.replaced_sha if then.brought else None
+    judge = PastJudge(asked.line, asked.rules.gate, asked.rules, [sha for sha in (then.period.sha, replaced) if sha])
+    verdict = judge.verdict(then.period.sha, replaced, then.at)
+    if verdict is None:
+        return {"gate": "not known", "gate_reason": f"the commit is not on {asked.line.branch}"}
+    return {"gate": "passed" if verdict.passed else "stopped", "gate_reason": "; ".join(verdict.reasons) or None}
 
 
 def _scan_of(asked: Asked, then: LiveThen) -> sa.RowMapping | None:

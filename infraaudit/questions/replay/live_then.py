@@ -50,7 +50,7 @@ def live_then(line: StoredLine, environment: str, at: datetime) -> LiveThen:
 
 
 def how_it_came(line: StoredLine, done: Deployment) -> tuple[str, str]:
-    """"pipeline" and its run, or "by hand" (who did it is not recorded) and no run."""
+    """ "pipeline" and its run, or "by hand" (who did it is not recorded) and no run."""
     table = schema.stages
     of_commit = (table.c.project == line.project) & (table.c.sha == done.sha) & table.c.stage.startswith("deployment")
     during = (table.c.started_at <= done.started_at) & (table.c.finished_at >= done.finished_at)

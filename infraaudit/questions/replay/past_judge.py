@@ -51,7 +51,8 @@ class PastJudge:
         self._scans = past_scans(line, policy.required_frameworks)
         self._before = _scanned_before(line.shas, self._scans)
         wanted = {self._positions[sha] for sha in shas if sha in self._positions}
-        self._spans = PastSpans(line, wanted | {self._before[one] for one in wanted if self._before[one] is not None})
+        before = {at for one in wanted if (at := self._before[one]) is not None}
+        self._spans = PastSpans(line, wanted | before)
         self._lives: Sequence[str] = self._spans.columns["life"]
         self._proven, self._arrivals = cross_scanned(line), arrivals_of_rules(line)
         self._times = line_times(line) if policy.max_age_days else {}
