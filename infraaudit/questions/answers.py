@@ -15,6 +15,7 @@ from infraaudit.questions.no_data import lacks
 from infraaudit.questions.question import Needs, Question
 from infraaudit.questions.replay.at import at, at_findings, at_gaps, at_suppressions
 from infraaudit.questions.replay.gate_replay import gate_replay
+from infraaudit.questions.replay.least_exposure import least_exposure
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
@@ -221,7 +222,7 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay,
+        rejections, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, least_exposure,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

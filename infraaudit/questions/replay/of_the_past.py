@@ -123,4 +123,36 @@ QUESTIONS: tuple[Question, ...] = (
         " those of findings that would have stayed. It was stopped for nothing where nothing was saved. A rollback to"
         " what was healthy before is not judged, as no gate judges it.",
     ),
+    Question(
+        "least_exposure",
+        f"{_OF}/least-exposure",
+        "The commits to go back to, by the finding-hours that each would return and avoid; what exposes least first.",
+        typed(
+            (
+                "environment", "live", "sha", "subject", "author", "advised", "hours", "returned", "avoided",
+                "findings_returning", "findings_leaving", *(f"returned_{name}" for name in _SEVERITIES),
+                *(f"avoided_{name}" for name in _SEVERITIES), "hours_live", "outcomes", "against",
+            ),
+            integer="findings_returning findings_leaving",
+            number="hours returned avoided hours_live"
+            f" {' '.join(f'{word}_{name}' for word in ('returned', 'avoided') for name in _SEVERITIES)}",
+            boolean="advised",
+            hours="hours ahead", returned="finding-hours returned", avoided="finding-hours avoided",
+            findings_returning="would return", findings_leaving="would leave", against="against it",
+        ),
+        {
+            "environment": ENVIRONMENT,
+            "hours": {
+                "type": "number", "minimum": 1, "maximum": 8760, "default": 24,
+                "description": "How long the commit would stay live, in hours.",
+            },
+        },
+        needs=(Needs.HEALTHY_DEPLOYMENT,),
+        command="least-exposure",
+        shown="sha returned avoided advised findings_returning findings_leaving returned_critical returned_high"
+        " avoided_critical avoided_high against hours_live subject",
+        details="A finding-hour is an hour with an open finding. Worse severities decide first. A commit of which it is"
+        " not known what would return comes last. Advised is the commit that `infraaudit rollback --advise` names.",
+        panel="Deliver",
+    ),
 )  # fmt: skip

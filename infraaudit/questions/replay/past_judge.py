@@ -108,7 +108,8 @@ class PastJudge:
         if key not in self._seen_at:
             position, scan = self._positions[sha], self._scans[sha]
             standing = self._spans.at[position] if scan.status is not ScanStatus.FAILED else ()
-            read = {span: self._spans.finding(span) for span in standing if self._spans.is_read(span, position)}
+            gaps = scan.gaps
+            read = {span: self._spans.finding(span) for span in standing if self._spans.is_read(span, position, gaps)}
             unread = {span: self._spans.finding(span) for span in standing if span not in read}
             judged = self._judged(sha, day).scan(self._scan(sha, scan, read.values())).findings
             self._seen_at[key] = _Seen(

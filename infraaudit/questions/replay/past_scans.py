@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from infraaudit_domain.scans.evidence import EVERY_FILE
 from infraaudit_domain.scans.findings import FrameworkScan, ScanStatus, UnreadableFile
 from resources.history import schema
 from resources.history.stored_line import StoredLine
@@ -17,6 +18,15 @@ class PastScan:
     config_digest: str
     parts: Sequence[FrameworkScan]
     """Without findings: the results that are not complete or have gaps, and those of the frameworks asked for."""
+
+    @property
+    def gaps(self) -> Mapping[str, frozenset[str]]:
+        """The files that were not read, by framework; every file of one that failed."""
+        every = frozenset((EVERY_FILE,))
+        return {
+            part.framework: every if part.status is ScanStatus.FAILED else frozenset(f.path for f in part.unreadable)
+            for part in self.parts
+        }
 
 
 def past_scans(line: StoredLine, frameworks: Collection[str] = ()) -> Mapping[str, PastScan]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from infraaudit_domain.scans.evidence import is_unread
 from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
+from infraaudit_domain.scans.renderings import rendered_by
 from resources.history import schema
 from resources.history.queries.frames import columns_of
 from resources.history.stored_line import StoredLine
@@ -63,10 +65,17 @@ class PastSpans:
             self._findings[span] = Finding(**kept)
         return self._findings[span]
 
-    def is_read(self, span: int, position: int) -> bool:
-        """Whether the scan at a position read where the finding is."""
-        last = self.columns["end_after"][span]
-        return last is None or last >= position
+    def is_read(self, span: int, position: int, gaps: Mapping[str, Collection[str]]) -> bool:
+        """Whether the scan at a position read where the finding is; ``gaps`` are its unread files by framework.
+
+        A span says that of its end alone: a gap that a later scan closed is in the scan of then.
+        """
+        if self.columns["start_position"][span] == position:
+            return True
+        last, finding = self.columns["end_after"][span], self.finding(span)
+        unread = gaps.get(finding.framework, ())
+        where = rendered_by(finding.resource) or finding.file_path
+        return (last is None or last >= position) and not (unread and is_unread(where, unread))
 
     def _ranks(self) -> list[int]:
         columns = [self.columns[name] for name in ("framework", "file_path", "line_start", "check_id", "fingerprint")]

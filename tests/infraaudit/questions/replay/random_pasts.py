@@ -38,10 +38,10 @@ NONE, FAILED, WHOLE = "none", "failed", ""
 
 
 class Mirror(PretendMirror):
-    """With the one file that the gate reads of a commit: none."""
+    """With names for its commits."""
 
-    def read(self, sha: str, path: str, limit: int = 0) -> bytes | None:
-        return None
+    def resolve(self, given: str) -> str:
+        return next(sha for sha in self.line if sha.startswith(given))
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Made:
         """All that is in its code, whether a scan read it or not."""
         hidden = {"status": finding("x", status="suppressed").status, "suppressed_by": INLINE}
         named = zip(POOL, self.states, strict=True)
-        return [one if how == "open" else replace(one, **hidden) for one, how in named if how != "absent"]  # type: ignore[arg-type]
+        return [one if how == "open" else replace(one, **hidden) for one, how in named if how != "absent"]
 
     @property
     def open(self) -> list[Finding]:
@@ -66,7 +66,7 @@ class Made:
         if self.scanned == NONE:
             return None
         found = tuple(one for one in self.there if one.file_path != self.scanned)
-        status, gaps = ScanStatus.COMPLETE, ()
+        status, gaps = ScanStatus.COMPLETE, tuple[UnreadableFile, ...]()
         if self.scanned == FAILED:
             status, found = ScanStatus.FAILED, ()
         elif self.scanned:
@@ -142,7 +142,7 @@ def recorded(past: Past) -> Iterator[Line]:
                 history.record_scan("p", scan)
         for attempt in past.attempts:
             record(history, past, attempt)
-        yield Line(history, mirror, "p", "main").follow()  # type: ignore[arg-type]
+        yield Line(history, mirror, "p", "main").follow()
         history.close()
 
 

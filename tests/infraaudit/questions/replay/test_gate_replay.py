@@ -81,7 +81,7 @@ class TheGate:
         if live is not None:
             record(self.history, self.past, Attempt(live, Outcome.DEPLOYED, 0, 0), environment)
         sha, mirror = self.past.shas[one.commit], Mirror(self.past.shas)
-        return judge_commit(self.history, mirror, PROJECT, environment, sha, self.file, at(one.start))  # type: ignore[arg-type]
+        return judge_commit(self.history, mirror, PROJECT, environment, sha, self.file, at(one.start))
 
 
 def replayed_by_hand(
