@@ -107,9 +107,10 @@ class PastJudge:
         key = f"{sha} {day}" if self._has_hidings else sha
         if key not in self._seen_at:
             position, scan = self._positions[sha], self._scans[sha]
-            standing = self._spans.at[position] if scan.status is not ScanStatus.FAILED else ()
-            gaps = scan.gaps
-            read = {span: self._spans.finding(span) for span in standing if self._spans.is_read(span, position, gaps)}
+            standing, gaps = self._spans.at[position], scan.gaps
+            is_usable = scan.status is not ScanStatus.FAILED
+            sighted = (span for span in standing if is_usable and self._spans.is_read(span, position, gaps))
+            read = {span: self._spans.finding(span) for span in sighted}
             unread = {span: self._spans.finding(span) for span in standing if span not in read}
             judged = self._judged(sha, day).scan(self._scan(sha, scan, read.values())).findings
             self._seen_at[key] = _Seen(

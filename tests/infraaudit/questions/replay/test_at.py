@@ -64,6 +64,12 @@ def test_it_says_what_a_look_at_every_deployment_says(past: Past, hour: int, is_
         accepted = [one for one in read if one.is_open and hides and one.check_id == "CKV_b"]
         still_open = [one for one in read if one.is_open and one not in accepted]
         found, _ = at_findings(question)
+        unread = [one for one in found if one["last_read"] is not None]
+        assert {one["file_path"] for one in unread} <= {commit.scanned}
+        scanned = [one for one in past.commits[:live] if one.scanned not in (NONE, FAILED, commit.scanned)]
+        if commit.scanned and scanned:
+            known = {one.check_id for one in scanned[-1].there if one.file_path == commit.scanned}
+            assert {one["check_id"] for one in unread} >= known, "what stood before the gap stands in it"
         sighted = [one for one in found if one["last_read"] is None]
         counts = Counter(one["severity"] for one in sighted if one["status"] == "open")
         assert counts == Counter(one.severity.value for one in still_open)
