@@ -80,6 +80,16 @@ def _say(done: "Narrowed") -> None:
         print(f"{event.event} by {event.commit[:12]} is not narrowed further: {reason}", file=sys.stderr)
 
 
+_RULE = typer.Option("--rule", help="File of a rule of your own: one of Checkov's YAML policies, in place of --check.")
+_LIVE = typer.Option("--max-scans", min=0, help="Scan no more commits than these; the others are unknown.")
+
+
+def _with_live_scans(project: Project, asked: "Asked", rule: Path | None, max_scans: int | None) -> "Asked":
+    from infraaudit_assets.commands.exposed import with_live_scans
+
+    return with_live_scans(project, asked, rule, max_scans)
+
+
 _GATE = typer.Option("--file", help="File of the gate to play, written as gate.yaml; it takes the place of --gate.")
 
 
@@ -96,6 +106,13 @@ def _with_gate(project: Project, asked: "Asked", file: Path | None) -> "Asked":
 
 
 EXTRAS: Mapping[str, Extra] = {
+    "exposed": Extra(
+        (
+            keyword("rule", Annotated[Path | None, _RULE], None),
+            keyword("max_scans", Annotated[int | None, _LIVE], None),
+        ),
+        _with_live_scans,
+    ),
     "gate replay": Extra((keyword("file", Annotated[Path | None, _GATE], None),), _with_gate),
     "blame": Extra(
         (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], MOST_SCANS)),

@@ -56,8 +56,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
         render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
         parent: Callable[[Path, ScanLimits, Path], Parent] = Parent,
+        frameworks: Sequence[str] = DEFAULT_FRAMEWORKS,
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
+        self._names = tuple(frameworks)
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
@@ -111,7 +113,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
     def _frameworks(
         self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
     ) -> list[FrameworkScan]:
-        tree, names, hider = mirror.tree(sha), DEFAULT_FRAMEWORKS, Hider(config)
+        tree, names, hider = mirror.tree(sha), self._names, Hider(config)
         selection = select(tree, names, self._limits)
         self._facts.learn(mirror, selection.files, work)
         folders = charts([entry.path for entry in tree])

@@ -1,6 +1,15 @@
 """Questions that play the past again."""
 
-from infraaudit.questions.parameters import ANY, ANY_ENVIRONMENT, ENVIRONMENT, SINCE, document, moment_or_commit, one_of
+from infraaudit.questions.parameters import (
+    ANY,
+    ANY_ENVIRONMENT,
+    ENVIRONMENT,
+    SINCE,
+    document,
+    moment_or_commit,
+    one_of,
+    text,
+)
 from infraaudit.questions.question import Needs, Question, typed
 from infraaudit_domain.judging.gate_replay import Replayed
 from infraaudit_domain.scans.findings import Severity
@@ -16,6 +25,11 @@ _AT = {
 }
 _WHERE = ("environment", "commit")
 _FINDING_SHOWN = "environment severity check_id file_path line_start resource status age_days introduced_by author id"
+
+_EXPOSED = {
+    "check": text("The check, for example CKV_AWS_24."),
+    "environment": ANY_ENVIRONMENT,
+}
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -122,6 +136,50 @@ QUESTIONS: tuple[Question, ...] = (
         " that is let through. Saved are the finding-hours of findings that were live then and would not have been, added"
         " those of findings that would have stayed. It was stopped for nothing where nothing was saved. A rollback to"
         " what was healthy before is not judged, as no gate judges it.",
+    ),
+    Question(
+        "exposed",
+        f"{_OF}/exposed",
+        "Whether a check's findings were ever live: where, since when until when, brought by whom.",
+        typed(
+            (
+                "environment", "id", "severity", "check_id", "file_path", "resource", "live_from", "live_to", "live_now",
+                "hours_exposed", "introduced_by", "introduced_after", "introduced_certainty", "introduced_at", "author",
+                "fixed_by", "fixed_certainty", "fixed_at", "brought_back_by",
+            ),
+            number="hours_exposed",
+            boolean="live_now",
+        ),
+        _EXPOSED,
+        needs=(Needs.HEALTHY_DEPLOYMENT,),
+        command="exposed",
+        of="findings",
+        shown="environment hours_exposed live_now live_from live_to file_path resource introduced_by"
+        " introduced_certainty introduced_after author severity id",
+        details="With --of commits: each commit that was live, whether it was exposed, and which targets of a rollback are"
+        " unsafe. What was live and was not scanned by the scanner of now is scanned first, what is live before all and"
+        " then the longest live; nothing else, and nothing is stored. Parts that no scan could read are unknown, and"
+        " never taken for safe.",
+    ),
+    Question(
+        "exposed_commits",
+        f"{_OF}/exposed/commits",
+        "Each commit that was live: whether it was exposed to a check, and whether going back to it is safe.",
+        typed(
+            (
+                "environment", "sha", "subject", "author", "live_from", "live_to", "live_now", "hours", "exposed",
+                "findings", "rollback", "reason",
+            ),
+            integer="findings",
+            number="hours",
+            boolean="live_now",
+            rollback="going back to it",
+        ),
+        _EXPOSED,
+        needs=(Needs.HEALTHY_DEPLOYMENT,),
+        command="exposed",
+        of="commits",
+        shown="environment sha exposed findings rollback live_from live_to hours reason subject author",
     ),
     Question(
         "least_exposure",
