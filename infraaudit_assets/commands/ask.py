@@ -6,6 +6,7 @@ Deliberately absent: how a command prints what its table alone cannot say (rende
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,12 +40,13 @@ def command_of(name: str) -> Callable[..., None]:
         output, how = given.pop("output", None), chosen(given.pop("form", Format.TABLE), given.pop("as_json", False))
         project = find_project(given.pop("project"))
         asked = _asked(project, question, given)
-        if own:
-            asked = own.prepare(project, asked, **extra)
-        if question.columns:
-            _print_rows(question, asked, how)
-        else:
-            _write_document(asked, output)
+        with ExitStack() as until:
+            if own:
+                asked = own.prepare(project, asked, until, **extra)
+            if question.columns:
+                _print_rows(question, asked, how)
+            else:
+                _write_document(asked, output)
 
     parameters = [*_parameters(questions), *(own.options if own else ())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

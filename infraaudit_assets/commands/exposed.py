@@ -12,8 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import click
-
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError, ScanError
 from infraaudit_domain.projects import Project
@@ -27,7 +25,9 @@ if TYPE_CHECKING:
     from resources.history import History
 
 
-def with_live_scans(project: Project, asked: "Asked", rule: Path | None, max_scans: int | None) -> "Asked":
+def with_live_scans(
+    project: Project, asked: "Asked", until: ExitStack, rule: Path | None, max_scans: int | None
+) -> "Asked":
     """The question over what was live, scanned by the scanner of now for the check, or for the rule of a file."""
     from infraaudit.scans.scan_live import live_first, scan_live
     from resources.checkov.rule_file import read_rule
@@ -42,19 +42,18 @@ def with_live_scans(project: Project, asked: "Asked", rule: Path | None, max_sca
     if all(one.sha in known for one in wanted):
         return asked
     mirror = asked.line_with_git().mirror
-    stack = click.get_current_context().with_resource(ExitStack())
-    folder = Path(stack.enter_context(TemporaryDirectory(dir=_scratch(), prefix="exposed-")))
+    folder = Path(until.enter_context(TemporaryDirectory(dir=_scratch(), prefix="exposed-")))
     beside = History(f"sqlite:///{folder}/history.db")
-    stack.callback(beside.close)
+    until.callback(beside.close)
     beside.migrate()
     check = own.id if own else asked.text("check")
     rate(beside, _severities(own))
-    runner = stack.enter_context(_scanner(asked.history, beside, folder, own))
     stored = (asked.history.scan(project.name, one.sha) for one in wanted if one.sha in known)
     left = [one for one in wanted if one.sha not in known]
-    fresh = _scanned(runner, mirror, project, left[:max_scans], len(left))
-    scans = (scan for some in (stored, fresh) for scan in some if scan is not None)
-    line = scan_live(asked.line, project, mirror, beside, check, scans)
+    with _scanner(asked.history, beside, folder, own) as runner:
+        fresh = _scanned(runner, mirror, project, left[:max_scans], len(left))
+        scans = (scan for some in (stored, fresh) for scan in some if scan is not None)
+        line = scan_live(asked.line, project, mirror, beside, check, scans)
     return replace(asked, line=line, given={**asked.given, "check": check})
 
 

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,10 @@ def keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """``prepare`` gets the project, the question as asked and the options' values; it returns what to ask then."""
+    """``prepare`` gets the project, the question as asked, what is closed once it is answered, and the options' values.
+
+    It returns what to ask then.
+    """
 
     options: tuple[inspect.Parameter, ...]
     prepare: Callable[..., "Asked"]
@@ -36,7 +40,7 @@ _NARROW = typer.Option("--narrow", help="First scan by bisection what is needed 
 _MOST = typer.Option("--max-scans", min=1, help="Of --narrow: scan no more commits than these.")
 
 
-def _narrowed(project: Project, asked: "Asked", narrow: bool, max_scans: int) -> "Asked":
+def _narrowed(project: Project, asked: "Asked", _: ExitStack, narrow: bool, max_scans: int) -> "Asked":
     if not narrow:
         return asked
     if not asked.text("finding"):
@@ -84,16 +88,18 @@ _RULE = typer.Option("--rule", help="File of a rule of your own: one of Checkov'
 _LIVE = typer.Option("--max-scans", min=0, help="Scan no more commits than these; the others are unknown.")
 
 
-def _with_live_scans(project: Project, asked: "Asked", rule: Path | None, max_scans: int | None) -> "Asked":
+def _with_live_scans(
+    project: Project, asked: "Asked", until: ExitStack, rule: Path | None, max_scans: int | None
+) -> "Asked":
     from infraaudit_assets.commands.exposed import with_live_scans
 
-    return with_live_scans(project, asked, rule, max_scans)
+    return with_live_scans(project, asked, until, rule, max_scans)
 
 
 _GATE = typer.Option("--file", help="File of the gate to play, written as gate.yaml; it takes the place of --gate.")
 
 
-def _with_gate(project: Project, asked: "Asked", file: Path | None) -> "Asked":
+def _with_gate(_project: Project, asked: "Asked", _until: ExitStack, file: Path | None) -> "Asked":
     if file is None:
         return asked
     if asked.text("gate"):
