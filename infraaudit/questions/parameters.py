@@ -1,6 +1,7 @@
 """What a question may be asked with: each parameter as a JSON schema, which both faces validate by."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -90,6 +91,14 @@ def parsed(name: str, schema: Schema, given: str) -> Any:
             return _number(name, schema, given, kind)
         case _:
             return _text(name, schema, given)
+
+
+def values_of(parameters: Mapping[str, Schema], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a query string, with the defaults of what it does not name. Raises ValueError."""
+    return {
+        name: parsed(name, schema, given[name]) if name in given else schema.get("default")
+        for name, schema in parameters.items()
+    }
 
 
 def _number(name: str, schema: Schema, given: str, kind: str) -> float:

@@ -5,7 +5,7 @@ exposure can be asked of it. What was not scanned between two commits that were 
 is stored in the real history. Deliberately absent: commits that were never live.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,8 +18,6 @@ from resources.history.deployments import deployments
 from resources.history.queries.environments import environments
 from resources.history.queries.live_commits import Spell, spells
 from resources.history.stored_line import StoredLine
-
-ScanOf = Callable[[str], Scan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def live_first(line: StoredLine, names: Sequence[str], now: datetime) -> list[Li
 
 
 def scan_live(
-    line: StoredLine, project: Project, mirror: Mirror, beside: History, check: str, scans: Iterator[Scan]
+    line: StoredLine, project: Project, mirror: Mirror, beside: History, check: str, scans: Iterable[Scan]
 ) -> Line:
     """The line over a history that has only these scans, of one check, and the project's deployments."""
     beside.record_project(project)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from infraaudit_assets.settings import settings
-from infraaudit_domain.errors import ConfigurationError, RepositoryError, ScanError
+from infraaudit_domain.errors import ConfigurationError, RepositoryError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Scan, ScanStatus, Severity
 
@@ -30,7 +30,7 @@ def with_live_scans(
 ) -> "Asked":
     """The question over what was live, scanned by the scanner of now for the check, or for the rule of a file."""
     from infraaudit.scans.scan_live import live_first, scan_live
-    from resources.checkov.rule_file import read_rule
+    from resources.checkov.rule_file import RuledParent, read_rule, was_asked
     from resources.history import History
     from resources.history.scan_results import rate
 
@@ -51,9 +51,13 @@ def with_live_scans(
     stored = (asked.history.scan(project.name, one.sha) for one in wanted if one.sha in known)
     left = [one for one in wanted if one.sha not in known]
     with _scanner(asked.history, beside, folder, own) as runner:
+        if isinstance(runner.parent, RuledParent):
+            runner.parent.require_rule(folder)
         fresh = _scanned(runner, mirror, project, left[:max_scans], len(left))
-        scans = (scan for some in (stored, fresh) for scan in some if scan is not None)
+        scans = [scan for some in (stored, fresh) for scan in some if scan is not None]
         line = scan_live(asked.line, project, mirror, beside, check, scans)
+    if not any(was_asked(check, scan) for scan in scans):
+        print(f"No resource of what was live is one that {check} is about: is it the right one?", file=sys.stderr)
     return replace(asked, line=line, given={**asked.given, "check": check})
 
 
@@ -121,8 +125,6 @@ def _scanned(
                 return
             except RepositoryError:  # a force-push took it away
                 continue
-            if number == 0 and scan.status is ScanStatus.FAILED:
-                raise ScanError(next((part.reason for part in scan.frameworks if part.reason), "The scan failed."))
             yield scan
             bar.advance(task)
     if of > len(wanted):

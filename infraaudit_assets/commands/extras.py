@@ -111,7 +111,23 @@ def _with_gate(_project: Project, asked: "Asked", _until: ExitStack, file: Path 
     return replace(asked, given={**asked.given, "gate": read_text(file, "gate policy")})
 
 
+_PICTURE = typer.Option("--picture", help="Draw the candidates into this PNG file, too.")
+
+
+def _with_picture(project: Project, asked: "Asked", _until: ExitStack, picture: Path | None) -> "Asked":
+    if picture is None:
+        return asked
+    from infraaudit.pages.least_exposure_picture import draw_least_exposure
+    from infraaudit.questions.replay.least_exposure import exposures
+    from resources.machine.atomic_file import READABLE, write_atomically
+
+    title = f"{project.name}: ways back in {asked.environment()}"
+    write_atomically(picture.resolve(), draw_least_exposure(*exposures(asked), title), READABLE)
+    return asked
+
+
 EXTRAS: Mapping[str, Extra] = {
+    "least-exposure": Extra((keyword("picture", Annotated[Path | None, _PICTURE], None),), _with_picture),
     "exposed": Extra(
         (
             keyword("rule", Annotated[Path | None, _RULE], None),

@@ -62,6 +62,8 @@ def run(request: dict[str, Any]) -> None:
         answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_nodes"])
     elif request["task"] == "render":
         answer = build.render(request)
+    elif request["task"] == "rule":
+        answer = own_rule.fault(request["rule"])
     else:
         import checkov.main as checkov
 
@@ -72,9 +74,7 @@ def run(request: dict[str, Any]) -> None:
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
         if rule := request.get("rule"):
-            own_rule.load(
-                rule, [runner for runner in checkov.DEFAULT_RUNNERS if runner.check_type in request["frameworks"]]
-            )
+            own_rule.load(rule, request["frameworks"])
         answer = _scan(checkov, root, request["frameworks"], request["arguments"], request["expected"])
         if _evaluations is not None:
             _evaluations.save()

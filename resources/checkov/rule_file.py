@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infraaudit_domain.errors import ConfigurationError, excerpt
-from infraaudit_domain.scans.findings import Severity
+from infraaudit_domain.scans.findings import Scan, Severity
 from resources.checkov.limits import ScanLimits
 from resources.checkov.parent import Answer, Parent
 from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
@@ -70,8 +70,22 @@ class RuledParent(Parent):
         super().__init__(scratch, limits, state)
         self._rule = rule
 
+    def require_rule(self, work: Path) -> None:
+        """Raises ConfigurationError where Checkov does not take the rule: it would find nothing, which is no answer."""
+        answer = super().ask("rule", work, work, rule=self._rule.text)
+        why = answer.document if answer.outcome == "done" else answer.reason
+        if why:
+            raise ConfigurationError(f"Checkov does not take the rule {self._rule.id}: {excerpt(why, 600)}.")
+
     def ask(self, task: str, root: Path, work: Path, seconds: float | None = None, **details: Any) -> Answer:
         """As :meth:`Parent.ask`."""
         if task == "scan":
             details |= {"rule": self._rule.text, "arguments": ["--check", self._rule.id]}
         return super().ask(task, root, work, seconds, **details)
+
+
+def was_asked(check: str, scan: Scan) -> bool:
+    """Whether a scan met any resource that a check is about, with whatever result."""
+    proofs = (part.evidence for part in scan.frameworks if part.evidence is not None)
+    passed = (checks for proof in proofs for resources in proof.passed.values() for checks in resources.values())
+    return any(one.check_id == check for one in scan.findings) or any(check in checks for checks in passed)

@@ -30,8 +30,12 @@ _ASKED = [question for question in QUESTIONS if question.name not in ("projects"
 """Those that answer without a mirror; compare has its own test, and `projects list` reads a file."""
 
 
-_GIVEN: dict[str, dict[str, str]] = {"at": {"when": (START + timedelta(hours=4)).isoformat()}}
-"""Values without which an answer is of the moment that it is given in."""
+_GIVEN: dict[str, dict[str, str]] = {
+    "at": {"when": (START + timedelta(hours=4)).isoformat()},
+    "exposed": {"check": "CKV_A"},
+    "exposed_commits": {"check": "CKV_A"},
+}
+"""Values without which there is no answer, or one of the moment that it is given in."""
 
 
 @pytest.fixture

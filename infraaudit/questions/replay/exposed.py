@@ -27,10 +27,14 @@ from resources.history.stored_line import StoredLine
 
 
 def exposed(asked: Asked) -> Page:
-    """One row for each finding of the check that was ever live, in each environment; the longest exposed first."""
-    check = _check(asked)
-    rows = [row for name in asked.environments() for row in _findings(asked, name, check)]
-    return asked.cut(sorted(rows, key=lambda row: -row["hours_exposed"]))
+    """One row for each finding of the check that was ever live, in each environment; the longest exposed first.
+
+    Then one for each period of which it is not known: without those, "nothing found" would read as "not exposed".
+    """
+    check, names = _check(asked), asked.environments()
+    rows = [row for name in names for row in _findings(asked, name, check)]
+    unknown = [_unknown(row, check) for name in names for row in _spells(asked, name, check) if row["reason"]]
+    return asked.cut([*sorted(rows, key=lambda row: -row["hours_exposed"]), *unknown])
 
 
 def exposed_commits(asked: Asked) -> Page:
@@ -63,7 +67,13 @@ def _findings(asked: Asked, environment: str, check: str) -> Iterable[Row]:
         if row["check_id"] == check:
             event = born.get(lives.get(row["id"], ""), {})
             names = {"introduced_after": event.get("after"), "author": event.get("author")}
-            yield {"environment": environment} | row | names
+            yield {"environment": environment, "state": "exposed"} | row | names
+
+
+def _unknown(row: Row, check: str) -> Row:
+    """A period whose commit was not read for the check, or not all of it."""
+    names = ("environment", "live_from", "live_to", "live_now", "reason")
+    return {name: row[name] for name in names} | {"state": "unknown", "check_id": check, "commit": row["sha"]}
 
 
 @dataclass(frozen=True, slots=True)

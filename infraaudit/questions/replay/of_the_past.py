@@ -143,9 +143,9 @@ QUESTIONS: tuple[Question, ...] = (
         "Whether a check's findings were ever live: where, since when until when, brought by whom.",
         typed(
             (
-                "environment", "id", "severity", "check_id", "file_path", "resource", "live_from", "live_to", "live_now",
+                "environment", "state", "id", "severity", "check_id", "file_path", "resource", "live_from", "live_to", "live_now",
                 "hours_exposed", "introduced_by", "introduced_after", "introduced_certainty", "introduced_at", "author",
-                "fixed_by", "fixed_certainty", "fixed_at", "brought_back_by",
+                "fixed_by", "fixed_certainty", "fixed_at", "brought_back_by", "commit", "reason",
             ),
             number="hours_exposed",
             boolean="live_now",
@@ -154,8 +154,8 @@ QUESTIONS: tuple[Question, ...] = (
         needs=(Needs.HEALTHY_DEPLOYMENT,),
         command="exposed",
         of="findings",
-        shown="environment hours_exposed live_now live_from live_to file_path resource introduced_by"
-        " introduced_certainty introduced_after author severity id",
+        shown="environment state hours_exposed live_now live_from live_to file_path resource introduced_by"
+        " introduced_certainty introduced_after author severity reason commit id",
         details="With --of commits: each commit that was live, whether it was exposed, and which targets of a rollback are"
         " unsafe. What was live and was not scanned by the scanner of now is scanned first, what is live before all and"
         " then the longest live; nothing else, and nothing is stored. Parts that no scan could read are unknown, and"

@@ -104,7 +104,11 @@ def backfilled(shas: list[str], folder: Path) -> list[dict[str, Any]]:
 
 def test_a_rule_over_what_was_live_equals_a_full_backfill(shas: list[str], tmp_path: Path) -> None:
     rule = str(tmp_path / "rule.yaml")
-    found, full = rows("exposed", "--rule", rule), backfilled(shas, tmp_path / "full")
+    answers, full = rows("exposed", "--rule", rule), backfilled(shas, tmp_path / "full")
+    unknown = [(shas.index(row["commit"]), row["live_from"]) for row in answers if row["state"] == "unknown"]
+    assert unknown == [(5, (START + timedelta(hours=40)).isoformat())]
+    assert [(shas.index(row["commit"]), row["live_from"]) for row in full if row["state"] == "unknown"] == unknown
+    found, full = ([row for row in some if row["state"] == "exposed"] for some in (answers, full))
     same = ("id", "severity", "file_path", "resource", "live_from", "live_to", "live_now", "brought_back_by")
     assert [{name: row[name] for name in same} for row in found] == [{name: row[name] for name in same} for row in full]
     assert [(row["resource"].split(".")[1], row["hours_exposed"]) for row in found] == [("b", 30), ("a", 20)]
@@ -154,7 +158,8 @@ def test_a_check_is_answered_from_the_history_where_the_scanner_of_now_made_it(s
         ("metadata: {id: CUSTOM_1}\n", "needs a definition"),
         ("metadata: {id: CUSTOM_1}\n---\nmetadata: {id: CUSTOM_2}", "has 2 documents"),
         ("metadata: {id: CKV2_AWS_6, name: n}\ndefinition: {cond_type: attribute, resource_types: [aws_s3_bucket], attribute: b, operator: exists}", "of its own"),
-        ("metadata: {id: CUSTOM_1}\ndefinition: no", "does not take the rule"),
+        ("metadata: {id: CUSTOM_1}\ndefinition: nonsense", "does not take the rule"),
+        (RULE.replace("exists", "exsits"), "operator exsits is not supported"),
         ("a: &a [*a]", "alias"),
         ("x" * 70_000, "longer than"),
     ],
@@ -167,6 +172,13 @@ def test_a_rule_that_is_none_is_refused_and_not_taken_for_safe(
     done = asked("exposed", "--rule", str(rule), "--json")
     said = f"{done.output} {done.stderr} {done.exception}"
     assert done.exit_code != 0 and fault in said, said
+
+
+def test_a_rule_that_is_about_nothing_that_was_live_says_so(shas: list[str], tmp_path: Path) -> None:
+    rule = tmp_path / "own.yaml"
+    rule.write_text(RULE.replace("aws_s3_bucket", "aws_s3_buket"))
+    done = asked("exposed", "--rule", str(rule), "--json")
+    assert "No resource of what was live is one that CUSTOM_SHOP_1 is about" in done.stderr
 
 
 def test_a_check_that_nobody_knows_is_not_taken_for_safe(shas: list[str]) -> None:
