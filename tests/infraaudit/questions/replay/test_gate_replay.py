@@ -36,7 +36,12 @@ from tests.infraaudit.questions.replay.random_pasts import (
 from tests.sizes import examples
 
 LIMITS = st.dictionaries(st.sampled_from(["critical", "high", "low", "unknown"]), st.integers(0, 2), max_size=2)
-GATES = st.fixed_dictionaries(
+SOME = st.dictionaries(st.sampled_from(["critical", "high", "low"]), st.integers(0, 1), min_size=1, max_size=2)
+ONE_RULE = st.sampled_from(["open", "new", "new_in_environment", "new_in_environment", "max_age_days"]).flatmap(
+    lambda rule: SOME.map(lambda limits: {"open": {}, "new": {}, "allow_partial": True} | {rule: limits})
+)
+"""A gate that has one rule lets much through, so that much is compared with what is live then."""
+EVERY_RULE = st.fixed_dictionaries(
     {"open": LIMITS, "new": LIMITS},
     optional={
         "new_in_environment": LIMITS,
@@ -48,6 +53,7 @@ GATES = st.fixed_dictionaries(
         "inline_suppressions": st.sampled_from(["accept", "ignore", {"high": "need_reason"}]),
     },
 )
+GATES = ONE_RULE | EVERY_RULE
 SUPPRESSIONS = st.lists(
     st.fixed_dictionaries(
         {
