@@ -34,6 +34,7 @@ from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
+from service.past_pages import past_routes
 from service.received import Received
 from service.webhook import REASONS, Webhook
 from service.workers.narrow_worker import NarrowWorker
@@ -127,6 +128,7 @@ def build_app(
             *webhooks,
             *api_routes(history, options.rules, secured, narrowing, approve),
             *page_routes(history, options.dagster_url),
+            *past_routes(history, options.rules, options.dagster_url),
         ],
         middleware=[
             Middleware(Guard, read=options.read_tokens, write=options.write_tokens, named=options.named_tokens)

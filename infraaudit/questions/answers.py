@@ -13,13 +13,17 @@ from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
 from infraaudit.questions.no_data import lacks
 from infraaudit.questions.question import Needs, Question
+from infraaudit.questions.replay.at import at, at_findings, at_gaps, at_suppressions
+from infraaudit.questions.replay.exposed import exposed, exposed_commits
+from infraaudit.questions.replay.gate_replay import gate_replay
+from infraaudit.questions.replay.least_exposure import least_exposure
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
 from resources.history.decisions.approvals import approval_rows
 from resources.history.decisions.rejections import rejection_rows
 from resources.history.queries import environments as deployed
-from resources.history.queries import exposure as exposed
+from resources.history.queries import exposure as exposures
 from resources.history.queries.commit_pages import (
     CommitFilter,
     changes_at,
@@ -153,7 +157,7 @@ def trends(asked: Asked) -> Page:
 
 
 def exposure(asked: Asked) -> Page:
-    return asked.cut(records(exposed.exposure(asked.line, asked.environment(), asked.now)))
+    return asked.cut(records(exposures.exposure(asked.line, asked.environment(), asked.now)))
 
 
 def exposure_commits(asked: Asked) -> Page:
@@ -225,7 +229,8 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, approvals, dora, log_counts,
+        rejections, approvals, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
+        least_exposure,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""
