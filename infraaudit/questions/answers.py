@@ -11,7 +11,7 @@ from infraaudit.questions.coverage import coverage, coverage_gaps
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
-from infraaudit.questions.no_data import lacks
+from infraaudit.questions.no_data import has_scan, lacks
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
@@ -53,9 +53,20 @@ def answer(question: Question, asked: Asked) -> Page:
 
 def no_data(question: Question, asked: Asked) -> str:
     """Why there can be no answer yet, and what to do: "no scan yet: …"; empty where there can be one."""
-    healthy = Needs.HEALTHY_DEPLOYMENT
-    environments = {need: asked.environment() if need is healthy else asked.text("environment") for need in Needs}
-    return next(filter(None, (lacks(asked.line, need, environments[need]) for need in question.needs)), "")
+    return next(filter(None, (_lacks(asked, need) for need in question.needs)), "")
+
+
+def _lacks(asked: Asked, need: Needs) -> str:
+    if need is Needs.HEALTHY_DEPLOYMENT:
+        return lacks(asked.line, need, asked.environment())
+    sha = asked.commit("commit") if need in (Needs.RUN, Needs.TESTS) else ""
+    return lacks(asked.line, need, asked.text("environment"), sha)
+
+
+def _require_scan(asked: Asked, sha: str) -> None:
+    """Raises NotScannedError: of a commit without a scan, no rows would be a wrong answer."""
+    if not has_scan(asked.line, sha):
+        raise not_scanned(asked.project, sha)
 
 
 def projects(asked: Asked) -> Page:
@@ -70,6 +81,9 @@ def commits(asked: Asked) -> Page:
 
 def changes(asked: Asked) -> Page:
     sha = asked.commit("commit")
+    _require_scan(asked, sha)
+    if sha not in asked.line.positions():
+        raise NotThereError(f"{sha[:12]} is not on {asked.line.branch}; changes are recorded along that branch only.")
     return asked.cut([{"commit": sha} | row for row in changes_at(asked.line, sha)])
 
 
@@ -94,6 +108,7 @@ def findings(asked: Asked) -> Page:
             raise NotThereError(
                 f"{since[:12]} is not on {asked.line.branch}, so its findings have no lives to compare."
             )
+        _require_scan(asked, sha)
         wanted = replace(wanted_findings(asked), new_since=since)
         total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
     return [{"commit": sha} | row for row in rows], total

@@ -175,7 +175,11 @@ def _print_rows(question: Question, asked: "Asked", how: Format) -> None:
     if provisional := mark(question, asked.line):
         print(provisional, file=sys.stderr)
     if missing := no_data(question, asked):
-        print_no_data(question.names, how, missing)
+        if question.none_is_an_answer and how is Format.JSON:
+            show(question, rows, how)
+            print(missing, file=sys.stderr)
+        else:
+            print_no_data(question.names, how, missing)
         return
     if how is Format.TABLE and (print_it := TABLES.get(question.name)):
         print_it(rows)

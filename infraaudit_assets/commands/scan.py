@@ -68,7 +68,9 @@ def scan(
     mirror.fetch()
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
-    todo = shas if again else unscanned(past, found.name, shas)
+    todo = _head_first(
+        shas if again else unscanned(past, found.name, shas), mirror.branches().get(found.deploy_branch, "")
+    )
     how = chosen(form, as_json)
     if through_dagster:
         _hand_to_dagster(found, todo, how)
@@ -87,6 +89,11 @@ def scan(
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
     raise typer.Exit(1 if any(one.status is ScanStatus.FAILED for one in done) else 0)
+
+
+def _head_first(shas: list[str], head: str) -> list[str]:
+    """The head before its past: whoever interrupts, or looks meanwhile, has the findings of now."""
+    return [head, *(sha for sha in shas if sha != head)] if head in shas else shas
 
 
 def _scan_all(
