@@ -108,7 +108,7 @@ def build_app(
             Route("/sd", targets),
             *webhooks,
             *api_routes(history, options.rules, bool(options.read_tokens or options.write_tokens), narrowing),
-            *page_routes(history, options.dagster_url),
+            *page_routes(history, options.dagster_url, options.rules),
         ],
         middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],
         exception_handlers={HTTPException: _refuse, HistoryError: _refuse},

@@ -12,9 +12,10 @@ from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
 from infraaudit.questions.no_data import has_scan, lacks
+from infraaudit.questions.one_finding.answers import finding, finding_help, finding_live, finding_narrow
+from infraaudit.questions.one_finding.helping import Code
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
-from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
@@ -26,15 +27,10 @@ from resources.history.queries.commit_pages import (
     stage_rows,
     test_case_rows,
 )
-from resources.history.queries.finding_pages import (
-    FindingLife,
-    finding_life,
-    finding_page,
-    live_page,
-)
+from resources.history.queries.finding_pages import finding_page, live_page
 from resources.history.queries.frames import records
 from resources.history.queries.live_commits import live_commit_rows
-from resources.history.queries.lives import life_events, spans_of_lives
+from resources.history.queries.lives import life_events
 from resources.history.queries.log_counts import count_rows
 from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
@@ -111,20 +107,11 @@ def findings(asked: Asked) -> Page:
         _require_scan(asked, sha)
         wanted = replace(wanted_findings(asked), new_since=since)
         total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
-    return [{"commit": sha} | row for row in rows], total
+    return [{"commit": sha} | _explained(asked, row) for row in rows], total
 
 
-def finding(asked: Asked) -> Page:
-    return asked.cut(_life(asked).events)
-
-
-def finding_live(asked: Asked) -> Page:
-    return asked.cut(_life(asked).live)
-
-
-def finding_narrow(asked: Asked) -> Page:
-    line = asked.line_with_git()
-    return asked.cut(narrow_rows(line, one_finding(line, asked.text("fingerprint"))))
+def _explained(asked: Asked, row: Row) -> Row:
+    return row | {"guideline": asked.rules.remedies.of(row["check_id"], row["guideline"] or "").link}
 
 
 def live(asked: Asked) -> Page:
@@ -133,7 +120,7 @@ def live(asked: Asked) -> Page:
     for environment in asked.environments():
         left, skipped = asked.limit - len(rows), max(0, asked.offset - total)
         number, found = live_page(asked.line, environment, wanted_findings(asked), asked.now, left, skipped)
-        rows, total = rows + found, total + number
+        rows, total = rows + [_explained(asked, row) for row in found], total + number
     return rows, total
 
 
@@ -215,24 +202,15 @@ def export(asked: Asked) -> str:
     if scan is None:
         raise not_scanned(asked.project, sha)
     form = Exchange(asked.text("format") or Exchange.SARIF)
-    return exported(form, asked.project, rules.url, scan, rules.suppressions, asked.now.date())
-
-
-def _life(asked: Asked) -> FindingLife:
-    given = asked.text("fingerprint")
-    known = [given] if len(given) == 32 else sorted({span["fingerprint"] for span in spans_of_lives(asked.line, given)})
-    if len(known) > 1:
-        raise NotThereError(f"More than one finding begins with {given}: {', '.join(known[:5])}.")
-    life = finding_life(asked.line, known[0]) if known else None
-    if life is None:
-        raise NotThereError("No commit of this project ever had this finding.")
-    return life
+    code = Code(asked.history, rules.mirror, asked.project, sha) if form is Exchange.SARIF else None
+    about = (asked.project, rules.url, scan, rules.suppressions, asked.now.date())
+    return exported(form, *about, rules.remedies, code)
 
 
 ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     answering.__name__: answering
     for answering in (
-        projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
+        projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, finding_help, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
         rejections, dora, log_counts,
     )

@@ -13,6 +13,7 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.judging.acceptances import AcceptedGap
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.scans.findings import Severity
 from resources.git.mirror import Mirror
 from resources.history import History, schema
@@ -38,6 +39,7 @@ class ProjectRules:
     mirror: Mirror | None = None
     url: str = ""
     """Of the repository."""
+    remedies: Remedies = NO_REMEDIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Questions to the findings: which stand where, since when and through whom, and how they change."""
 
+from infraaudit.questions.one_finding import questions as of_one_finding
 from infraaudit.questions.parameters import (
     ANY,
     ANY_ENVIRONMENT,
@@ -74,40 +75,7 @@ QUESTIONS: tuple[Question, ...] = (
         shown=_FINDING_SHOWN,
         command_defaults={"status": ANY, "order": "file"},
     ),
-    Question(
-        "finding",
-        f"{_OF}/findings/{{fingerprint}}",
-        "The life of one finding: what happened to it, the oldest event first, and when it was live.",
-        typed(
-            (
-                "life", "event", "cause", "commit", "after", "certainty", "at", "author", "subject", "id", "severity", "check_id",
-                "check_name", "file_path", "resource", "line_start", "suppression_reason",
-            ),
-            integer="line_start",
-        ),
-        needs=(Needs.SCAN,),
-        command="life",
-        of="events",
-        shown="event at commit certainty after author cause check_id file_path line_start resource subject",
-    ),
-    Question(
-        "finding_live",
-        f"{_OF}/findings/{{fingerprint}}/live",
-        "From when to when one finding was live.",
-        typed(("environment", "live_from", "live_to")),
-        needs=(Needs.SCAN,),
-        command="life",
-        of="live",
-    ),
-    Question(
-        "finding_narrow",
-        f"{_OF}/findings/{{fingerprint}}/narrow",
-        "The events of one finding whose commit is not known, and which commit to scan next to find it.",
-        typed(("id", "event", "commit", "after", "certainty", "next", "reason", "run")),
-        needs=(Needs.SCAN,),
-        command="life",
-        of="narrow",
-    ),
+    *of_one_finding.QUESTIONS,
     Question(
         "live",
         f"{_OF}/live",

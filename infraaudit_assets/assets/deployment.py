@@ -76,7 +76,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
             turn.prepare(lambda: checkov.connect(current.history))
             verdict = turn.judge()
-            yield check_result(RELEASE_GATE, key, verdict)
+            yield check_result(RELEASE_GATE, key, verdict, history.explanations())
             if not verdict.passed:
                 turn.skip(str(verdict))
                 current.fail(f"{NOT_DEPLOYED} {verdict}")

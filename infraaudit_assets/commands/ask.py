@@ -142,6 +142,7 @@ def _line(project: Project, question: Question, branch: str | None) -> "StoredLi
 def rules_of(project: Project) -> "ProjectRules":
     """What the configuration says of a project, as it is now."""
     from infraaudit.questions.asked import ProjectRules
+    from resources.configuration.checks import read_remedies
     from resources.configuration.gate import read_gate
     from resources.configuration.suppressions import read_accepted
 
@@ -154,6 +155,7 @@ def rules_of(project: Project) -> "ProjectRules":
         max_age_days=read_gate(current.gate_file).max_age_days,
         mirror=mirror_of(project),
         url=project.url,
+        remedies=read_remedies(current.remedies, current.checks_file),
     )
 
 

@@ -10,6 +10,7 @@ from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import excerpt
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
@@ -50,6 +51,26 @@ def _print_dora(rows: Rows) -> None:
     print_rows(rows, (), Format.TABLE, table)
 
 
+def _print_help(rows: Rows) -> None:
+    for row in rows:
+        lines = f"{row['line_start']}-{row['line_end']}"
+        print(f"{row['severity']}: {row['check_id']} {excerpt(row['check_name'])}")
+        print(f"{row['file_path']}:{lines}  {excerpt(row['resource'])}")
+        print(f"{row['status']}; as it was last seen, in {row['commit'][:12]}")
+        code = row["code"] or f"(no code: {row['file_path']} of this commit cannot be read from the mirror)"
+        print(f"\n{code}\n")
+        about = {"remedy": row["remedy"], "read": row["guideline"], "owner": row["owner"], "its life": row["life"],
+                 "accept in the code": row["accept_in_code"], f"or in {row['accept_file']}": row["accept_in_file"]}  # fmt: skip
+        for name, said in about.items():
+            if said:
+                print(f"{name}:{_beside(said)}")
+
+
+def _beside(text: str) -> str:
+    """A text behind its name, or below it where it is more than a line."""
+    return f" {text}" if "\n" not in text else "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
+
+
 def _length(seconds: float | None) -> str:
     if seconds is None:
         return "—"
@@ -65,4 +86,4 @@ NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
     "sla": _of_sla,
     "suppressions": _of_suppressions,
 }
-TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora}
+TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora, "finding_help": _print_help}

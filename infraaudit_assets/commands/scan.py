@@ -136,7 +136,7 @@ def scanner_for(past: "History") -> "CheckovRunner":
     from resources.checkov import CheckovRunner
     from resources.configuration.severities import read_severities
 
-    severities = read_severities(settings().severities)
+    severities = read_severities(settings().severities, settings().checks_file)
     return CheckovRunner(settings().state.scans, severities, reuse=past.framework_scan)
 
 

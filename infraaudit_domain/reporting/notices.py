@@ -165,7 +165,7 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
     described: NamedCommit | None = commit
     if since is not None:
         by, described = f"after {since[:12]}, by {commit.short}", None
-    named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
+    named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
         key=f"findings:{commit.project}:{commit.sha}",
@@ -174,6 +174,15 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
         body=_body(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
+
+
+def _with_remedy(project: str, finding: Finding) -> tuple[str, str]:
+    """What was found and where, and where to read how it is fixed."""
+    what = (
+        f"{finding.severity.value}: {finding.check_id} {finding.check_name}, {finding.file_path}:{finding.line_start}"
+    )
+    command = f"infraaudit finding {finding.fingerprint[:12]} --project {project}"
+    return what, " ".join(filter(None, ("  fix:", finding.guideline, f"({command})")))
 
 
 def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:

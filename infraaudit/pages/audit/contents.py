@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from math import ceil
 from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit.questions.asked import ProjectRules
+from infraaudit.questions.one_finding.helping import help_for
 from infraaudit_domain.delivery.deployments import Deployment
 from resources.history import History
 from resources.history.deployments import live_since
@@ -91,12 +93,14 @@ def findings_of(
     }
 
 
-def finding_of(line: StoredLine, fingerprint: str, links: Links) -> dict[str, Any] | None:
-    """One finding with its whole lifecycle."""
-    life = finding_life(line, fingerprint)
-    if life is None:
+def finding_of(
+    line: StoredLine, fingerprint: str, links: Links, rules: ProjectRules, today: date
+) -> dict[str, Any] | None:
+    """One finding with its whole lifecycle, and what helps to fix it."""
+    life, help = finding_life(line, fingerprint), help_for(line, rules, fingerprint, today)
+    if life is None or help is None:
         return None
-    return {"project": line.project, "branch": line.branch, "links": links, "life": life}
+    return {"project": line.project, "branch": line.branch, "links": links, "life": life, "help": help}
 
 
 def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None:

@@ -118,7 +118,7 @@ def live_page(
 @dataclass(frozen=True, slots=True)
 class FindingLife:
     finding: dict[str, Any]
-    """As it was last seen."""
+    """As it was last seen, in the commit ``seen_in``."""
     events: list[dict[str, Any]]
     live: list[dict[str, Any]]
     """environment, live_from, live_to; ``live_to`` is None while it is live."""
@@ -133,14 +133,15 @@ def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
     last = len(line.shas) - 1 if newest["end_position"] is None else newest["end_position"] - 1
     names = [name for project, name in environments(line.history) if project == line.project]
     live = [stint for name in names for stint in _stints(line, name, spans)]
-    return FindingLife(_seen(line, fingerprint, last) or dict(newest), life_events(line, "", fingerprint), live)
+    begun = dict(newest) | {"seen_in": line.shas[newest["start_position"]]}
+    return FindingLife(_seen(line, fingerprint, last) or begun, life_events(line, "", fingerprint), live)
 
 
 def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | None:
     """A finding as the newest scan up to a position has it: a span keeps the line numbers of where it began."""
     parts, f, lines = schema.scan_parts, schema.findings, schema.line_commits
     query = (
-        sa.select(f)
+        sa.select(f, lines.c.sha.label("seen_in"))
         .select_from(lines)
         .join(parts, (parts.c.project == lines.c.project) & (parts.c.sha == lines.c.sha))
         .join(f, (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint))
@@ -154,7 +155,13 @@ def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | Non
 def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
     parts, f = schema.scan_parts, schema.findings
     same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
-    query = sa.select(f).select_from(parts).join(f, same).where(parts.c.project == line.project).limit(1)
+    query = (
+        sa.select(f, parts.c.sha.label("seen_in"))
+        .select_from(parts)
+        .join(f, same)
+        .where(parts.c.project == line.project)
+        .limit(1)
+    )
     return next((FindingLife(dict(row), [], []) for row in line.history.rows(query)), None)
 
 

@@ -35,6 +35,9 @@ class PretendMirror:
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         return self.line[: self.line.index(sha) + 1]
 
+    def read(self, sha: str, path: str, limit: int = 0) -> bytes | None:
+        return None
+
     def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
         return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.line.index(sha)]}
 
