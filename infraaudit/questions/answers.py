@@ -17,6 +17,7 @@ from infraaudit.questions.one_finding.helping import Code
 from infraaudit.questions.question import Needs, Question
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.reporting.order import SEVERITY_RANK
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposed
 from resources.history.queries.commit_pages import (
@@ -154,7 +155,8 @@ def trends(asked: Asked) -> Page:
 
 
 def exposure(asked: Asked) -> Page:
-    return asked.cut(records(exposed.exposure(asked.line, asked.environment(), asked.now)))
+    rows = records(exposed.exposure(asked.line, asked.environment(), asked.now))
+    return asked.cut(sorted(rows, key=lambda row: SEVERITY_RANK[row["severity"]]))
 
 
 def exposure_commits(asked: Asked) -> Page:

@@ -10,6 +10,7 @@ from infraaudit.questions.parameters import (
     SINCE,
     TREND,
     name,
+    paths,
     revision,
     text,
 )
@@ -73,7 +74,7 @@ QUESTIONS: tuple[Question, ...] = (
         needs=(Needs.SCAN,),
         command="findings",
         shown=_FINDING_SHOWN,
-        command_defaults={"status": ANY, "order": "file"},
+        command_defaults={"status": ANY},
     ),
     *of_one_finding.QUESTIONS,
     Question(
@@ -97,7 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
                 "description": "The beginning of a finding's id; by default every finding.",
             },
             "check": text("Findings of exactly this check."),
-            "path": text("Findings in exactly this file, under any name it had."),
+            "path": paths("Findings in this file or folder, or in what a pattern matches, under any name it had."),
             "environment": ENVIRONMENT | {"description": "Where it was live; by default the first one."},
         },
         needs=(Needs.SCAN,),

@@ -6,11 +6,13 @@ from typing import Any
 from rich.table import Table
 
 from infraaudit.questions.asked import Asked
+from infraaudit.questions.question import Question
 from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.reporting.order import tally
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
@@ -79,8 +81,20 @@ def _length(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def summary(question: Question, rows: Rows) -> str:
+    """What stands above a table of findings: how many there are, by severity."""
+    return tally(list(rows), _COUNTED[question.name]) if question.name in _COUNTED else ""
+
+
+def _of_findings(asked: Asked, rows: Rows) -> str:
+    return f"how to fix one: infraaudit finding ID --project {asked.project}" if rows else ""
+
+
+_COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
 NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
     "compare": _of_compare,
+    "findings": _of_findings,
+    "live": _of_findings,
     "exposure": _of_exposure,
     "exposure_commits": _of_live_commits,
     "sla": _of_sla,

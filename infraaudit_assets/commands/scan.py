@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -169,26 +169,24 @@ def _wanted(
     return mirror.commits(tips, since=since)
 
 
-def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@contextmanager
+def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Done], None]]":
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    @contextmanager
-    def bar():  # type: ignore[no-untyped-def]
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-            task, started = progress.add_task("scan", total=total, rate=""), time.monotonic()
+    from infraaudit_assets.commands.progress import progress
 
-            def tick(one: "Done") -> None:
-                progress.advance(task)
-                count = progress.tasks[0].completed
-                progress.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
-                if one.status is not ScanStatus.COMPLETE:
-                    progress.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with progress(*columns, quiet=quiet) as shown:
+        task, started = shown.add_task("commits scanned", total=total, rate=""), time.monotonic()
 
-            yield tick
+        def tick(one: "Done") -> None:
+            shown.advance(task)
+            count = shown.tasks[0].completed
+            shown.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
+            if one.status is not ScanStatus.COMPLETE:
+                shown.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
 
-    return bar()
+        yield tick
 
 
 def _print_done(project: Project, done: list["Done"], skipped: int, seconds: float, how: Format) -> None:

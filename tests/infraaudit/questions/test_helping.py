@@ -111,3 +111,25 @@ def test_exports_and_lists_name_the_remedy(repository: Repository) -> None:
     assert '  cidr = "0.0.0.0/0"' in regions[0]["snippet"]["text"] and SECRET not in log
     rows = json.loads(printed("findings", "--commit", first, "--json"))
     assert all(row["guideline"].startswith("https://") for row in rows) and len(rows) == 2
+
+
+@pytest.mark.usefixtures("history")
+def test_a_list_says_first_how_many_there_are_and_the_worst_come_first(repository: Repository) -> None:
+    first = repository.git("rev-parse", "HEAD~1")
+    shown = printed("findings", "--commit", first, "--limit", "1").splitlines()
+    assert shown[0] == "2 findings: 1 critical, 1 low"
+    assert (
+        "CKV_AWS_24" in "".join(shown) and "CKV_SECRET_6" not in "".join(shown) and "the first of 2" in "".join(shown)
+    )
+    assert not set("─│┃━┏┓┡╇└┘") & set("".join(shown))
+    assert len(json.loads(printed("findings", "--commit", first, "--path", "*.tf", "--json"))) == 2
+    assert json.loads(printed("findings", "--commit", first, "--path", "modules/*", "--json")) == []
+
+
+@pytest.mark.usefixtures("history")
+def test_the_width_of_a_pipe_is_what_columns_says(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = repository.git("rev-parse", "HEAD~1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, printed("findings", "--commit", first).splitlines())) <= 60
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, printed("findings", "--commit", first).splitlines())) > 100

@@ -1,0 +1,13 @@
+"""The files that a filter names, as a condition of a query: see infraaudit_domain/reporting/path_filters.py."""
+
+import sqlalchemy as sa
+
+from infraaudit_domain.reporting.path_filters import expression_of
+
+
+def path_is(column: sa.ColumnElement[str], path: str) -> list[sa.ColumnElement[bool]]:
+    """The conditions under which a column names one of these files; none for an empty filter."""
+    if pattern := expression_of(path):
+        return [column.regexp_match(pattern)]
+    folder = path.strip("/")
+    return [(column == folder) | column.startswith(f"{folder}/", autoescape=True)] if folder else []
