@@ -89,6 +89,9 @@ class Project:
     """Patterns as in .gitignore; a commit that changes nothing they match starts no run. None is every path."""
     paths_ignore: tuple[str, ...] = ()
     """Patterns as in .gitignore; a commit that changes only what they match starts no run."""
+    reuse_tests: bool = False
+    """Whether the tests of a commit are not run again where they passed in the same image, on the same engine and
+    within the same limits."""
     supersede: bool = False
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()

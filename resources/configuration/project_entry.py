@@ -138,6 +138,7 @@ class ProjectEntry(Entry):
     first_commits: Annotated[int, Field(ge=0)] = 1
     paths_only: tuple[Pattern, ...] = ()
     paths_ignore: tuple[Pattern, ...] = ()
+    reuse_tests: bool = False
     supersede: bool = False
     notify: tuple[str | _Address, ...] = ()
 
