@@ -10,4 +10,6 @@ def path_is(column: sa.ColumnElement[str], path: str) -> list[sa.ColumnElement[b
     if pattern := expression_of(path):
         return [column.regexp_match(pattern)]
     folder = path.strip("/")
-    return [(column == folder) | column.startswith(f"{folder}/", autoescape=True)] if folder else []
+    # Not LIKE, for which SQLite takes a letter and its capital for the same.
+    inside = sa.func.substr(column, 1, len(folder) + 1) == f"{folder}/"
+    return [(column == folder) | inside] if folder else []
