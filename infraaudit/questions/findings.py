@@ -84,7 +84,10 @@ def compare_rows(
     rows += [_changed("moved", cause_of_move(old, new), new) for old, new in changes.moved]
     rows += [_changed("perhaps added", why.of_presence(f.fingerprint, f.status), f) for f in changes.perhaps_new]
     rows += [_changed("not read", why.of_absence(f.fingerprint), f) for f in changes.unread]
-    return sorted(rows, key=worst_first)
+    return sorted(rows, key=lambda row: (_CHANGES.index(row["change"]), *worst_first(row)))
+
+
+_CHANGES = ("added", "removed", "moved", "perhaps added", "not read")
 
 
 def not_scanned(project: str, sha: str) -> NotScannedError:

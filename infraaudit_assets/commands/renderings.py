@@ -87,7 +87,7 @@ def summary(question: Question, rows: Rows) -> str:
 
 
 def _of_findings(asked: Asked, rows: Rows) -> str:
-    return f"how to fix one: infraaudit finding ID --project {asked.project}" if rows else ""
+    return f"how to fix one: infraaudit explain ID --project {asked.project}" if rows else ""
 
 
 _COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}

@@ -180,7 +180,7 @@ def _with_remedy(project: str, finding: Finding) -> tuple[str, str]:
     what = (
         f"{finding.severity.value}: {finding.check_id} {finding.check_name}, {finding.file_path}:{finding.line_start}"
     )
-    command = f"infraaudit finding {finding.fingerprint[:12]} --project {project}"
+    command = f"infraaudit explain {finding.fingerprint[:12]} --project {project}"
     return what, " ".join(filter(None, ("  fix:", finding.guideline, f"({command})")))
 
 

@@ -46,7 +46,7 @@ QUESTIONS: tuple[Question, ...] = (
         "How to fix one finding: its remedy and code, its owner, and how to accept it.",
         typed(HELP_COLUMNS, integer="line_start line_end"),
         needs=(Needs.SCAN,),
-        command="finding",
+        command="explain",
         details="The code is read from Git at the commit where the finding was last seen, with secrets masked. What your "
         "site says of a check, and its severity there, are in configs/checks.yaml.",
     ),

@@ -66,20 +66,20 @@ def printed(*words: str) -> str:
 
 @pytest.mark.usefixtures("history")
 def test_the_program_shows_all_that_helps_with_a_finding() -> None:
-    shown = printed("finding", SSH.fingerprint[:10])
+    shown = printed("explain", SSH.fingerprint[:10])
     assert shown.startswith("critical: CKV_AWS_24 No SSH from the world\nnetwork.tf:2-5")
     assert '2  resource "aws_security_group" "ssh" {\n3    key  = ***\n4    cidr = "0.0.0.0/0"\n5  }\n' in shown
     assert "remedy: Use the bastion." in shown and "/SecurityGroupUnrestrictedIngress22.py" in shown
     assert "owner: @acme/network" in shown and "#checkov:skip=CKV_AWS_24:WHY" in shown
     assert f"its life: infraaudit life {SSH.fingerprint[:12]} --project shop" in shown
-    assert SECRET not in shown + printed("finding", KEY.fingerprint)
-    (row,) = json.loads(printed("finding", SSH.fingerprint, "--json"))
+    assert SECRET not in shown + printed("explain", KEY.fingerprint)
+    (row,) = json.loads(printed("explain", SSH.fingerprint, "--json"))
     assert "0.0.0.0/0" in row["code"] and row["guideline"].startswith("https://")
 
 
 @pytest.mark.usefixtures("history")
 def test_what_is_to_be_pasted_is_read_by_the_gate(tmp_path: Path) -> None:
-    (row,) = json.loads(printed("finding", SSH.fingerprint, "--json"))
+    (row,) = json.loads(printed("explain", SSH.fingerprint, "--json"))
     assert row["accept_file"] == "configs/suppressions/shop.yaml"
     file = tmp_path / row["accept_file"]
     file.parent.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def test_what_is_to_be_pasted_is_read_by_the_gate(tmp_path: Path) -> None:
 
 def test_the_service_shows_the_same_and_masks_the_same(history: History) -> None:
     client = TestClient(build_app(history, ServiceOptions(["shop"], rules=lambda name: rules_of(find_project(name)))))
-    (same,) = json.loads(printed("finding", SSH.fingerprint, "--json"))
+    (same,) = json.loads(printed("explain", SSH.fingerprint, "--json"))
     (row,) = client.get(f"/api/v1/projects/shop/findings/{SSH.fingerprint}/help").json()["items"]
     assert row == same
     page = client.get(f"/projects/shop/findings/{SSH.fingerprint}").text
