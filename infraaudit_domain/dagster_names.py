@@ -10,6 +10,7 @@ from infraaudit_domain.projects import Environment, Project
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
 PARTITION = "dagster/partition"
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
+SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
 def group_of(project: Project) -> str:
