@@ -9,6 +9,7 @@ from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
 from infraaudit_domain.delivery.deployments import Deployment
@@ -105,10 +106,12 @@ def finding_of(
 
 def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None:
     """One commit: what the pipeline did with it, and which findings it changed."""
-    commit = commit_row(line, sha)
+    commit, stages = commit_row(line, sha), stage_rows(line.history, line.project, sha)
     if commit is None:
         return None
+    live = [name for name in _environments(line) if getattr(line.history.live(line.project, name), "sha", "") == sha]
     return {
+        "verdict": verdict_of(commit, stages, live),
         "project": line.project,
         "branch": line.branch,
         "links": links,
@@ -116,7 +119,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "on_line": sha in line.positions(),
         "changes": changes_at(line, sha),
         "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
-        "stages": stage_rows(line.history, line.project, sha),
+        "stages": stages,
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
     }
