@@ -40,6 +40,6 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
     )
 
 
-for file in (settings().projects, settings().gate_file, settings().severities, *candidates()):
+for file in (settings().projects, settings().gate_file, settings().severities, settings().checks_file, *candidates()):
     based_on(file)
 defs = build_definitions(concerned(load_projects(settings().projects), job_of_this_process()), settings())

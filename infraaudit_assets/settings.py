@@ -117,6 +117,16 @@ class Settings(BaseSettings):
         """The severities table of the working directory, or the one that came with the program."""
         return _with_us("scanner", "severities.csv") / "severities.csv"
 
+    @property
+    def remedies(self) -> Path:
+        """Where to read about each check: of the working directory, or what came with the program."""
+        return _with_us("scanner", "remedies.csv") / "remedies.csv"
+
+    @property
+    def checks_file(self) -> Path:
+        """What the site itself says of checks: their severity, and how they are fixed. It need not be there."""
+        return self.shipped / "checks.yaml"
+
 
 def _with_us(folder: str, file: str) -> Path:
     """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` shows that it is

@@ -15,6 +15,7 @@ LIVE_STILL_PASSES = "live_still_passes"
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
 NO_DRIFT = "no_drift"
 """The check of a deployment asset: what is live is healthy and as it was deployed."""
+SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
 def group_of(project: Project) -> str:

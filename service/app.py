@@ -127,7 +127,7 @@ def build_app(
             Route("/sd", targets),
             *webhooks,
             *api_routes(history, options.rules, secured, narrowing, approve),
-            *page_routes(history, options.dagster_url),
+            *page_routes(history, options.dagster_url, options.rules),
             *past_routes(history, options.rules, options.dagster_url),
         ],
         middleware=[
