@@ -2,16 +2,15 @@
 
 import dagster as dg
 
-from infraaudit_assets.assets.checks import NO_DRIFT
 from infraaudit_domain.dagster_names import (
     LIVE_STILL_PASSES,
+    NO_DRIFT,
     audit_name,
     delivery_name,
     deployment_name,
     group_of,
     pipeline_name,
     promotion_name,
-    watch_name,
 )
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.executor import forked_executor
@@ -61,12 +60,6 @@ def build_jobs(project: Project) -> list[AssetJob]:
             selection=delivery,
             executor_def=forked_executor,
             description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
-        ),
-        dg.define_asset_job(
-            watch_name(project),
-            selection=dg.AssetSelection.checks(*watched) | dg.AssetSelection.assets([group, "application_logs"]),
-            executor_def=dg.in_process_executor,
-            description=f"Collect the logs of {project.name}, and compare what runs with what was deployed.",
         ),
         *(
             dg.define_asset_job(

@@ -13,6 +13,9 @@ PARTITION = "dagster/partition"
 LIVE_STILL_PASSES = "live_still_passes"
 """The check of a deployment asset that asks whether what is live would be let in today."""
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
+NO_DRIFT = "no_drift"
+"""The check of a deployment asset: what is live is healthy and as it was deployed."""
+SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
 def group_of(project: Project) -> str:
@@ -41,10 +44,6 @@ def delivery_name(project: Project) -> str:
     return f"{group_of(project)}_delivery"
 
 
-def watch_name(project: Project) -> str:
-    return f"{group_of(project)}_watch"
-
-
 def promotion_name(project: Project, environment: Environment) -> str:
     return f"{group_of(project)}_to_{_name(environment.name)}"
 
@@ -60,7 +59,7 @@ def sensor_name(project: Project) -> str:
 
 def claimed_names(project: Project) -> frozenset[str]:
     """The names of a project's jobs and sensors: Dagster refuses two of a name, and with them every project."""
-    of_all = (pipeline_name, audit_name, delivery_name, watch_name, sensor_name)
+    of_all = (pipeline_name, audit_name, delivery_name, sensor_name)
     promotions = (promotion_name(project, environment) for environment in project.environments[1:])
     continuing = (continue_name(project, environment) for environment in project.environments if environment.may_hold)
     return frozenset({*(name(project) for name in of_all), *promotions, *continuing})

@@ -3,9 +3,8 @@
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,10 +15,10 @@ from starlette.routing import Route
 from infraaudit.questions.answers import answer, export, no_data
 from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.marks import mark
-from infraaudit.questions.parameters import parsed
-from infraaudit.questions.question import Question, Schema
+from infraaudit.questions.parameters import values_of
+from infraaudit.questions.question import Question
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
-from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryError
+from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.approving import Approve, approve_route
@@ -67,6 +66,8 @@ def _route(question: Question, respond: Respond) -> Route:
             raise HTTPException(400, str(error)) from error
         except (NotThereError, NotScannedError, RepositoryError) as error:
             raise HTTPException(404, str(error)) from error
+        except ConfigurationError as error:
+            raise HTTPException(400, str(error)) from error
 
     return Route(f"/api/v1{question.path}", endpoint)
 
@@ -95,19 +96,10 @@ def _document(history: History, rules: Rules) -> Respond:
 
 
 def _asked(history: History, question: Question, rules: Rules, request: Request, *page: int) -> Asked:
-    given = values_of(question.parameters, request)
+    given = values_of(question.parameters, request.query_params)
     if "{project}" not in question.path:
         return Asked(StoredLine(history, "", "", []), ProjectRules(), datetime.now(UTC), given, *page)
     if "{fingerprint}" in question.path:
         given["fingerprint"] = known_fingerprint(request)
     line = known_line(history, request)
     return Asked(line, rules_of(rules, line.project), datetime.now(UTC), given, *page)
-
-
-def values_of(parameters: Mapping[str, Schema], request: Request) -> dict[str, Any]:
-    """The values of a query string, with the defaults of what it does not name. Raises ValueError."""
-    query = request.query_params
-    return {
-        name: parsed(name, schema, query[name]) if name in query else schema.get("default")
-        for name, schema in parameters.items()
-    }

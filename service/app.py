@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -33,14 +34,21 @@ from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
+from service.past_pages import past_routes
 from service.received import Received
 from service.webhook import REASONS, Webhook
-from service.workers.live_gate_worker import LiveGateWorker
 from service.workers.narrow_worker import NarrowWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
 
 _BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
+
+
+class Background(Protocol):
+    """A worker of the service that nobody asks for anything."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,11 @@ def build_app(
     upgrades: UpgradeWorker | None = None,
     narrowing: NarrowWorker | None = None,
     approve: Approve | None = None,
-    live_gate: LiveGateWorker | None = None,
+    others: Sequence[Background] = (),
 ) -> Starlette:
-    """The service over a history. Without workers, pushes and notices are stored and wait, and the history stays under
-    the rules that it was read by, and nothing can be narrowed; without ``received`` there is no webhook."""
+    """The service over a history. Without workers, pushes and notices are stored and wait, the history stays under the
+    rules that it was read by, nothing can be narrowed, nothing is pruned, and nobody looks after what is live; without
+    ``received`` there is no webhook."""
     rejected: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     webhooks: list[Route] = []
     if received:
@@ -101,7 +110,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [
-            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, live_gate) if each
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, *others) if each
         ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
@@ -118,7 +127,8 @@ def build_app(
             Route("/sd", targets),
             *webhooks,
             *api_routes(history, options.rules, secured, narrowing, approve),
-            *page_routes(history, options.dagster_url),
+            *page_routes(history, options.dagster_url, options.rules),
+            *past_routes(history, options.rules, options.dagster_url),
         ],
         middleware=[
             Middleware(Guard, read=options.read_tokens, write=options.write_tokens, named=options.named_tokens)

@@ -32,6 +32,7 @@ from resources.history.queries.coverage import files_of_result
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
 from resources.history.queries.measures import RunningTotals, added_up, counted, findings_of, newest
+from resources.history.retention import pruned_messages
 
 _MOST_RESULTS = 10_000
 _CHANGES = ("introduced", "reopened", "fixed")
@@ -191,7 +192,9 @@ class HistoryCollector(Collector):
     def _messages(self) -> list[Family]:
         history, projects = self._history, project_names(self._history)
         stored = counted(history, schema.deliveries, "project", "state")
-        ended = {(p, s.value): stored.get((p, s.value), 0) for p in projects for s in _PUSH_OUTCOMES}
+        pruned = pruned_messages(history, "push")
+        keys = [(p, s.value) for p in projects for s in _PUSH_OUTCOMES]
+        ended = {key: stored.get(key, 0) + pruned.get(key, 0) for key in keys}
         undone = {(p,): stored.get((p, PushState.WAITING.value), 0) for p in projects}
         table = schema.notices
         per_project = history.rows(
@@ -207,6 +210,7 @@ class HistoryCollector(Collector):
             .group_by(table.c.project),
         )
         sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
+        sent |= {(p,): sent.get((p,), 0) + n for (p, _), n in pruned_messages(history, "notice").items()}
         waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
         return [
             _family(m.PUSHES, ended.items()),

@@ -32,6 +32,11 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry(
         "run:run", "Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped.", "Start here"
     ),
+    "check": Entry(
+        "check:check",
+        "Show what the commit of a working tree would get: scan, gate, manifests. Exits with 1 where it would be stopped.",
+        "Start here",
+    ),
     "projects": Entry("projects:app", "List, check and add the repositories in the projects file.", "Start here"),
     "status": Entry(
         "status:status",
@@ -71,6 +76,12 @@ COMMANDS: Mapping[str, Entry] = {
         "Ask the history",
     ),
     **_asking("Ask the history"),
+    "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
+    "severities": Entry(
+        "severities:severities",
+        "Show how each check is rated and by whom; with --try, what another rating would do to the gate of what is live.",
+        "Ask the history",
+    ),
     "page": Entry(
         "service:page",
         "Write the audit page as one file that needs nothing beside it: to send, or to keep as evidence.",
@@ -79,6 +90,11 @@ COMMANDS: Mapping[str, Entry] = {
     "serve": Entry(
         "service:serve",
         "Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it.",
+        "Operate",
+    ),
+    "watch": Entry(
+        "watch:watch",
+        "Look after what is live: health, drift and new log lines of every environment; Ctrl-C stops it.",
         "Operate",
     ),
     "dashboard": Entry(

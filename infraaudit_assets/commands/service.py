@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from infraaudit.deploying.approving import Approved
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
+    from service.app import Background
     from service.approving import Approve
     from service.notices import NoticeWorker
+    from service.workers.prune_worker import PruneWorker
     from service.workers.push_worker import Launch
 
 _OTHER_FILES = 1000
@@ -36,6 +38,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; INFRAAUDIT_SERVICE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; INFRAAUDIT_SERVICE_PORT.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Look after what is live; else `infraaudit watch` does, or nobody.")
+    ] = True,
 ) -> None:
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
@@ -50,7 +55,7 @@ def serve(
     if not tokens and address not in _LOOPBACK:
         print(f"Anyone who reaches {address} can read it: set INFRAAUDIT_SERVICE_TOKENS.", file=sys.stderr, flush=True)
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    service = build_service(current)
+    service = build_service(current, watch)
     # What is there now stays: a full collection that goes through it holds up answers for a tenth of a second.
     gc.collect()
     gc.freeze()
@@ -101,9 +106,10 @@ def page(
     print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode(), READABLE)}")
 
 
-def build_service(current: Settings) -> "Starlette":
-    """The service of this installation."""
+def build_service(current: Settings, watch: bool = False) -> "Starlette":
+    """The service of this installation; with ``watch`` it looks after what is live."""
     from infraaudit_assets.commands.scan import scanner_for
+    from infraaudit_assets.commands.watch import watch_worker
     from resources.configuration.projects import load_projects
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
@@ -120,7 +126,8 @@ def build_service(current: Settings) -> "Starlette":
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
-    worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
+    dagster = DagsterApi(current.dagster_url)
+    worker = PushWorker(history, received, launches, mirror_of, dagster)
     options = ServiceOptions(
         projects=[project.name for project in projects],
         urls={project.name: project.url for project in projects},
@@ -138,9 +145,14 @@ def build_service(current: Settings) -> "Starlette":
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
     approve = _approve(history, {project.name: project for project in projects})
-    show, rated = DagsterApi(current.dagster_url).show_check, lambda: rated_history(current)
+    show, rated = dagster.show_check, lambda: rated_history(current)
     live_gate = LiveGateWorker(rated, projects, mirror_of, current.gate_file, show)
-    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, live_gate)
+    others: list[Background] = [live_gate]
+    if watch:
+        others.append(watch_worker(current, history, projects, dagster))
+    if prune := _prune_worker(current):
+        others.append(prune)
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, others)
 
 
 def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
@@ -155,6 +167,18 @@ def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
         return approving.approve(history, mirror, found, place, mirror.resolve(commit), name, reason)
 
     return approve
+
+
+def _prune_worker(current: Settings) -> "PruneWorker | None":
+    from infraaudit.operations.sweeping import sweep
+    from service.workers.prune_worker import PruneWorker
+
+    sweep(current.state)
+    if not current.prune_days:
+        return None
+    program = str(Path(sys.executable).parent / "infraaudit")
+    limits = ["--older-than", str(current.prune_days), "--keep", str(current.prune_keep)]
+    return PruneWorker([program, "prune", *limits], current.state.last_prune)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

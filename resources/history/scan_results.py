@@ -74,10 +74,11 @@ def follow_again(connection: sa.Connection, project: str, sha: str, changed: Seq
     """Mark a commit, and the commits that share changed results, so that their lifecycles of findings are computed
     again."""
     lines, parts = schema.line_commits, schema.scan_parts
-    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
+    again = {"followed": False, "changes": lines.c.changes + 1}
+    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(again))
     if changed:
         sharing = sa.select(parts.c.sha).where(parts.c.project == lines.c.project, parts.c.scan_key.in_(changed))
-        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(followed=False))
+        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(again))
 
 
 def rate(history: Access, severities: Mapping[str, Severity]) -> bool:

@@ -10,10 +10,11 @@ from resources.history.schema.deployments import (
     deployments,
     live_judgements,
     log_counts,
+    looks,
     measurements,
     rejections,
 )
-from resources.history.schema.messages import deliveries, git_events, notices
+from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
     cross_scan_parts,
@@ -42,12 +43,14 @@ __all__ = [
     "line_commits",
     "live_judgements",
     "log_counts",
+    "looks",
     "measurements",
     "merged_commits",
     "metadata",
     "notices",
     "parents",
     "projects",
+    "pruned_messages",
     "rejections",
     "scan_parts",
     "scans",

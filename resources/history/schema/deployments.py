@@ -112,3 +112,23 @@ log_counts = sa.Table(
     sa.Column("lines", sa.BigInteger, nullable=False),
 )
 """How many lines a deployed commit printed on a day, by level; the lines themselves are in the log store."""
+
+looks = sa.Table(
+    "looks",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("due_at", UTCDateTime, nullable=False),
+    sa.Column("looked_at", UTCDateTime),
+    sa.Column("quiet", sa.Integer, nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("passed", sa.Boolean, nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("drift", sa.JSON, nullable=False),
+    sa.Column("healed", sa.String(16), nullable=False),
+    sa.Column("shown_at", UTCDateTime),
+    sa.Column("shown_mark", sa.String(40), nullable=False),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+    sa.Column("lines_shown_at", UTCDateTime),
+)
+"""The last look at what is live in each environment: what was found, and what of it Dagster was shown."""

@@ -1,9 +1,9 @@
-"""approvals of commits, leave to deploy in a freeze, judgements of what is live, measurements of releases"""
+"""approvals of commits, leave to deploy in a freeze, and the judgements of what is live"""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
+revision = "0013"
 down_revision = "0012"
 
 
@@ -35,24 +35,9 @@ def upgrade() -> None:
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("project", "environment", name="pk_live_judgements"),
     )
-    op.create_table(
-        "measurements",
-        sa.Column("project", sa.String(64), nullable=False),
-        sa.Column("environment", sa.String(64), nullable=False),
-        sa.Column("sha", sa.String(64), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("query", sa.Text(), nullable=False),
-        sa.Column("limits", sa.Text(), nullable=False),
-        sa.Column("value", sa.Float(), nullable=True),
-        sa.Column("passed", sa.Boolean(), nullable=False),
-        sa.Column("why", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("project", "environment", "sha", "started_at", "name", name="pk_measurements"),
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("measurements")
     op.drop_table("live_judgements")
     op.drop_index("ix_approvals_project_environment_sha", table_name="approvals")
     op.drop_table("approvals")
