@@ -124,9 +124,12 @@ class _Standing:
         return cls(line, path, spans, now, arrivals_of_rules(line))
 
     def unread(self, scan: Scan) -> list[Finding]:
-        """Open findings that stand though the commit's scan did not read where they are."""
+        """Open findings that stand though the commit's scan did not read where they are.
+
+        Also where a later scan read them again: a span remembers a gap only as long as that lasts.
+        """
         reported = {finding.fingerprint for finding in scan.findings}
-        standing = (span.finding for span in self.spans if span.end_after is not None)
+        standing = (span.finding for span in self.spans)
         return [finding for finding in standing if finding.is_open and finding.fingerprint not in reported]
 
     @property

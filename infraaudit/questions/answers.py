@@ -15,11 +15,17 @@ from infraaudit.questions.no_data import has_scan, lacks
 from infraaudit.questions.one_finding.answers import finding, finding_help, finding_live, finding_narrow
 from infraaudit.questions.one_finding.helping import Code
 from infraaudit.questions.question import Needs, Question
+from infraaudit.questions.replay.at import at, at_findings, at_gaps, at_suppressions
+from infraaudit.questions.replay.exposed import exposed, exposed_commits
+from infraaudit.questions.replay.gate_replay import gate_replay
+from infraaudit.questions.replay.least_exposure import least_exposure
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.reporting.order import SEVERITY_RANK
+from resources.history.decisions.approvals import approval_rows
+from resources.history.decisions.rejections import rejection_rows
 from resources.history.queries import environments as deployed
-from resources.history.queries import exposure as exposed
+from resources.history.queries import exposure as exposures
 from resources.history.queries.commit_pages import (
     CommitFilter,
     changes_at,
@@ -37,7 +43,6 @@ from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
-from resources.history.rejections import rejection_rows
 from resources.history.stored_line import stored_line
 
 
@@ -155,7 +160,7 @@ def trends(asked: Asked) -> Page:
 
 
 def exposure(asked: Asked) -> Page:
-    rows = records(exposed.exposure(asked.line, asked.environment(), asked.now))
+    rows = records(exposures.exposure(asked.line, asked.environment(), asked.now))
     return asked.cut(sorted(rows, key=lambda row: SEVERITY_RANK[row["severity"]]))
 
 
@@ -182,6 +187,11 @@ def deployments(asked: Asked) -> Page:
 
 def rejections(asked: Asked) -> Page:
     return asked.cut(rejection_rows(asked.history, asked.project))
+
+
+def approvals(asked: Asked) -> Page:
+    sha = asked.commit("commit") if asked.text("commit") else ""
+    return asked.cut(approval_rows(asked.history, asked.project, asked.text("environment"), sha))
 
 
 def dora(asked: Asked) -> Page:
@@ -214,7 +224,8 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, finding_help, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, dora, log_counts,
+        rejections, approvals, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
+        least_exposure,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

@@ -2,11 +2,12 @@
 
 from infraaudit.questions import of_findings
 from infraaudit.questions.question import Question
+from infraaudit.questions.replay import of_the_past
 from resources.history.queries.earlier_rules import count_of_earlier_rules
 from resources.history.queries.scanned_past import scanned_since_first
 from resources.history.stored_line import StoredLine
 
-_RESTING_ON_SCANS = {question.name for question in of_findings.QUESTIONS}
+_RESTING_ON_SCANS = {question.name for question in (*of_findings.QUESTIONS, *of_the_past.QUESTIONS)}
 
 
 def mark(question: Question, line: StoredLine) -> str:

@@ -87,6 +87,23 @@ QUESTIONS: tuple[Question, ...] = (
         panel=_DELIVER,
     ),
     Question(
+        "approvals",
+        f"{_OF}/approvals",
+        "Who let which commit into an environment, or into a frozen one, newest first; what was taken back included.",
+        typed(
+            (
+                "environment", "sha", "subject", "author", "leave", "approved_by", "reason", "approved_at",
+                "taken_back_by", "taken_back_at", "taken_back_reason",
+            ),
+            leave="what", approved_by="by",
+        ),
+        {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
+        command="approvals",
+        shown="approved_at environment sha leave approved_by reason taken_back_at subject",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
         "dora",
         f"{_OF}/dora",
         "Deployment frequency, lead time, change failure rate and time to restore, for each environment.",

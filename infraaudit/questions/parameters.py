@@ -1,6 +1,7 @@
 """What a question may be asked with: each parameter as a JSON schema, which both faces validate by."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -10,12 +11,14 @@ from infraaudit_domain.reporting.columns import GROUPS, ORDERS, STEPS
 from infraaudit_domain.reporting.path_filters import MOST_STARS, too_many_stars
 from infraaudit_domain.scans.findings import Severity
 
-MAX_TEXT = 200
+MAX_TEXT, MAX_DOCUMENT = 200, 20_000
 OUTCOMES = [outcome.value for outcome in Outcome]
 SEVERITIES = [severity.value for severity in Severity]
 STATUSES = ["open", "suppressed"]
 ANY = "any"
 _TEXT: Schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[^\\x00-\\x1f\\x7f]*$"}
+MOMENT = "moment"
+"""The ``format`` of a time, a day or a commit."""
 REVISION = "revision"
 """The ``format`` of a commit: the service takes digits, ``live`` and ``head``; the program any branch or tag, too."""
 
@@ -45,6 +48,20 @@ def revision(help: str) -> Schema:
 
 def day(help: str) -> Schema:
     return {"type": "string", "format": "date", "description": help}
+
+
+def moment_or_commit(help: str) -> Schema:
+    return {
+        "type": "string",
+        "format": MOMENT,
+        "maxLength": 64,
+        "pattern": "^[0-9A-Za-z:+._/ -]*$",
+        "description": help,
+    }
+
+
+def document(help: str) -> Schema:
+    return {"type": "string", "format": "yaml", "maxLength": MAX_DOCUMENT, "description": help}
 
 
 COMMIT = revision("Of this commit; by default of the newest.")
@@ -84,6 +101,14 @@ def parsed(name: str, schema: Schema, given: str) -> Any:
             return _text(name, schema, given)
 
 
+def values_of(parameters: Mapping[str, Schema], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a query string, with the defaults of what it does not name. Raises ValueError."""
+    return {
+        name: parsed(name, schema, given[name]) if name in given else schema.get("default")
+        for name, schema in parameters.items()
+    }
+
+
 def _number(name: str, schema: Schema, given: str, kind: str) -> float:
     pattern, low, high = r"[0-9]{1,9}", schema["minimum"], schema["maximum"]
     if kind == "number":
@@ -100,6 +125,8 @@ def _text(name: str, schema: Schema, given: str) -> str:
         _day(name, given)
     if schema.get("format") == PATHS and too_many_stars(given):
         raise ValueError(f"{name} has at most {MOST_STARS} stars")
+    if schema.get("format") == MOMENT and is_moment(given):
+        _moment(name, given)
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
     if (pattern := schema.get("pattern")) and not re.search(pattern.replace("$", r"\Z"), given, re.ASCII):
@@ -114,6 +141,18 @@ def _day(name: str, given: str) -> date:
         return date.fromisoformat(given)
     except ValueError as error:
         raise ValueError(f"{name} is a day, like 2026-01-31") from error
+
+
+def is_moment(given: str) -> bool:
+    """Whether a text is meant as a time or a day, and not as a commit."""
+    return re.match(r"\d{4}-\d", given, re.ASCII) is not None
+
+
+def _moment(name: str, given: str) -> None:
+    try:
+        datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError(f"{name} is a time, like 2026-01-31T14:03 or 2026-01-31T14:03+02:00, or a day") from error
 
 
 def moment(given: str, end: bool = False) -> datetime | None:

@@ -11,7 +11,6 @@ from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"
 RELEASE_GATE = "release_gate"
-NO_DRIFT = "no_drift"
 
 
 def partitioned_check(

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
+from infraaudit.deploying.holds import holds
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
@@ -23,7 +24,7 @@ from infraaudit_assets.assets.stage import RETRY, Stage, name_run, stage
 from infraaudit_assets.assets.tables import code, table
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
 from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.projects import Environment, Project
@@ -39,6 +40,8 @@ from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
 from resources.manifests.files import without_secrets
 from resources.targets.target import Target
+
+_NOT_TRIED = HELD | {Outcome.SUPERSEDED, Outcome.SKIPPED}
 
 
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
@@ -99,7 +102,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
             kept = without_secrets(done.manifests).encode()
             artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
-            if done.outcome in (Outcome.SUPERSEDED, Outcome.SKIPPED):
+            if done.outcome in _NOT_TRIED:
                 current.skip(done.reason)
                 return
             metadata = (
@@ -198,6 +201,7 @@ class _Turn:
             timeout=timeout,
             superseded=in_order(history, self.mirror, release),
             on_progress=note,
+            held=holds(history, self.mirror, self.project, self.environment, sha),
         )
 
     def recorded(self) -> AbstractContextManager[None]:

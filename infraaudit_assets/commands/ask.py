@@ -6,6 +6,7 @@ Deliberately absent: how a command prints what its table alone cannot say (rende
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,12 +41,13 @@ def command_of(name: str) -> Callable[..., None]:
         how = chosen(given.pop("form", Format.TABLE), given.pop("as_json", False))
         project = find_project(given.pop("project"))
         asked = _asked(project, question, given)
-        if own:
-            asked = own.prepare(project, asked, **extra)
-        if question.columns:
-            _print_rows(question, asked, how, limit)
-        else:
-            _write_document(asked, output)
+        with ExitStack() as until:
+            if own:
+                asked = own.prepare(project, asked, until, **extra)
+            if question.columns:
+                _print_rows(question, asked, how, limit)
+            else:
+                _write_document(asked, output)
 
     parameters = [*_parameters(questions), *(own.options if own else ())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -149,15 +151,18 @@ def rules_of(project: Project) -> "ProjectRules":
     from resources.configuration.suppressions import read_accepted
 
     current = settings()
-    accepted = read_accepted(current.shipped, project.name)
+    accepted, gate = read_accepted(current.shipped, project.name), read_gate(current.gate_file)
     return ProjectRules(
         environment=project.environment.name,
         suppressions=accepted.suppressions,
         accepted_gaps=accepted.gaps,
-        max_age_days=read_gate(current.gate_file).max_age_days,
+        accepted_hidings=accepted.hidings,
+        gate=gate,
+        max_age_days=gate.max_age_days,
         mirror=mirror_of(project),
         url=project.url,
         remedies=read_remedies(current.remedies, current.checks_file),
+        checkov_config=project.paths.checkov_config,
     )
 
 

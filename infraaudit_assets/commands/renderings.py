@@ -1,5 +1,6 @@
 """What a question's table for people has beside its rows: a note below, or a form of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.judging.gate_replay import Replayed
 from infraaudit_domain.reporting.order import tally
+from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
@@ -91,7 +94,51 @@ def _of_findings(asked: Asked, rows: Rows) -> str:
 
 
 _COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
+
+
+def _of_replay(asked: Asked, rows: Rows) -> str:
+    stopped = [row for row in rows if row["verdict"] == Replayed.STOPPED]
+    saved = Counter[str]()
+    for row in stopped:
+        saved.update({name.value: row[f"saved_{name.value}"] or 0.0 for name in Severity})
+    hours = ", ".join(f"{number:,.1f} {name}" for name, number in saved.items() if number) or "none"
+    nothing, unknown = sum(row["for_nothing"] is True for row in stopped), sum(row["saved"] is None for row in stopped)
+    added = sum(row["added"] or 0.0 for row in stopped)
+    return (
+        f"in {asked.environment()}: {len(stopped)} would have been stopped; finding-hours saved: {hours}; added: {added:,.1f}\n"
+        f"{nothing} for nothing; of {unknown} it is not known"
+    )
+
+
+def _of_exposed(asked: Asked, rows: Rows) -> str:
+    found = [row for row in rows if row["state"] == "exposed"]
+    unknown = len(rows) - len(found)
+    check = asked.text("check")
+    if not found:
+        said = f"no finding of {check} was live" if not unknown else f"no finding of {check} is known to have been live"
+    else:
+        first = min(row["live_from"] for row in found)[:16].replace("T", " ")
+        now = sum(row["live_now"] for row in found)
+        said = f"exposed to {check} since {first}; {now} of {len(found)} findings are live now"
+    return f"{said}; {unknown} periods are unknown. Targets of a rollback: --of commits"
+
+
+def _of_exposed_commits(_: Asked, rows: Rows) -> str:
+    states = Counter(row["exposed"] for row in rows)
+    unsafe = len({row["sha"] for row in rows if row["rollback"] == "unsafe"})
+    return f"exposed: {states['yes']} yes, {states['no']} no, {states['unknown']} unknown; going back to {unsafe} is unsafe"
+
+
+def _of_least_exposure(asked: Asked, rows: Rows) -> str:
+    best = next((row["sha"][:12] for row in rows if row["advised"]), "")
+    return f"for {asked.given.get('hours') or 24:g} hours; " + (f"advised: {best}" if best else "advised: fix forward")
+
+
 NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
+    "gate_replay": _of_replay,
+    "exposed": _of_exposed,
+    "exposed_commits": _of_exposed_commits,
+    "least_exposure": _of_least_exposure,
     "compare": _of_compare,
     "findings": _of_findings,
     "live": _of_findings,

@@ -19,7 +19,8 @@ from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
-PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments"]
+PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments", "/past/at"]
+PATHS += ["/past/gate?gate={open: {low: 0}, new: {}}", "/past/exposed?check=CKV_A", "/past/back"]
 VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr", "polyline"}
 
 
@@ -57,7 +58,7 @@ def test_pages_are_well_formed_and_every_link_leads_somewhere(client: TestClient
     inner = {link for link in markup.links if link.startswith(("/", "?"))}
     assert inner
     for link in inner:
-        target = link if link.startswith("/") else f"/projects/shop{path}{link}"
+        target = link if link.startswith("/") else f"/projects/shop{path.partition('?')[0]}{link}"
         assert client.get(target).status_code == 200, link
 
 
@@ -215,7 +216,9 @@ def test_all_projects_are_in_a_table_that_can_be_sorted(history: History, client
     history.record_project(Project("bank", "https://example.org/bank.git"))
     page = client.get("/").text
     assert page.index("/projects/shop") < page.index("/projects/bank"), "the worst first"
-    assert "no scan yet" in page and "no deployment yet" in page and "aria-sort" in page and '<svg class="spark"' in page
+    assert (
+        "no scan yet" in page and "no deployment yet" in page and "aria-sort" in page and '<svg class="spark"' in page
+    )
     assert SHAS[3][:7] in page and f"/projects/shop/commits/{SHAS[1]}" in page, "what is live, and the last failure"
     by_name = client.get("/", params={"order": "name"}).text
     assert by_name.index("/projects/bank") < by_name.index("/projects/shop")

@@ -13,6 +13,7 @@ from infraaudit.pages.audit.projects import live_in
 from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
+from resources.history.decisions.approvals import approval_rows
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -120,6 +121,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "stages": stages,
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
+        "approvals": approval_rows(line.history, line.project, sha=sha),
     }
 
 

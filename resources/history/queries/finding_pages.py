@@ -53,16 +53,17 @@ def finding_page(
     span, joined = _with_life(line, found, position)
     page = _with_events(line, f, span, joined).where(*where).order_by(*_order(wanted, f, span))
     rows = [*line.history.rows(page.limit(limit).offset(offset))] if offset < read else []
-    unread = _unread(line, position, wanted) if position >= 0 else []
+    unread = _unread(line, sha, position, wanted) if position >= 0 else []
     rows += unread[max(0, offset - read) :][: limit - len(rows)]
     return read + len(unread), [_with_certainty(line, dict(row), position, now) for row in rows]
 
 
-def _unread(line: StoredLine, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
+def _unread(line: StoredLine, sha: str, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
     """Findings that stand at a commit whose scan did not read where they are."""
     span = schema.spans.alias("span")
-    where = (line.is_in(span), stands_unread(span, position), *_matching(line, wanted, span))
-    query = _with_events(line, span, span, span).where(*where)
+    unread = stands_unread(line.history, line.project, sha, span, position)
+    where = (line.is_in(span), unread, *_matching(line, wanted, span))
+    query = _with_events(line, span, span, span).add_columns(span.c.start_position).where(*where)
     return list(line.history.rows(query.order_by(*_order(wanted, span, span))))
 
 
@@ -85,7 +86,7 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
     )
     return sa.select(
         f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
-        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, by.label("introduced_by"),
+        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, f.c.ordinal, by.label("introduced_by"),
         who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), since.label("opened_by"),
         when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
         lacking.c.committed_at.label("lacking_at"), span.c.introduced_position, span.c.introduced_after,
@@ -95,9 +96,8 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
 
 def frameworks_of(line: StoredLine, sha: str) -> list[str]:
     """The frameworks that a commit was scanned for, in the order of their names."""
-    parts = schema.scan_parts
-    query = sa.select(parts.c.framework).where(parts.c.project == line.project, parts.c.sha == sha)
-    return sorted(row["framework"] for row in line.history.rows(query))
+    of_commit = schema.scan_parts.select().where(schema.scan_parts.c.project == line.project)
+    return sorted(row["framework"] for row in line.history.rows(of_commit.where(schema.scan_parts.c.sha == sha)))
 
 
 def live_page(
@@ -241,9 +241,14 @@ def _with_certainty(line: StoredLine, row: dict[str, Any], position: int, now: d
             row["author"] = None
     if row["opened_at"]:
         age = age_of(row["opened_at"], row["opened_sha"] is not None, row["lacking_at"], now)
-    is_unread = row["end_after"] is not None and row["end_after"] < position
     return row | {
         "age_days": round(age.at_least, 2) if age else None,
         "age_days_at_most": round(age.at_most, 2) if age and age.at_most is not None else None,
-        "last_read": line.shas[row["end_after"]] if is_unread else None,
+        "last_read": line.shas[_last_read(row, position)] if "start_position" in row else None,
     }
+
+
+def _last_read(row: Mapping[str, Any], position: int) -> int:
+    """The last position that is known to have a finding that the scan at this one did not read."""
+    last = row["end_after"]
+    return int(last if last is not None and last < position else row["start_position"])

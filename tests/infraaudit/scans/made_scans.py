@@ -26,6 +26,9 @@ class PretendMirror:
     line: list[str]
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def read(self, sha: str, path: str, limit: int = 0) -> bytes | None:
+        return None  # no commit has a Checkov configuration
+
     def branches(self) -> dict[str, str]:
         return {"main": self.line[-1]}
 
@@ -34,9 +37,6 @@ class PretendMirror:
 
     def first_parents(self, sha: str, limit: int | None = None) -> list[str]:
         return self.line[: self.line.index(sha) + 1]
-
-    def read(self, sha: str, path: str, limit: int = 0) -> bytes | None:
-        return None
 
     def parents(self, shas: list[str]) -> dict[str, tuple[str, ...]]:
         return {sha: tuple(self.line[max(0, at - 1) : at]) for sha in shas for at in [self.line.index(sha)]}
