@@ -154,13 +154,8 @@ def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | Non
 def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
     parts, f = schema.scan_parts, schema.findings
     same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
-    query = (
-        sa.select(f, parts.c.sha.label("seen_in"))
-        .select_from(parts)
-        .join(f, same)
-        .where(parts.c.project == line.project)
-        .limit(1)
-    )
+    found = sa.select(f, parts.c.sha.label("seen_in")).select_from(parts).join(f, same)
+    query = found.where(parts.c.project == line.project).limit(1)
     return next((FindingLife(dict(row), [], []) for row in line.history.rows(query)), None)
 
 
