@@ -13,9 +13,9 @@ PARTITION = "dagster/partition"
 LIVE_STILL_PASSES = "live_still_passes"
 """The check of a deployment asset that asks whether what is live would be let in today."""
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
-SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 NO_DRIFT = "no_drift"
 """The check of a deployment asset: what is live is healthy and as it was deployed."""
+SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
 def group_of(project: Project) -> str:

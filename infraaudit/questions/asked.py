@@ -44,9 +44,9 @@ class ProjectRules:
     mirror: Mirror | None = None
     url: str = ""
     """Of the repository."""
-    remedies: Remedies = NO_REMEDIES
     checkov_config: str = Paths().checkov_config
     """Where a commit's Checkov configuration is."""
+    remedies: Remedies = NO_REMEDIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,10 +123,10 @@ def _text(name: str, schema: Schema, given: str) -> str:
         raise ValueError(f"{name} is one of: {', '.join(filter(None, allowed))}")
     if schema.get("format") == "date":
         _day(name, given)
-    if schema.get("format") == PATHS and too_many_stars(given):
-        raise ValueError(f"{name} has at most {MOST_STARS} stars")
     if schema.get("format") == MOMENT and is_moment(given):
         _moment(name, given)
+    if schema.get("format") == PATHS and too_many_stars(given):
+        raise ValueError(f"{name} has at most {MOST_STARS} stars")
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
     if (pattern := schema.get("pattern")) and not re.search(pattern.replace("$", r"\Z"), given, re.ASCII):

@@ -161,8 +161,8 @@ def rules_of(project: Project) -> "ProjectRules":
         max_age_days=gate.max_age_days,
         mirror=mirror_of(project),
         url=project.url,
-        remedies=read_remedies(current.remedies, current.checks_file),
         checkov_config=project.paths.checkov_config,
+        remedies=read_remedies(current.remedies, current.checks_file),
     )
 
 

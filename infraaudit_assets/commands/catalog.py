@@ -76,12 +76,12 @@ COMMANDS: Mapping[str, Entry] = {
         "Ask the history",
     ),
     **_asking("Ask the history"),
+    "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
     "severities": Entry(
         "severities:severities",
         "Show how each check is rated and by whom; with --try, what another rating would do to the gate of what is live.",
         "Ask the history",
     ),
-    "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
     "page": Entry(
         "service:page",
         "Write the audit page as one file that needs nothing beside it: to send, or to keep as evidence.",

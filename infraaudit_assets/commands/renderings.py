@@ -84,18 +84,6 @@ def _length(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def summary(question: Question, rows: Rows) -> str:
-    """What stands above a table of findings: how many there are, by severity."""
-    return tally(list(rows), _COUNTED[question.name]) if question.name in _COUNTED else ""
-
-
-def _of_findings(asked: Asked, rows: Rows) -> str:
-    return f"how to fix one: infraaudit explain ID --project {asked.project}" if rows else ""
-
-
-_COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
-
-
 def _of_replay(asked: Asked, rows: Rows) -> str:
     stopped = [row for row in rows if row["verdict"] == Replayed.STOPPED]
     saved = Counter[str]()
@@ -134,6 +122,16 @@ def _of_least_exposure(asked: Asked, rows: Rows) -> str:
     return f"for {asked.given.get('hours') or 24:g} hours; " + (f"advised: {best}" if best else "advised: fix forward")
 
 
+def summary(question: Question, rows: Rows) -> str:
+    """What stands above a table of findings: how many there are, by severity."""
+    return tally(list(rows), _COUNTED[question.name]) if question.name in _COUNTED else ""
+
+
+def _of_findings(asked: Asked, rows: Rows) -> str:
+    return f"how to fix one: infraaudit explain ID --project {asked.project}" if rows else ""
+
+
+_COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
 NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
     "gate_replay": _of_replay,
     "exposed": _of_exposed,

@@ -5,7 +5,7 @@ Deliberately absent: what became of a deployment (notices.py).
 
 from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.judging.live import LiveJudgement
-from infraaudit_domain.reporting.notices import NamedCommit, Notice, text_of
+from infraaudit_domain.reporting.notices import NamedCommit, Notice, body_of
 
 
 def waiting_key(done: Deployment) -> str:
@@ -19,7 +19,7 @@ def waits(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         key=waiting_key(done),
         project=commit.project,
         title=f"{commit.project} in {done.environment}: {commit.short} waits for approval",
-        body=text_of(commit, done.reason, link=link),
+        body=body_of(commit, done.reason, link=link),
     )
 
 
@@ -30,7 +30,7 @@ def passes_no_longer(judgement: LiveJudgement) -> Notice:
         key=f"live:{judgement.project}:{judgement.environment}:{judgement.sha[:12]}:{judgement.cause}",
         project=judgement.project,
         title=f"{where}: {judgement.sha[:12]} is live and would not be let in today",
-        body=text_of(
+        body=body_of(
             None,
             *judgement.verdict.reasons[:5],
             "It stays live until somebody deploys another commit.",

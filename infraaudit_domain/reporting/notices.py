@@ -104,7 +104,7 @@ def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, deta
         key=stage_key(run_id, stage),
         project=commit.project,
         title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
-        body=text_of(commit, reason, detail, link=link),
+        body=body_of(commit, reason, detail, link=link),
         urgency="failure",
     )
 
@@ -115,7 +115,7 @@ def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Not
         key=f"run:{run_id}",
         project=commit.project,
         title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
-        body=text_of(commit, message or "It was ended from outside; see its log.", link=link),
+        body=body_of(commit, message or "It was ended from outside; see its log.", link=link),
         urgency="failure",
     )
 
@@ -136,7 +136,7 @@ def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notic
         key=deployment_key(done),
         project=commit.project,
         title=title,
-        body=text_of(commit, done.reason, after, link=link),
+        body=body_of(commit, done.reason, after, link=link),
         urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
     )
 
@@ -147,7 +147,7 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         key=recovery_key(done),
         project=commit.project,
         title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
-        body=text_of(commit, done.url or "", link=link),
+        body=body_of(commit, done.url or "", link=link),
     )
 
 
@@ -170,7 +170,7 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
         key=f"findings:{commit.project}:{commit.sha}",
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
-        body=text_of(described, *(excerpt(line, 300) for line in named), more, link=""),
+        body=body_of(described, *(excerpt(line, 300) for line in named), more, link=""),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
 
@@ -195,7 +195,7 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
         key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
         project=project,
         title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
-        body=text_of(
+        body=body_of(
             None,
             f"deployed: {sha[:12]}",
             *(excerpt(line, 300) for line in differences[:_NAMED]),
@@ -206,8 +206,8 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
     )
 
 
-def text_of(commit: NamedCommit | None, *what: str, link: str) -> str:
-    """The body of a notice: the commit, what is said of it, each shortened, and a link."""
+def body_of(commit: NamedCommit | None, *what: str, link: str) -> str:
+    """The lines of a notice: the commit that it is about, what happened, and where to read on."""
     said = [excerpt(text, 1500) for text in what if text]
     return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from infraaudit_domain.reporting.notices import EVERY_PROJECT, Notice, text_of
+from infraaudit_domain.reporting.notices import EVERY_PROJECT, Notice, body_of
 
 
 def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link: str) -> Notice:
@@ -13,7 +13,7 @@ def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link:
         key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}",
         project=_project_of(sensors),
         title=f"{_whose(sensors)} dead; new commits are not seen",
-        body=text_of(
+        body=body_of(
             None, reason, f"The last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", _listed(sensors), link=link
         ),
         urgency="critical",
@@ -26,7 +26,7 @@ def sensors_alive(sensors: Mapping[str, str], since: datetime, link: str) -> Not
         key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}:alive",
         project=_project_of(sensors),
         title=f"{_whose(sensors)} back",
-        body=text_of(None, _listed(sensors), link=link),
+        body=body_of(None, _listed(sensors), link=link),
     )
 
 

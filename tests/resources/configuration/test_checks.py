@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.check_links import FILE, links
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.checks import read_overrides, read_remedies
 from resources.configuration.severities import read_severities
+from tests.resources.configuration.check_links import FILE, links
 
 
 def test_every_check_of_the_installed_checkov_has_a_link_to_that_version() -> None:
     remedies = read_remedies(FILE, Path("nothing"))
-    assert dict(remedies.links) == links(), "Checkov is another one: python -m benchmarks.check_links"
+    assert dict(remedies.links) == links(), (
+        "Checkov is another one: python -m tests.resources.configuration.check_links"
+    )
     assert all(link.startswith("https://") for link in remedies.links.values()) and len(remedies.links) > 1300
 
 

@@ -1,6 +1,6 @@
 """Write scanner/remedies.csv: where to read about every check of the installed Checkov.
 
-    python -m benchmarks.check_links
+    python -m tests.resources.configuration.check_links
 
 Checkov gives its guidelines over the network alone, and a scan here has none. What it does have of each check is its
 source, which says what is looked at and which value passes; the links name the version that is installed, so that what
@@ -11,7 +11,7 @@ import csv
 from importlib.metadata import version
 from pathlib import Path
 
-FILE = Path(__file__).parent.parent / "scanner" / "remedies.csv"
+FILE = Path(__file__).parents[3] / "scanner" / "remedies.csv"
 _FIRST = ("Kubernetes", "Terraform", "dockerfile", "Cloudformation")
 """Where frameworks share a check, the source that is read most."""
 _NO_SOURCE = "policy_metadata_integration.py"
