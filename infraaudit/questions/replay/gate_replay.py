@@ -39,7 +39,7 @@ def play(asked: Asked, policy: GatePolicy) -> list[Played]:
     """Every deployment that was tried, oldest first, under a policy."""
     attempts = deployments(asked.history, asked.project, asked.environment())[::-1]
     tried = {one.sha for one in attempts if one.outcome in TRIED}
-    judge = PastJudge(asked.line, policy, asked.rules, tried)
+    judge = PastJudge(asked.line, policy, asked.rules, tried, asked.now.date())
 
     def judged(one: Deployment, live: str | None) -> Any:
         return judge.verdict(one.sha, live, one.started_at)
