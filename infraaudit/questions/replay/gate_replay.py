@@ -82,7 +82,7 @@ def _row(one: Played, commit: sa.RowMapping | None) -> Row:
         "saved": _rounded(one.saved) if known else None,
         "added": _rounded(one.added) if known else None,
         "reasons": "; ".join(one.reasons)[:_LONGEST] or None,
-    } | {f"saved_{severity.value}": round(one.saved[severity], 2) if one.saved is not None and known else None
+    } | {f"saved_{severity.value}": round(float(one.saved[severity]), 2) if one.saved is not None and known else None
          for severity in Severity}  # fmt: skip
 
 
