@@ -1,5 +1,6 @@
 """Random pasts of a project: commits with and without scans, with gaps, and deployments of every outcome."""
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +72,14 @@ class Made:
             status, found = ScanStatus.FAILED, ()
         elif self.scanned:
             status, gaps = ScanStatus.PARTIAL, (UnreadableFile(self.scanned, "broken"),)
-        part = FrameworkScan("terraform", f"{self}", status, found, gaps, reason="broken" if found != () else "")
+        part = FrameworkScan(
+            "terraform",
+            hashlib.sha256(repr(self).encode()).hexdigest(),
+            status,
+            found,
+            gaps,
+            reason="broken" if found != () else "",
+        )
         return Scan(sha, (part,), "3", "c", START, 1.0)
 
 
