@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_domain.delivery.analysis import Analysis
+from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
+from infraaudit_domain.delivery.freezes import Between, Freeze
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.notices import Address
 
@@ -58,6 +61,17 @@ class Environment:
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""
+    freeze: tuple[Freeze | Between, ...] = ()
+    """When nothing is deployed to it."""
+    analysis: Analysis = field(default_factory=Analysis)
+    """What a release is measured by once it is healthy, before it counts as deployed."""
+    approval: ApprovalRule = field(default_factory=ApprovalRule)
+    """Who has to let a commit in."""
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether a commit may have to wait before it."""
+        return bool(self.freeze or self.approval.number)
 
 
 @dataclass(frozen=True, slots=True)

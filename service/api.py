@@ -1,4 +1,4 @@
-"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing. /api/v1/openapi.json describes it.
+"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing and approvals. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
@@ -22,24 +22,29 @@ from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThe
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
-from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
 from service.workers.narrow_worker import NarrowWorker
+from service.writing.approving import Approve, approve_route
+from service.writing.narrowing import NARROW, narrow_route, note
 
 Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]
 
 
 def api_routes(
-    history: History, rules: Rules, secured: bool = False, narrowing: NarrowWorker | None = None
+    history: History,
+    rules: Rules,
+    secured: bool = False,
+    narrowing: NarrowWorker | None = None,
+    approve: Approve | None = None,
 ) -> list[Route]:
     """The routes of the trend API; ``secured`` is whether the document says that a token is needed.
 
-    Without a worker nothing can be asked to be narrowed.
+    Without a worker nothing can be asked to be narrowed, and nothing approved without ``approve``.
     """
-    document = describe(secured, bool(narrowing))
+    document = describe(secured, bool(narrowing), bool(approve))
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
@@ -47,6 +52,7 @@ def api_routes(
     return [
         Route("/api/v1/openapi.json", openapi),
         *([narrow_route(history, narrowing)] if narrowing else ()),
+        *([approve_route(approve)] if approve else ()),
         *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]

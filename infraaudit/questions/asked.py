@@ -15,6 +15,7 @@ from infraaudit_domain.judging.acceptances import AcceptedGap, AcceptedHiding
 from infraaudit_domain.judging.gate import GatePolicy
 from infraaudit_domain.judging.suppressions import Suppression
 from infraaudit_domain.projects import Paths
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.scans.findings import Severity
 from resources.git.mirror import Mirror
 from resources.history import History, schema
@@ -45,6 +46,7 @@ class ProjectRules:
     """Of the repository."""
     checkov_config: str = Paths().checkov_config
     """Where a commit's Checkov configuration is."""
+    remedies: Remedies = NO_REMEDIES
 
 
 @dataclass(frozen=True, slots=True)

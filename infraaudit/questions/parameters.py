@@ -8,6 +8,7 @@ from typing import Any
 from infraaudit.questions.question import Schema
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.reporting.columns import GROUPS, ORDERS, STEPS
+from infraaudit_domain.reporting.path_filters import MOST_STARS, too_many_stars
 from infraaudit_domain.scans.findings import Severity
 
 MAX_TEXT, MAX_DOCUMENT = 200, 20_000
@@ -21,6 +22,9 @@ MOMENT = "moment"
 REVISION = "revision"
 """The ``format`` of a commit: the service takes digits, ``live`` and ``head``; the program any branch or tag, too."""
 
+PATHS = "paths"
+"""The ``format`` of a file, a folder or a pattern."""
+
 
 def one_of(values: object, help: str, default: str = "") -> Schema:
     return {"type": "string", "enum": ["", *values], "description": help} | ({"default": default} if default else {})  # type: ignore[misc]
@@ -28,6 +32,10 @@ def one_of(values: object, help: str, default: str = "") -> Schema:
 
 def text(help: str) -> Schema:
     return _TEXT | {"description": help}
+
+
+def paths(help: str) -> Schema:
+    return _TEXT | {"format": PATHS, "description": help}
 
 
 def name(help: str) -> Schema:
@@ -66,7 +74,7 @@ FILTER: dict[str, Schema] = {
     "status": one_of((*STATUSES, ANY), "Only this status.", "open"),
     "framework": name("Only this framework of Checkov, for example terraform."),
     "check": text("Only this check, for example CKV_AWS_18."),
-    "path": text("Only this file or folder."),
+    "path": paths("Only this file or folder, or what a pattern matches, as in modules/*/main.tf."),
     "q": text("Only where this is part of the check, the file or the resource."),
     "order": one_of(ORDERS, "Sort by this.", "severity"),
 }
@@ -117,6 +125,8 @@ def _text(name: str, schema: Schema, given: str) -> str:
         _day(name, given)
     if schema.get("format") == MOMENT and is_moment(given):
         _moment(name, given)
+    if schema.get("format") == PATHS and too_many_stars(given):
+        raise ValueError(f"{name} has at most {MOST_STARS} stars")
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
     if (pattern := schema.get("pattern")) and not re.search(pattern.replace("$", r"\Z"), given, re.ASCII):

@@ -13,8 +13,8 @@ from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
 from infraaudit_domain.scans.findings import Finding, ScanStatus, Severity
 from resources.history import schema
+from resources.history.decisions.rejections import rejected
 from resources.history.deployments import deployments
-from resources.history.rejections import rejected
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 

@@ -14,16 +14,19 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.deploying.analysing import analyser_of
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
+from infraaudit.deploying.holds import holds
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
-from infraaudit_assets.assets.stage import RETRY, Stage, stage
-from infraaudit_assets.assets.tables import code
+from infraaudit_assets.assets.stage import RETRY, Stage, name_run, stage
+from infraaudit_assets.assets.tables import code, table
+from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
-from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
+from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
+from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
 from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
@@ -33,11 +36,14 @@ from resources.dagster.resources import (
     GitResource,
     HistoryResource,
     KubernetesResource,
+    PrometheusResource,
 )
 from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
 from resources.manifests.files import without_secrets
 from resources.targets.target import Target
+
+_NOT_TRIED = HELD | {Outcome.SUPERSEDED, Outcome.SKIPPED}
 
 
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
@@ -71,13 +77,17 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         kubernetes: KubernetesResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
+        prometheus: PrometheusResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with stage(context, project, history.connect()) as current:
             turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
             turn.prepare(lambda: checkov.connect(current.history))
             verdict = turn.judge()
-            yield check_result(RELEASE_GATE, key, verdict)
+            yield check_result(RELEASE_GATE, key, verdict, history.explanations())
+            name_run(context, turn.commit)
             if not verdict.passed:
+                about = turn.named() | {"stopped": table(["why not"], [(reason,) for reason in verdict.reasons])}
+                context.log_event(dg.AssetObservation(key, partition=current.sha, metadata=about))
                 turn.skip(str(verdict))
                 current.fail(f"{NOT_DEPLOYED} {verdict}")
                 raise dg.Failure(f"{current.sha[:12]} is not deployed: {verdict}", allow_retries=False)
@@ -92,13 +102,15 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 turn.skip(str(error))
                 return
             progress = _Progress(current)
-            done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
+            done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note, prometheus.url)
             kept = without_secrets(done.manifests).encode()
             artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
-            if done.outcome in (Outcome.SUPERSEDED, Outcome.SKIPPED):
+            if done.outcome in _NOT_TRIED:
                 current.skip(done.reason)
                 return
-            metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
+            metadata = (
+                turn.named() | deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
+            )
             if not done.is_live:
                 current.fail(f"{done.outcome.value}: {done.reason}")
                 raise dg.Failure(
@@ -139,6 +151,14 @@ class _Turn:
         """Scan what judging the commit here needs, which is nothing where the scanner and the rules are the same."""
         prepare_judgement(self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, runner)
 
+    @property
+    def commit(self) -> Commit:
+        return self.mirror.commit(self.stage.sha)
+
+    def named(self) -> dict[str, Any]:
+        """By what people know the commit."""
+        return {"subject": excerpt(self.commit.subject, 200), "author": excerpt(self.commit.author_name, 200)}
+
     def judge(self) -> Verdict:
         """Judge from the history again, so that launching this asset alone cannot bypass the tests or the scan."""
         return all_of((self._judge_before(), self._judge_scan()))
@@ -167,7 +187,9 @@ class _Turn:
         tip = self.mirror.branches().get(self.project.deploy_branch)
         return tip is not None and self.mirror.is_ancestor(self.stage.sha, tip)
 
-    def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
+    def deliver(
+        self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None], prometheus_url: str | None
+    ) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
         history, sha = self.stage.history, self.stage.sha
         image = history.image(self.project.name, sha)
@@ -175,6 +197,7 @@ class _Turn:
             raise ManifestError(f"{sha[:12]} has no image; materialize docker_image first.")
         name = image.digest or image.reference
         with self.recorded():
+            analyse = analyser_of(history, self.environment, prometheus_url)
             release = build_release(self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file)
         return deploy(
             history,
@@ -184,6 +207,8 @@ class _Turn:
             timeout=timeout,
             superseded=in_order(history, self.mirror, release),
             on_progress=note,
+            held=holds(history, self.mirror, self.project, self.environment, sha),
+            analyse=analyse,
         )
 
     def recorded(self) -> AbstractContextManager[None]:

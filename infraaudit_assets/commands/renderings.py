@@ -7,11 +7,14 @@ from typing import Any
 from rich.table import Table
 
 from infraaudit.questions.asked import Asked
+from infraaudit.questions.question import Question
 from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import excerpt
 from infraaudit_domain.judging.gate_replay import Replayed
+from infraaudit_domain.reporting.order import tally
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
 
@@ -51,6 +54,26 @@ def _print_dora(rows: Rows) -> None:
         times = [_length(row[name]) for name in ("lead_seconds", "restore_seconds")]
         table.add_row(row["environment"], deployed, f"{row['per_day']:.2f}", times[0], rate, times[1])
     print_rows(rows, (), Format.TABLE, table)
+
+
+def _print_help(rows: Rows) -> None:
+    for row in rows:
+        lines = f"{row['line_start']}-{row['line_end']}"
+        print(f"{row['severity']}: {row['check_id']} {excerpt(row['check_name'])}")
+        print(f"{row['file_path']}:{lines}  {excerpt(row['resource'])}")
+        print(f"{row['status']}; as it was last seen, in {row['commit'][:12]}")
+        code = row["code"] or f"(no code: {row['file_path']} of this commit cannot be read from the mirror)"
+        print(f"\n{code}\n")
+        about = {"remedy": row["remedy"], "read": row["guideline"], "owner": row["owner"], "its life": row["life"],
+                 "accept in the code": row["accept_in_code"], f"or in {row['accept_file']}": row["accept_in_file"]}  # fmt: skip
+        for name, said in about.items():
+            if said:
+                print(f"{name}:{_beside(said)}")
+
+
+def _beside(text: str) -> str:
+    """A text behind its name, or below it where it is more than a line."""
+    return f" {text}" if "\n" not in text else "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 def _length(seconds: float | None) -> str:
@@ -99,15 +122,27 @@ def _of_least_exposure(asked: Asked, rows: Rows) -> str:
     return f"for {asked.given.get('hours') or 24:g} hours; " + (f"advised: {best}" if best else "advised: fix forward")
 
 
+def summary(question: Question, rows: Rows) -> str:
+    """What stands above a table of findings: how many there are, by severity."""
+    return tally(list(rows), _COUNTED[question.name]) if question.name in _COUNTED else ""
+
+
+def _of_findings(asked: Asked, rows: Rows) -> str:
+    return f"how to fix one: infraaudit explain ID --project {asked.project}" if rows else ""
+
+
+_COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
 NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
     "gate_replay": _of_replay,
     "exposed": _of_exposed,
     "exposed_commits": _of_exposed_commits,
     "least_exposure": _of_least_exposure,
     "compare": _of_compare,
+    "findings": _of_findings,
+    "live": _of_findings,
     "exposure": _of_exposure,
     "exposure_commits": _of_live_commits,
     "sla": _of_sla,
     "suppressions": _of_suppressions,
 }
-TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora}
+TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora, "finding_help": _print_help}

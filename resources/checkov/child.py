@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov.reading import own_rule, proof, reasons, secret_files, yaml_check
+from resources.checkov.reading import own_rule, proof, reasons, secret_files, serverless_files, yaml_check
 from resources.checkov.rendering import build
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
@@ -35,6 +35,7 @@ def prime() -> list[str]:
     _evaluations, left_out = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     proof.witness()
     secret_files.witness()
+    serverless_files.witness()
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()

@@ -1,5 +1,6 @@
 """Read configs/gate.yaml. Every fault is reported at once, with its line and key; a missing file is a fault."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,18 @@ from resources.configuration.document import parse_document, read_document
 from resources.machine.yaml_text import Bounds, fault_of
 
 _BOUNDS = Bounds(depth=10, nodes=5_000, aliases=True)
-Limit = Annotated[int, Field(ge=0)]
+
+
+def _number(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("is no number")
+    return given
+
+
+Limit = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Days = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Check = Annotated[str, Field(max_length=200, pattern=r"^[A-Z0-9_*?\[\]!-]+$")]
+"""An id or a pattern of ids; written in small letters it would match no check, and nothing would say so."""
 
 
 def _known(name: str) -> str:
@@ -40,7 +52,12 @@ def _by_severity(word: Any) -> Any:
 def _days(given: Any) -> Any:
     if given in ("report", "block"):
         return REPORT if given == "report" else BLOCK
-    if isinstance(given, dict) and set(given) == {"grace"} and type(given["grace"]) in (int, float):
+    if (
+        isinstance(given, dict)
+        and set(given) == {"grace"}
+        and type(given["grace"]) in (int, float)
+        and given["grace"] != math.inf
+    ):
         return given["grace"]
     raise ValueError("is none of report, block and {grace: DAYS}")
 
@@ -60,11 +77,11 @@ class _Gate(BaseModel):
     open: dict[Severity, Limit]
     new: dict[Severity, Limit]
     new_in_environment: dict[Severity, Limit] = {}
-    max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
+    max_age_days: dict[Severity, Days] = {}
     unknown_age: Literal["block", "allow"] = "block"
     allow_partial: bool = False
     required_frameworks: tuple[Annotated[str, AfterValidator(_framework)], ...] = ()
-    unskippable_checks: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    unskippable_checks: tuple[Check, ...] = ()
     inline_suppressions: Annotated[dict[Severity, InlineRule], BeforeValidator(_by_severity)] = {}
     accepted_hidings: AcceptedHidings = ()
     on_new_rules: Annotated[float, Field(ge=0), BeforeValidator(_days)] = REPORT

@@ -8,13 +8,16 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from infraaudit_domain.dagster_names import doubled_environments
+from infraaudit_domain.delivery.analysis import Analysis, Threshold
+from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
 from infraaudit_domain.reporting.notices import Address
+from resources.configuration.freezes import FreezeEntry
 
 _FOLDED = {
     *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
@@ -73,6 +76,36 @@ class _IgnoredDrift(Entry):
     path: Annotated[str, AfterValidator(_json_path)]
 
 
+class _Threshold(Entry):
+    name: Annotated[str, Field(pattern=r"^\S(.{0,98}\S)?$")]
+    query: Annotated[str, Field(min_length=1, max_length=4000)]
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> "_Threshold":
+        if self.min is None and self.max is None:
+            raise ValueError("has neither min nor max, so that every value would pass")
+        return self
+
+
+class _Analysis(Entry):
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    every: Annotated[float, Field(ge=1, le=600)] = 10.0
+    thresholds: Annotated[tuple[_Threshold, ...], Field(min_length=1, max_length=20)]
+
+    @field_validator("thresholds")
+    @classmethod
+    def _names_are_unique(cls, given: tuple[_Threshold, ...]) -> tuple[_Threshold, ...]:
+        if len({one.name for one in given}) < len(given):
+            raise ValueError("two have the same name")
+        return given
+
+    def analysis(self) -> Analysis:
+        limits = (Threshold(one.name, one.query, one.min, one.max) for one in self.thresholds)
+        return Analysis(self.seconds, self.every, tuple(limits))
+
+
 class _Environment(Entry):
     name: Name = "production"
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
@@ -86,6 +119,18 @@ class _Environment(Entry):
     self_heal: bool = False
     soak: Annotated[float, Field(ge=0, le=3600)] = 0.0
     promote_after: Annotated[float, Field(ge=0)] | None = None
+    analysis: _Analysis | None = None
+    freeze: tuple[FreezeEntry, ...] = ()
+    approvals: Annotated[int, Field(ge=0, le=20)] = 0
+    approvers: tuple[Annotated[str, Field(pattern=r"^\S(.{0,253}\S)?$")], ...] = ()
+    approve_own: bool = False
+
+    @model_validator(mode="after")
+    def _has_enough_approvers(self) -> "_Environment":
+        able = len({name.casefold() for name in self.approvers})
+        if self.approvers and able < self.approvals:
+            raise ValueError(f"needs {self.approvals} approvals and names {able} approvers, so that nothing gets in")
+        return self
 
 
 def _address_and_port(text: str) -> str:
@@ -172,8 +217,12 @@ class ProjectEntry(Entry):
             "adopt": (*self.adopt, *given.adopt),
             "uses": (*self.uses, *given.uses),
             "ignore_drift": tuple(IgnoreRule(one.object, parse_path(one.path)) for one in ignored),
+            "analysis": given.analysis.analysis() if given.analysis else Analysis(),
+            "freeze": tuple(window.window() for window in given.freeze),
+            "approval": ApprovalRule(given.approvals, given.approvers, given.approve_own),
         }
-        return Environment(**(given.model_dump() | lists))
+        fields = given.model_dump(exclude={"approvals", "approvers", "approve_own"})
+        return Environment(**(fields | lists))
 
 
 def _absolute(url: str, folder: Path) -> str:

@@ -21,9 +21,8 @@ from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.history import schema
 from resources.history.access import Access
-from resources.history.brought_commits import record_brought
 from resources.history.database import upsert
-from resources.history.rows import deployment_of, image_of
+from resources.history.rows import deployment_of, image_of, record_brought
 from resources.history.scan_results import follow_again, read_results, store_result
 
 _MESSAGE_LENGTH = 4000

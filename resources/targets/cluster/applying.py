@@ -14,7 +14,7 @@ from infraaudit_domain.kubernetes.autoscaling import left_alone, scaled_by
 from infraaudit_domain.kubernetes.fields import items, mapping
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager
-from infraaudit_domain.kubernetes.phases import hook_of
+from infraaudit_domain.kubernetes.phases import defined_kinds, hook_of, is_among
 from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.owners import checked_name, read_object
@@ -44,8 +44,17 @@ class Applying:
     """The Jobs that are made anew."""
 
     def check(self, documents: Iterable[Document]) -> None:
-        """Try all of it. Raises RejectedByClusterError for the first that the cluster refuses."""
-        for document in documents:
+        """Try all of it. Raises RejectedByClusterError for the first that the cluster refuses.
+
+        Objects of a kind that the release itself brings are tried by being applied, once that is there.
+        """
+        release = list(documents)
+        brought = defined_kinds(release)
+        if brought:  # What the client remembers of an earlier look may be gone.
+            retried("discovering the API", self.api.resources.invalidate_cache)
+        for document in release:
+            if is_among(document, brought) and not self._is_known(document):
+                continue
             if document["kind"] != "Job":
                 self._send(document, dry_run=True)
             elif self._must_be_anew(document):
@@ -65,6 +74,18 @@ class Applying:
             before = self.live.get(name)
             if before is None or _version(made) != _version(before):
                 self.changed.append(name)
+
+    def _is_known(self, document: Document) -> bool:
+        from kubernetes.dynamic.exceptions import ResourceNotFoundError
+
+        def look() -> bool:
+            try:
+                self._resource(document)
+            except ResourceNotFoundError:
+                return False
+            return True
+
+        return retried(f"looking for the kind of {identity(document)}", look)
 
     def _must_be_anew(self, document: Document) -> bool:
         before = self.live.get(identity(document))
