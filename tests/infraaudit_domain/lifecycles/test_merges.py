@@ -100,7 +100,8 @@ def answers(repository: Repository, event: str) -> list[tuple[int, str | None]]:
         if len(one.parents) > 1 and repository.has[number] != repository.has[one.parents[0]]:
             others = [str(parent) for parent in one.parents[1:]]
             after, before, back = EVENTS[event]
-            finding, word = (after, event) if repository.has[number] else (before or after, back)
+            word = event if repository.has[number] else back
+            finding = after if repository.has[number] or before is None else before
             marks = {finding.fingerprint: finding}
             named = doers(marks, word, str(number), others, Graph(repository, number, event))
             found.append((number, named.get(finding.fingerprint)))
