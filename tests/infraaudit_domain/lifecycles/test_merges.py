@@ -85,7 +85,8 @@ class Graph:
     def reading(self, sha: str) -> Reading | None:
         if not self.repository.scanned[int(sha)]:
             return None
-        finding = EVENTS[self.event][0 if self.repository.has[int(sha)] else 1]
+        after, before, _ = EVENTS[self.event]
+        finding = after if self.repository.has[int(sha)] else before
         found = {finding.fingerprint: finding} if finding else {}
         return Reading(sha, 0, found, {"terraform": PartReading()}, Circumstances("3", "c"))
 
