@@ -43,7 +43,13 @@ class Settings(BaseSettings):
     test_seconds: float = Field(900, gt=0, description="time limit of a test run, in seconds")
     rollout_seconds: float = Field(300, gt=0, description="time limit of a rollout, in seconds")
     poll_seconds: int = Field(30, ge=1, description="shortest time between two looks of the Git sensor, in seconds")
-    watch_minutes: int = Field(5, ge=1, le=59, description="time between two looks at logs and drift, in minutes")
+    watch_minutes: int = Field(
+        5, ge=1, le=59, description="shortest time between two looks at logs, health and drift, in minutes"
+    )
+    prune_days: int = Field(
+        365, ge=0, description="age from which the service prunes a commit's details, once a day, in days; 0 for never"
+    )
+    prune_keep: int = Field(200, ge=1, description="newest commits of each project that are never pruned")
     warm_minutes: float = Field(
         10,
         ge=0,
@@ -65,6 +71,10 @@ class Settings(BaseSettings):
     service_write_tokens: list[Secret] = Field(
         default_factory=list,
         description="JSON list: tokens that may also send pushes without a signature, and have findings narrowed",
+    )
+    service_named_tokens: dict[str, list[Secret]] = Field(
+        default_factory=dict,
+        description="JSON: name of a person or program to its tokens, which may write; approvals are recorded under it",
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
@@ -106,6 +116,16 @@ class Settings(BaseSettings):
     def severities(self) -> Path:
         """The severities table of the working directory, or the one that came with the program."""
         return _with_us("scanner", "severities.csv") / "severities.csv"
+
+    @property
+    def remedies(self) -> Path:
+        """Where to read about each check: of the working directory, or what came with the program."""
+        return _with_us("scanner", "remedies.csv") / "remedies.csv"
+
+    @property
+    def checks_file(self) -> Path:
+        """What the site itself says of checks: their severity, and how they are fixed. It need not be there."""
+        return self.shipped / "checks.yaml"
 
 
 def _with_us(folder: str, file: str) -> Path:

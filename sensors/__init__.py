@@ -1,1 +1,1 @@
-"""Sensors and schedules: what starts runs, and what watches deployments."""
+"""Sensors: what starts runs."""

@@ -1,7 +1,8 @@
 """The Git sensor: one partition and one run for each new commit of the configured branches.
 
-What is new is decided in infraaudit/intake/new_commits.py; this requests the runs. A failed fetch fails the tick, and
-the cursor stays where it is. A run that is requested twice, here or by the webhook, is enqueued once.
+What is new is decided in infraaudit/intake/new_commits.py; this requests the runs. A failed fetch fails the tick, one
+that takes long skips it, and the cursor stays where it is. A run that is requested twice, here or by the webhook, is
+enqueued once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +25,17 @@ from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.dagster.jobs import AssetJob
+from resources.dagster.lost_runs import lost_in_terminals
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
+from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history.git_events import record_git_events, recorded_commits
+
+_FETCH_SECONDS = 5.0
+"""How long a tick waits for its fetch: the ticks of all projects share the daemon's threads."""
+_FETCHES = Fetches()
 
 
 def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int) -> dg.SensorDefinition:
@@ -46,8 +53,10 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             raise ConfigurationError(project.fault)
         submit_forgotten(context.instance, sensor_name(project))
         requeue_unlaunched(context.instance, sensor_name(project))
-        past, mirror = history.connect(), git.connect(project)
-        mirror.fetch()
+        mirror = git.connect(project)
+        if why := _FETCHES.fetch(mirror, _FETCH_SECONDS):
+            return dg.SensorResult(skip_reason=why)
+        past = history.connect()
         before = Cursor.parse(context.cursor)
         found = look(
             mirror,
@@ -73,15 +82,29 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             )
             for sha, branch in wanted.items()
         ]
+        again = list(_run_again(context.instance, project))
         cursor, delivery = _delivery(context.instance, mirror, project, before, found.cursor, wanted)
         return dg.SensorResult(
-            run_requests=[*requests, *delivery],
+            run_requests=[*requests, *delivery, *again],
             dynamic_partitions_requests=[commits_of(project).build_add_request(list(wanted))] if wanted else [],
             cursor=str(cursor),
-            skip_reason=None if requests or delivery else _nothing_new(project, found.cursor, skipped),
+            skip_reason=None if requests or delivery or again else _nothing_new(project, found.cursor, skipped),
         )
 
     return commits
+
+
+def _run_again(instance: dg.DagsterInstance, project: Project) -> Iterator[dg.RunRequest]:
+    """Commits whose run in a terminal was killed."""
+    for key, run in lost_in_terminals(instance, sensor_name(project)).items():
+        sha = run.tags[PARTITION]
+        instance.report_engine_event("Its process was killed in a terminal; its commit runs again.", run)
+        yield dg.RunRequest(
+            job_name=pipeline_name(project),
+            run_key=key,
+            partition_key=sha,
+            tags=run_tags(sha, run.tags.get(BRANCH, "")),
+        )
 
 
 def _nothing_new(project: Project, cursor: Cursor, skipped: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_n
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice, run_failed
+from resources.dagster.lost_runs import begins_again, why_it_failed
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
 from resources.history.outbox import write_notices
@@ -53,12 +54,14 @@ def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
 def _died(
     instance: dg.DagsterInstance, past: History, by_job: dict[str, Project], announcer: Announcer, since: datetime
 ) -> Iterator[Notice]:
-    """Runs that failed although none of their stages did: they could not start, or were killed."""
+    """Runs that failed although none of their stages did: they could not start, however often, or were killed."""
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
         run = record.dagster_run
         project = by_job.get(run.job_name)
         if project is None or StageOutcome.FAILED in stages_of_run(past, run.run_id).values():
             continue
+        if begins_again(instance, record):
+            continue
         commit = announcer.commit(project.name, run.tags.get(PARTITION, ""))
-        yield run_failed(commit, run.run_id, "", announcer.run_link(run.run_id))
+        yield run_failed(commit, run.run_id, why_it_failed(instance, run.run_id), announcer.run_link(run.run_id))

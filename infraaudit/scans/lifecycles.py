@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from infraaudit.scans.ahead import Ahead, basis, first_to_follow, is_stored, steps_ahead
 from infraaudit.scans.merged_commits import find_merges
 from infraaudit.scans.readings import Readings
 from infraaudit.scans.span_rows import row_of, span_of
@@ -17,7 +18,7 @@ from infraaudit.scans.stored_past import StoredPast
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.lifecycles.lifecycle import advance, after
 from infraaudit_domain.lifecycles.readings import Reading
-from infraaudit_domain.lifecycles.spans import Span, Step
+from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
 from resources.git.mirror import Mirror
@@ -25,9 +26,6 @@ from resources.history import schema
 from resources.history.scan_results import hold_ratings
 from resources.history.store import History
 from resources.history.stored_line import StoredLine
-
-_BATCH = 500
-"""Commits followed in one transaction: other writers wait that long."""
 
 
 class Line(StoredLine):
@@ -68,22 +66,33 @@ class Line(StoredLine):
         return path, sorted(active.values(), key=_order)
 
     def _follow_some(self) -> bool:
+        """Follow some commits: computed over a snapshot, with what Git says, and then written in a short transaction.
+
+        Returns whether more is left.
+        """
+        with self.history.snapshot() as connection:
+            start = first_to_follow(self, connection)
+            if start is None or start >= len(self.shas):
+                return False
+            kept = self.newest_pruned(connection, start)
+            ahead = None if kept is not None else self._ahead(connection, start)
+            if ahead is not None and not is_stored(self, connection, ahead.stop):
+                return False  # Another process has seen a newer state of the branch, and follows that.
         with self.history.writing() as connection:
             self._lock(connection)
             hold_ratings(connection)
-            start: int | None = connection.execute(
-                sa.select(sa.func.min(schema.line_commits.c.position)).where(
-                    self.is_in(schema.line_commits), schema.line_commits.c.followed.is_(False)
-                )
-            ).scalar()
-            if start is None:
-                return False
-            if (kept := self.newest_pruned(connection, start)) is not None:
+            if kept is not None:
                 self._keep_as_followed(connection, kept)
-                return True
-            self._rewind(connection, start)
-            self._advance(connection, start, min(start + _BATCH, len(self.shas)))
-            return start + _BATCH < len(self.shas)
+            elif ahead is not None and basis(self, connection, ahead.start, ahead.stop) == ahead.basis:
+                self._rewind(connection, start)
+                self._store(connection, ahead)
+        return True
+
+    def _ahead(self, connection: sa.Connection, start: int) -> Ahead:
+        readings = Readings(connection, self.project)
+        before = next(readings.backwards(self.shas[:start]), None)
+        active = self._active(connection, start - 1, before)
+        return steps_ahead(self, self.mirror, connection, start, active, before, readings)
 
     def _match(self, connection: sa.Connection) -> bool:
         """Make the stored line equal the branch: what a force-push replaced is dropped, what is new is added.
@@ -135,37 +144,25 @@ class Line(StoredLine):
         behind = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.followed.is_(True))
         connection.execute(behind.values(followed=False))
 
-    def _advance(self, connection: sa.Connection, start: int, stop: int) -> None:
-        table = schema.spans
-        readings = Readings(connection, self.project)
-        before = next(readings.backwards(self.shas[:start]), None)
-        if before is not None:
+    def _store(self, connection: sa.Connection, ahead: Ahead) -> None:
+        table, lines = schema.spans, schema.line_commits
+        if ahead.before is not None:
             # What later commits, which are followed anew, had said of spans that still stand.
-            seen = (table.c.start_position < start) & (table.c.end_position.is_(None))
-            unseen_later = self.is_in(table) & seen & (table.c.end_after >= before.position)
+            seen = (table.c.start_position < ahead.start) & (table.c.end_position.is_(None))
+            unseen_later = self.is_in(table) & seen & (table.c.end_after >= ahead.before.position)
             connection.execute(table.update().where(unseen_later).values(end_after=None))
-        active = self._active(connection, start - 1, before)
-        for position in range(start, stop):
-            now = readings.of(self.shas[position], position)
-            if now is None or (before and readings.are_equal(before.sha, now.sha)):
-                before = now or before
-                continue
-            past = StoredPast(self, self.mirror, connection, readings, self.shas[:position], position, before, now)
-            step = advance(active, before, now, past)
-            active, before = after(active, step), now
-            self._store(connection, step)
-        lines = schema.line_commits
-        done = lines.update().where(self.is_in(lines), lines.c.position >= start, lines.c.position < stop)
-        connection.execute(done.values(followed=True))
-
-    def _store(self, connection: sa.Connection, step: Step) -> None:
-        table = schema.spans
-        for span in (*step.ended, *step.resighted):
-            same = (table.c.start_position == span.start) & (table.c.fingerprint == span.finding.fingerprint)
-            connection.execute(table.update().where(self.is_in(table), same).values(row_of(span)))
-        mine = {"project": self.project, "branch": self.branch}
-        if step.started:
-            connection.execute(table.insert(), [mine | row_of(span) for span in step.started])
+        if ahead.changed:
+            same = (table.c.start_position == sa.bindparam("_start")) & (table.c.fingerprint == sa.bindparam("_mark"))
+            rows = [{"_start": start, "_mark": mark} | row_of(span) for (start, mark), span in ahead.changed.items()]
+            columns: dict[str, sa.BindParameter] = {
+                name: sa.bindparam(name) for name in rows[0] if not name.startswith("_")
+            }
+            connection.execute(table.update().where(self.is_in(table), same).values(columns), rows)
+        if ahead.started:
+            mine = {"project": self.project, "branch": self.branch}
+            connection.execute(table.insert(), [mine | row_of(span) for span in ahead.started.values()])
+        done = (lines.c.position >= ahead.start) & (lines.c.position < ahead.stop)
+        connection.execute(lines.update().where(self.is_in(lines), done).values(followed=True))
 
     def _active(self, connection: sa.Connection, position: int, last: Reading | None) -> dict[str, Span]:
         """The spans that stand at a position, by fingerprint, as the last reading up to there has them."""

@@ -38,7 +38,8 @@ def find_merges(line: StoredLine, mirror: Mirror, has_grown: bool) -> None:
         upsert(connection, table, rows)
         for position in set(positions.values()):
             again = line.is_in(lines) & (lines.c.position == position)
-            connection.execute(lines.update().where(again).values(followed=False))
+            change = {"followed": False, "changes": lines.c.changes + 1}
+            connection.execute(lines.update().where(again).values(change))
 
 
 def _unknown(line: StoredLine, has_grown: bool) -> list[str]:

@@ -20,12 +20,16 @@ from resources.history.stored_line import StoredLine
 
 _QUERY = 400
 """Values in one IN list."""
+_NONE: Mapping[str, Span] = {}
 _EARLIER = 100
 """Readings that are asked when a new finding was not there for the first time."""
 
 
 class StoredPast:
-    """Answers for the step to one commit of a line; ``path`` is the line up to that commit, without it."""
+    """Answers for the step to one commit of a line; ``path`` is the line up to that commit, without it.
+
+    Spans are stored up to the position ``followed``; ``fixed_ahead`` are the newest fixed ones from there on.
+    """
 
     def __init__(
         self,
@@ -37,9 +41,11 @@ class StoredPast:
         followed: int,
         before: Reading | None,
         now: Reading,
+        fixed_ahead: Mapping[str, Span] = _NONE,
     ) -> None:
         self._line, self._mirror, self._connection, self._readings = line, mirror, connection, readings
         self._path, self._followed, self._before, self._now = path, followed, before, now
+        self._fixed_ahead = fixed_ahead
 
     def renames(self) -> Mapping[str, str]:
         return self._mirror.renames(self._before.sha, self._now.sha) if self._before else {}
@@ -57,7 +63,7 @@ class StoredPast:
             wanted = of_line & (table.c.ended_as == "fixed") & (table.c.end_position < self._followed)
             query = sa.select(table).where(wanted).order_by(table.c.start_position)
             found |= {row["fingerprint"]: span_of(row) for row in self._connection.execute(query).mappings()}
-        return found
+        return found | {mark: self._fixed_ahead[mark] for mark in fingerprints if mark in self._fixed_ahead}
 
     def earlier(self) -> Iterator[tuple[Reading, Mapping[str, str]]]:
         # Each is compared with now by Git: beyond a hundred, "before" has to do.

@@ -1,7 +1,8 @@
 """The `application_logs` asset: what the deployed containers printed since the last look.
 
-It runs after a rollout and on a schedule (sensors/watch.py), and takes the lines of every live pod of every
-environment, whichever commit they are of. Deliberately absent: showing them (`infraaudit logs`).
+It runs after a rollout, and takes the lines of every live pod of every environment, whichever commit they are of.
+Between rollouts the service collects them, and reports observations of this asset (service/workers/watch_worker.py).
+Deliberately absent: showing them (`infraaudit logs`).
 """
 
 import json
@@ -11,14 +12,13 @@ from typing import Any
 
 import dagster as dg
 
-from infraaudit.deploying.logs import collect_logs
+from infraaudit.deploying.logs import collect_logs, send_on
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import HistoryResource, KubernetesResource, LogsResource
 from resources.history.queries.log_counts import lines_printed
-from resources.logs.loki import ship
 from resources.logs.store import Row
 
 
@@ -64,15 +64,12 @@ def build_application_logs(project: Project, common: dict) -> dg.AssetsDefinitio
 
 def _sent_on(project: Project, current: Stage, logs: LogsResource) -> dict[str, Any]:
     """Loki gets the lines too; lines that it refuses are kept all the same, and sent again next time."""
-    loki, store = logs.loki(), logs.connect(project)
+    loki = logs.loki()
     if loki is None:
         return {}
-    sent, refused = 0, ""
     try:
-        for environment in project.environments:
-            count, fault = ship(store, project.name, environment.name, loki)
-            sent, refused = sent + count, fault or refused
+        sent, refused = send_on(logs.connect(project), project, project.environments, loki)
     except InfraAuditError as error:
         current.log.warning("The lines wait: %s", error)
-        return {"loki": f"The lines wait: {error}", "loki_lines": sent}
+        return {"loki": f"The lines wait: {error}"}
     return {"loki": f"refused: {refused}" if refused else "took them", "loki_lines": sent}

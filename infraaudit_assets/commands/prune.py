@@ -15,10 +15,11 @@ from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.dagster_names import PARTITION
-from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.errors import EngineUnavailableError, HistoryError
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
+    from resources.engine import Engine
     from resources.history import History
 
 
@@ -36,6 +37,7 @@ def prune(
     What is live, and what a rollback would return to, never goes. Commits, lifecycles of findings (who introduced and
     fixed them), deployments and every count stay for ever, so that trends and metrics do not change.
     """
+    from infraaudit.operations.sweeping import sweep
     from infraaudit_domain.retention import outdated
     from resources.configuration.projects import read_projects
     from resources.engine.box.client import remove_boxes
@@ -48,14 +50,18 @@ def prune(
     projects = read_projects(current.projects)
     if not dry_run:
         remove_boxes(current.state.boxes, [project.name for project in projects])
+        sweep(current.state)
+    engine = _engine(current)
     for project in projects:
         aging, used = retention.aging_commits(past, project.name), retention.in_use(past, project.name)
         shas = outdated(aging, before=before, keep_newest=keep, protected=used)
         row = {"commits": len(shas)}
         if not dry_run:
             row |= asdict(retention.prune(past, project.name, shas))
+            row["messages"] = retention.prune_messages(past, project.name, before)
             row["files"] = _delete_files(current, project, shas)
             row["runs"] = _delete_runs(current, project, shas)
+            row["images"] = _delete_images(engine, project, shas)
         done[project.name] = row
     freed = 0
     if not dry_run:
@@ -84,6 +90,24 @@ def _delete_files(current: Settings, project: Project, shas: Collection[str]) ->
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return len(found)
+
+
+def _engine(current: Settings) -> "Engine | None":
+    """The engine, where one answers: where none does, images stay until one does."""
+    from resources.engine import detect_engine
+
+    try:
+        return detect_engine(current.engine)
+    except EngineUnavailableError:
+        return None
+
+
+def _delete_images(engine: "Engine | None", project: Project, shas: Collection[str]) -> int:
+    """The engine's names of the images of these commits."""
+    from resources.engine.build_request import image_reference
+    from resources.engine.old_images import forget_images
+
+    return forget_images(engine, {image_reference(project.name, sha) for sha in shas}) if engine and shas else 0
 
 
 def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> int:

@@ -4,7 +4,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +15,19 @@ from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError, NotThereError
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from infraaudit.deploying.approving import Approved
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
+    from service.app import Background
+    from service.approving import Approve
     from service.notices import NoticeWorker
+    from service.workers.prune_worker import PruneWorker
     from service.workers.push_worker import Launch
 
 _OTHER_FILES = 1000
@@ -34,6 +38,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; INFRAAUDIT_SERVICE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; INFRAAUDIT_SERVICE_PORT.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Look after what is live; else `infraaudit watch` does, or nobody.")
+    ] = True,
 ) -> None:
     """Start the service: webhooks, /metrics, the trend API and the audit page; Ctrl-C stops it."""
     import uvicorn
@@ -44,10 +51,11 @@ def serve(
     sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
-    if not current.service_tokens and not current.service_write_tokens and address not in _LOOPBACK:
+    tokens = current.service_tokens or current.service_write_tokens or current.service_named_tokens
+    if not tokens and address not in _LOOPBACK:
         print(f"Anyone who reaches {address} can read it: set INFRAAUDIT_SERVICE_TOKENS.", file=sys.stderr, flush=True)
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
-    service = build_service(current)
+    service = build_service(current, watch)
     # What is there now stays: a full collection that goes through it holds up answers for a tenth of a second.
     gc.collect()
     gc.freeze()
@@ -98,14 +106,16 @@ def page(
     print(f"{sha[:12]}: {write_atomically(output.resolve(), text.encode(), READABLE)}")
 
 
-def build_service(current: Settings) -> "Starlette":
-    """The service of this installation."""
+def build_service(current: Settings, watch: bool = False) -> "Starlette":
+    """The service of this installation; with ``watch`` it looks after what is live."""
     from infraaudit_assets.commands.scan import scanner_for
+    from infraaudit_assets.commands.watch import watch_worker
     from resources.configuration.projects import load_projects
     from resources.dagster.api import DagsterApi
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
     from service.received import Received
+    from service.workers.live_gate_worker import LiveGateWorker
     from service.workers.narrow_worker import NarrowWorker
     from service.workers.push_worker import PushWorker
     from service.workers.upgrade_worker import UpgradeWorker
@@ -116,12 +126,17 @@ def build_service(current: Settings) -> "Starlette":
         history.record_project(project)
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
-    worker = PushWorker(history, received, launches, mirror_of, DagsterApi(current.dagster_url))
+    dagster = DagsterApi(current.dagster_url)
+    worker = PushWorker(history, received, launches, mirror_of, dagster)
     options = ServiceOptions(
         projects=[project.name for project in projects],
+        urls={project.name: project.url for project in projects},
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
+        named_tokens={
+            name: [s.get_secret_value() for s in given] for name, given in current.service_named_tokens.items()
+        },
         dagster_url=current.dagster_link,
         spool=current.state.path,
         rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
@@ -129,7 +144,41 @@ def build_service(current: Settings) -> "Starlette":
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
-    return build_app(history, options, worker, notices, received, upgrades, narrowing)
+    approve = _approve(history, {project.name: project for project in projects})
+    show, rated = dagster.show_check, lambda: rated_history(current)
+    live_gate = LiveGateWorker(rated, projects, mirror_of, current.gate_file, show)
+    others: list[Background] = [live_gate]
+    if watch:
+        others.append(watch_worker(current, history, projects, dagster))
+    if prune := _prune_worker(current):
+        others.append(prune)
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, others)
+
+
+def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
+    from infraaudit.deploying import approving
+    from infraaudit_assets.commands.delivery import environment_of
+
+    def approve(project: str, environment: str, commit: str, name: str, reason: str) -> "Approved":
+        found = projects.get(project)
+        if found is None or found.fault:
+            raise NotThereError(f"There is no project {project!r} here.")
+        place, mirror = environment_of(found, environment), mirror_of(found)
+        return approving.approve(history, mirror, found, place, mirror.resolve(commit), name, reason)
+
+    return approve
+
+
+def _prune_worker(current: Settings) -> "PruneWorker | None":
+    from infraaudit.operations.sweeping import sweep
+    from service.workers.prune_worker import PruneWorker
+
+    sweep(current.state)
+    if not current.prune_days:
+        return None
+    program = str(Path(sys.executable).parent / "infraaudit")
+    limits = ["--older-than", str(current.prune_days), "--keep", str(current.prune_keep)]
+    return PruneWorker([program, "prune", *limits], current.state.last_prune)
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

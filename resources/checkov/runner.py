@@ -57,8 +57,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
         render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
         parent: Callable[[Path, ScanLimits, Path], Parent] = Parent,
+        frameworks: Sequence[str] = DEFAULT_FRAMEWORKS,
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
+        self._names = tuple(frameworks)
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
@@ -112,7 +114,7 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
     def _frameworks(
         self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
     ) -> list[FrameworkScan]:
-        tree, names, hider = mirror.tree(sha), DEFAULT_FRAMEWORKS, Hider(config)
+        tree, names, hider = mirror.tree(sha), self._names, Hider(config)
         with_links = followed(mirror, tree, names)
         selection = select(with_links.entries, names, self._limits)
         left_out = _with_lost(selection.left_out, with_links.lost)

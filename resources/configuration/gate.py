@@ -4,16 +4,20 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.judging.as_judged import InlineRule
 from infraaudit_domain.judging.gate import BLOCK, REPORT, GatePolicy
 from infraaudit_domain.kubernetes.manifest_policy import RISKS, ManifestPolicy
 from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.acceptances import AcceptedHidings
-from resources.configuration.document import read_document
+from resources.configuration.document import parse_document, read_document
+from resources.machine.yaml_text import Bounds, fault_of
+
+_BOUNDS = Bounds(depth=10, nodes=5_000, aliases=True)
 
 
 def _number(given: Any) -> Any:
@@ -85,13 +89,28 @@ class _Gate(BaseModel):
 
 def read_gate(path: Path) -> GatePolicy:
     """The policy of the gate. Raises ConfigurationError: without a policy the gate stays closed."""
-    gate = _read(path)
-    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
+    return _policy(_read(path))
+
+
+def parse_gate(text: str, name: str) -> GatePolicy:
+    """The policy of a text, which may be anybody's: it has bounds. Raises ConfigurationError that names it."""
+    try:
+        fault = fault_of(text, _BOUNDS)
+    except (yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise ConfigurationError(f"{name} cannot be read: it is no YAML: {excerpt(said, 300)}.") from error
+    if fault:
+        raise ConfigurationError(f"{name} cannot be read: {fault}.")
+    return _policy(parse_document(Path(name), text, "gate policy").validate(_Gate, "gate policy"))
 
 
 def read_manifest_policy(path: Path) -> ManifestPolicy:
     """What manifests may contain, from the same file. Raises ConfigurationError."""
     return ManifestPolicy(**dict(_read(path).manifests))
+
+
+def _policy(gate: _Gate) -> GatePolicy:
+    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
 
 
 def _read(path: Path) -> _Gate:

@@ -28,22 +28,31 @@ class _File(Entry):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "_File":
-        if clash := _clash([project.project(Path()) for project in self.projects]):
+        taken = _Taken()
+        if clash := next(filter(None, (taken.add(entry.project(Path())) for entry in self.projects)), ""):
             raise ValueError(clash)
         return self
 
 
-def _clash(projects: Sequence[Project]) -> str:
-    """Conflicts between projects."""
-    if doubled := _doubled([group_of(project) for project in projects]):
-        return f"two projects are named {', '.join(doubled)} ('-' and '_' count as equal)"
-    if doubled := _doubled([name for project in projects for name in claimed_names(project)]):
-        return f"two projects, or one and an environment of another, make the name {', '.join(doubled)} in Dagster"
-    return "only one project can be the default" if sum(project.default for project in projects) > 1 else ""
+class _Taken:
+    """The names that the projects before have taken."""
 
+    def __init__(self) -> None:
+        self._groups, self._names, self._has_default = set[str](), set[str](), False
 
-def _doubled(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
+    def add(self, project: Project) -> str:
+        """Take the names of a project; returns the conflict where it cannot have them, and then takes none."""
+        group, names = group_of(project), claimed_names(project)
+        if group in self._groups:
+            return f"two projects are named {group} ('-' and '_' count as equal)"
+        if doubled := sorted(names & self._names):
+            return f"two projects, or one and an environment of another, make the name {', '.join(doubled)} in Dagster"
+        if project.default and self._has_default:
+            return "only one project can be the default"
+        self._groups.add(group)
+        self._names |= names
+        self._has_default |= project.default
+        return ""
 
 
 def read_projects(path: Path) -> tuple[Project, ...]:
@@ -63,14 +72,14 @@ def load_projects(path: Path) -> tuple[Project, ...]:
     of_entries = [fault for fault in document.faults if len(fault.key) > 1]
     if not isinstance(entries, list) or set(raw) != {"projects"} or len(of_entries) < len(document.faults):
         return read_projects(path)
-    projects: list[Project] = []
+    projects, taken = list[Project](), _Taken()
     for index, entry in enumerate(entries):
         project = _load(document, index, entry)
-        clash = _clash([*projects, project])
-        if clash:
+        if clash := taken.add(project):
             name = _free_name(index, [*projects, *entries])
             fault = project.fault or clash
             project = replace(project, name=name, environments=(Environment(),), default=False, fault=fault)
+            taken.add(project)
         projects.append(project)
     return tuple(projects)
 

@@ -115,6 +115,40 @@ class DagsterApi:
             fault = f"Its last three ticks failed: {excerpt((ticks[0].get('error') or {}).get('message', ''), 500)}"
         return SensorState(fault, max(good, default=None))
 
+    def show_check(
+        self, asset: Sequence[str], check: str, passed: bool, description: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Report the outcome of an asset's check that no run evaluated; one that did not pass is a warning.
+
+        Raises DagsterUnavailableError.
+        """
+        body = {
+            "check_name": check,
+            "passed": passed,
+            "severity": "WARN",
+            "metadata": {"found": description, **metadata},
+        }
+        self._report("report_asset_check", asset, body)
+
+    def show_observation(
+        self, asset: Sequence[str], partition: str, description: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Report what was seen of an asset outside a run. Raises DagsterUnavailableError."""
+        body = {"partition": partition, "description": description, "metadata": dict(metadata)}
+        self._report("report_asset_observation", asset, body)
+
+    def _report(self, what: str, asset: Sequence[str], body: Mapping[str, Any]) -> None:
+        import httpx
+
+        try:
+            answer = httpx.post(f"{self.url}/{what}/{'/'.join(asset)}", json=body, timeout=_SECONDS)
+        except httpx.HTTPError as error:
+            raise DagsterUnavailableError(
+                f"Dagster at {self.url} does not answer: {excerpt(str(error), 200)}"
+            ) from error
+        if not answer.is_success:
+            raise DagsterUnavailableError(f"Dagster at {self.url} refused: {excerpt(answer.text, 300)}")
+
     def _add(self, selector: Mapping[str, str], partitions: str, key: str) -> None:
         added = self._ask(_ADD, {"r": selector, "d": partitions, "k": key})["addDynamicPartition"]
         self._expect(added, "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")

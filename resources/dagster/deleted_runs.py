@@ -13,6 +13,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 
 from resources.dagster.workers import forget
+from resources.history.database import has_room
 
 _BUSY_SECONDS = 10
 
@@ -46,7 +47,8 @@ def _shared_files(instance: DagsterInstance) -> list[Path]:
 def _shrunk(file: Path) -> bool:
     try:
         with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-            connection.execute("VACUUM")
+            if has_room(lambda pragma: int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])):
+                connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError:
         return False

@@ -28,6 +28,7 @@ _LOCK = 0x1AFA_0D17
 
 
 _MOST_TRIES = 20
+_PUT_BACK = "It never began, for the reason above, and is put back into the queue."
 _TOO_YOUNG = timedelta(minutes=2)
 """How long a failed run is given to Dagster's own retry, twice over."""
 _looked_at: dict[tuple[str, str], datetime] = {}
@@ -84,12 +85,13 @@ def requeue_unlaunched(instance: DagsterInstance, sensor: str) -> int:
     ]
     requeued = 0
     for run in lost:
-        if run.tags.get(SENSOR_NAME) == sensor and _enqueued(instance, run) < _MOST_TRIES:
+        if run.tags.get(SENSOR_NAME) == sensor and can_be_requeued(instance, run):
             with _alone(instance):
                 again = instance.get_run_by_id(run.run_id)
                 if again and again.status is DagsterRunStatus.FAILURE and "dagster/auto_retry_run_id" not in again.tags:
                     # From here on we retry this run, and Dagster does not.
                     instance.add_run_tags(again.run_id, {"dagster/max_retries": "0"})
+                    instance.report_engine_event(_PUT_BACK, again)
                     instance.report_dagster_event(DagsterEvent.job_enqueue(again), run_id=again.run_id)
                     requeued += 1
     return requeued
@@ -107,9 +109,10 @@ def _is_given_up(run: DagsterRun, waited: bool) -> bool:
     return not has_retry and (waited or run.tags.get("dagster/will_retry") != "true")
 
 
-def _enqueued(instance: DagsterInstance, run: DagsterRun) -> int:
+def can_be_requeued(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether a run that never began was not put into the queue too often yet."""
     events = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.PIPELINE_ENQUEUED)
-    return len(events.records)
+    return len(events.records) < _MOST_TRIES
 
 
 def cancel_queued(instance: DagsterInstance, run: DagsterRun, reason: str) -> bool:

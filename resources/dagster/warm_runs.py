@@ -8,6 +8,7 @@ that launcher, this one knows whether a run's process is alive. Deliberately abs
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 
+from infraaudit_domain.dagster_names import RUN_KEY
 from resources.dagster import workers
 from resources.dagster.warm_imports import warmth
 
@@ -32,6 +34,8 @@ _HEALTH = {
     # Executed elsewhere, or about to end: max_runtime_seconds bounds it.
     workers.Worker.UNKNOWN: WorkerStatus.RUNNING,
 }
+
+_PATIENCE_SECONDS = 15.0
 
 
 class WarmRuns(DefaultRunLauncher):
@@ -44,6 +48,8 @@ class WarmRuns(DefaultRunLauncher):
         super().__init__(inst_data)
         own = os.environ.get("INFRAAUDIT_WARM_MINUTES") or "10"
         self._idle_minutes = float(own) if idle_minutes is None else idle_minutes
+        self._without_process: dict[str, float] = {}
+        """Since when runs of terminals have been seen without a process, by the monotonic clock."""
 
     @classmethod
     def config_type(cls) -> Any:
@@ -96,8 +102,20 @@ class WarmRuns(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Failed where a process of this machine took the run and is gone."""
         found = workers.state_of(self._home, run.run_id)
+        if found is workers.Worker.UNKNOWN and self._never_took_it(run):
+            found = workers.Worker.GONE
         message = "Its process was killed." if found is workers.Worker.GONE else None
         return CheckRunHealthResult(_HEALTH[found], message)
+
+    def _never_took_it(self, run: DagsterRun) -> bool:
+        """Whether a run that a terminal started has had no process for a while: that was killed before it took the run.
+
+        At its end a run has none for a moment.
+        """
+        if run.remote_job_origin is not None or RUN_KEY not in run.tags or workers.is_known(self._home, run.run_id):
+            return False
+        since = self._without_process.setdefault(run.run_id, time.monotonic())
+        return time.monotonic() - since >= _PATIENCE_SECONDS
 
     @property
     def _home(self) -> Path:

@@ -39,7 +39,7 @@ def working_on(home: Path, run_id: str, how: str = IN_FOREGROUND) -> Iterator[No
     new = file.with_suffix(f".{os.getpid()}")
     with new.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write(f"{os.getpid()} {how} {_here()}")
+        stream.write(f"{os.getpid()} {how} {_here()} {_machine()}")
         stream.flush()
         new.rename(file)
         try:
@@ -61,12 +61,19 @@ def state_of(home: Path, run_id: str) -> Worker:
     except BlockingIOError:
         return Worker.ALIVE
     # Some file systems keep locks on their own machine: free is then no proof.
-    return Worker.GONE if _holder(file).where == _here() else Worker.UNKNOWN
+    holder = _holder(file)
+    has_restarted = holder.machine == _machine() != "" and not holder.where.startswith(f"{_boot()}:")
+    return Worker.GONE if holder.where == _here() or has_restarted else Worker.UNKNOWN
 
 
 def is_alive(home: Path, run_id: str) -> bool:
     """Whether a process of this machine executes a run."""
     return state_of(home, run_id) is Worker.ALIVE
+
+
+def is_known(home: Path, run_id: str) -> bool:
+    """Whether a process has taken a run, here or elsewhere, and not ended as it should."""
+    return _file(home, run_id).exists()
 
 
 def interrupt(home: Path, run_id: str) -> bool:
@@ -82,6 +89,11 @@ def is_launched(home: Path, run_id: str) -> bool:
 def launched(home: Path) -> list[str]:
     """The runs that were launched and go on; not those in a terminal."""
     return [file.name for file in (home / _FOLDER).glob("*") if is_launched(home, file.name)]
+
+
+def gone(home: Path) -> list[str]:
+    """The runs whose processes are gone and have left their files."""
+    return [file.name for file in (home / _FOLDER).glob("*") if state_of(home, file.name) is Worker.GONE]
 
 
 def kill_launched(home: Path) -> None:
@@ -103,6 +115,8 @@ class _Holder(NamedTuple):
     pid: int = 0
     how: str = ""
     where: str = ""
+    machine: str = ""
+    """Its machine, whenever that started; empty where it has no name for itself, as containers have none."""
 
 
 def _signalled(file: Path, number: signal.Signals) -> bool:
@@ -118,17 +132,29 @@ def _signalled(file: Path, number: signal.Signals) -> bool:
 
 def _holder(file: Path) -> _Holder:
     try:
-        pid, how, where = file.read_text().split()
-        return _Holder(int(pid), how, where)
-    except (OSError, ValueError):
+        pid, how, where, *machine = file.read_text().split()
+        return _Holder(int(pid), how, where, *machine)
+    except (OSError, ValueError, TypeError):
         return _Holder()
 
 
 @cache
 def _here() -> str:
     """This machine since it started, and the numbers of processes that count for us."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}:{os.readlink('/proc/self/ns/pid')}"
+    return f"{_boot()}:{os.readlink('/proc/self/ns/pid')}"
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+@cache
+def _machine() -> str:
+    try:
+        return Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _file(home: Path, run_id: str) -> Path:

@@ -4,7 +4,7 @@ Deliberately absent: what is stored, and how (store.py and its neighbours).
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy as sa
 
@@ -33,6 +33,11 @@ class Access:
             self._engine.connect().execution_options(read_only=True, **options) as connection,
         ):
             yield connection
+
+    def snapshot(self) -> AbstractContextManager[sa.Connection]:
+        """A connection whose reads all see one moment; in SQLite those of every transaction do. Raises HistoryError."""
+        options = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        return self.reading(**options)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

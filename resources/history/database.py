@@ -5,7 +5,7 @@ SQLite in WAL mode, or PostgreSQL by ``postgresql+psycopg2://``. Deliberately ab
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from infraaudit_domain.errors import HistoryError, excerpt
 from resources.machine.locks import locked
 
 _BUSY_SECONDS = 30
+_WORTH_A_VACUUM = 20
+"""A file is written anew where a twentieth of it is free."""
 _ALEMBIC = threading.Lock()
 """Alembic has one environment per process: two threads that migrate at once would break each other's."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -109,12 +111,19 @@ def vacuum(engine: sa.Engine) -> None:
             return
         plain = engine.raw_connection()  # a statement of SQLAlchemy's would begin a transaction, which VACUUM refuses
         try:
-            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                plain.cursor().execute(statement)
+            cursor = plain.cursor()
+            if has_room(lambda pragma: int(cursor.execute(f"PRAGMA {pragma}").fetchone()[0])):
+                cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise sa.exc.OperationalError("VACUUM", None, error) from error
         finally:
             plain.close()
+
+
+def has_room(pragma: Callable[[str], int]) -> bool:
+    """Whether a SQLite file has so much free room that writing it anew, for which all who write wait, is worth it."""
+    return pragma("freelist_count") * _WORTH_A_VACUUM >= pragma("page_count")
 
 
 @contextmanager

@@ -6,14 +6,17 @@ Deliberately absent: which commits are old (infraaudit_domain/retention.py), and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.pushes import PushState
 from infraaudit_domain.retention import PRUNED, Aging
 from infraaudit_domain.scans.evidence import EVERY_FILE
 from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
+from resources.history.database import upsert
 from resources.history.store import History
 
 _AT_ONCE = 500
@@ -64,6 +67,43 @@ def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
         with history.writing() as connection:
             done += Pruned(test_cases=_prune_tests(connection, project, some))
     return done
+
+
+def prune_messages(history: History, project: str, before: datetime) -> int:
+    """Delete a project's processed pushes, sent notices and events of branches from before a time; returns the number.
+
+    What was counted stays counted, and what waits stays, however old.
+    """
+    pushes, notices, events = schema.deliveries, schema.notices, schema.git_events
+    done = (pushes.c.project == project) & (pushes.c.done_at < before) & (pushes.c.state != PushState.WAITING.value)
+    sent = (notices.c.project == project) & (notices.c.sent_at < before)
+    with history.writing() as connection:
+        states = sa.select(pushes.c.state, sa.func.count()).where(done).group_by(pushes.c.state)
+        counts = {("push", row[0]): row[1] for row in connection.execute(states)}
+        if number := connection.execute(sa.select(sa.func.count()).select_from(notices).where(sent)).scalar():
+            counts["notice", ""] = number
+        for (kind, state), number in counts.items():
+            _count_pruned(connection, kind, project, state, number)
+        gone = connection.execute(pushes.delete().where(done)).rowcount
+        gone += connection.execute(notices.delete().where(sent)).rowcount
+        gone += connection.execute(
+            events.delete().where(events.c.project == project, events.c.seen_at < before)
+        ).rowcount
+    return gone
+
+
+def pruned_messages(history: History, kind: str) -> dict[tuple[str, str], int]:
+    """How many messages of a kind (push, notice) were ever pruned, by project and state."""
+    table = schema.pruned_messages
+    rows = history.rows(sa.select(table).where(table.c.kind == kind))
+    return {(row["project"], row["state"]): row["number"] for row in rows}
+
+
+def _count_pruned(connection: sa.Connection, kind: str, project: str, state: str, number: int) -> None:
+    table = schema.pruned_messages
+    key = {"kind": kind, "project": project, "state": state}
+    known = sa.select(table.c.number).where(*(table.c[name] == value for name, value in key.items()))
+    upsert(connection, table, [key | {"number": number + (connection.execute(known).scalar() or 0)}])
 
 
 def _keys_of(connection: sa.Connection, going: set[tuple[str, str]]) -> list[str]:

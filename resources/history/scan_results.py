@@ -74,10 +74,11 @@ def follow_again(connection: sa.Connection, project: str, sha: str, changed: Seq
     """Mark a commit, and the commits that share changed results, so that their lifecycles of findings are computed
     again."""
     lines, parts = schema.line_commits, schema.scan_parts
-    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(followed=False))
+    again = {"followed": False, "changes": lines.c.changes + 1}
+    connection.execute(lines.update().where(lines.c.project == project, lines.c.sha == sha).values(again))
     if changed:
         sharing = sa.select(parts.c.sha).where(parts.c.project == lines.c.project, parts.c.scan_key.in_(changed))
-        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(followed=False))
+        connection.execute(lines.update().where(lines.c.sha.in_(sharing)).values(again))
 
 
 def rate(history: Access, severities: Mapping[str, Severity]) -> bool:
@@ -99,6 +100,12 @@ def rate(history: Access, severities: Mapping[str, Severity]) -> bool:
             severity = sa.func.coalesce(found, Severity.UNKNOWN.value)
             connection.execute(rated.update().where(rated.c.severity != severity).values(severity=severity))
     return True
+
+
+def stored_ratings(history: Access) -> dict[str, str]:
+    """The severity of every check, as the history was last rated."""
+    with history.reading() as connection:
+        return _stored(connection)
 
 
 def hold_ratings(connection: sa.Connection) -> None:

@@ -4,7 +4,6 @@ The portable form of a history is an SQLite file. Deliberately absent: merging t
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from resources.history import schema
 from resources.history.store import History
 
 _ROWS = 1000
-_NO_FACTS = (schema.projects, schema.severities)
+_NO_FACTS = (schema.projects, schema.severities, schema.looks)
 
 
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
@@ -23,7 +22,7 @@ def copy_history(source: History, target: History, on_table: Callable[[str, int]
     Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
     """
     copied = 0
-    with _snapshot(source) as reading, target.writing() as writing:
+    with source.snapshot() as reading, target.writing() as writing:
         _expect_empty(writing, target)
         # Every role records the projects of the projects file and the severities at its start.
         for table in _NO_FACTS:
@@ -50,12 +49,6 @@ def expect_empty(history: History) -> None:
     """Raises HistoryError where a history holds a fact; the projects file's projects are none."""
     with history.reading() as connection:
         _expect_empty(connection, history)
-
-
-def _snapshot(history: History) -> AbstractContextManager[sa.Connection]:
-    """A connection whose reads all see one snapshot; in SQLite every transaction does."""
-    options = {} if history.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    return history.reading(**options)
 
 
 def _expect_empty(connection: sa.Connection, history: History) -> None:

@@ -45,6 +45,11 @@ class StateFolder:
         return self.path / "demo"
 
     @property
+    def last_prune(self) -> Path:
+        """An empty file whose time is that of the last daily pruning."""
+        return self.path / "last-prune"
+
+    @property
     def run_log(self) -> Path:
         return self.path / "run.log"
 

@@ -35,7 +35,7 @@ def test_nothing_fails_and_every_file_was_read(reports: list[dict[str, Any]]) ->
     assert failed == []
     assert {report["check_type"] for report in reports} == {"dockerfile", "kubernetes"}
     read = {Path(check["file_path"]).name for report in reports for check in report["results"]["passed_checks"]}
-    workloads = {f"{role}.yaml" for role in ("code", "webserver", "daemon", "service")}
+    workloads = {f"{role}.yaml" for role in ("code", "webserver", "daemon", "service", "watch")}
     assert {"Dockerfile", "role.yaml", "accounts.yaml", *workloads} <= read
 
 

@@ -42,7 +42,7 @@ from tests.e2e.own_image import (
 )
 from tests.e2e.waiting import until
 
-ROLES = ("code", "webserver", "daemon", "service")
+ROLES = ("code", "webserver", "daemon", "service", "watch")
 PROJECT = "infraauditai"
 SECRET = "what the forge signs pushes with"
 REGISTRY = "127.0.0.1:5000/infraaudit-test/pipeline"

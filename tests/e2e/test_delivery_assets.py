@@ -5,8 +5,8 @@ Real engine, registry and cluster, with the Role's token. Tests and scan are wri
 
 import json
 import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 
 from infraaudit_assets.commands import delivery
 from infraaudit_assets.commands.projects import mirror_of
+from infraaudit_assets.commands.watch import watch_worker
 from infraaudit_assets.connections import build_resources
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.runs import dagster_instance
 from infraaudit_assets.settings import settings
-from infraaudit_domain.dagster_names import promotion_name, watch_name
+from infraaudit_domain.dagster_names import promotion_name
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.configuration.projects import read_projects
+from resources.dagster.api import DagsterApi
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import NotifierResource
 from tests.conftest import require
@@ -38,6 +40,24 @@ __all__ = ["namespace", "receivers", "shop"]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
+class Shown(DagsterApi):
+    """Keeps what Dagster would be shown: the last outcome of each check, and how many lines there were."""
+
+    def __init__(self) -> None:
+        super().__init__("http://nowhere")
+        self.checks, self.lines, self.looks = dict[str, bool](), list[int](), 0
+
+    def show_check(
+        self, asset: Sequence[str], check: str, passed: bool, description: str, metadata: Mapping[str, Any]
+    ) -> None:
+        self.checks[asset[-1]] = passed
+
+    def show_observation(
+        self, asset: Sequence[str], partition: str, description: str, metadata: Mapping[str, Any]
+    ) -> None:
+        self.lines.append(metadata["lines"])
+
+
 class Installation:
     """The shop's definitions and Dagster instance, and its commits."""
 
@@ -45,6 +65,7 @@ class Installation:
         (self.project,) = read_projects(settings().projects)
         self.shop, self.instance, self.past = shop, instance, shop.history
         self.definitions = build_definitions((self.project,), settings())
+        self.dagster = Shown()
 
     def commit(self, program: str) -> str:
         """A commit whose image holds the program, with green tests and a clean scan."""
@@ -74,6 +95,14 @@ class Installation:
             instance=self.instance, partition_key=sha, raise_on_error=False,
             asset_selection=[dg.AssetKey(["shop", name]) for name in assets] or None,
         )  # fmt: skip
+
+    def watched(self) -> dict[str, bool]:
+        """What Dagster was shown last of each deployment, after one more look at each environment."""
+        worker = watch_worker(settings(), self.past, [self.project], self.dagster)
+        for environment in self.project.environments:
+            self.dagster.looks += 1
+            assert worker.work(self.project, environment, datetime.now(UTC) + self.dagster.looks * timedelta(hours=1))
+        return self.dagster.checks
 
     def sensor(self, name: str, cursor: str | None = None) -> tuple[Any, str | None]:
         context = dg.build_sensor_context(self.instance, cursor=cursor, resources=build_resources(settings()))
@@ -132,17 +161,13 @@ def test_from_commit_to_production_and_back(installed: Installation, receivers: 
     web = json.loads(kubectl("--namespace", production, "get", "deployment/web", "-o", "json"))
     assert web["metadata"]["annotations"]["at"] == "p", "the overlay of production"
 
-    # The schedule's job finds lines and, once somebody changed something, drift.
-    watched = installed.run(watch_name(installed.project), first)
-    assert watched.success
-    assert [check.passed for check in watched.get_asset_check_evaluations()] == [True, True]
-    assert _events(watched, "application_logs")["lines"] >= 2
+    # Watching finds lines and, once somebody changed something, drift.
+    assert installed.watched() == {"deployment": True, "deployment_production": True}
+    assert sum(installed.dagster.lines) >= 2
     kubectl("--namespace", production, "scale", "deployment/web", "--replicas=2")
     # While the second pod starts, what runs is called unhealthy and not drifted.
     kubectl("--namespace", production, "rollout", "status", "deployment/web", "--timeout=180s")
-    watched = installed.run(watch_name(installed.project), first)
-    assert [(check.asset_key.path[-1], check.passed) for check in watched.get_asset_check_evaluations()
-            if not check.passed] == [("deployment_production", False)]  # fmt: skip
+    assert installed.watched() == {"deployment": True, "deployment_production": False}
     drifted = "shop in production has drifted: 1 field changed"
     assert installed.titles(receivers[0]) == [drifted]
     assert "Deployment/web: spec.replicas is 2, deployed was 1" in receivers[0].taken[0]["body"]

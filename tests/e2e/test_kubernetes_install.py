@@ -15,7 +15,7 @@ from tests.e2e.own_image import IMAGE, PASSWORD, add_commit, build_image, docker
 from tests.e2e.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("sample")]
-OF_ROLES = "app.kubernetes.io/component in (code, webserver, daemon, service)"
+OF_ROLES = "app.kubernetes.io/component in (code, webserver, daemon, service, watch)"
 OF_RUNS = "app.kubernetes.io/component=run_worker"
 AT_ONCE = 2
 AN_HOUR = 3600

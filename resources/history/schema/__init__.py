@@ -4,8 +4,16 @@ Migrations create these tables; a test compares the two.
 """
 
 from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
-from resources.history.schema.deployments import deployed_commits, deployments, log_counts, rejections
-from resources.history.schema.messages import deliveries, git_events, notices
+from resources.history.schema.deployments import (
+    approvals,
+    deployed_commits,
+    deployments,
+    live_judgements,
+    log_counts,
+    looks,
+    rejections,
+)
+from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
     cross_scan_parts,
@@ -21,6 +29,7 @@ from resources.history.schema.scans import (
 )
 
 __all__ = [
+    "approvals",
     "commits",
     "cross_scan_parts",
     "deliveries",
@@ -31,12 +40,15 @@ __all__ = [
     "git_events",
     "images",
     "line_commits",
+    "live_judgements",
     "log_counts",
+    "looks",
     "merged_commits",
     "metadata",
     "notices",
     "parents",
     "projects",
+    "pruned_messages",
     "rejections",
     "scan_parts",
     "scans",

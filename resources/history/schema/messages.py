@@ -50,3 +50,13 @@ notices = sa.Table(
     sa.Column("accepted_by", sa.JSON, nullable=False),
 )
 """The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` the addresses that have accepted it."""
+
+pruned_messages = sa.Table(
+    "pruned_messages",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+"""How many deliveries and notices retention has deleted: counters of them never go back."""

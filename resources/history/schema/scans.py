@@ -81,10 +81,12 @@ line_commits = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("sha", sa.String(64), nullable=False),
     sa.Column("followed", sa.Boolean, nullable=False),
+    sa.Column("changes", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_line_commits_project_sha", "project", "sha"),
     sa.Index("ix_line_commits_project_branch_followed", "project", "branch", "followed", "position"),
 )
-"""The first-parent history of a branch; ``followed`` where the spans include the commit's scan."""
+"""The first-parent history of a branch; ``followed`` where the spans include the commit's scan, and how often what is to
+be followed of it has changed."""
 
 _OUT_OF_SIGHT = sa.text("end_after IS NOT NULL AND (end_position IS NULL OR end_after < end_position - 1)")
 """Spans that stood at commits whose scans did not read where they are: few of many."""

@@ -5,6 +5,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from infraaudit_assets.assets import build_project_checks
+from infraaudit_assets.connections import build_resources
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.projects import Environment, Project
@@ -52,27 +54,25 @@ def test_a_promotion_is_a_job_of_its_own_with_its_gate(repository: dg.Repository
     assert checks(repository, f"shop_a_to_{environment}") == {(f"deployment_{environment}", "release_gate")}
 
 
-def test_what_is_live_is_looked_at_on_a_schedule_and_promoted_where_that_is_asked_for(
+def test_watching_starts_no_runs_and_is_promoted_from_where_that_is_asked_for(
     repository: dg.RepositoryDefinition,
 ) -> None:
-    assert {asset for asset, _ in checks(repository, "shop_a_watch")} == {
-        "deployment", "deployment_pre_live", "deployment_production",
-    }  # fmt: skip
-    assert [schedule.name for schedule in repository.schedule_defs] == ["shop_a_watch"]
+    assert not repository.schedule_defs
+    keys = {(key.asset_key.path[-1], key.name) for key in repository.asset_graph.asset_check_keys}
+    looked_at = {asset for asset, name in keys if name == "no_drift"}
+    assert looked_at == {"deployment", "deployment_pre_live", "deployment_production"}
     assert "shop_a_to_production" in {sensor.name for sensor in repository.sensor_defs}
     assert "shop_a_to_pre_live" not in {sensor.name for sensor in repository.sensor_defs}
 
 
-def test_the_schedules_job_runs_where_nothing_is_live_yet(tmp_path: Path) -> None:
+def test_a_person_looks_at_once_by_executing_the_check(tmp_path: Path) -> None:
     current = Settings(home=tmp_path, target="none")
     project = Project("shop", "/nowhere", environments=(Environment("staging"), Environment("production")))
-    sha = "a" * 40
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("shop_commits", [sha])
-        job = build_definitions((project,), current).get_job_def("shop_watch")
-        done = job.execute_in_process(instance=instance, partition_key=sha)
+        done = dg.materialize(
+            build_project_checks(project), instance=instance, resources=build_resources(current),
+            selection=dg.AssetSelection.all_asset_checks(),
+        )  # fmt: skip
     assert [(check.passed, check.description) for check in done.get_asset_check_evaluations()] == [
         (True, "Nothing is deployed yet.")
     ] * 2
-    (event,) = done.asset_materializations_for_node("shop__application_logs")
-    assert event.partition == sha and event.metadata["lines"].value == 0

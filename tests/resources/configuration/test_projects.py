@@ -1,3 +1,4 @@
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
+from resources.configuration import projects as module
 from resources.configuration.projects import add_project, load_projects, read_projects
 
 
@@ -165,3 +167,18 @@ def test_a_project_whose_names_clash_in_dagster_is_at_fault_alone(tmp_path: Path
     assert len(names) == len(set(names)), "Dagster would refuse all of them"
     with pytest.raises(ConfigurationError, match="two environments are named t_u"):
         read_projects(file)
+
+
+def test_many_projects_are_compared_with_each_other_in_linear_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def counted(project: Project) -> frozenset[str]:
+        asked.append(project.name)
+        return claimed_names(project)
+
+    monkeypatch.setattr(module, "claimed_names", counted)
+    file = tmp_path / "projects.yaml"
+    file.write_text(json.dumps({"projects": [{"name": f"p{number}", "url": "/x"} for number in range(300)]}))
+    assert len(load_projects(file)) == len(asked) == 300

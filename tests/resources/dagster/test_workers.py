@@ -12,11 +12,13 @@ import dagster as dg
 import pytest
 from dagster._core.launcher.base import WorkerStatus
 
+from resources.dagster import warm_runs, workers
 from resources.dagster.warm_runs import WarmRuns
 from resources.dagster.workers import (
     LAUNCHED,
     Worker,
     forget,
+    gone,
     interrupt,
     is_launched,
     kill_launched,
@@ -97,6 +99,33 @@ def test_what_another_machine_or_container_left_proves_nothing(tmp_path: Path) -
     assert state_of(tmp_path, "run") is Worker.UNKNOWN and not interrupt(tmp_path, "run")
     forget(tmp_path, "run")
     assert not file.exists()
+
+
+def test_after_a_restart_of_this_machine_every_process_of_before_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workers").mkdir()
+    file = tmp_path / "workers" / "run"
+    for name, state in (("this", Worker.GONE), ("that", Worker.UNKNOWN), ("", Worker.UNKNOWN)):
+        monkeypatch.setattr(workers, "_machine", lambda: "this")
+        file.write_text(f"{os.getpid()} launched another-boot:pid:[1] {name}")
+        assert state_of(tmp_path, "run") is state
+        assert gone(tmp_path) == (["run"] if state is Worker.GONE else [])
+    monkeypatch.setattr(workers, "_machine", lambda: "")
+    assert state_of(tmp_path, "run") is Worker.UNKNOWN, "a container has no name for its machine"
+
+
+def test_a_terminals_run_that_was_killed_before_it_took_the_run_is_noticed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = WarmRuns()
+    launcher.register_instance(instance)
+    run = dg.DagsterRun("job", run_id="run", tags={"dagster/run_key": "shop:1"})
+    other = dg.DagsterRun("job", run_id="other")
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING, "at its end it has none for a moment"
+    monkeypatch.setattr(warm_runs, "_PATIENCE_SECONDS", 0.0)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
+    assert launcher.check_run_worker_health(other).status is WorkerStatus.RUNNING, "nobody knows whose that is"
 
 
 def test_a_second_worker_of_a_run_takes_nothing_away_from_the_first(tmp_path: Path) -> None:

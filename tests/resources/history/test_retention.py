@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, generate_latest
 
 from infraaudit.operations.backup import restore_backup, write_backup
 from infraaudit_domain.commits import Commit
@@ -17,13 +18,18 @@ from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.errors import ConfigurationError, HistoryError
 from infraaudit_domain.projects import Project
+from infraaudit_domain.pushes import PushState
 from infraaudit_domain.reporting.notices import Notice
 from infraaudit_domain.retention import PRUNED, Aging, outdated
 from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
+from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
+from resources.history.git_events import record_git_events
 from resources.history.outbox import write_notices
-from resources.history.retention import aging_commits, in_use, prune
+from resources.history.pushes import Push, finish_pushes, store_pushes
+from resources.history.retention import aging_commits, in_use, prune, prune_messages, pruned_messages
 from resources.history.transfer import copy_history, open_file
+from service.exporter import HistoryCollector
 from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -240,3 +246,33 @@ def test_deleted_rows_leave_room(
             connection.exec_driver_sql("DROP TABLE large")
         history.vacuum()
         assert history.rows(sa.select(sa.literal(1)))
+
+
+def scraped(history: History) -> list[bytes]:
+    registry = CollectorRegistry()
+    registry.register(HistoryCollector(history))
+    lines = generate_latest(registry).splitlines()
+    return [line for line in lines if b"webhook" in line or b"notices" in line]
+
+
+def test_old_messages_go_and_stay_counted_and_what_waits_stays(history: History) -> None:
+    history.record_project(Project("p", "url"))
+    pushes = [Push(f"{n}", "p", "github", "main", "", SHAS[n], NOW) for n in range(4)]
+    store_pushes(history, pushes)
+    finish_pushes(history, pushes[:2], PushState.DONE)
+    finish_pushes(history, pushes[2:3], PushState.FAILED, "no such commit")
+    write_notices(history, [Notice("a", "p", "t", "b", "failure"), Notice("b", "p", "t", "b", "failure")])
+    record_git_events(history, "p", [GitEvent("created", "main", "", SHAS[0], "")])
+    with history.writing() as connection:
+        connection.execute(schema.notices.update().where(schema.notices.c.key == "a").values(sent_at=NOW))
+    counters = scraped(history)
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert prune_messages(history, "p", NOW) == 0, "they are younger"
+    assert prune_messages(history, "other", later) == 0
+    assert prune_messages(history, "p", later) == 3 + 1 + 1
+    assert pruned_messages(history, "push") == {("p", "done"): 2, ("p", "failed"): 1}
+    assert [row["id"] for row in history.rows(sa.select(schema.deliveries.c.id))] == ["3"]
+    assert [row["key"] for row in history.rows(sa.select(schema.notices.c.key))] == ["b"]
+    assert scraped(history) == counters and any(b'outcome="done"' in line and b" 2.0" in line for line in counters)
+    finish_pushes(history, pushes[3:], PushState.DONE)
+    assert prune_messages(history, "p", later) == 1 and pruned_messages(history, "push")["p", "done"] == 3

@@ -1,0 +1,82 @@
+"""Look after what is live in an environment: is it healthy and as it was deployed? Put drift right where that is wished.
+
+Deliberately absent: when (service/workers/watch_worker.py), and how Dagster shows it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from infraaudit.deploying.live_state import LiveState, look_at
+from infraaudit.deploying.self_heal import heal
+from infraaudit_domain.delivery.deployments import Deployment
+from infraaudit_domain.delivery.looks import Look, mark_of
+from infraaudit_domain.errors import InfraAuditError, excerpt
+from infraaudit_domain.projects import Environment, Project
+from infraaudit_domain.reporting.notices import drifted
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.outbox import write_notices
+from resources.targets.target import Target
+
+_LONGEST = 4000
+"""Characters of the words of a look, and of each difference."""
+_MOST = 200
+"""Differences of a look that are kept."""
+
+
+def look_after(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: Environment,
+    connect: Callable[[Deployment], Target],
+    *,
+    healed_before: str,
+    timeout: float,
+    on_progress: Callable[[str], None],
+) -> Look:
+    """What is found, after drift was put right where ``self_heal`` says so; what cannot be compared has not passed.
+
+    ``healed_before`` is the mark of the look before: what was put right and came back is left until it changes.
+    ``timeout`` is in seconds, for putting right.
+    """
+    try:
+        found = look_at(history, project, environment, connect)
+    except InfraAuditError as error:
+        return Look(False, excerpt(f"It could not be compared: {error}", _LONGEST), healed=healed_before)
+    if found.live is None:
+        return Look(True, "Nothing is deployed yet.")
+    drift = tuple(excerpt(str(difference), _LONGEST) for difference in (found.drift or ())[:_MOST])
+    is_to_heal = bool(drift) and environment.self_heal
+    came_back = is_to_heal and healed_before == mark_of(drift)
+    if is_to_heal and not came_back:
+        return _put_right(history, mirror, connect, found.live, drift, timeout, on_progress)
+    if notice := drifted(project.name, environment.name, found.live.sha, drift):
+        write_notices(history, [notice])
+    look = _judged(found, found.live.sha, drift, came_back)
+    return replace(look, healed=healed_before) if came_back else look
+
+
+def _judged(found: LiveState, sha: str, drift: tuple[str, ...], came_back: bool) -> Look:
+    words = f"{len(drift)} fields differ" if drift else f"{sha[:12]} runs as it was deployed"
+    words += "; they were put right and came back, so they are left until they change" if came_back else ""
+    words = words if found.healthy else f"{sha[:12]} is not healthy: {found.reason}\n{words}"
+    return Look(found.healthy and not drift, excerpt(words, _LONGEST), sha, drift)
+
+
+def _put_right(
+    history: History,
+    mirror: Mirror,
+    connect: Callable[[Deployment], Target],
+    live: Deployment,
+    drift: tuple[str, ...],
+    timeout: float,
+    on_progress: Callable[[str], None],
+) -> Look:
+    try:
+        done = heal(history, mirror, connect(live), live, timeout=timeout, on_progress=on_progress)
+    except InfraAuditError as error:
+        words = f"{len(drift)} fields differ, and could not be put right: {error}"
+        return Look(False, excerpt(words, _LONGEST), live.sha, drift)
+    words = f"{len(drift)} fields differed; they were put right" if done.is_live else done.reason
+    return Look(done.is_live, words, live.sha, drift, mark_of(drift) if done.is_live else "")

@@ -1,0 +1,95 @@
+"""A look with self-healing: a difference that was put right and comes back is reported, and left."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infraaudit.deploying import look as module
+from infraaudit.deploying.live_state import LiveState
+from infraaudit.deploying.look import look_after
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.looks import Look
+from infraaudit_domain.errors import ClusterError
+from infraaudit_domain.kubernetes.drift import Difference
+from infraaudit_domain.projects import Environment, Project
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.looks import last_seen, note_look
+from resources.history.outbox import waiting_notices
+from tests.resources.databases import migrated_history
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LIVE = Deployment("shop", "production", "1" * 40, "kubernetes:a/b", Outcome.DEPLOYED, NOW, NOW)
+SCALED = Difference("Deployment/web", "spec.replicas", "1", "3")
+PRODUCTION = Environment("production", self_heal=True)
+SHOP = Project("shop", "/x", environments=(PRODUCTION,))
+NO_MIRROR = Mirror("/x", Path("/nowhere"))
+
+
+def unreached(_: Deployment) -> Any:
+    """Connect to what no test here reaches."""
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[History]:
+    history = migrated_history(tmp_path)
+    yield history
+    history.close()
+
+
+@pytest.fixture
+def look(past: History, monkeypatch: pytest.MonkeyPatch) -> Callable[[LiveState], Look]:
+    """Look once more, as every process does: what was found before is in the history."""
+    states: list[LiveState] = []
+
+    def heal(*_: Any, **__: Any) -> Deployment:
+        if len(states) == 1:
+            raise ClusterError("no answer")
+        return replace(LIVE, outcome=Outcome.UNCHANGED)
+
+    def look(now: LiveState) -> Look:
+        states.append(now)
+        before = last_seen(past, "shop", "production").look
+        healed = before.healed if before else ""
+        found = look_after(
+            past, NO_MIRROR, SHOP, PRODUCTION, unreached, healed_before=healed, timeout=1, on_progress=print
+        )
+        note_look(past, "shop", "production", found, NOW)
+        return found
+
+    monkeypatch.setattr(module, "heal", heal)
+    monkeypatch.setattr(module, "look_at", lambda *_: states[-1])
+    return look
+
+
+def test_what_comes_back_after_it_was_put_right_is_reported_and_left_until_it_changes(
+    past: History, look: Callable[[LiveState], Look]
+) -> None:
+    state = LiveState(LIVE, healthy=True, drift=(SCALED,))
+    first = look(state)
+    assert not first.passed and "could not be put right" in first.words, "it is tried again"
+    right = look(replace(state, healthy=False))
+    assert right.passed and "were put right" in right.words, "what is unhealthy is put right too"
+    assert not waiting_notices(past)
+    for _ in range(2):
+        left = look(state)
+        assert not left.passed and "came back" in left.words
+    assert waiting_notices(past)
+    other = replace(state, drift=(replace(SCALED, running="4"),))
+    assert look(other).passed, "it is another difference"
+    sick = look(replace(state, drift=(), healthy=False, reason="it crashes"))
+    assert not sick.passed and "is not healthy: it crashes" in sick.words
+    assert look(state).passed, "a look without it came between"
+
+
+def test_what_cannot_be_compared_has_not_passed_and_forgets_nothing(past: History) -> None:
+    def dead(_: Deployment) -> Any:
+        raise ClusterError("no answer")
+
+    past.record_deployment(LIVE)
+    found = look_after(past, NO_MIRROR, SHOP, PRODUCTION, dead, healed_before="abc", timeout=1, on_progress=print)
+    assert (found.passed, found.sha, found.healed) == (False, "", "abc") and "no answer" in found.words
