@@ -26,8 +26,8 @@ import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
+from rollout import commit, manifests
 
-from benchmarks.rollout import commit, manifests
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.api import DagsterApi

@@ -40,11 +40,18 @@ def judge_commit(
 
     What the project's owners accept is in a folder beside the gate's file.
     """
+    return judge_scan(read_gate(gate_file), evidence_of(history, mirror, project, environment, sha, gate_file, now))
+
+
+def evidence_of(
+    history: History, mirror: Mirror, project: Project, environment: str, sha: str, gate_file: Path, now: datetime
+) -> Evidence:
+    """What the gate judges a commit by, as the configuration counts it. Raises ConfigurationError."""
     policy = read_gate(gate_file)
     accepted = read_accepted(gate_file.parent, project.name)
     scan = history.scan(project.name, sha)
     if scan is None:
-        return judge_scan(policy, Evidence(None))
+        return Evidence(None)
     day = now.astimezone(UTC).date()
     suppressions = accepted.suppressions
     view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
@@ -55,19 +62,16 @@ def judge_commit(
     unread = [f for f in standing.unread(counted.scan) if not suppressed_by(f, suppressions, day)] if standing else ()
     by_rules = standing.rule_days if standing else {}
     judged = view.judged(sha)
-    return judge_scan(
-        policy,
-        Evidence(
-            scan=judged.without_accepted_gaps(counted.scan),
-            unread=unread,
-            new=(*counted.changes.new, *counted.changes.perhaps_new) if counted.against else (),
-            not_live=not_live,
-            ages=standing.ages() if policy.max_age_days and standing else None,
-            lapsed=(*lapsed(counted.scan.findings, suppressions, day), *judged.lapsed(counted.scan)),
-            by_rules=_by_rules(counted.changes, by_rules, scan, now),
-            not_live_by_rules=_by_rules(beside.changes, by_rules, scan, now) if beside and beside.changes else {},
-            standing_by_rules=by_rules,
-        ),
+    return Evidence(
+        scan=judged.without_accepted_gaps(counted.scan),
+        unread=unread,
+        new=(*counted.changes.new, *counted.changes.perhaps_new) if counted.against else (),
+        not_live=not_live,
+        ages=standing.ages() if policy.max_age_days and standing else None,
+        lapsed=(*lapsed(counted.scan.findings, suppressions, day), *judged.lapsed(counted.scan)),
+        by_rules=_by_rules(counted.changes, by_rules, scan, now),
+        not_live_by_rules=_by_rules(beside.changes, by_rules, scan, now) if beside and beside.changes else {},
+        standing_by_rules=by_rules,
     )
 
 
@@ -120,9 +124,12 @@ class _Standing:
         return cls(line, path, spans, now, arrivals_of_rules(line))
 
     def unread(self, scan: Scan) -> list[Finding]:
-        """Open findings that stand though the commit's scan did not read where they are."""
+        """Open findings that stand though the commit's scan did not read where they are.
+
+        Also where a later scan read them again: a span remembers a gap only as long as that lasts.
+        """
         reported = {finding.fingerprint for finding in scan.findings}
-        standing = (span.finding for span in self.spans if span.end_after is not None)
+        standing = (span.finding for span in self.spans)
         return [finding for finding in standing if finding.is_open and finding.fingerprint not in reported]
 
     @property

@@ -51,11 +51,18 @@ def build_resources(current: Settings) -> dict[str, dg.ConfigurableResource]:
             loki_url=from_environment("INFRAAUDIT_LOKI_URL", current.loki_url),
             loki_tenant=current.loki_tenant or "",
         ),
-        "checkov": CheckovResource(state=state, severities=str(current.severities), warm_minutes=current.warm_minutes),
+        "checkov": CheckovResource(
+            state=state,
+            severities=str(current.severities),
+            checks=str(current.checks_file),
+            warm_minutes=current.warm_minutes,
+        ),
         "history": HistoryResource(
             url=from_environment("INFRAAUDIT_DATABASE_URL", current.database_url) or current.history_url,
             gate_file=str(current.gate_file),
             severities=str(current.severities),
+            checks=str(current.checks_file),
+            remedies=str(current.remedies),
         ),
         "prometheus": PrometheusResource(url=current.prometheus_url or ""),
         "grafana": GrafanaResource(

@@ -12,6 +12,7 @@ from resources.configuration.projects import load_projects
 from resources.dagster.jobs import job_of_this_process
 from resources.machine.imported_files import based_on
 from sensors.commits import build_commit_sensor
+from sensors.continuing import build_continuing_sensors
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
 
@@ -32,12 +33,13 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
         sensors=[
             *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
+            *(one for project in projects for one in build_continuing_sensors(project, current.poll_seconds)),
             build_notice_sensor(projects),
         ],
         resources=build_resources(current),
     )
 
 
-for file in (settings().projects, settings().gate_file, settings().severities, *candidates()):
+for file in (settings().projects, settings().gate_file, settings().severities, settings().checks_file, *candidates()):
     based_on(file)
 defs = build_definitions(concerned(load_projects(settings().projects), job_of_this_process()), settings())

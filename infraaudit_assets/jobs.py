@@ -3,6 +3,7 @@
 import dagster as dg
 
 from infraaudit_domain.dagster_names import (
+    LIVE_STILL_PASSES,
     NO_DRIFT,
     audit_name,
     delivery_name,
@@ -28,17 +29,23 @@ def drift_check_of(project: Project, environment: Environment) -> dg.AssetCheckK
     return dg.AssetCheckKey(asset_of(project, environment), NO_DRIFT)
 
 
+def live_gate_check_of(project: Project, environment: Environment) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(asset_of(project, environment), LIVE_STILL_PASSES)
+
+
 def build_jobs(project: Project) -> list[AssetJob]:
     """The jobs of one project."""
     group = group_of(project)
     later = dg.AssetSelection.assets(*(asset_of(project, environment) for environment in project.environments[1:]))
+    judged = [live_gate_check_of(project, environment) for environment in project.environments]
     watched = [drift_check_of(project, environment) for environment in project.environments]
     audit = dg.AssetSelection.assets(*([group, name] for name in AUDIT_STAGES))
-    delivery = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
+    delivered = dg.AssetSelection.assets(*([group, name] for name in DELIVERY_STAGES))
+    delivery = delivered - dg.AssetSelection.checks(*judged)
     return [
         dg.define_asset_job(
             pipeline_name(project),
-            selection=dg.AssetSelection.groups(group) - later - dg.AssetSelection.checks(*watched),
+            selection=dg.AssetSelection.groups(group) - later - dg.AssetSelection.checks(*watched, *judged),
             executor_def=forked_executor,
             description=f"Every stage of one commit of {project.name}.",
         ),
@@ -57,7 +64,8 @@ def build_jobs(project: Project) -> list[AssetJob]:
         *(
             dg.define_asset_job(
                 promotion_name(project, environment),
-                selection=dg.AssetSelection.assets(asset_of(project, environment)) - dg.AssetSelection.checks(*watched),
+                selection=dg.AssetSelection.assets(asset_of(project, environment))
+                - dg.AssetSelection.checks(*watched, *judged),
                 executor_def=dg.in_process_executor,
                 description=f"Bring one commit of {project.name} to {environment.name}.",
             )

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list: tokens that may also send pushes without a signature, and have findings narrowed",
     )
+    service_named_tokens: dict[str, list[Secret]] = Field(
+        default_factory=dict,
+        description="JSON: name of a person or program to its tokens, which may write; approvals are recorded under it",
+    )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")
     grafana_token: SecretStr | None = Field(None, description="service account token for that Grafana")
@@ -112,6 +116,16 @@ class Settings(BaseSettings):
     def severities(self) -> Path:
         """The severities table of the working directory, or the one that came with the program."""
         return _with_us("scanner", "severities.csv") / "severities.csv"
+
+    @property
+    def remedies(self) -> Path:
+        """Where to read about each check: of the working directory, or what came with the program."""
+        return _with_us("scanner", "remedies.csv") / "remedies.csv"
+
+    @property
+    def checks_file(self) -> Path:
+        """What the site itself says of checks: their severity, and how they are fixed. It need not be there."""
+        return self.shipped / "checks.yaml"
 
 
 def _with_us(folder: str, file: str) -> Path:

@@ -5,13 +5,17 @@ Code that starts, finds or links to a run takes its names from here. Deliberatel
 
 from collections.abc import Sequence
 
+from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
 
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
 PARTITION = "dagster/partition"
+LIVE_STILL_PASSES = "live_still_passes"
+"""The check of a deployment asset that asks whether what is live would be let in today."""
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
 NO_DRIFT = "no_drift"
 """The check of a deployment asset: what is live is healthy and as it was deployed."""
+SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
 def group_of(project: Project) -> str:
@@ -44,6 +48,11 @@ def promotion_name(project: Project, environment: Environment) -> str:
     return f"{group_of(project)}_to_{_name(environment.name)}"
 
 
+def continue_name(project: Project, environment: Environment) -> str:
+    """The sensor that deploys what waited, for the end of a freeze or for approvals."""
+    return f"{group_of(project)}_continue_{_name(environment.name)}"
+
+
 def sensor_name(project: Project) -> str:
     return f"{group_of(project)}_commits"
 
@@ -52,7 +61,8 @@ def claimed_names(project: Project) -> frozenset[str]:
     """The names of a project's jobs and sensors: Dagster refuses two of a name, and with them every project."""
     of_all = (pipeline_name, audit_name, delivery_name, sensor_name)
     promotions = (promotion_name(project, environment) for environment in project.environments[1:])
-    return frozenset({*(name(project) for name in of_all), *promotions})
+    continuing = (continue_name(project, environment) for environment in project.environments if environment.may_hold)
+    return frozenset({*(name(project) for name in of_all), *promotions, *continuing})
 
 
 def doubled_environments(names: Sequence[str]) -> list[str]:
@@ -74,6 +84,11 @@ def delivery_key(project: Project, sha: str) -> str:
 def promotion_key(project: Project, environment: Environment, sha: str) -> str:
     """The run key by which a commit is promoted to an environment automatically, once."""
     return f"promote:{project.name}:{environment.name}:{sha}"
+
+
+def continue_key(held: Deployment) -> str:
+    """The run key by which a deployment that waited is tried again, once for each time that it began to wait."""
+    return f"continue:{held.project}:{held.environment}:{held.sha}:{held.started_at:%Y%m%dT%H%M%S.%f}"
 
 
 def run_tags(sha: str, branch: str = "") -> dict[str, str]:

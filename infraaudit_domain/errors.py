@@ -132,6 +132,10 @@ class NotThereError(ConfigurationError):
     """What a question names is not in the history: a commit, a finding, an environment, a branch."""
 
 
+class NotAllowedError(InfraAuditError):
+    """Somebody may not do what they asked for: they are no approver, or approve their own commit."""
+
+
 class NotScannedError(HistoryError):
     """The commit has not been scanned, so nothing is known of its findings; scanning it helps, a retry does not."""
 

@@ -22,12 +22,16 @@ _EVENT_HEADERS = {
     "bitbucket": ("x-event-key",),
     "bitbucket-dc": ("x-event-key",),
 }
-_PUSHES = ("push", "Push Hook", "repo:push", "repo:refs_changed", "mirror:repo_synchronized", "git.push")
+_PUSHES = ("push", "Push Hook", "repo:push", "repo:refs_changed", "mirror:repo_synchronized", "git.push",
+           "repository_update")  # fmt: skip
 _PINGS = ("ping", "diagnostics:ping")
 _SYSTEM_HOOK = "System Hook"
-_CHANGE = r"(?:\.item(?:\.(?:new|old|ref|target|type|name|hash|id|refId|fromHash|toHash|oldObjectId|newObjectId))*)?"
+_EVENT_NAMES = ("event_name", "object_kind", "event_type")
+_REPOSITORY_UPDATE = "repository_update"
+"""GitLab's one event for all that a push changes; its system hooks send it by default, and no push."""
+_CHANGE = r"(?:\.item(?:\.(?:new|old|ref|before|after|target|type|name|hash|id|refId|fromHash|toHash|oldObjectId|newObjectId))*)?"
 NEEDED = re.compile(
-    rf"ref|before|after|event_name|eventType|push|resource|(?:push\.changes|changes|resource\.refUpdates){_CHANGE}"
+    rf"ref|before|after|event_name|object_kind|event_type|eventType|push|resource|(?:push\.changes|changes|resource\.refUpdates){_CHANGE}"
 )
 """The places in any forge's payload that are read, as ``push.changes.item.new.name``; a long list of commits is not."""
 
@@ -62,6 +66,8 @@ def moved_branches(forge: str, headers: Mapping[str, str], payload: Any) -> Sequ
         return _several(_of_data_center(payload))
     if forge == "azure":
         return _several(_of_azure(payload))
+    if event == _REPOSITORY_UPDATE:
+        return _several(_of_gitlab(payload))
     return _one(_text(payload, "ref"), payload.get("before") or "", _text(payload, "after"))
 
 
@@ -69,8 +75,10 @@ def _event(forge: str, headers: Mapping[str, str], payload: Mapping[str, Any]) -
     if forge == "azure":
         return _text(payload, "eventType")
     event = next((headers[name] for name in _EVENT_HEADERS.get(forge, ()) if name in headers), "push")
-    # A system hook reports the events of a whole GitLab under one header.
-    return _text(payload, "event_name") if event == _SYSTEM_HOOK else event
+    if event != _SYSTEM_HOOK:
+        return event
+    # A system hook reports the events of a whole GitLab under one header, and names them in one of several ways.
+    return _text(payload, next((name for name in _EVENT_NAMES if name in payload), _EVENT_NAMES[0]))
 
 
 def _several(found: Iterable[Sequence[MovedBranch] | NotAPush]) -> Sequence[MovedBranch] | NotAPush:
@@ -83,6 +91,11 @@ def _of_bitbucket(payload: Mapping[str, Any]) -> Iterable[Sequence[MovedBranch] 
         new, old = change.get("new"), change.get("old")
         if isinstance(new, dict) and new.get("type") == "branch":
             yield _one(f"refs/heads/{_text(new, 'name')}", _hash(old) if old else "", _hash(new))
+
+
+def _of_gitlab(payload: Mapping[str, Any]) -> Iterable[Sequence[MovedBranch] | NotAPush]:
+    for change in _changes(payload, "changes"):
+        yield _one(_text(change, "ref"), _text(change, "before"), _text(change, "after"))
 
 
 def _of_data_center(payload: Mapping[str, Any]) -> Iterable[Sequence[MovedBranch] | NotAPush]:

@@ -17,9 +17,19 @@ _SECRET = re.compile(
 _NAMES = {"warn": "warning", "fatal": "error", "critical": "error"}
 
 
-def mask_secrets(text: str) -> str:
-    """Replace what looks like a secret by ``***``; the name it belongs to stays readable."""
-    return _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}***", text)
+def mask_secrets(text: str, no_secret: re.Pattern[str] | None = None) -> str:
+    """Replace what looks like a secret by ``***``; the name it belongs to stays readable.
+
+    ``no_secret`` are values that stay where only their name speaks against them, such as those of a switch in code.
+    """
+
+    def masked(match: re.Match[str]) -> str:
+        name = match.group(1) or ""
+        if name and no_secret and no_secret.fullmatch(match.group(0)[len(name) :]):
+            return match.group(0)
+        return f"{name or match.group(2) or ''}***"
+
+    return _SECRET.sub(masked, text)
 
 
 def level_of(text: str) -> str:

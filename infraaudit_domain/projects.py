@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
+from infraaudit_domain.delivery.freezes import Between, Freeze
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.notices import Address
 
@@ -58,6 +60,15 @@ class Environment:
     promote_after: float | None = None
     """Seconds that a commit must have been healthy in the environment before this one to be promoted automatically;
     None leaves promotion to `infraaudit promote`."""
+    freeze: tuple[Freeze | Between, ...] = ()
+    """When nothing is deployed to it."""
+    approval: ApprovalRule = field(default_factory=ApprovalRule)
+    """Who has to let a commit in."""
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether a commit may have to wait before it."""
+        return bool(self.freeze or self.approval.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,9 @@ class Project:
     """Patterns as in .gitignore; a commit that changes nothing they match starts no run. None is every path."""
     paths_ignore: tuple[str, ...] = ()
     """Patterns as in .gitignore; a commit that changes only what they match starts no run."""
+    reuse_tests: bool = False
+    """Whether the tests of a commit are not run again where they passed in the same image, on the same engine and
+    within the same limits."""
     supersede: bool = False
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()

@@ -1,11 +1,10 @@
-"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing. /api/v1/openapi.json describes it.
+"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing and approvals. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,12 +15,13 @@ from starlette.routing import Route
 from infraaudit.questions.answers import answer, export, no_data
 from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.marks import mark
-from infraaudit.questions.parameters import parsed
-from infraaudit.questions.question import Question, Schema
+from infraaudit.questions.parameters import values_of
+from infraaudit.questions.question import Question
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
-from infraaudit_domain.errors import NotScannedError, NotThereError, RepositoryError
+from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
 from resources.history import History
 from resources.history.stored_line import StoredLine
+from service.approving import Approve, approve_route
 from service.audit import rules_of
 from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
@@ -34,13 +34,17 @@ Respond = Callable[[Request], Response]
 
 
 def api_routes(
-    history: History, rules: Rules, secured: bool = False, narrowing: NarrowWorker | None = None
+    history: History,
+    rules: Rules,
+    secured: bool = False,
+    narrowing: NarrowWorker | None = None,
+    approve: Approve | None = None,
 ) -> list[Route]:
     """The routes of the trend API; ``secured`` is whether the document says that a token is needed.
 
-    Without a worker nothing can be asked to be narrowed.
+    Without a worker nothing can be asked to be narrowed, and nothing approved without ``approve``.
     """
-    document = describe(secured, bool(narrowing))
+    document = describe(secured, bool(narrowing), bool(approve))
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
@@ -48,6 +52,7 @@ def api_routes(
     return [
         Route("/api/v1/openapi.json", openapi),
         *([narrow_route(history, narrowing)] if narrowing else ()),
+        *([approve_route(approve)] if approve else ()),
         *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]
@@ -61,6 +66,8 @@ def _route(question: Question, respond: Respond) -> Route:
             raise HTTPException(400, str(error)) from error
         except (NotThereError, NotScannedError, RepositoryError) as error:
             raise HTTPException(404, str(error)) from error
+        except ConfigurationError as error:
+            raise HTTPException(400, str(error)) from error
 
     return Route(f"/api/v1{question.path}", endpoint)
 
@@ -89,19 +96,10 @@ def _document(history: History, rules: Rules) -> Respond:
 
 
 def _asked(history: History, question: Question, rules: Rules, request: Request, *page: int) -> Asked:
-    given = values_of(question.parameters, request)
+    given = values_of(question.parameters, request.query_params)
     if "{project}" not in question.path:
         return Asked(StoredLine(history, "", "", []), ProjectRules(), datetime.now(UTC), given, *page)
     if "{fingerprint}" in question.path:
         given["fingerprint"] = known_fingerprint(request)
     line = known_line(history, request)
     return Asked(line, rules_of(rules, line.project), datetime.now(UTC), given, *page)
-
-
-def values_of(parameters: Mapping[str, Schema], request: Request) -> dict[str, Any]:
-    """The values of a query string, with the defaults of what it does not name. Raises ValueError."""
-    query = request.query_params
-    return {
-        name: parsed(name, schema, query[name]) if name in query else schema.get("default")
-        for name, schema in parameters.items()
-    }

@@ -1,6 +1,7 @@
 """The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
 
-It reads the history; webhooks, and findings whose commits are to be named, are the only ways to write through it.
+It reads the history; webhooks, findings whose commits are to be named, and approvals are the only ways to write through
+it.
 Loopback by default; with tokens set, every path except health and signed webhooks needs one. Deliberately absent:
 settings, which the command passes in.
 """
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -26,20 +28,27 @@ from infraaudit_domain.errors import HistoryError
 from resources.history import History
 from resources.history.queries.environments import environments
 from service.api import api_routes
+from service.approving import Approve
 from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
 from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
+from service.past_pages import past_routes
 from service.received import Received
 from service.webhook import REASONS, Webhook
 from service.workers.narrow_worker import NarrowWorker
-from service.workers.prune_worker import PruneWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
-from service.workers.watch_worker import WatchWorker
 
 _BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
+
+
+class Background(Protocol):
+    """A worker of the service that nobody asks for anything."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,12 @@ class ServiceOptions:
 
     projects: Sequence[str]
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """The projects' repositories."""
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
+    named_tokens: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By the name of the person or program that has them; they may write, too."""
     dagster_url: str = ""
     spool: Path | None = None
     """A folder that exists, for large bodies; by default the system's for temporary files."""
@@ -65,8 +78,8 @@ def build_app(
     received: Received | None = None,
     upgrades: UpgradeWorker | None = None,
     narrowing: NarrowWorker | None = None,
-    watch: WatchWorker | None = None,
-    prune: PruneWorker | None = None,
+    approve: Approve | None = None,
+    others: Sequence[Background] = (),
 ) -> Starlette:
     """The service over a history. Without workers, pushes and notices are stored and wait, the history stays under the
     rules that it was read by, nothing can be narrowed, nothing is pruned, and nobody looks after what is live; without
@@ -75,8 +88,9 @@ def build_app(
     webhooks: list[Route] = []
     if received:
         wake = worker.wake if worker else lambda: None
-        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool)
+        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool, options.urls)
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
+    secured = bool(options.read_tokens or options.write_tokens or options.named_tokens)
     registry = CollectorRegistry()
     registry.register(HistoryCollector(history, rejected))
 
@@ -96,7 +110,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[None]] = [
-            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, watch, prune) if each
+            asyncio.create_task(each.run()) for each in (worker, notices, upgrades, narrowing, *others) if each
         ]
         # The first read of a long history takes seconds: until it is done, a scrape gets 503 instead of having to wait.
         reading_ahead.append(asyncio.create_task(_read_ahead(registry)))
@@ -112,10 +126,13 @@ def build_app(
             Route("/metrics", metrics),
             Route("/sd", targets),
             *webhooks,
-            *api_routes(history, options.rules, bool(options.read_tokens or options.write_tokens), narrowing),
-            *page_routes(history, options.dagster_url),
+            *api_routes(history, options.rules, secured, narrowing, approve),
+            *page_routes(history, options.dagster_url, options.rules),
+            *past_routes(history, options.rules, options.dagster_url),
         ],
-        middleware=[Middleware(Guard, read=options.read_tokens, write=options.write_tokens)],
+        middleware=[
+            Middleware(Guard, read=options.read_tokens, write=options.write_tokens, named=options.named_tokens)
+        ],
         exception_handlers={HTTPException: _refuse, HistoryError: _refuse},
         lifespan=lifespan,
     )

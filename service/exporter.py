@@ -7,7 +7,7 @@ so that the first failure is an increase. An unreadable history is reported as a
 import threading
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
 
@@ -26,6 +26,7 @@ from infraaudit_domain.pushes import PushState
 from infraaudit_domain.reporting import metrics as m
 from infraaudit_domain.scans.findings import FindingStatus, ScanStatus, Severity
 from resources.history import History, schema
+from resources.history.decisions.judgements import judgement_rows
 from resources.history.deployments import live_since
 from resources.history.queries.coverage import files_of_result
 from resources.history.queries.environments import dora, environments, project_names
@@ -136,6 +137,8 @@ class HistoryCollector(Collector):
         history, keys = self._history, environments(self._history)
         outcomes: dict[tuple[str, ...], int] = {(*key, o.value): 0 for key in keys for o in Outcome}
         outcomes |= counted(history, schema.deployments, "project", "environment", "outcome")
+        # What is under way has not ended in any way, and a counter never falls.
+        ended = {labels: number for labels, number in outcomes.items() if labels[2] != Outcome.RUNNING}
         live = {key: found for key in keys if (found := history.live(*key))}
         findings: dict[tuple[str, ...], float] = {}
         for key, deployed in live.items():
@@ -146,10 +149,11 @@ class HistoryCollector(Collector):
         now = datetime.now(UTC)
         measured = {key: self._dora(key, now) for key in keys}
         return [
-            _family(m.DEPLOYMENTS, outcomes.items()),
+            _family(m.DEPLOYMENTS, ended.items()),
             _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
             _family(m.DEPLOYMENT_TIME, [(key, live_since(history, d).timestamp()) for key, d in live.items()]),
             _family(m.FINDINGS_LIVE, findings.items()),
+            _family(m.LIVE_PASSES, _judged(history, live).items()),
             _known(m.LEAD_TIME, {key: d.lead_seconds for key, d in measured.items()}),
             _known(m.CHANGE_FAILURE, {key: d.failure_ratio for key, d in measured.items()}),
             _known(m.RESTORE_TIME, {key: d.restore_seconds for key, d in measured.items()}),
@@ -215,6 +219,12 @@ class HistoryCollector(Collector):
             _family(m.NOTICES_WAITING, waiting.items()),
             _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),
         ]
+
+
+def _judged(history: History, live: Mapping[tuple[str, str], Deployment]) -> dict[tuple[str, ...], float]:
+    """Of what is live now; nothing of what has not been judged yet."""
+    rows = {(row["project"], row["environment"]): row for row in judgement_rows(history)}
+    return {key: float(rows[key]["passed"]) for key, d in live.items() if key in rows and rows[key]["sha"] == d.sha}
 
 
 def _parts(history: History, project: str, sha: str) -> Iterable[sa.RowMapping]:

@@ -1,6 +1,7 @@
 """Who may use the service, and the security headers of every answer.
 
-A read token cannot write; a write token can also read. Browsers cannot send a bearer token by themselves, so for
+A read token cannot write; a write token can also read, and so can one with a name, by which what is done with it is
+recorded. Browsers cannot send a bearer token by themselves, so for
 reading a token is also accepted as the password of HTTP Basic; not for writing, since a browser would attach it to a
 request that another site made.
 """
@@ -8,7 +9,8 @@ request that another site made.
 import base64
 import binascii
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,11 +35,20 @@ _READING = ("GET", "HEAD")
 class Guard:
     """With tokens set, every path except health and webhooks (which are signed) needs one; with none set, all are open.
 
-    A webhook that carries a write token counts as signed: ``scope["state"]["may_write"]``.
+    A webhook that carries a write token counts as signed: ``scope["state"]["may_write"]``. ``scope["state"]["name"]`` is
+    whose named token came, or empty.
     """
 
-    def __init__(self, app: ASGIApp, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
-        self._app, self._write, self._all = app, tuple(write), (*read, *write)
+    def __init__(
+        self,
+        app: ASGIApp,
+        read: Sequence[str] = (),
+        write: Sequence[str] = (),
+        named: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        self._named = {name: tuple(tokens) for name, tokens in named.items()}
+        self._app, self._write = app, (*write, *(token for tokens in self._named.values() for token in tokens))
+        self._all = (*read, *self._write)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +61,7 @@ class Guard:
             await send(message)
 
         may_write = _is_among(_bearer(scope), self._write)
-        scope.setdefault("state", {})["may_write"] = may_write
+        scope.setdefault("state", {}).update(may_write=may_write, name=self._whose(scope))
         if self._is_open(scope["path"]) or may_write or self._may_read(scope):
             await self._app(scope, receive, with_headers)
             return
@@ -60,6 +71,10 @@ class Guard:
 
     def _is_open(self, path: str) -> bool:
         return not self._all or path == "/healthz" or path.startswith("/webhooks/")
+
+    def _whose(self, scope: Scope) -> str:
+        given = _bearer(scope)
+        return next(iter([name for name, tokens in self._named.items() if _is_among(given, tokens)]), "")
 
     def _may_read(self, scope: Scope) -> bool:
         given = _bearer(scope) or _password(scope)

@@ -11,6 +11,7 @@ from typing import Any
 
 from infraaudit.questions.question import Column, Question, Schema
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
+from service.approving import APPROVALS, BODY
 from service.narrowing import NARROW, PARAMETERS
 from service.tables import PAGE_PARAMETERS
 from service.workers.narrow_worker import NarrowState
@@ -28,14 +29,21 @@ _STATE: dict[str, Schema] = {
     "scans": {"type": "integer", "description": "Commits scanned for it so far"},
     "reason": {"type": "string", "description": "Why it failed"},
 }
+_APPROVED: dict[str, Schema] = {
+    **{name: {"type": "string"} for name in ("project", "environment", "sha", "approved_by")},
+    "approvals": {"type": "integer", "description": "That count so far"},
+    "needed": {"type": "integer"},
+    "enough": {"type": "boolean"},
+}
 _DOCUMENT = {
     "description": "The whole document",
     "content": {kind.partition(";")[0]: {"schema": {}} for kind in EXPORT_TYPES.values()},
 }
 
 
-def describe(secured: bool, can_narrow: bool = False) -> dict[str, Any]:
-    """The document; with ``secured`` it states that a token is needed, with ``can_narrow`` how findings are narrowed."""
+def describe(secured: bool, can_narrow: bool = False, can_approve: bool = False) -> dict[str, Any]:
+    """The document; with ``secured`` it states that a token is needed, with the others how findings are narrowed and
+    commits approved."""
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -50,6 +58,8 @@ def describe(secured: bool, can_narrow: bool = False) -> dict[str, Any]:
     }
     if can_narrow:
         document["paths"][f"/api/v1{NARROW.path}"]["post"] = _narrowing()
+    if can_approve:
+        document["paths"][f"/api/v1{APPROVALS.path}"]["post"] = _approving()
     if secured:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
@@ -80,6 +90,22 @@ def _narrowing() -> dict[str, Any]:
             **_refused(_REFUSALS | {"401": "A write token is needed", "503": "Too many findings wait"}),
         },
     }
+
+
+def _approving() -> dict[str, Any]:
+    body = {"type": "object", "required": list(BODY), "properties": BODY, "additionalProperties": False}
+    done = {"type": "object", "required": list(_APPROVED), "properties": _APPROVED}
+    return {
+        "summary": "Let a commit into an environment; once it has all its approvals, it is deployed by itself.",
+        "operationId": "approve",
+        "parameters": _parameters(APPROVALS, {}),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "201": {"description": "How far its approvals are", "content": {"application/json": {"schema": done}}},
+            **_refused(_REFUSALS | {"401": "A token with a name is needed", "403": "It would not count",
+                                    "413": "The body is too large"}),
+        },
+    }  # fmt: skip
 
 
 def _parameters(question: Question, in_query: Mapping[str, Schema]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ commit.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from infraaudit.pages.audit import (
     project_cards,
     render,
 )
+from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.marks import mark_of_line
 from infraaudit_domain.delivery.deployments import Outcome
 from resources.history import History
@@ -33,6 +35,7 @@ from resources.history.queries.commit_pages import CommitFilter
 from resources.history.queries.environments import recorded_projects
 from resources.history.queries.finding_pages import ORDERS, frameworks_of
 from resources.history.stored_line import StoredLine, stored_line
+from service.audit import rules_of
 from service.tables import choice, number, text, word
 from service.wanted import (
     known_fingerprint,
@@ -47,12 +50,22 @@ _DAYS = (7, 30, 90, 365)
 _OUTCOMES = [outcome.value for outcome in Outcome]
 
 
-def page_routes(history: History, dagster_url: str) -> list[Route]:
-    """The routes of the audit page."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What every page is made from."""
 
-    def route(path: str, respond: Callable[[History, str, Request], Response]) -> Route:
+    history: History
+    dagster_url: str
+    rules: Callable[[str], ProjectRules]
+
+
+def page_routes(history: History, dagster_url: str, rules: Callable[[str], ProjectRules]) -> list[Route]:
+    """The routes of the audit page."""
+    shown = Shown(history, dagster_url, rules)
+
+    def route(path: str, respond: Callable[[Shown, Request], Response]) -> Route:
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(respond, history, dagster_url, request)
+            return await run_in_threadpool(respond, shown, request)
 
         return Route(path, endpoint)
 
@@ -72,16 +85,16 @@ def refusal_page(status: int, reason: str) -> Response:
     return _html("error.html", status, title=title, reason=reason)
 
 
-def _home(history: History, dagster_url: str, request: Request) -> Response:
-    names = recorded_projects(history)
+def _home(shown: Shown, request: Request) -> Response:
+    names = recorded_projects(shown.history)
     if len(names) == 1:
         return RedirectResponse(f"/projects/{names[0]}")
-    cards = project_cards(history, [stored_line(history, name) for name in names])
+    cards = project_cards(shown.history, [stored_line(shown.history, name) for name in names])
     return _html("home.html", title="Projects", cards=cards)
 
 
-def _overview(history: History, dagster_url: str, request: Request) -> Response:
-    line = known_line(history, request)
+def _overview(shown: Shown, request: Request) -> Response:
+    line = known_line(shown.history, request)
     wanted = Wanted(
         commits=CommitFilter(text(request, "q"), choice(request, "outcome", "", _OUTCOMES)),
         window=choice(request, "window", "60", tuple(WINDOWS)) or "60",
@@ -89,41 +102,42 @@ def _overview(history: History, dagster_url: str, request: Request) -> Response:
         limit=PAGE,
         offset=offset_of(request),
     )
-    values = overview(line, wanted, _links(line, dagster_url), _now())
+    values = overview(line, wanted, _links(line, shown.dagster_url), _now())
     choices = {"windows": list(WINDOWS), "day_choices": _DAYS, "outcomes": _OUTCOMES}
     return _page("project.html", line, title=line.project, **values | choices)
 
 
-def _findings(history: History, dagster_url: str, request: Request) -> Response:
-    line = known_line(history, request)
+def _findings(shown: Shown, request: Request) -> Response:
+    line = known_line(shown.history, request)
     sha, wanted = wanted_commit(line, request), wanted_findings(request)
-    values = findings_of(line, sha, wanted, _links(line, dagster_url), _now(), PAGE, offset_of(request))
+    values = findings_of(line, sha, wanted, _links(line, shown.dagster_url), _now(), PAGE, offset_of(request))
     choices = {"frameworks": frameworks_of(line, sha), "orders": ORDERS}
     asked = sha if request.query_params.get("commit") else ""
     return _page("findings.html", line, title=f"Findings of {line.project}", asked=asked, **values | choices)
 
 
-def _finding(history: History, dagster_url: str, request: Request) -> Response:
-    line = known_line(history, request)
-    values = finding_of(line, known_fingerprint(request), _links(line, dagster_url))
+def _finding(shown: Shown, request: Request) -> Response:
+    line = known_line(shown.history, request)
+    rules = rules_of(shown.rules, line.project)
+    values = finding_of(line, known_fingerprint(request), _links(line, shown.dagster_url), rules, _now().date())
     if values is None:
         raise HTTPException(404, "No commit of this project ever had this finding.")
     return _page("finding.html", line, title=values["life"].finding["check_id"], **values)
 
 
-def _commit(history: History, dagster_url: str, request: Request) -> Response:
-    line = known_line(history, request)
+def _commit(shown: Shown, request: Request) -> Response:
+    line = known_line(shown.history, request)
     sha = wanted_commit(line, request, str(request.path_params["sha"]))
-    values = commit_of(line, sha, _links(line, dagster_url))
+    values = commit_of(line, sha, _links(line, shown.dagster_url))
     if values is None:
         raise HTTPException(404, "This commit has not been recorded.")
     return _page("commit.html", line, title=f"{sha[:7]} of {line.project}", **values)
 
 
-def _deployments(history: History, dagster_url: str, request: Request) -> Response:
-    line = known_line(history, request)
+def _deployments(shown: Shown, request: Request) -> Response:
+    line = known_line(shown.history, request)
     environment, outcome = word(request, "environment"), choice(request, "outcome", "", _OUTCOMES)
-    values = deployments_of(line, environment, outcome, _links(line, dagster_url), PAGE, offset_of(request))
+    values = deployments_of(line, environment, outcome, _links(line, shown.dagster_url), PAGE, offset_of(request))
     return _html("deployments.html", title=f"Deployments of {line.project}", outcomes=_OUTCOMES, **values)
 
 

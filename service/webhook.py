@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
+from types import MappingProxyType
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from starlette.responses import JSONResponse
 from infraaudit_domain.errors import MalformedPushError, excerpt
 from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
+from infraaudit_domain.repository_urls import other_repository
+from resources.git.program import without_password
 from resources.history.pushes import Push
 from service.body import (
     IN_MEMORY,
@@ -75,7 +78,10 @@ class Webhook:
         rejected: Counter[str],
         wake: Callable[[], None],
         spool: Path | None = None,
+        urls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """``urls`` are the projects' repositories; a push that is certainly of another one is ignored."""
+        self._urls = urls
         self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
         self._rejected, self._wake, self._spool = rejected, wake, spool
         self._large = BoundedSemaphore(_MOST_LARGE)
@@ -108,7 +114,8 @@ class Webhook:
             raise _Refused(401, "the signature is missing or wrong", "signature")
         with Body(self._spool, self._large) as body, Body(self._spool) as payload:
             await _receive(body, request)
-            read = partial(_read, project, forge, headers, body, payload, None if trusted else secrets)
+            url = self._urls.get(project, "")
+            read = partial(_read, project, url, forge, headers, body, payload, None if trusted else secrets)
             beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
             given, branches = await self._beside(read) if beside else read()
         if isinstance(branches, NotAPush):
@@ -147,14 +154,24 @@ async def _receive(body: Body, request: Request) -> None:
 
 
 def _read(
-    project: str, forge: str, headers: Mapping[str, str], body: Body, payload: Body, secrets: Sequence[str] | None
+    project: str,
+    url: str,
+    forge: str,
+    headers: Mapping[str, str],
+    body: Body,
+    payload: Body,
+    secrets: Sequence[str] | None,
 ) -> _Found:
     """The id of an authentic push and the branches that it moved; without ``secrets`` its sender is trusted already."""
     try:
         content = _authentic_content(forge, headers, body, payload, secrets)
         if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
-        return push_id(project, forge, headers, content), moved_branches(forge, headers, read_json(content))
+        said = read_json(content)
+        moved = moved_branches(forge, headers, said)
+        if not isinstance(moved, NotAPush) and (other := other_repository(said, url)):
+            moved = NotAPush(f"a push to {excerpt(without_password(other), 200)}; the repository here is {project}'s")
+        return push_id(project, forge, headers, content), moved
     except MalformedPushError as error:
         raise _Refused(400, str(error), "malformed") from error
 

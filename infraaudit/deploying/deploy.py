@@ -5,23 +5,25 @@ machines. Deliberately absent: how a target applies manifests, and whether a com
 (infraaudit_domain/judging/gate.py).
 """
 
-import socket
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
+from infraaudit.deploying.alone import alone
+from infraaudit.deploying.cut_off import note_killed, tidied
+from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
     IN_DOUBT,
     TRIED,
     Deployment,
+    Hold,
     Outcome,
     Release,
     Rollout,
     superseded_by,
 )
+from infraaudit_domain.delivery.rejections import Rejection
 from infraaudit_domain.errors import (
     ClusterUnavailableError,
     EngineUnavailableError,
@@ -29,11 +31,10 @@ from infraaudit_domain.errors import (
     RepositoryError,
 )
 from resources.git.mirror import Mirror
+from resources.history.decisions.rejections import rejected
 from resources.history.deployments import deployed, healthy_deployments, last_tried
-from resources.history.rejections import rejected
 from resources.history.store import History
-from resources.machine.locks import locked
-from resources.targets.target import ReversibleTarget, SharedTarget, Target
+from resources.targets.target import ReversibleTarget, Target
 
 _UNCHANGED = "The same release is live already; it was applied again, and nothing was deployed."
 
@@ -47,31 +48,35 @@ def deploy(
     timeout: float,
     superseded: Callable[[Deployment], str],
     on_progress: Callable[[str], None],
+    held: Callable[[], Hold | None] = lambda: None,
 ) -> Deployment:
     """Deploy, wait until healthy, roll back on failure, and record the outcome.
 
     ``timeout`` is in seconds for each of the two rollouts; half of it is for the Jobs of the way back. ``superseded``
-    returns why the release must not replace what is live; it is called under the environment's lock, and the outcome is
-    recorded before the lock is released, so that the next deployment judges by it. The release that is live is applied
-    again, which repairs drift, and that is no deployment. A commit that was rejected is skipped, whoever asks. Raises
-    errors that a retry may fix, once the attempt is recorded as interrupted; any other error of the target is an outcome.
+    returns why the release must not replace what is live, ``held`` why it has to wait; both are called under the
+    environment's lock, and the outcome is recorded before the lock is released, so that the next deployment judges by
+    it. The release that is live is applied again, which repairs drift, and that is no deployment. A commit that was
+    rejected is skipped, whoever asks. Raises errors that a retry may fix, once the attempt is recorded as interrupted;
+    any other error of the target is an outcome.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
-        with _alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
+        with alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
+            left = note_killed(history, release.project, release.environment)
             last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
             attempt = _begun(history, target, release, last)
-            rejection = rejected(history, release.project).get(release.sha)
-            if rejection is not None and not attempt.is_of_what_is_live:
-                done = attempt.ended(Outcome.SKIPPED, str(rejection))
-            else:
-                done = attempt.carried_out(superseded, timeout, on_progress)
+            done = attempt.kept_out(rejected(history, release.project).get(release.sha), superseded, held)
+            if done is None:
+                history.record_deployment(attempt.ended(Outcome.RUNNING, "It is under way."))
+                done = tidied(target, left, attempt.carried_out(timeout, on_progress), attempt.live, on_progress)
             is_certain = last is None or last.outcome not in IN_DOUBT
             if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
                 done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
             brought = _brought(mirror, done, attempt.live) if done.outcome is Outcome.DEPLOYED else ()
             history.record_deployment(done, brought)
+            if done.outcome is Outcome.DEPLOYED:
+                supersede_held(history, mirror, done)
             return done
     except InfraAuditError as error:
         ended = attempt.ended(Outcome.INTERRUPTED if error.retryable else Outcome.FAILED, str(error))
@@ -103,12 +108,21 @@ class _Attempt:
     def is_of_what_is_live(self) -> bool:
         return self.live is not None and self.live.target == self.target.name and self.live.has(self.release)
 
-    def carried_out(
-        self, superseded: Callable[[Deployment], str], timeout: float, on_progress: Callable[[str], None]
-    ) -> Deployment:
-        """The attempt, ended. Raises errors that a retry may fix."""
+    def kept_out(
+        self, rejection: Rejection | None, superseded: Callable[[Deployment], str], held: Callable[[], Hold | None]
+    ) -> Deployment | None:
+        """The attempt, ended before it began; None where the release may go out. What is live is never kept out."""
+        if self.is_of_what_is_live:
+            return None
+        if rejection is not None:
+            return self.ended(Outcome.SKIPPED, str(rejection))
         if self.live is not None and not self.live.has(self.release) and (why := superseded(self.live)):
             return self.ended(Outcome.SUPERSEDED, why)
+        hold = held()
+        return self.ended(hold.outcome, hold.reason) if hold else None
+
+    def carried_out(self, timeout: float, on_progress: Callable[[str], None]) -> Deployment:
+        """The attempt, ended. Raises errors that a retry may fix."""
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:
             release = replace(self.release, is_live=self.is_of_what_is_live)
@@ -202,28 +216,3 @@ def recorded_when_it_fails(history: History, project: str, environment: str, sha
         failed = Deployment(project, environment, sha, "none", outcome, started, datetime.now(UTC), reason=words)
         history.record_deployment(failed)
         raise
-
-
-@contextmanager
-def _alone(
-    target: Target, release: Release, lock: Path, wait_seconds: float, on_wait: Callable[[str], None]
-) -> Iterator[None]:
-    """Hold the lock file, and the target's own lock where other machines can reach it.
-
-    The file's content identifies this machine in the target's lock: a deployment that was killed here is taken over at
-    once, because the kernel has freed its file lock; one on another machine only when its lock has expired.
-    """
-    with locked(lock) as stream:
-        stream.seek(0)
-        holder = stream.read().strip()
-        if not holder:
-            holder = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
-            stream.write(holder)
-            stream.flush()
-        if not isinstance(target, SharedTarget):
-            yield
-            return
-        with target.exclusive(
-            release.project, release.environment, holder=holder, wait_seconds=wait_seconds, on_wait=on_wait
-        ):
-            yield

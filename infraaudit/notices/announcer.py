@@ -13,7 +13,7 @@ from infraaudit.notices.code_owners import named_commit
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.projects import Project
-from infraaudit_domain.reporting import notices
+from infraaudit_domain.reporting import live_notices, notices
 from infraaudit_domain.reporting.notices import NamedCommit, Notice
 from resources.git.mirror import Mirror
 from resources.history import History
@@ -50,6 +50,8 @@ class Announcer:
             healthy = done.outcome is Outcome.DEPLOYED
             key = notices.recovery_key(done) if healthy else notices.deployment_key(done)
             events[key] = lambda done=done: self._deployment(done)  # type: ignore[misc]
+        for held in tried_deployments(self._history, since, [Outcome.WAITING]):
+            events[live_notices.waiting_key(held)] = lambda held=held: self._waiting(held)  # type: ignore[misc]
         unknown = events.keys() - known_keys(self._history, events)
         found = (event() for key, event in events.items() if key in unknown)
         return write_notices(self._history, (notice for notice in found if notice))
@@ -76,6 +78,10 @@ class Announcer:
         bad = run.bad_cases if run else ()
         first = next(iter(bad), None)
         return f"{first.name}: {first.message}" if first else ""
+
+    def _waiting(self, held: Deployment) -> Notice:
+        link = f"{self._service_url}/projects/{held.project}/commits/{held.sha}"
+        return live_notices.waits(self.commit(held.project, held.sha), held, link)
 
     def _deployment(self, done: Deployment) -> Notice | None:
         link = f"{self._service_url}/projects/{done.project}"

@@ -5,13 +5,11 @@ The commit's own file is not used: it could name anybody. Deliberately absent: n
 
 from collections.abc import Iterable
 
-from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import NamedCommit
-from infraaudit_domain.reporting.owners import OWNER_FILES, Rule, owners_of, parse_owners
+from infraaudit_domain.reporting.owners import owners_of
+from resources.git.code_owners import owner_rules
 from resources.git.mirror import Mirror
-
-_FILE_BYTES = 64 * 1024
 
 
 def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str] = ()) -> NamedCommit:
@@ -22,15 +20,5 @@ def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str
     commit = mirror.commit(sha)
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
-    owners = owners_of(_rules(mirror, project.deploy_branch), touched)
+    owners = owners_of(owner_rules(mirror, project.deploy_branch), touched)
     return NamedCommit(project.name, sha, commit.subject, author, owners)
-
-
-def _rules(mirror: Mirror, branch: str) -> tuple[Rule, ...]:
-    tip = mirror.branches().get(branch)
-    found = (mirror.read(tip, path, _FILE_BYTES) for path in OWNER_FILES) if tip else iter(())
-    try:
-        content = next((file for file in found if file is not None), b"")
-    except RepositoryError:  # A notice is sent even where no owners can be found.
-        return ()
-    return parse_owners(content.decode("utf-8", "replace"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from infraaudit_domain.errors import DagsterUnavailableError
-from infraaudit_domain.reporting.notices import sensors_alive, sensors_dead
+from infraaudit_domain.reporting.sensor_notices import sensors_alive, sensors_dead
 from resources.dagster.api import DagsterApi
 from resources.history import History
 from resources.history.outbox import write_notices

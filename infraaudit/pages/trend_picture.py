@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from infraaudit_domain.scans.findings import Severity
 
-_COLORS = {
+COLORS = {
     Severity.CRITICAL: "#7f1d1d",
     Severity.HIGH: "#dc2626",
     Severity.MEDIUM: "#f59e0b",
@@ -33,10 +33,10 @@ def draw_trend(points: Sequence[TrendPoint], title: str) -> bytes:
     rows = [
         {"commit": f"{p.position:05d} {p.commit[:7]}", "severity": p.severity.value, "open": p.open, "rank": rank}
         for p in points
-        for rank, severity in enumerate(_COLORS)
+        for rank, severity in enumerate(COLORS)
         if severity is p.severity
     ]
-    scale = alt.Scale(domain=[s.value for s in _COLORS], range=list(_COLORS.values()))
+    scale = alt.Scale(domain=[s.value for s in COLORS], range=list(COLORS.values()))
     chart = (
         alt.Chart(alt.InlineData(values=rows), title=title, width=520, height=200)
         .mark_bar()
@@ -47,7 +47,7 @@ def draw_trend(points: Sequence[TrendPoint], title: str) -> bytes:
                 axis=alt.Axis(labelExpr="slice(datum.label, 6)", labelAngle=-45, labelOverlap=True),
             ),
             y=alt.Y("open:Q", title="open findings", stack="zero"),
-            color=alt.Color("severity:N", scale=scale, sort=[s.value for s in _COLORS]),
+            color=alt.Color("severity:N", scale=scale, sort=[s.value for s in COLORS]),
             order=alt.Order("rank:Q"),
         )
     )
@@ -56,6 +56,6 @@ def draw_trend(points: Sequence[TrendPoint], title: str) -> bytes:
     return bytes(vl_convert.vegalite_to_png(chart.to_json(), scale=1.5))
 
 
-def inline(png: bytes) -> str:
+def inline(png: bytes, name: str = "trend") -> str:
     """Markdown that shows a PNG in place."""
-    return f"![trend](data:image/png;base64,{base64.b64encode(png).decode()})"
+    return f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})"

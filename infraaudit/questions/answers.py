@@ -11,13 +11,21 @@ from infraaudit.questions.coverage import coverage, coverage_gaps
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
-from infraaudit.questions.no_data import lacks
+from infraaudit.questions.no_data import has_scan, lacks
+from infraaudit.questions.one_finding.answers import finding, finding_help, finding_live, finding_narrow
+from infraaudit.questions.one_finding.helping import Code
 from infraaudit.questions.question import Needs, Question
+from infraaudit.questions.replay.at import at, at_findings, at_gaps, at_suppressions
+from infraaudit.questions.replay.exposed import exposed, exposed_commits
+from infraaudit.questions.replay.gate_replay import gate_replay
+from infraaudit.questions.replay.least_exposure import least_exposure
 from infraaudit.scans.lifecycles import Line
-from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.reporting.order import SEVERITY_RANK
+from resources.history.decisions.approvals import approval_rows
+from resources.history.decisions.rejections import rejection_rows
 from resources.history.queries import environments as deployed
-from resources.history.queries import exposure as exposed
+from resources.history.queries import exposure as exposures
 from resources.history.queries.commit_pages import (
     CommitFilter,
     changes_at,
@@ -26,21 +34,15 @@ from resources.history.queries.commit_pages import (
     stage_rows,
     test_case_rows,
 )
-from resources.history.queries.finding_pages import (
-    FindingLife,
-    finding_life,
-    finding_page,
-    live_page,
-)
+from resources.history.queries.finding_pages import finding_page, live_page
 from resources.history.queries.frames import records
 from resources.history.queries.live_commits import live_commit_rows
-from resources.history.queries.lives import life_events, spans_of_lives
+from resources.history.queries.lives import life_events
 from resources.history.queries.log_counts import count_rows
 from resources.history.queries.scanned_past import scanned_past
 from resources.history.queries.sla import sla_rows
 from resources.history.queries.suppressions import suppression_rows
 from resources.history.queries.trends import trend_rows
-from resources.history.rejections import rejection_rows
 from resources.history.stored_line import stored_line
 
 
@@ -53,9 +55,20 @@ def answer(question: Question, asked: Asked) -> Page:
 
 def no_data(question: Question, asked: Asked) -> str:
     """Why there can be no answer yet, and what to do: "no scan yet: …"; empty where there can be one."""
-    healthy = Needs.HEALTHY_DEPLOYMENT
-    environments = {need: asked.environment() if need is healthy else asked.text("environment") for need in Needs}
-    return next(filter(None, (lacks(asked.line, need, environments[need]) for need in question.needs)), "")
+    return next(filter(None, (_lacks(asked, need) for need in question.needs)), "")
+
+
+def _lacks(asked: Asked, need: Needs) -> str:
+    if need is Needs.HEALTHY_DEPLOYMENT:
+        return lacks(asked.line, need, asked.environment())
+    sha = asked.commit("commit") if need in (Needs.RUN, Needs.TESTS) else ""
+    return lacks(asked.line, need, asked.text("environment"), sha)
+
+
+def _require_scan(asked: Asked, sha: str) -> None:
+    """Raises NotScannedError: of a commit without a scan, no rows would be a wrong answer."""
+    if not has_scan(asked.line, sha):
+        raise not_scanned(asked.project, sha)
 
 
 def projects(asked: Asked) -> Page:
@@ -70,6 +83,9 @@ def commits(asked: Asked) -> Page:
 
 def changes(asked: Asked) -> Page:
     sha = asked.commit("commit")
+    _require_scan(asked, sha)
+    if sha not in asked.line.positions():
+        raise NotThereError(f"{sha[:12]} is not on {asked.line.branch}; changes are recorded along that branch only.")
     return asked.cut([{"commit": sha} | row for row in changes_at(asked.line, sha)])
 
 
@@ -94,22 +110,14 @@ def findings(asked: Asked) -> Page:
             raise NotThereError(
                 f"{since[:12]} is not on {asked.line.branch}, so its findings have no lives to compare."
             )
+        _require_scan(asked, sha)
         wanted = replace(wanted_findings(asked), new_since=since)
         total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
-    return [{"commit": sha} | row for row in rows], total
+    return [{"commit": sha} | _explained(asked, row) for row in rows], total
 
 
-def finding(asked: Asked) -> Page:
-    return asked.cut(_life(asked).events)
-
-
-def finding_live(asked: Asked) -> Page:
-    return asked.cut(_life(asked).live)
-
-
-def finding_narrow(asked: Asked) -> Page:
-    line = asked.line_with_git()
-    return asked.cut(narrow_rows(line, one_finding(line, asked.text("fingerprint"))))
+def _explained(asked: Asked, row: Row) -> Row:
+    return row | {"guideline": asked.rules.remedies.of(row["check_id"], row["guideline"] or "").link}
 
 
 def live(asked: Asked) -> Page:
@@ -118,7 +126,7 @@ def live(asked: Asked) -> Page:
     for environment in asked.environments():
         left, skipped = asked.limit - len(rows), max(0, asked.offset - total)
         number, found = live_page(asked.line, environment, wanted_findings(asked), asked.now, left, skipped)
-        rows, total = rows + found, total + number
+        rows, total = rows + [_explained(asked, row) for row in found], total + number
     return rows, total
 
 
@@ -152,7 +160,8 @@ def trends(asked: Asked) -> Page:
 
 
 def exposure(asked: Asked) -> Page:
-    return asked.cut(records(exposed.exposure(asked.line, asked.environment(), asked.now)))
+    rows = records(exposures.exposure(asked.line, asked.environment(), asked.now))
+    return asked.cut(sorted(rows, key=lambda row: SEVERITY_RANK[row["severity"]]))
 
 
 def exposure_commits(asked: Asked) -> Page:
@@ -180,6 +189,11 @@ def rejections(asked: Asked) -> Page:
     return asked.cut(rejection_rows(asked.history, asked.project))
 
 
+def approvals(asked: Asked) -> Page:
+    sha = asked.commit("commit") if asked.text("commit") else ""
+    return asked.cut(approval_rows(asked.history, asked.project, asked.text("environment"), sha))
+
+
 def dora(asked: Asked) -> Page:
     days = float(asked.given.get("days") or 30)
     measured = {
@@ -200,26 +214,18 @@ def export(asked: Asked) -> str:
     if scan is None:
         raise not_scanned(asked.project, sha)
     form = Exchange(asked.text("format") or Exchange.SARIF)
-    return exported(form, asked.project, rules.url, scan, rules.suppressions, asked.now.date())
-
-
-def _life(asked: Asked) -> FindingLife:
-    given = asked.text("fingerprint")
-    known = [given] if len(given) == 32 else sorted({span["fingerprint"] for span in spans_of_lives(asked.line, given)})
-    if len(known) > 1:
-        raise NotThereError(f"More than one finding begins with {given}: {', '.join(known[:5])}.")
-    life = finding_life(asked.line, known[0]) if known else None
-    if life is None:
-        raise NotThereError("No commit of this project ever had this finding.")
-    return life
+    code = Code(asked.history, rules.mirror, asked.project, sha) if form is Exchange.SARIF else None
+    about = (asked.project, rules.url, scan, rules.suppressions, asked.now.date())
+    return exported(form, *about, rules.remedies, code)
 
 
 ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     answering.__name__: answering
     for answering in (
-        projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, live, blame, scanned,
+        projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, finding_help, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, dora, log_counts,
+        rejections, approvals, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
+        least_exposure,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

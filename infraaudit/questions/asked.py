@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from infraaudit.questions.parameters import moment
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.errors import NotThereError
-from infraaudit_domain.judging.acceptances import AcceptedGap
+from infraaudit_domain.judging.acceptances import AcceptedGap, AcceptedHiding
+from infraaudit_domain.judging.gate import GatePolicy
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.projects import Paths
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.scans.findings import Severity
 from resources.git.mirror import Mirror
 from resources.history import History, schema
@@ -34,10 +37,16 @@ class ProjectRules:
     """The first one."""
     suppressions: Sequence[Suppression] = ()
     accepted_gaps: Sequence[AcceptedGap] = ()
+    accepted_hidings: Sequence[AcceptedHiding] = ()
+    """Of the project; those of every project are the gate's."""
+    gate: GatePolicy = field(default_factory=GatePolicy)
     max_age_days: Mapping[Severity, float] = field(default_factory=dict)
     mirror: Mirror | None = None
     url: str = ""
     """Of the repository."""
+    checkov_config: str = Paths().checkov_config
+    """Where a commit's Checkov configuration is."""
+    remedies: Remedies = NO_REMEDIES
 
 
 @dataclass(frozen=True, slots=True)

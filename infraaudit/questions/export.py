@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
 from infraaudit_domain.reporting.cyclonedx import cyclonedx
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.reporting.sarif import sarif
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
+
+if TYPE_CHECKING:
+    from infraaudit.questions.one_finding.helping import Code
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -22,18 +27,31 @@ class Exchange(StrEnum):
     CYCLONEDX = "cyclonedx"
 
 
-def exported(form: Exchange, project: str, url: str, raw: Scan, suppressions: Sequence[Suppression], day: date) -> str:
-    """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed."""
+def exported(
+    form: Exchange,
+    project: str,
+    url: str,
+    raw: Scan,
+    suppressions: Sequence[Suppression],
+    day: date,
+    remedies: Remedies = NO_REMEDIES,
+    code: "Code | None" = None,
+) -> str:
+    """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed.
+
+    ``code`` is for SARIF, whose readers show the lines beside each result.
+    """
     scan = hide_in(raw, suppressions, day)
     findings = sorted(
-        scan.findings, key=lambda f: (_RANK[f.severity], f.file_path, f.line_start, f.check_id, f.fingerprint)
+        map(remedies.explained, scan.findings),
+        key=lambda f: (_RANK[f.severity], f.file_path, f.line_start, f.check_id, f.fingerprint),
     )
     if form is Exchange.CSV:
         return _csv(findings)
     document: object
     if form is Exchange.SARIF:
         outside = {f.fingerprint for f in raw.findings if f.is_open}
-        document = sarif(findings, scan, project, url, outside)
+        document = sarif(findings, scan, project, url, outside, remedies, code.lines if code else lambda _: ())
     elif form is Exchange.CYCLONEDX:
         document = cyclonedx(findings, project, scan.sha)
     else:

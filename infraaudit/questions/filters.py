@@ -6,6 +6,7 @@ from typing import Any
 from infraaudit.questions.asked import Asked, Row
 from infraaudit.questions.parameters import ANY
 from infraaudit_domain.reporting.columns import ORDERS
+from infraaudit_domain.reporting.path_filters import names
 from resources.history.queries.finding_pages import SEVERITY_RANK, FindingFilter
 
 
@@ -24,11 +25,11 @@ def matching(rows: list[Row], wanted: FindingFilter) -> list[Row]:
         "framework": wanted.framework,
         "check_id": wanted.check,
     }
-    folder, part = wanted.path.strip("/"), wanted.text.lower()
+    part = wanted.text.lower()
     found = [
         row for row in rows
         if all(not value or row[name] == value for name, value in exact.items())
-        and (not folder or f"{row['file_path']}/".startswith(f"{folder}/"))
+        and names(wanted.path, row["file_path"])
         and any(part in str(row[name]).lower() for name in ("check_id", "check_name", "file_path", "resource"))
     ]  # fmt: skip
     return sorted(found, key=_SORTED[wanted.order]) if wanted.order != "file" else found

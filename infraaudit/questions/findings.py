@@ -15,6 +15,7 @@ from infraaudit_domain.judging.suppressions import Suppression, hide, hide_in
 from infraaudit_domain.lifecycles.changes import cause_of_move, compare_scans, follow
 from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.reporting.columns import COMPARE_COLUMNS, FINDING_COLUMNS
+from infraaudit_domain.reporting.order import worst_first
 from infraaudit_domain.scans.findings import Finding, Scan
 from resources.history import schema
 from resources.history.queries.frames import commits_named, committed_at, frame
@@ -83,7 +84,10 @@ def compare_rows(
     rows += [_changed("moved", cause_of_move(old, new), new) for old, new in changes.moved]
     rows += [_changed("perhaps added", why.of_presence(f.fingerprint, f.status), f) for f in changes.perhaps_new]
     rows += [_changed("not read", why.of_absence(f.fingerprint), f) for f in changes.unread]
-    return rows
+    return sorted(rows, key=lambda row: (_CHANGES.index(row["change"]), *worst_first(row)))
+
+
+_CHANGES = ("added", "removed", "moved", "perhaps added", "not read")
 
 
 def not_scanned(project: str, sha: str) -> NotScannedError:

@@ -10,7 +10,7 @@ _DELIVER = "Deliver"
 _OF = "/projects/{project}"
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("projects", "/projects", "Every project.", typed(("name",)), command="projects list"),
+    Question("projects", "/projects", "Every project.", typed(("name",)), command="projects list", needs=(Needs.PROJECT,)),
     Question(
         "commits",
         f"{_OF}/commits",
@@ -26,6 +26,7 @@ QUESTIONS: tuple[Question, ...] = (
             introduced="new",
         ),
         {"q": text("Only where this is part of the subject, the author or the SHA."), "outcome": OUTCOME},
+        needs=(Needs.COMMIT,),
         command="commits",
         shown="sha subject committed_at image passed failed open introduced fixed deployment run_id",
     ),
@@ -38,6 +39,7 @@ QUESTIONS: tuple[Question, ...] = (
             number="seconds",
         ),
         {"commit": COMMIT},
+        needs=(Needs.RUN,),
         command="stages",
         shown="stage outcome finished_at seconds run_id reason",
         panel=_DELIVER,
@@ -48,6 +50,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Test cases of one commit; those that did not pass come first.",
         typed(("commit", "name", "outcome", "seconds", "message"), number="seconds", name="test"),
         {"commit": COMMIT},
+        needs=(Needs.TESTS,),
         command="tests",
         shown="name outcome seconds message",
         panel=_DELIVER,
@@ -63,6 +66,8 @@ QUESTIONS: tuple[Question, ...] = (
             )
         ),
         {"environment": ANY_ENVIRONMENT, "outcome": OUTCOME},
+        needs=(Needs.ATTEMPT,),
+        none_is_an_answer=True,
         command="deployments",
         shown="finished_at environment sha outcome replaced_sha subject reason",
         needs_git=False,
@@ -78,6 +83,23 @@ QUESTIONS: tuple[Question, ...] = (
             )
         ),
         command="rejections",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
+        "approvals",
+        f"{_OF}/approvals",
+        "Who let which commit into an environment, or into a frozen one, newest first; what was taken back included.",
+        typed(
+            (
+                "environment", "sha", "subject", "author", "leave", "approved_by", "reason", "approved_at",
+                "taken_back_by", "taken_back_at", "taken_back_reason",
+            ),
+            leave="what", approved_by="by",
+        ),
+        {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
+        command="approvals",
+        shown="approved_at environment sha leave approved_by reason taken_back_at subject",
         needs_git=False,
         panel=_DELIVER,
     ),

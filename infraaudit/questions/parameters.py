@@ -1,22 +1,29 @@
 """What a question may be asked with: each parameter as a JSON schema, which both faces validate by."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from infraaudit.questions.question import Schema
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.reporting.columns import GROUPS, ORDERS, STEPS
+from infraaudit_domain.reporting.path_filters import MOST_STARS, too_many_stars
 from infraaudit_domain.scans.findings import Severity
 
-MAX_TEXT = 200
+MAX_TEXT, MAX_DOCUMENT = 200, 20_000
 OUTCOMES = [outcome.value for outcome in Outcome]
 SEVERITIES = [severity.value for severity in Severity]
 STATUSES = ["open", "suppressed"]
 ANY = "any"
 _TEXT: Schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[^\\x00-\\x1f\\x7f]*$"}
+MOMENT = "moment"
+"""The ``format`` of a time, a day or a commit."""
 REVISION = "revision"
 """The ``format`` of a commit: the service takes digits, ``live`` and ``head``; the program any branch or tag, too."""
+
+PATHS = "paths"
+"""The ``format`` of a file, a folder or a pattern."""
 
 
 def one_of(values: object, help: str, default: str = "") -> Schema:
@@ -25,6 +32,10 @@ def one_of(values: object, help: str, default: str = "") -> Schema:
 
 def text(help: str) -> Schema:
     return _TEXT | {"description": help}
+
+
+def paths(help: str) -> Schema:
+    return _TEXT | {"format": PATHS, "description": help}
 
 
 def name(help: str) -> Schema:
@@ -39,6 +50,20 @@ def day(help: str) -> Schema:
     return {"type": "string", "format": "date", "description": help}
 
 
+def moment_or_commit(help: str) -> Schema:
+    return {
+        "type": "string",
+        "format": MOMENT,
+        "maxLength": 64,
+        "pattern": "^[0-9A-Za-z:+._/ -]*$",
+        "description": help,
+    }
+
+
+def document(help: str) -> Schema:
+    return {"type": "string", "format": "yaml", "maxLength": MAX_DOCUMENT, "description": help}
+
+
 COMMIT = revision("Of this commit; by default of the newest.")
 ENVIRONMENT = name("In this environment; by default in the first one of the project.")
 ANY_ENVIRONMENT = name("Only this environment.")
@@ -49,7 +74,7 @@ FILTER: dict[str, Schema] = {
     "status": one_of((*STATUSES, ANY), "Only this status.", "open"),
     "framework": name("Only this framework of Checkov, for example terraform."),
     "check": text("Only this check, for example CKV_AWS_18."),
-    "path": text("Only this file or folder."),
+    "path": paths("Only this file or folder, or what a pattern matches, as in modules/*/main.tf."),
     "q": text("Only where this is part of the check, the file or the resource."),
     "order": one_of(ORDERS, "Sort by this.", "severity"),
 }
@@ -76,6 +101,14 @@ def parsed(name: str, schema: Schema, given: str) -> Any:
             return _text(name, schema, given)
 
 
+def values_of(parameters: Mapping[str, Schema], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a query string, with the defaults of what it does not name. Raises ValueError."""
+    return {
+        name: parsed(name, schema, given[name]) if name in given else schema.get("default")
+        for name, schema in parameters.items()
+    }
+
+
 def _number(name: str, schema: Schema, given: str, kind: str) -> float:
     pattern, low, high = r"[0-9]{1,9}", schema["minimum"], schema["maximum"]
     if kind == "number":
@@ -90,6 +123,10 @@ def _text(name: str, schema: Schema, given: str) -> str:
         raise ValueError(f"{name} is one of: {', '.join(filter(None, allowed))}")
     if schema.get("format") == "date":
         _day(name, given)
+    if schema.get("format") == MOMENT and is_moment(given):
+        _moment(name, given)
+    if schema.get("format") == PATHS and too_many_stars(given):
+        raise ValueError(f"{name} has at most {MOST_STARS} stars")
     if len(given) > schema.get("maxLength", len(given)):
         raise ValueError(f"{name} is at most {schema['maxLength']} characters")
     if (pattern := schema.get("pattern")) and not re.search(pattern.replace("$", r"\Z"), given, re.ASCII):
@@ -104,6 +141,18 @@ def _day(name: str, given: str) -> date:
         return date.fromisoformat(given)
     except ValueError as error:
         raise ValueError(f"{name} is a day, like 2026-01-31") from error
+
+
+def is_moment(given: str) -> bool:
+    """Whether a text is meant as a time or a day, and not as a commit."""
+    return re.match(r"\d{4}-\d", given, re.ASCII) is not None
+
+
+def _moment(name: str, given: str) -> None:
+    try:
+        datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError(f"{name} is a time, like 2026-01-31T14:03 or 2026-01-31T14:03+02:00, or a day") from error
 
 
 def moment(given: str, end: bool = False) -> datetime | None:

@@ -16,12 +16,23 @@ Schema = dict[str, Any]
 class Needs(StrEnum):
     """What there must be of a project before a question has an answer."""
 
+    PROJECT = "project"
+    COMMIT = "commit"
+    """One of the line."""
+    RUN = "run"
+    """A stage that ran for some commit."""
+    TESTS = "tests"
+    """A run of the tests of some commit."""
     SCAN = "scan"
     """A commit of the line whose scan did not fail."""
+    ATTEMPT = "attempt"
+    """A deployment with any outcome, skipped too."""
     DEPLOYMENT = "deployment"
     """One that was tried, in the environment where one is named."""
     HEALTHY_DEPLOYMENT = "healthy deployment"
     """One that became healthy, in the environment that is asked for or the first one."""
+    LIVE = "live"
+    """One that became healthy, in the environment where one is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class Question:
     panel: str = "Ask the history"
     needs: tuple[Needs, ...] = ()
     """Without each of them there is no answer, and what is missing is said instead of rows."""
+    none_is_an_answer: bool = False
+    """Whether a program gets no rows as no rows where something is missing, and only people read what it is."""
 
     @property
     def names(self) -> tuple[str, ...]:

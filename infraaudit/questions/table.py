@@ -10,8 +10,9 @@ from infraaudit.questions.parameters import OUTCOMES as OUTCOMES
 from infraaudit.questions.parameters import SEVERITIES as SEVERITIES
 from infraaudit.questions.parameters import STATUSES as STATUSES
 from infraaudit.questions.question import Question
+from infraaudit.questions.replay import of_the_past
 
-QUESTIONS: tuple[Question, ...] = (*of_delivery.QUESTIONS, *of_findings.QUESTIONS)
+QUESTIONS: tuple[Question, ...] = (*of_delivery.QUESTIONS, *of_findings.QUESTIONS, *of_the_past.QUESTIONS)
 EXPORT_TYPES: Mapping[str, str] = {
     Exchange.SARIF: "application/sarif+json",
     Exchange.JSON: "application/json",

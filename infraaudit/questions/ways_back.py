@@ -13,8 +13,8 @@ from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
 from infraaudit_domain.scans.findings import Finding, ScanStatus, Severity
 from resources.history import schema
+from resources.history.decisions.rejections import rejected
 from resources.history.deployments import deployments
-from resources.history.rejections import rejected
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 
@@ -23,9 +23,10 @@ _OLDEST = 200
 
 
 def ways_back(
-    line: StoredLine, live: Deployment, suppressions: Sequence[Suppression], now: datetime
+    line: StoredLine, live: Deployment, suppressions: Sequence[Suppression], now: datetime, most: int | None = None
 ) -> list[Candidate]:
-    """Candidates for the environment of what is live, newest first: what was healthy there, or could be deployed now.
+    """Candidates for the environment of what is live, newest first: what was healthy there, or could be deployed now;
+    of the ``most`` newest commits.
 
     A commit that is not on the line (which a force-push took away, for example) comes last; its findings are not known.
     """
@@ -38,6 +39,7 @@ def ways_back(
     images = _with_image(line)
     shas = [sha for age, sha in enumerate(before) if sha in were_live or (age < _OLDEST and sha in images)]
     shas += [sha for sha in were_live if sha not in positions or live.sha not in positions]
+    shas = shas[:most]
     findings = _findings(line, positions, [live.sha, *shas], suppressions, now)
     here = findings.get(live.sha)
     out = rejected(line.history, line.project)

@@ -9,6 +9,7 @@ from infraaudit_assets.assets.dashboard import build_dashboard_asset
 from infraaudit_assets.assets.deployment import build_deployment
 from infraaudit_assets.assets.drift import build_drift_check
 from infraaudit_assets.assets.image import build_docker_image
+from infraaudit_assets.assets.live_gate import build_live_gate_check
 from infraaudit_assets.assets.logs import build_application_logs
 from infraaudit_assets.assets.monitoring import build_monitoring
 from infraaudit_assets.assets.scan import build_scan_report
@@ -32,7 +33,11 @@ _BUILDERS = (
 
 def build_project_checks(project: Project) -> Sequence[dg.AssetChecksDefinition]:
     """The checks of a project that belong to no commit."""
-    return [build_drift_check(project, [group_of(project)], environment) for environment in project.environments]
+    return [
+        build(project, [group_of(project)], environment)
+        for environment in project.environments
+        for build in (build_drift_check, build_live_gate_check)
+    ]
 
 
 def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:

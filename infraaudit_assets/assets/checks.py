@@ -6,6 +6,7 @@ import dagster as dg
 
 from infraaudit_assets.assets.tables import findings_table, table
 from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 
 TESTS_PASS = "tests_pass"
 SCAN_GATE = "scan_gate"
@@ -24,7 +25,9 @@ def partitioned_check(
         )
 
 
-def check_result(name: str, asset: dg.AssetKey, verdict: Verdict) -> dg.AssetCheckResult:
+def check_result(
+    name: str, asset: dg.AssetKey, verdict: Verdict, remedies: Remedies = NO_REMEDIES
+) -> dg.AssetCheckResult:
     """A verdict as Dagster shows it: every reason, and the findings that they are about."""
     metadata: dict[str, dg.MetadataValue] = {}
     if verdict.reasons:
@@ -32,7 +35,7 @@ def check_result(name: str, asset: dg.AssetKey, verdict: Verdict) -> dg.AssetChe
     if verdict.notes:
         metadata["notes"] = table(["left out of account"], [(note,) for note in verdict.notes])
     if verdict.findings:
-        metadata["findings"] = findings_table(verdict.findings)
+        metadata["findings"] = findings_table(verdict.findings, remedies)
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=asset,

@@ -6,7 +6,7 @@ import dagster as dg
 
 from infraaudit.intake.take_in import take_in
 from infraaudit.scans.lifecycles import follow_deploy_branch
-from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.stage import RETRY, name_run, stage
 from infraaudit_assets.assets.tables import table
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import GitResource, HistoryResource
@@ -28,6 +28,7 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
             mirror = git.connect(project)
             found = take_in(past, mirror, project, current.sha)
             follow_deploy_branch(past, mirror, project)
+            name_run(context, found)
             link = project.commit_url.replace("{sha}", found.sha) if project.commit_url else None
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(found.tree),

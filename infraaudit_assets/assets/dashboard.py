@@ -8,11 +8,18 @@ import dagster as dg
 
 from infraaudit.pages.audit import audit_file
 from infraaudit.pages.grafana_dashboard import build_dashboard, check_dashboard
+from infraaudit.pages.least_exposure_picture import draw_least_exposure
+from infraaudit.pages.trend_picture import inline
+from infraaudit.questions.asked import Asked, ProjectRules
+from infraaudit.questions.replay.least_exposure import exposures
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_domain.projects import Project
+from resources.configuration.suppressions import read_suppressions
 from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 from resources.grafana.provisioning import provision
+from resources.history import History
 from resources.history.deployments import tried_deployments
+from resources.history.stored_line import stored_line
 
 _MARKED, _MARKS = timedelta(days=7), 20
 """Which deployments are marked in Grafana's panels: those of a week, the newest first of all."""
@@ -51,7 +58,8 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
                 own_text = text if own else None
                 addresses = provision(server, project.name, generated, own_text, Path(grafana.rules), tried)
             yield dg.MaterializeResult(
-                metadata={
+                metadata=_ways_back(past, project, Path(history.gate_file).parent)
+                | {
                     "audit_page": dg.MetadataValue.path(
                         store.keep("dashboards", project.name, current.sha, "audit.html", page.encode())
                     ),
@@ -64,3 +72,15 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
             )
 
     return dashboard
+
+
+def _ways_back(past: History, project: Project, configuration: Path) -> dict[str, dg.MetadataValue]:
+    """The commits to go back to from what is live, as a picture; nothing where there are none."""
+    name = project.environment.name
+    rules = ProjectRules(name, read_suppressions(configuration, project.name))
+    asked = Asked(stored_line(past, project.name), rules, datetime.now(UTC))
+    found, advised = exposures(asked) if past.live(project.name, name) else ([], None)
+    if not any(one.is_known for one in found):
+        return {}
+    picture = draw_least_exposure(found, advised, f"{project.name}: ways back in {name}")
+    return {"ways back": dg.MetadataValue.md(inline(picture, "ways back"))}

@@ -15,15 +15,17 @@ from typing import Any
 import dagster as dg
 
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
+from infraaudit.deploying.holds import holds
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
-from infraaudit_assets.assets.stage import RETRY, Stage, stage
-from infraaudit_assets.assets.tables import code
+from infraaudit_assets.assets.stage import RETRY, Stage, name_run, stage
+from infraaudit_assets.assets.tables import code, table
+from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
-from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError
+from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
+from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
 from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
@@ -38,6 +40,8 @@ from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
 from resources.manifests.files import without_secrets
 from resources.targets.target import Target
+
+_NOT_TRIED = HELD | {Outcome.SUPERSEDED, Outcome.SKIPPED}
 
 
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
@@ -76,8 +80,11 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
             turn.prepare(lambda: checkov.connect(current.history))
             verdict = turn.judge()
-            yield check_result(RELEASE_GATE, key, verdict)
+            yield check_result(RELEASE_GATE, key, verdict, history.explanations())
+            name_run(context, turn.commit)
             if not verdict.passed:
+                about = turn.named() | {"stopped": table(["why not"], [(reason,) for reason in verdict.reasons])}
+                context.log_event(dg.AssetObservation(key, partition=current.sha, metadata=about))
                 turn.skip(str(verdict))
                 current.fail(f"{NOT_DEPLOYED} {verdict}")
                 raise dg.Failure(f"{current.sha[:12]} is not deployed: {verdict}", allow_retries=False)
@@ -95,10 +102,12 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
             done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
             kept = without_secrets(done.manifests).encode()
             artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
-            if done.outcome in (Outcome.SUPERSEDED, Outcome.SKIPPED):
+            if done.outcome in _NOT_TRIED:
                 current.skip(done.reason)
                 return
-            metadata = deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
+            metadata = (
+                turn.named() | deployment_metadata(done) | {"replicas over time": code("\n".join(progress.lines))}
+            )
             if not done.is_live:
                 current.fail(f"{done.outcome.value}: {done.reason}")
                 raise dg.Failure(
@@ -138,6 +147,14 @@ class _Turn:
     def prepare(self, runner: Runner) -> None:
         """Scan what judging the commit here needs, which is nothing where the scanner and the rules are the same."""
         prepare_judgement(self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, runner)
+
+    @property
+    def commit(self) -> Commit:
+        return self.mirror.commit(self.stage.sha)
+
+    def named(self) -> dict[str, Any]:
+        """By what people know the commit."""
+        return {"subject": excerpt(self.commit.subject, 200), "author": excerpt(self.commit.author_name, 200)}
 
     def judge(self) -> Verdict:
         """Judge from the history again, so that launching this asset alone cannot bypass the tests or the scan."""
@@ -184,6 +201,7 @@ class _Turn:
             timeout=timeout,
             superseded=in_order(history, self.mirror, release),
             on_progress=note,
+            held=holds(history, self.mirror, self.project, self.environment, sha),
         )
 
     def recorded(self) -> AbstractContextManager[None]:

@@ -20,6 +20,7 @@ from infraaudit_domain.lifecycles.causes import CODE
 from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice, severe_findings
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
 from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE
 from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
@@ -61,19 +62,22 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             here = project.environment.name
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
-            if (notice := _notice(past, mirror, project, done)) is not None:
+            remedies = history.explanations()
+            if (notice := _notice(past, mirror, project, done, remedies)) is not None:
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),
-                metadata=_metadata(counted.scan, counted.against, counted.changes)
+                metadata=_metadata(counted.scan, counted.against, counted.changes, remedies)
                 | {"report": dg.MetadataValue.path(done.report)},
-                check_results=[check_result(SCAN_GATE, key, verdict)],
+                check_results=[check_result(SCAN_GATE, key, verdict, remedies)],
             )
 
     return scan_report
 
 
-def _notice(history: History, mirror: Mirror, project: Project, done: ScannedCommit) -> Notice | None:
+def _notice(
+    history: History, mirror: Mirror, project: Project, done: ScannedCommit, remedies: Remedies
+) -> Notice | None:
     """Severe findings that the code brought since the commit compared with; None where there are none."""
     sha, against, changes = done.scan.sha, done.counted.against, done.counted.changes
     if against is None or not changes.new:
@@ -81,7 +85,7 @@ def _notice(history: History, mirror: Mirror, project: Project, done: ScannedCom
     by_rules: set[Finding] = set()
     if changes.other_cause != CODE:
         by_rules = set(changes_of(history, mirror, project.name, done.scan)[1].by_rules)
-    new = [finding for finding in changes.new if finding not in by_rules]
+    new = [remedies.explained(finding) for finding in changes.new if finding not in by_rules]
     is_parent = against in mirror.parents([sha])[sha]
     return severe_findings(named_commit(project, mirror, sha), new, None if is_parent else against)
 
@@ -93,7 +97,7 @@ def _digest(scan: Scan) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32]
 
 
-def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[str, Any]:
+def _metadata(scan: Scan, against: str | None, changes: FindingChanges, remedies: Remedies) -> dict[str, Any]:
     counts = Counter(finding.severity for finding in scan.findings if finding.is_open)
     return {
         "status": scan.status.value,
@@ -113,9 +117,9 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges) -> dict[
         "seconds": scan.seconds,
         "reused_frameworks": ", ".join(part.framework for part in scan.frameworks if part.reused) or "none",
         "checkov": scan.scanner_version,
-        "new_findings": findings_table(changes.new),
-        "fixed_findings": findings_table(changes.fixed),
-        "unread_findings": findings_table(changes.unread),
+        "new_findings": findings_table(changes.new, remedies),
+        "fixed_findings": findings_table(changes.fixed, remedies),
+        "unread_findings": findings_table(changes.unread, remedies),
         **({"warnings": table(["warning"], [(warning,) for warning in scan.warnings])} if scan.warnings else {}),
         **_coverage(scan),
         **_unreadable(scan),

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from infraaudit_domain.commits import Commit
+from infraaudit_domain.dagster_names import AUTHOR, SUBJECT
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError, excerpt
 from infraaudit_domain.projects import Project
@@ -15,6 +17,7 @@ from resources.history import History
 
 _LONGEST = 20_000
 """Characters of a reason: what a library says of a hostile input may be any text."""
+_TAG = 120
 RETRY = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -82,6 +85,12 @@ def stage(context: dg.AssetExecutionContext, project: Project, history: History)
             context.run.run_id,
             current.reason,
         )
+
+
+def name_run(context: dg.AssetExecutionContext, commit: Commit) -> None:
+    """Give a run tags by which people know its commit; its partition stays the SHA."""
+    tags = {SUBJECT: excerpt(commit.subject, _TAG), AUTHOR: excerpt(commit.author_name, _TAG)}
+    context.instance.add_run_tags(context.run.run_id, {name: value for name, value in tags.items() if value})
 
 
 def _no_room(error: OSError) -> str | None:

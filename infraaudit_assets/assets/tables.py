@@ -1,11 +1,14 @@
 """Tables in Dagster's metadata. Text from a commit is escaped: its author controls it."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.scans.findings import Finding
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.scans.findings import Finding, Severity
 
 _ROWS = 50
 
@@ -19,10 +22,28 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metada
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def findings_table(findings: Iterable[Finding]) -> dg.MetadataValue:
-    """Findings, one a row."""
-    rows = [(f.severity.value, f.check_id, f.check_name, f"{f.file_path}:{f.line_start}", f.resource) for f in findings]
-    return table(["severity", "check", "what", "where", "resource"], rows)
+@dataclass(frozen=True, slots=True)
+class _Link:
+    text: str
+    address: str
+
+
+def findings_table(findings: Iterable[Finding], remedies: Remedies = NO_REMEDIES) -> dg.MetadataValue:
+    """Findings, one a row, the most severe first; the check links to how it is fixed."""
+    rank = list(Severity)
+    ordered = sorted(findings, key=lambda f: (rank.index(f.severity), f.file_path, f.line_start, f.check_id))
+    rows = [
+        (
+            f.severity.value,
+            _Link(f.check_id, remedies.of(f.check_id, f.guideline).link),
+            f.check_name,
+            f"{f.file_path}:{f.line_start}",
+            f.resource,
+            f.fingerprint[:12],
+        )
+        for f in ordered
+    ]
+    return table(["severity", "check", "what", "where", "resource", "id"], rows)
 
 
 def code(text: str) -> dg.MetadataValue:
@@ -32,6 +53,9 @@ def code(text: str) -> dg.MetadataValue:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, _Link):
+        linked = re.fullmatch(r"https://[^\s()<>|]+", value.address)
+        return f"[{_cell(value.text)}]({value.address})" if linked else _cell(value.text)
     text = f"{value:.2f}" if isinstance(value, float) else excerpt(str(value), 300)
     escaped = "".join(f"\\{c}" if c in "\\`*_[]|~#!" else c for c in " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;")

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.tested import run_or_reuse_tests
 from infraaudit_assets.assets.checks import TESTS_PASS, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code, table
@@ -13,7 +14,7 @@ from infraaudit_domain.errors import EngineError
 from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import DockerResource, HistoryResource
-from resources.engine.test_runner import run_tests
+from resources.engine.limits import Limits
 
 
 def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
@@ -43,8 +44,13 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
             image = past.image(project.name, current.sha)
             if image is None:
                 raise EngineError(f"{current.sha[:12]} has no image yet; materialize docker_image first.")
-            run = run_tests(docker.connect(), image.image_id, project.paths.tests, seconds=docker.test_seconds)
+            limits = Limits(seconds=docker.test_seconds)
+            run = run_or_reuse_tests(docker.connect(), past, project, current.sha, image.image_id, limits)
             past.record_test_run(project.name, current.sha, run)
+            if run.reused_from:
+                current.reason = (
+                    f"The tests passed in the same image for {run.reused_from[:12]}; they did not run again."
+                )
             verdict = judge_tests(run)
             if not verdict.passed:
                 current.fail(str(verdict))
@@ -59,6 +65,7 @@ def _metadata(run: TestRun) -> dict[str, Any]:
     return {
         **run.counts,
         "seconds": run.seconds,
+        "reused": f"the result of {run.reused_from[:12]}: its image is the same" if run.reused_from else "no",
         "slowest": table(["test", "seconds"], [(case.name, case.seconds) for case in slowest]),
         **({"failures": table(["test", "message"], [(c.name, c.message) for c in failures])} if failures else {}),
         **({"output": code(run.output_tail)} if run.output_tail and not run.succeeded else {}),

@@ -6,6 +6,7 @@ Deliberately absent: how a command prints what its table alone cannot say (rende
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
 from infraaudit.questions.table import of_command
 from infraaudit_assets.commands.extras import EXTRAS, keyword
-from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
+from infraaudit_assets.commands.options import AsJson, Form, Format, Limit, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
@@ -36,15 +37,17 @@ def command_of(name: str) -> Callable[..., None]:
         extra = {each.name: given.pop(each.name) for each in own.options} if own else {}
         of = given.pop("of", questions[0].of)
         question = next(each for each in questions if each.of == of)
-        output, how = given.pop("output", None), chosen(given.pop("form", Format.TABLE), given.pop("as_json", False))
+        output, limit = given.pop("output", None), given.pop("limit", None)
+        how = chosen(given.pop("form", Format.TABLE), given.pop("as_json", False))
         project = find_project(given.pop("project"))
         asked = _asked(project, question, given)
-        if own:
-            asked = own.prepare(project, asked, **extra)
-        if question.columns:
-            _print_rows(question, asked, how)
-        else:
-            _write_document(asked, output)
+        with ExitStack() as until:
+            if own:
+                asked = own.prepare(project, asked, until, **extra)
+            if question.columns:
+                _print_rows(question, asked, how, limit)
+            else:
+                _write_document(asked, output)
 
     parameters = [*_parameters(questions), *(own.options if own else ())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -67,6 +70,7 @@ def _parameters(questions: tuple[Question, ...]) -> list[inspect.Parameter]:
     if not first.columns:
         file = typer.Option(help="File to write; standard output without.")
         return [*given, keyword("output", Annotated[Path | None, file], None)]
+    given.append(keyword("limit", Limit, None))
     return [*given, keyword("form", Form, Format.TABLE), keyword("as_json", AsJson, False)]
 
 
@@ -142,18 +146,23 @@ def _line(project: Project, question: Question, branch: str | None) -> "StoredLi
 def rules_of(project: Project) -> "ProjectRules":
     """What the configuration says of a project, as it is now."""
     from infraaudit.questions.asked import ProjectRules
+    from resources.configuration.checks import read_remedies
     from resources.configuration.gate import read_gate
     from resources.configuration.suppressions import read_accepted
 
     current = settings()
-    accepted = read_accepted(current.shipped, project.name)
+    accepted, gate = read_accepted(current.shipped, project.name), read_gate(current.gate_file)
     return ProjectRules(
         environment=project.environment.name,
         suppressions=accepted.suppressions,
         accepted_gaps=accepted.gaps,
-        max_age_days=read_gate(current.gate_file).max_age_days,
+        accepted_hidings=accepted.hidings,
+        gate=gate,
+        max_age_days=gate.max_age_days,
         mirror=mirror_of(project),
         url=project.url,
+        checkov_config=project.paths.checkov_config,
+        remedies=read_remedies(current.remedies, current.checks_file),
     )
 
 
@@ -165,23 +174,30 @@ def _require_environment(project: Project, asked: "Asked") -> None:
         )
 
 
-def _print_rows(question: Question, asked: "Asked", how: Format) -> None:
+def _print_rows(question: Question, asked: "Asked", how: Format, limit: int | None) -> None:
     from infraaudit.questions.answers import answer, no_data
     from infraaudit.questions.marks import mark
     from infraaudit_assets.commands.formats import print_no_data, show
-    from infraaudit_assets.commands.renderings import NOTES, TABLES
+    from infraaudit_assets.commands.renderings import NOTES, TABLES, summary
 
-    rows = answer(question, asked)[0]
+    every_row = answer(question, asked)[0]
     if provisional := mark(question, asked.line):
         print(provisional, file=sys.stderr)
     if missing := no_data(question, asked):
-        print_no_data(question.names, how, missing)
+        if question.none_is_an_answer and how is Format.JSON:
+            show(question, every_row, how)
+            print(missing, file=sys.stderr)
+        else:
+            print_no_data(question.names, how, missing)
         return
+    rows = every_row[:limit]
+    if how is Format.TABLE and (said := summary(question, every_row)):
+        print(said)
     if how is Format.TABLE and (print_it := TABLES.get(question.name)):
         print_it(rows)
         return
     note = NOTES.get(question.name)
-    show(question, rows, how, note(asked, rows) if note else "")
+    show(question, rows, how, note(asked, rows) if note else "", len(every_row))
 
 
 def _write_document(asked: "Asked", output: Path | None) -> None:

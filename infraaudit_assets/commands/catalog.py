@@ -32,14 +32,24 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry(
         "run:run", "Build, test, scan and deploy one commit. Exits with 1 where the pipeline stopped.", "Start here"
     ),
+    "check": Entry(
+        "check:check",
+        "Show what the commit of a working tree would get: scan, gate, manifests. Exits with 1 where it would be stopped.",
+        "Start here",
+    ),
     "projects": Entry("projects:app", "List, check and add the repositories in the projects file.", "Start here"),
     "status": Entry(
         "status:status",
         "Show what is live in every environment, since when, whether it is healthy, and what has drifted.",
         "Deliver",
     ),
+    "deploy": Entry(
+        "deploying:deploy",
+        "Deploy a commit that was built and tested, now and by hand. Exits with 1 where it does not become healthy.",
+        "Deliver",
+    ),
     "promote": Entry(
-        "delivery:promote",
+        "deploying:promote",
         "Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there.",
         "Deliver",
     ),
@@ -53,6 +63,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Reject a commit for good: nobody deploys it, promotes it or goes back to it, and it is never advised.",
         "Deliver",
     ),
+    "approve": Entry(
+        "approving:approve",
+        "Let a commit into an environment; once it has all its approvals, it is deployed by itself.",
+        "Deliver",
+    ),
     "logs": Entry("logs:logs", "Show the kept lines, newest last.", "Deliver"),
     **_asking("Deliver"),
     "scan": Entry(
@@ -61,6 +76,12 @@ COMMANDS: Mapping[str, Entry] = {
         "Ask the history",
     ),
     **_asking("Ask the history"),
+    "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
+    "severities": Entry(
+        "severities:severities",
+        "Show how each check is rated and by whom; with --try, what another rating would do to the gate of what is live.",
+        "Ask the history",
+    ),
     "page": Entry(
         "service:page",
         "Write the audit page as one file that needs nothing beside it: to send, or to keep as evidence.",

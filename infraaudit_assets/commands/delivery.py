@@ -1,4 +1,4 @@
-"""`infraaudit rollback` and `promote`: what people do to environments by hand."""
+"""`infraaudit rollback`, and what it has in common with other ways to deploy by hand (deploying.py)."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Fo
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
-from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
+from infraaudit_domain.delivery.deployments import Deployment, Hold, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_domain.projects import Environment, Project
 
@@ -35,7 +35,12 @@ def rollback(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy."""
+    """Put back what ran before, as it was deployed then. Exits with 1 where it does not become healthy.
+
+    No freeze and no missing approval keeps a commit from being put back that was healthy there before.
+    """
+    from infraaudit.deploying.holds import holds
+    from resources.history.deployments import deployed
 
     found = find_project(project)
     environment, past = environment_of(found, environment_name), rated_history()
@@ -48,46 +53,10 @@ def rollback(
         print_advice(found, past, live, chosen(form, as_json))
         return
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
-    _finish(
-        found, environment, _deliver(found, environment, past, release, superseded=lambda _: ""), chosen(form, as_json)
-    )
-
-
-def promote(
-    project: ProjectName,
-    to: Annotated[str, typer.Option("--to", help="Environment to promote to.")],
-    commit: Annotated[
-        str | None, typer.Option(help="The commit that is live one environment before, by default.")
-    ] = None,
-    form: Form = Format.TABLE,
-    as_json: AsJson = False,
-) -> None:
-    """Bring what is healthy in one environment to the next. Exits with 1 where it does not become healthy there."""
-    from infraaudit.deploying.deploy import recorded_when_it_fails
-    from infraaudit.deploying.release import build_release
-    from resources.history.deployments import deployed
-
-    found = find_project(project)
-    environment = environment_of(found, to)
-    previous = found.before(environment)
-    if previous is None:
-        raise ConfigurationError(f"{to} is the first environment of {found.name}; commits go there by themselves.")
-    past, mirror = rated_history(), mirror_of(found)
-    sha = mirror.resolve(commit) if commit else None
-    source = deployed(past, found.name, previous.name, sha)
-    if source is None:
-        raise InfraAuditError(f"{commit or 'No commit'} was never healthy in {previous.name}; deploy it there first.")
-    _require_gate(past, mirror, found, environment, source.sha)
-    with recorded_when_it_fails(past, found.name, environment.name, source.sha):
-        release = build_release(
-            mirror, settings().state.checkouts, found, environment, source.sha, source.image, settings().gate_file
-        )
-
-    def older(live: Deployment) -> str:
-        newer = mirror.is_ancestor(source.sha, live.sha)
-        return f"the newer commit {live.sha[:12]} is live; go back with `infraaudit rollback`" if newer else ""
-
-    _finish(found, environment, _deliver(found, environment, past, release, older), chosen(form, as_json))
+    never_live = deployed(past, found.name, environment.name, release.sha) is None
+    held = holds(past, mirror_of(found), found, environment, release.sha) if never_live else None
+    done = deliver(found, environment, past, release, superseded=lambda _: "", held=held)
+    finish(found, environment, done, chosen(form, as_json))
 
 
 def _to_before(past: "History", live: Deployment) -> Release:
@@ -119,13 +88,14 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
             f"{to} was never healthy in {environment.name}, and cannot be deployed now: "
             f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
         )
-    _require_gate(past, mirror, project, environment, sha)
+    require_gate(past, mirror, project, environment, sha)
     name = image.digest or image.reference
     with recorded_when_it_fails(past, project.name, environment.name, sha):
         return build_release(mirror, settings().state.checkouts, project, environment, sha, name, settings().gate_file)
 
 
-def _require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
+def require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:
+    """Raises InfraAuditError where the gate does not let a commit into an environment."""
     from infraaudit.gate import judge_commit
     from infraaudit.scans.cross_scanning import prepare_judgement
     from infraaudit_assets.commands.scan import scanner_for
@@ -154,13 +124,15 @@ def target_of(environment: Environment, live: Deployment | None) -> "Target":
     return connect_target(now.target, environment, now.kubeconfig, now.engine, now.state.containers, live)
 
 
-def _deliver(
+def deliver(
     project: Project,
     environment: Environment,
     past: "History",
     release: Release,
     superseded: Callable[[Deployment], str],
+    held: Callable[[], Hold | None] | None = None,
 ) -> Deployment:
+    """Deploy a release by hand; what keeps it from being tried at all is recorded, too."""
     from infraaudit.deploying.deploy import deploy, recorded_when_it_fails
 
     with recorded_when_it_fails(past, project.name, environment.name, release.sha):
@@ -173,10 +145,12 @@ def _deliver(
         timeout=settings().rollout_seconds,
         superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
+        held=held or (lambda: None),
     )
 
 
-def _finish(project: Project, environment: Environment, done: Deployment, how: Format) -> None:
+def finish(project: Project, environment: Environment, done: Deployment, how: Format) -> None:
+    """Show what became of a deployment, in Dagster too, and exit: with 0 where the release is live."""
     if done.outcome is Outcome.DEPLOYED:
         _show_in_dagster(project, environment, done)
     fields = ("project", "environment", "sha", "outcome", "replaced_sha", "target", "image", "url", "reason")

@@ -12,6 +12,7 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.scans.severity import ranges_of
 from resources.configuration.projects import read_projects
 
 app = typer.Typer()
@@ -33,7 +34,7 @@ def doctor(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
         grafana_url=current.grafana_url,
         database_url=current.history_url,
     )
-    parts.append(_dagster_yaml(current))
+    parts += [_dagster_yaml(current), _ratings(current)]
     columns = [each.name for each in fields(Part)]
     print_rows([asdict(part) for part in parts], columns, chosen(form, as_json), _table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
@@ -50,6 +51,22 @@ def _registries() -> list[str]:
 def _dagster_yaml(current: Settings) -> Part:
     advice = advice_on_edited_file(current)
     return Part("newest dagster.yaml", advice is None, "", advice or str(instance_file(current)), "newer settings")
+
+
+def _ratings(current: Settings) -> Part:
+    """Whether every check of Checkov is rated; what the table and the site leave out."""
+    from resources.configuration.checks import read_remedies
+    from resources.configuration.severities import read_severities
+
+    lost = "the rating of findings of these checks: they count as unknown; rate them in configs/checks.yaml"
+    try:
+        known = read_severities(current.severities, current.checks_file)
+        checks = read_remedies(current.remedies, current.checks_file).links
+    except ConfigurationError as error:
+        return Part("severities", False, "", str(error), "every rating")
+    left = sorted(checks.keys() - known.keys())
+    detail = f"{len(left)} of {len(checks)} checks have none: {ranges_of(left)}" if left else str(current.severities)
+    return Part("severities", not left, "", detail, lost)
 
 
 def _table(parts: list[Part]) -> Table:

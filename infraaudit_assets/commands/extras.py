@@ -3,7 +3,9 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +27,10 @@ def keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """``prepare`` gets the project, the question as asked and the options' values; it returns what to ask then."""
+    """``prepare`` gets the project, the question as asked, what is closed once it is answered, and the options' values.
+
+    It returns what to ask then.
+    """
 
     options: tuple[inspect.Parameter, ...]
     prepare: Callable[..., "Asked"]
@@ -35,7 +40,7 @@ _NARROW = typer.Option("--narrow", help="First scan by bisection what is needed 
 _MOST = typer.Option("--max-scans", min=1, help="Of --narrow: scan no more commits than these.")
 
 
-def _narrowed(project: Project, asked: "Asked", narrow: bool, max_scans: int) -> "Asked":
+def _narrowed(project: Project, asked: "Asked", _: ExitStack, narrow: bool, max_scans: int) -> "Asked":
     if not narrow:
         return asked
     if not asked.text("finding"):
@@ -79,9 +84,60 @@ def _say(done: "Narrowed") -> None:
         print(f"{event.event} by {event.commit[:12]} is not narrowed further: {reason}", file=sys.stderr)
 
 
+_RULE = typer.Option("--rule", help="File of a rule of your own: one of Checkov's YAML policies, in place of --check.")
+_LIVE = typer.Option("--max-scans", min=0, help="Scan no more commits than these; the others are unknown.")
+
+
+def _with_live_scans(
+    project: Project, asked: "Asked", until: ExitStack, rule: Path | None, max_scans: int | None
+) -> "Asked":
+    from infraaudit_assets.commands.exposed import with_live_scans
+
+    return with_live_scans(project, asked, until, rule, max_scans)
+
+
+_GATE = typer.Option("--file", help="File of the gate to play, written as gate.yaml; it takes the place of --gate.")
+
+
+def _with_gate(_project: Project, asked: "Asked", _until: ExitStack, file: Path | None) -> "Asked":
+    if file is None:
+        return asked
+    if asked.text("gate"):
+        raise ConfigurationError("--gate and --file exclude each other; give one of them.")
+    from resources.configuration.document import read_text
+    from resources.configuration.gate import read_gate
+
+    read_gate(file)
+    return replace(asked, given={**asked.given, "gate": read_text(file, "gate policy")})
+
+
+_PICTURE = typer.Option("--picture", help="Draw the candidates into this PNG file, too.")
+
+
+def _with_picture(project: Project, asked: "Asked", _until: ExitStack, picture: Path | None) -> "Asked":
+    if picture is None:
+        return asked
+    from infraaudit.pages.least_exposure_picture import draw_least_exposure
+    from infraaudit.questions.replay.least_exposure import exposures
+    from resources.machine.atomic_file import READABLE, write_atomically
+
+    title = f"{project.name}: ways back in {asked.environment()}"
+    write_atomically(picture.resolve(), draw_least_exposure(*exposures(asked), title), READABLE)
+    return asked
+
+
 EXTRAS: Mapping[str, Extra] = {
+    "least-exposure": Extra((keyword("picture", Annotated[Path | None, _PICTURE], None),), _with_picture),
+    "exposed": Extra(
+        (
+            keyword("rule", Annotated[Path | None, _RULE], None),
+            keyword("max_scans", Annotated[int | None, _LIVE], None),
+        ),
+        _with_live_scans,
+    ),
+    "gate replay": Extra((keyword("file", Annotated[Path | None, _GATE], None),), _with_gate),
     "blame": Extra(
         (keyword("narrow", Annotated[bool, _NARROW], False), keyword("max_scans", Annotated[int, _MOST], MOST_SCANS)),
         _narrowed,
-    )
+    ),
 }

@@ -34,11 +34,17 @@ _SHORTENED = (
 )
 
 
-def show(question: Question, rows: Sequence[Mapping[str, Any]], how: Format, note: str = "") -> None:
-    """Print the rows of a question; a table has the columns that it shows, with their titles."""
+def show(
+    question: Question, rows: Sequence[Mapping[str, Any]], how: Format, note: str = "", total: int | None = None
+) -> None:
+    """Print the rows of a question; a table has the columns that it shows, with their titles.
+
+    ``total`` is how many rows there are where only the first ones are given.
+    """
     if how is Format.TABLE:
         console = standard_output()
-        console.print(_table(rows, question.headings, note, console.width))
+        note = "\n".join(filter(None, (f"the first of {total}" if total and total > len(rows) else "", note)))
+        _print(_table(rows, question.headings, note, console.width))
     else:
         print_rows(rows, question.names, how)
 
@@ -54,7 +60,15 @@ def print_rows(
     elif table is not None:
         notes = (counted(table.row_count), str(table.caption or ""))
         table.caption, table.caption_justify = "\n".join(filter(None, notes)), "left"
-        standard_output().print(table)
+        _print(table)
+
+
+def _print(table: Table) -> None:
+    """A pipe gets the words alone: lines around them are noise to what reads it."""
+    console = standard_output()
+    if not console.is_terminal:
+        table.box = None
+    console.print(table)
 
 
 def print_result(result: Mapping[str, Any], how: Format, sentence: str, file: TextIO | None = None) -> None:

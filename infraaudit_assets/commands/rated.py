@@ -7,8 +7,9 @@ from infraaudit_assets.settings import Settings, settings
 if TYPE_CHECKING:
     from resources.history import History
 
-_seen: dict[str, tuple[int, int] | None] = {}
-"""The file by which each history was last rated in this process; the service asks at every request."""
+_State = tuple[tuple[int, int] | None, ...]
+_seen: dict[str, _State] = {}
+"""The files by which each history was last rated in this process; the service asks at every request."""
 
 
 def rated_history(current: Settings | None = None) -> "History":
@@ -18,9 +19,9 @@ def rated_history(current: Settings | None = None) -> "History":
     from resources.history.scan_results import rate
 
     current = current or settings()
-    history, file = open_history(current.history_url), current.severities
-    state = (file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None
-    if state is None or _seen.get(current.history_url) != state:
-        rate(history, read_severities(file))
+    history, files = open_history(current.history_url), (current.severities, current.checks_file)
+    state: _State = tuple((f.stat().st_mtime_ns, f.stat().st_size) if f.is_file() else None for f in files)
+    if state[0] is None or _seen.get(current.history_url) != state:
+        rate(history, read_severities(*files))
         _seen[current.history_url] = state
     return history

@@ -1,7 +1,5 @@
 """`infraaudit reject`: a commit that must never be deployed again, or one that may be after all."""
 
-import getpass
-import os
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,6 +7,7 @@ import typer
 
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
+from infraaudit_assets.commands.person import person
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
@@ -30,18 +29,18 @@ def reject(
     What is live stays live. `infraaudit rejections` lists what was rejected.
     """
     from resources.history import open_history
-    from resources.history import rejections as past
+    from resources.history.decisions import rejections as past
 
     found, how = find_project(project), chosen(form, as_json)
     if not reason.strip():
         raise ConfigurationError("--reason is empty; say why, for whoever wants to deploy the commit later.")
-    history, sha = open_history(settings().history_url), _resolved(found, commit)
+    history, sha = open_history(settings().history_url), resolved(found, commit)
     if take_back:
-        past.take_back(history, found.name, sha, reason, _who())
+        past.take_back(history, found.name, sha, reason, person())
         fields = {"project": found.name, "sha": sha, "rejected": False, "reason": reason}
         print_result(fields, how, f"{sha[:12]} may be deployed again.")
         return
-    given = past.reject(history, found.name, sha, reason, _who())
+    given = past.reject(history, found.name, sha, reason, person())
     is_live = [
         environment.name
         for environment in found.environments
@@ -55,7 +54,7 @@ def reject(
     print_result(asdict(given) | {"rejected": True, "live_in": is_live}, how, message)
 
 
-def _resolved(project: Project, commit: str) -> str:
+def resolved(project: Project, commit: str) -> str:
     """The SHA of a commit, which may be newer than what was fetched."""
     mirror = mirror_of(project)
     try:
@@ -63,11 +62,3 @@ def _resolved(project: Project, commit: str) -> str:
     except RepositoryError:
         mirror.fetch()
         return mirror.resolve(commit)
-
-
-def _who() -> str:
-    """The person at this terminal, as far as the machine knows."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except OSError:
-        return f"user {os.getuid()}"

@@ -1,15 +1,21 @@
 """What a question's table for people has beside its rows: a note below, or a form of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
 from infraaudit.questions.asked import Asked
+from infraaudit.questions.question import Question
 from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
+from infraaudit_domain.errors import excerpt
+from infraaudit_domain.judging.gate_replay import Replayed
+from infraaudit_domain.reporting.order import tally
+from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
@@ -50,6 +56,26 @@ def _print_dora(rows: Rows) -> None:
     print_rows(rows, (), Format.TABLE, table)
 
 
+def _print_help(rows: Rows) -> None:
+    for row in rows:
+        lines = f"{row['line_start']}-{row['line_end']}"
+        print(f"{row['severity']}: {row['check_id']} {excerpt(row['check_name'])}")
+        print(f"{row['file_path']}:{lines}  {excerpt(row['resource'])}")
+        print(f"{row['status']}; as it was last seen, in {row['commit'][:12]}")
+        code = row["code"] or f"(no code: {row['file_path']} of this commit cannot be read from the mirror)"
+        print(f"\n{code}\n")
+        about = {"remedy": row["remedy"], "read": row["guideline"], "owner": row["owner"], "its life": row["life"],
+                 "accept in the code": row["accept_in_code"], f"or in {row['accept_file']}": row["accept_in_file"]}  # fmt: skip
+        for name, said in about.items():
+            if said:
+                print(f"{name}:{_beside(said)}")
+
+
+def _beside(text: str) -> str:
+    """A text behind its name, or below it where it is more than a line."""
+    return f" {text}" if "\n" not in text else "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
+
+
 def _length(seconds: float | None) -> str:
     if seconds is None:
         return "—"
@@ -58,11 +84,65 @@ def _length(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def _of_replay(asked: Asked, rows: Rows) -> str:
+    stopped = [row for row in rows if row["verdict"] == Replayed.STOPPED]
+    saved = Counter[str]()
+    for row in stopped:
+        saved.update({name.value: row[f"saved_{name.value}"] or 0.0 for name in Severity})
+    hours = ", ".join(f"{number:,.1f} {name}" for name, number in saved.items() if number) or "none"
+    nothing, unknown = sum(row["for_nothing"] is True for row in stopped), sum(row["saved"] is None for row in stopped)
+    added = sum(row["added"] or 0.0 for row in stopped)
+    return (
+        f"in {asked.environment()}: {len(stopped)} would have been stopped; finding-hours saved: {hours}; added: {added:,.1f}\n"
+        f"{nothing} for nothing; of {unknown} it is not known"
+    )
+
+
+def _of_exposed(asked: Asked, rows: Rows) -> str:
+    found = [row for row in rows if row["state"] == "exposed"]
+    unknown = len(rows) - len(found)
+    check = asked.text("check")
+    if not found:
+        said = f"no finding of {check} was live" if not unknown else f"no finding of {check} is known to have been live"
+    else:
+        first = min(row["live_from"] for row in found)[:16].replace("T", " ")
+        now = sum(row["live_now"] for row in found)
+        said = f"exposed to {check} since {first}; {now} of {len(found)} findings are live now"
+    return f"{said}; {unknown} periods are unknown. Targets of a rollback: --of commits"
+
+
+def _of_exposed_commits(_: Asked, rows: Rows) -> str:
+    states = Counter(row["exposed"] for row in rows)
+    unsafe = len({row["sha"] for row in rows if row["rollback"] == "unsafe"})
+    return f"exposed: {states['yes']} yes, {states['no']} no, {states['unknown']} unknown; going back to {unsafe} is unsafe"
+
+
+def _of_least_exposure(asked: Asked, rows: Rows) -> str:
+    best = next((row["sha"][:12] for row in rows if row["advised"]), "")
+    return f"for {asked.given.get('hours') or 24:g} hours; " + (f"advised: {best}" if best else "advised: fix forward")
+
+
+def summary(question: Question, rows: Rows) -> str:
+    """What stands above a table of findings: how many there are, by severity."""
+    return tally(list(rows), _COUNTED[question.name]) if question.name in _COUNTED else ""
+
+
+def _of_findings(asked: Asked, rows: Rows) -> str:
+    return f"how to fix one: infraaudit explain ID --project {asked.project}" if rows else ""
+
+
+_COUNTED = {"findings": "finding", "live": "finding", "changes": "change", "compare": "change", "exposure": "finding"}
 NOTES: Mapping[str, Callable[[Asked, Rows], str]] = {
+    "gate_replay": _of_replay,
+    "exposed": _of_exposed,
+    "exposed_commits": _of_exposed_commits,
+    "least_exposure": _of_least_exposure,
     "compare": _of_compare,
+    "findings": _of_findings,
+    "live": _of_findings,
     "exposure": _of_exposure,
     "exposure_commits": _of_live_commits,
     "sla": _of_sla,
     "suppressions": _of_suppressions,
 }
-TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora}
+TABLES: Mapping[str, Callable[[Rows], None]] = {"dora": _print_dora, "finding_help": _print_help}

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +68,9 @@ def scan(
     mirror.fetch()
     shas = _wanted(mirror, found, commit, span, since.replace(tzinfo=UTC) if since else None)
     past.record_project(found)
-    todo = shas if again else unscanned(past, found.name, shas)
+    todo = _head_first(
+        shas if again else unscanned(past, found.name, shas), mirror.branches().get(found.deploy_branch, "")
+    )
     how = chosen(form, as_json)
     if through_dagster:
         _hand_to_dagster(found, todo, how)
@@ -87,6 +89,11 @@ def scan(
         print(f"Interrupted: {len(todo) - len(done)} commits are left; the same command resumes.", file=sys.stderr)
         raise typer.Exit(130)
     raise typer.Exit(1 if any(one.status is ScanStatus.FAILED for one in done) else 0)
+
+
+def _head_first(shas: list[str], head: str) -> list[str]:
+    """The head before its past: whoever interrupts, or looks meanwhile, has the findings of now."""
+    return [head, *(sha for sha in shas if sha != head)] if head in shas else shas
 
 
 def _scan_all(
@@ -129,7 +136,7 @@ def scanner_for(past: "History") -> "CheckovRunner":
     from resources.checkov import CheckovRunner
     from resources.configuration.severities import read_severities
 
-    severities = read_severities(settings().severities)
+    severities = read_severities(settings().severities, settings().checks_file)
     return CheckovRunner(settings().state.scans, severities, reuse=past.framework_scan)
 
 
@@ -162,26 +169,24 @@ def _wanted(
     return mirror.commits(tips, since=since)
 
 
-def _progress(total: int, quiet: bool):  # type: ignore[no-untyped-def]
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@contextmanager
+def _progress(total: int, quiet: bool) -> "Iterator[Callable[[Done], None]]":
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    @contextmanager
-    def bar():  # type: ignore[no-untyped-def]
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-            task, started = progress.add_task("scan", total=total, rate=""), time.monotonic()
+    from infraaudit_assets.commands.progress import progress
 
-            def tick(one: "Done") -> None:
-                progress.advance(task)
-                count = progress.tasks[0].completed
-                progress.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
-                if one.status is not ScanStatus.COMPLETE:
-                    progress.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with progress(*columns, quiet=quiet) as shown:
+        task, started = shown.add_task("commits scanned", total=total, rate=""), time.monotonic()
 
-            yield tick
+        def tick(one: "Done") -> None:
+            shown.advance(task)
+            count = shown.tasks[0].completed
+            shown.update(task, rate=f"{count / max(time.monotonic() - started, 0.001):.2f} commits/s")
+            if one.status is not ScanStatus.COMPLETE:
+                shown.console.print(f"{one.sha[:12]} is {one.status}: {one.reason}", markup=False)
 
-    return bar()
+        yield tick
 
 
 def _print_done(project: Project, done: list["Done"], skipped: int, seconds: float, how: Format) -> None:

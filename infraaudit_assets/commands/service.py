@@ -4,7 +4,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +15,17 @@ from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.errors import HistoryError, NotThereError
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from infraaudit.deploying.approving import Approved
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
+    from service.app import Background
+    from service.approving import Approve
     from service.notices import NoticeWorker
     from service.workers.prune_worker import PruneWorker
     from service.workers.push_worker import Launch
@@ -48,7 +51,8 @@ def serve(
     sys.setswitchinterval(0.0005)
     current = settings()
     address, number = host or current.service_host, port or current.service_port
-    if not current.service_tokens and not current.service_write_tokens and address not in _LOOPBACK:
+    tokens = current.service_tokens or current.service_write_tokens or current.service_named_tokens
+    if not tokens and address not in _LOOPBACK:
         print(f"Anyone who reaches {address} can read it: set INFRAAUDIT_SERVICE_TOKENS.", file=sys.stderr, flush=True)
     print(f"The audit page: http://{address}:{number} (Ctrl-C stops it)", flush=True)
     service = build_service(current, watch)
@@ -111,6 +115,7 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     from resources.machine.inbox import Inbox
     from service.app import ServiceOptions, build_app
     from service.received import Received
+    from service.workers.live_gate_worker import LiveGateWorker
     from service.workers.narrow_worker import NarrowWorker
     from service.workers.push_worker import PushWorker
     from service.workers.upgrade_worker import UpgradeWorker
@@ -125,9 +130,13 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     worker = PushWorker(history, received, launches, mirror_of, dagster)
     options = ServiceOptions(
         projects=[project.name for project in projects],
+        urls={project.name: project.url for project in projects},
         secrets={name: [s.get_secret_value() for s in given] for name, given in current.webhook_secrets.items()},
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
+        named_tokens={
+            name: [s.get_secret_value() for s in given] for name, given in current.service_named_tokens.items()
+        },
         dagster_url=current.dagster_link,
         spool=current.state.path,
         rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
@@ -135,8 +144,29 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
-    watcher = watch_worker(current, history, projects, dagster) if watch else None
-    return build_app(history, options, worker, notices, received, upgrades, narrowing, watcher, _prune_worker(current))
+    approve = _approve(history, {project.name: project for project in projects})
+    show, rated = dagster.show_check, lambda: rated_history(current)
+    live_gate = LiveGateWorker(rated, projects, mirror_of, current.gate_file, show)
+    others: list[Background] = [live_gate]
+    if watch:
+        others.append(watch_worker(current, history, projects, dagster))
+    if prune := _prune_worker(current):
+        others.append(prune)
+    return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, others)
+
+
+def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
+    from infraaudit.deploying import approving
+    from infraaudit_assets.commands.delivery import environment_of
+
+    def approve(project: str, environment: str, commit: str, name: str, reason: str) -> "Approved":
+        found = projects.get(project)
+        if found is None or found.fault:
+            raise NotThereError(f"There is no project {project!r} here.")
+        place, mirror = environment_of(found, environment), mirror_of(found)
+        return approving.approve(history, mirror, found, place, mirror.resolve(commit), name, reason)
+
+    return approve
 
 
 def _prune_worker(current: Settings) -> "PruneWorker | None":

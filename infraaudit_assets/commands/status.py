@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed", "commits_earlier_rules")
 _COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
-            "trusted_hidings", *_SCANNED)  # fmt: skip
+            "trusted_hidings", *_SCANNED, "waiting")  # fmt: skip
 
 
 def status(
@@ -43,13 +43,20 @@ def status(
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("project", "environment", "live", "since (UTC)", "state", "drift", "where")
-    table.caption = "\n".join(filter(None, map(_notes, {row["project"]: row for row in rows}.values())))
+    notes = [*map(_notes, {row["project"]: row for row in rows}.values()), *map(_waiting_note, rows)]
+    table.caption = "\n".join(filter(None, notes))
     for row in rows:
         drift = "unknown" if row["drift"] is None else "\n".join(row["drift"]) or "none"
         since = (row["since"] or "")[:19].replace("T", " ")
         table.add_row(row["project"], row["environment"], (row["sha"] or "nothing")[:12], since, row["state"], drift,
                       row["url"] or row["target"])  # fmt: skip
     return table
+
+
+def _waiting_note(row: dict[str, Any]) -> str:
+    """What waits to be deployed to an environment, and for what."""
+    where = f"{row['project']} in {row['environment']}"
+    return "\n".join(f"{where}: {one['sha'][:12]} is {one['outcome']}: {one['reason']}" for one in row["waiting"])
 
 
 def _notes(row: dict[str, Any]) -> str:
@@ -88,12 +95,15 @@ def _rules_note(row: dict[str, Any]) -> str:
 
 def _status_row(project: Project, environment: Environment, past: "History") -> dict[str, Any]:
     from infraaudit.deploying.live_state import look_at
+    from resources.history.decisions.approvals import held_deployments
     from resources.history.deployments import live_since
 
     live = past.live(project.name, environment.name)
     row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
     row |= _trusted(past, project) | _scanned(past, project)
+    held = held_deployments(past, project.name, environment.name)
+    row["waiting"] = [{"sha": one.sha, "outcome": one.outcome.value, "reason": one.reason} for one in held]
     if live is None:
         return row
     row |= {"sha": live.sha, "since": live_since(past, live).isoformat(), "target": live.target}

@@ -48,7 +48,7 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
 def print_summary(rows: Sequence[CommitOverview]) -> None:
     """Print commits as a table, in the order given."""
     console = standard_output()
-    table = Table(box=box.SIMPLE, expand=console.is_terminal)
+    table = Table(box=box.SIMPLE if console.is_terminal else None, expand=console.is_terminal)
     for name in ("commit", "subject", "image", "tests", "findings", "deployment"):
         # Where the terminal is narrow, the subject gives way.
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "subject" else None)

@@ -22,12 +22,29 @@ class Outcome(StrEnum):
     """It was not carried through, for a reason that may pass (an API server that does not answer); it is tried again."""
     UNCHANGED = "unchanged"
     """The same release is live already: it was applied again, which repairs drift, and is no deployment."""
+    RUNNING = "running"
+    """It is under way. One whose process was killed is noted as interrupted by the next attempt, which has its lock."""
+    FROZEN = "frozen"
+    """The environment takes no deployments now; the commit is deployed by itself afterwards."""
+    WAITING = "waiting"
+    """The commit waits for approvals, and is deployed by itself once it has them."""
 
 
 TRIED = frozenset({Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.DEGRADED})
 """What changed an environment, or tried to: a commit that was skipped or superseded, or is live already, did not."""
 IN_DOUBT = frozenset({Outcome.FAILED, Outcome.DEGRADED, Outcome.INTERRUPTED})
 """After these nobody knows that what was live before still runs as it was deployed."""
+HELD = frozenset({Outcome.FROZEN, Outcome.WAITING})
+"""What waits for a moment or for people, and continues by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a commit is not deployed yet."""
+
+    outcome: Outcome
+    """One of HELD."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

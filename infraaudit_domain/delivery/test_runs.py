@@ -43,6 +43,10 @@ class TestRun:
     output_tail: str = ""
     reason: str = ""
     """Why there is no usable report (nothing collected, time limit, memory limit); empty where there is one."""
+    inputs_digest: str | None = None
+    """What the result depends on: image, path, limits and engine; None where it was not recorded."""
+    reused_from: str | None = None
+    """The commit whose tests ran; None where this commit's own did."""
 
     def count(self, outcome: CaseOutcome) -> int:
         return sum(case.outcome is outcome for case in self.cases)

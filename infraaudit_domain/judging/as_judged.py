@@ -23,7 +23,7 @@ from infraaudit_domain.scans.findings import (
     Severity,
     UnreadableFile,
 )
-from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE, Hider, Hiding
+from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE, SCANNER, Hider, Hiding
 
 InlineRule = Literal["accept", "need_reason", "ignore"]
 _NO_REASON = {"", "No comment provided"}
@@ -109,7 +109,8 @@ class Judged:
         return bool(reasons) and (is_trusted or self._accepts(reasons, finding.framework, finding.check_id))
 
     def _may_stay_unread(self, framework: str, gap: UnreadableFile) -> bool:
-        if accepting(self._rules.gaps, framework, gap.path, self._rules.day) is not None:
+        is_accepted = accepting(self._rules.gaps, framework, gap.path, self._rules.day) is not None
+        if is_accepted or gap.hidden_by == SCANNER:
             return True
         reasons = list(self._hider.of_file(gap.path, framework))
         is_trusted = any(self._trusted.of_file(gap.path, framework))

@@ -55,7 +55,8 @@ def rank(kind: str) -> int:
 def phases(documents: Iterable[Document]) -> list[list[Document]]:
     """What is applied together, in order; each is healthy, or complete, before the next begins.
 
-    Without hooks and waves it is all of it at once. Jobs that run on the way back alone are in none.
+    Definitions of kinds come first. Without them, hooks and waves it is all of it at once. Jobs that run on the way back
+    alone are in none.
     """
     keyed: dict[tuple[int, int], list[Document]] = {}
     for document in documents:
@@ -68,6 +69,8 @@ def phases(documents: Iterable[Document]) -> list[list[Document]]:
 
 def _phase(document: Document) -> tuple[int, int]:
     hook, wave = hook_of(document), wave_of(document)
+    if document["kind"] == "CustomResourceDefinition":
+        return -1, wave
     if hook:
         return (1 if hook == PRE_DEPLOY else 3), wave
     return (0 if document["kind"] in _HOOKS_NEED and WAVE not in _annotations(document) else 2), wave

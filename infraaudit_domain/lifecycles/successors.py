@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from infraaudit_domain.lifecycles.moved_blocks import Move, MovedBlocks
 from infraaudit_domain.scans.findings import Finding
-from infraaudit_domain.scans.resource_names import TERRAFORM, call_free, in_order, kind, position_free
+from infraaudit_domain.scans.resource_names import TERRAFORM, in_order, kind, label_free, position_free, scope_free
 
 Findings = Mapping[str, Finding]
 """By fingerprint."""
@@ -38,19 +38,24 @@ def successors(
     if checks := left.checks_of_terraform():
         found |= left.take(_by_blocks(left, checks, moves()))
     found |= _shifted(left, followed, now)
-    found |= left.take(_alike(left.absent, left.fresh, call_free))
+    found |= left.take(_alike(left.absent, left.fresh, scope_free))
+    found |= left.take(_labelled(left.absent, left.fresh))
     return found
 
 
 def may_have_moved(absent: Collection[Finding], fresh: Collection[Finding]) -> bool:
     """Whether some finding that is new could be one that is gone, so that it is worth asking Git."""
-    kinds = {kind(finding) for finding in fresh}
+    kinds = {one for finding in fresh for one in _kinds(finding)}
     checks = {finding.check_id for finding in fresh if finding.framework in TERRAFORM}
-    return any(kind(f) in kinds or (f.framework in TERRAFORM and f.check_id in checks) for f in absent)
+    return any(not kinds.isdisjoint(_kinds(f)) or (f.framework in TERRAFORM and f.check_id in checks) for f in absent)
+
+
+def _kinds(finding: Finding) -> set[tuple[str, str, str]]:
+    return {kind(finding), kind(finding, label_free)}
 
 
 def are_alike(one: Finding, other: Finding) -> bool:
-    """Whether two findings of a file differ in positions and names of module calls alone."""
+    """Whether two findings of a file differ in positions and in what they stand in alone."""
     return one.file_path == other.file_path and kind(one) == kind(other)
 
 
@@ -113,6 +118,16 @@ def _alike(absent: Findings, fresh: Findings, name: Callable[[Finding], str]) ->
     news = _classes(fresh, name)
     for one, olds in _classes(absent, name, news.keys()).items():
         yield from zip(olds, news[one], strict=False)
+
+
+def _labelled(absent: Findings, fresh: Findings) -> Iterator[tuple[str, str]]:
+    """Pairs at the same position of which one has a label; one whose label is another may be another altogether."""
+    pairs = _alike(absent, fresh, label_free)
+    return ((old, new) for old, new in pairs if _has_label(absent[old]) != _has_label(fresh[new]))
+
+
+def _has_label(finding: Finding) -> bool:
+    return label_free(finding) != finding.resource
 
 
 def _classes(

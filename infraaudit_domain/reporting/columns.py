@@ -6,6 +6,10 @@ FINDING_COLUMNS = (
     "opened_at", "age_days", "age_days_at_most", "last_read",
     "suppression_reason", "guideline",
 )  # fmt: skip
+HELP_COLUMNS = (
+    "id", "severity", "check_id", "check_name", "framework", "status", "commit", "file_path", "line_start", "line_end",
+    "resource", "code", "remedy", "guideline", "owner", "accept_in_code", "accept_in_file", "accept_file", "life",
+)  # fmt: skip
 COMPARE_COLUMNS = ("change", "cause", "severity", "check_id", "check_name", "framework", "file_path", "resource",
                    "line_start", "id")  # fmt: skip
 CHANGE_COLUMNS = (*COMPARE_COLUMNS, "by", "after", "certainty")

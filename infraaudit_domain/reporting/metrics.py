@@ -62,6 +62,9 @@ DEPLOYMENT_INFO = Metric(
 DEPLOYMENT_TIME = Metric(
     "infraaudit_deployment_time_seconds", "gauge", "When the live commit became healthy, in Unix time.", _ENVIRONMENT
 )
+LIVE_PASSES = Metric(
+    "infraaudit_live_passes", "gauge", "1 where what is live would be let in under today's rules.", _ENVIRONMENT
+)
 LEAD_TIME = Metric(
     "infraaudit_lead_time_seconds", "gauge", "Median of commit to healthy deployment over 30 days.", _ENVIRONMENT
 )

@@ -7,7 +7,6 @@ Deliberately absent: sending it, and finding out what happened.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import excerpt
@@ -105,7 +104,7 @@ def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, deta
         key=stage_key(run_id, stage),
         project=commit.project,
         title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
-        body=_body(commit, reason, detail, link=link),
+        body=body_of(commit, reason, detail, link=link),
         urgency="failure",
     )
 
@@ -116,7 +115,7 @@ def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Not
         key=f"run:{run_id}",
         project=commit.project,
         title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
-        body=_body(commit, message or "It was ended from outside; see its log.", link=link),
+        body=body_of(commit, message or "It was ended from outside; see its log.", link=link),
         urgency="failure",
     )
 
@@ -137,7 +136,7 @@ def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notic
         key=deployment_key(done),
         project=commit.project,
         title=title,
-        body=_body(commit, done.reason, after, link=link),
+        body=body_of(commit, done.reason, after, link=link),
         urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
     )
 
@@ -148,7 +147,7 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         key=recovery_key(done),
         project=commit.project,
         title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
-        body=_body(commit, done.url or "", link=link),
+        body=body_of(commit, done.url or "", link=link),
     )
 
 
@@ -165,15 +164,24 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
     described: NamedCommit | None = commit
     if since is not None:
         by, described = f"after {since[:12]}, by {commit.short}", None
-    named = [f"{f.severity.value}: {f.check_id} {f.check_name}, {f.file_path}:{f.line_start}" for f in severe[:_NAMED]]
+    named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
         key=f"findings:{commit.project}:{commit.sha}",
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
-        body=_body(described, *(excerpt(line, 300) for line in named), more, link=first.guideline),
+        body=body_of(described, *(excerpt(line, 300) for line in named), more, link=""),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
     )
+
+
+def _with_remedy(project: str, finding: Finding) -> tuple[str, str]:
+    """What was found and where, and where to read how it is fixed."""
+    what = (
+        f"{finding.severity.value}: {finding.check_id} {finding.check_name}, {finding.file_path}:{finding.line_start}"
+    )
+    command = f"infraaudit explain {finding.fingerprint[:12]} --project {project}"
+    return what, " ".join(filter(None, ("  fix:", finding.guideline, f"({command})")))
 
 
 def drifted(project: str, environment: str, sha: str, differences: Sequence[str]) -> Notice | None:
@@ -187,7 +195,7 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
         key=f"drift:{project}:{environment}:{sha[:12]}:{digest}",
         project=project,
         title=f"{project} in {environment} has drifted: {len(differences)} {_plural('field', differences)} changed",
-        body=_body(
+        body=body_of(
             None,
             f"deployed: {sha[:12]}",
             *(excerpt(line, 300) for line in differences[:_NAMED]),
@@ -198,50 +206,8 @@ def drifted(project: str, environment: str, sha: str, differences: Sequence[str]
     )
 
 
-def sensors_dead(sensors: Mapping[str, str], since: datetime, reason: str, link: str) -> Notice:
-    """Sensors stopped looking for commits, for one reason; ``sensors`` is the sensor by project."""
-    return Notice(
-        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}",
-        project=_project_of(sensors),
-        title=f"{_whose(sensors)} dead; new commits are not seen",
-        body=_body(
-            None, reason, f"The last good look was at {since:%Y-%m-%d %H:%M:%S} UTC.", _listed(sensors), link=link
-        ),
-        urgency="critical",
-    )
-
-
-def sensors_alive(sensors: Mapping[str, str], since: datetime, link: str) -> Notice:
-    """Sensors that were reported dead ``since`` work again."""
-    return Notice(
-        key=f"{_sensors_key(sensors)}:{since:%Y%m%dT%H%M%S}:alive",
-        project=_project_of(sensors),
-        title=f"{_whose(sensors)} back",
-        body=_body(None, _listed(sensors), link=link),
-    )
-
-
-def _project_of(sensors: Mapping[str, str]) -> str:
-    return next(iter(sensors)) if len(sensors) == 1 else EVERY_PROJECT
-
-
-def _whose(sensors: Mapping[str, str]) -> str:
-    if len(sensors) > 1:
-        return f"the sensors of {len(sensors)} projects are"
-    project, sensor = next(iter(sensors.items()))
-    return f"{project}: the sensor {sensor} is"
-
-
-def _listed(sensors: Mapping[str, str]) -> str:
-    return f"Projects: {', '.join(sorted(sensors))}." if len(sensors) > 1 else ""
-
-
-def _sensors_key(sensors: Mapping[str, str]) -> str:
-    names = sorted(sensors.values())
-    return f"sensor:{names[0] if len(names) == 1 else hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
-
-
-def _body(commit: NamedCommit | None, *what: str, link: str) -> str:
+def body_of(commit: NamedCommit | None, *what: str, link: str) -> str:
+    """The lines of a notice: the commit that it is about, what happened, and where to read on."""
     said = [excerpt(text, 1500) for text in what if text]
     return "\n".join([*(commit.lines() if commit else ()), *said, *([link] if link else ())])
 

@@ -2,15 +2,16 @@
 
 https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
 A suppressed finding is exported as suppressed, not left out; what the scan did not read is a notification. Deliberately
-absent: which findings and in which order, the code itself, and writing anywhere.
+absent: which findings and in which order, reading the code, and writing anywhere.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.scans.evidence import EVERY_FILE
 from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 
@@ -33,23 +34,29 @@ _SECURE = {"ssh", "git+ssh", "ssh+git", "git", "git+https"}
 
 
 def sarif(
-    findings: Sequence[Finding], scan: Scan, project: str, repository: str, outside: Collection[str] = ()
+    findings: Sequence[Finding],
+    scan: Scan,
+    project: str,
+    repository: str,
+    outside: Collection[str] = (),
+    remedies: Remedies = NO_REMEDIES,
+    code: Callable[[Finding], Sequence[tuple[int, str]]] = lambda _: (),
 ) -> dict[str, Any]:
     """A SARIF log of a scan's findings, in one run for every 25,000; the order decides which ones a reader keeps.
 
-    ``outside`` are the fingerprints that are not suppressed in the code itself.
+    ``outside`` are the fingerprints that are not suppressed in the code itself; ``code`` gives the lines of a finding.
     """
     parts = [findings[at : at + MOST_RESULTS] for at in range(0, len(findings), MOST_RESULTS)][:MOST_RUNS] or [()]
     left_out = len(findings) - sum(map(len, parts))
     invocation = _invocation(scan, left_out)
     runs = [
         {
-            "tool": {"driver": _driver(part, scan.scanner_version)},
+            "tool": {"driver": _driver(part, scan.scanner_version, remedies)},
             "automationDetails": {"id": _category(project, number) + scan.sha},
             "versionControlProvenance": [{"repositoryUri": repository_uri(repository), "revisionId": scan.sha}],
             "invocations": [invocation],
             "columnKind": "utf16CodeUnits",
-            "results": [*_results(part, outside)],
+            "results": [*_results(part, outside, code)],
         }
         for number, part in enumerate(parts, 1)
     ]
@@ -75,12 +82,12 @@ def _category(project: str, number: int) -> str:
     return f"infraaudit/{project}/" + (f"part-{number}/" if number > 1 else "")
 
 
-def _driver(findings: Sequence[Finding], version: str) -> dict[str, Any]:
+def _driver(findings: Sequence[Finding], version: str, remedies: Remedies) -> dict[str, Any]:
     return {
         "name": "Checkov via InfraAudit",
         "version": version,
         "informationUri": "https://www.checkov.io",
-        "rules": [_rule(finding) for finding in _checks(findings).values()],
+        "rules": [_rule(finding, remedies) for finding in _checks(findings).values()],
     }
 
 
@@ -89,22 +96,25 @@ def _checks(findings: Sequence[Finding]) -> dict[str, Finding]:
     return dict(sorted({finding.check_id: finding for finding in findings}.items()))
 
 
-def _rule(finding: Finding) -> dict[str, Any]:
+def _rule(finding: Finding, remedies: Remedies) -> dict[str, Any]:
     level, score = _LEVEL[finding.severity]
+    remedy = remedies.of(finding.check_id, finding.guideline)
     text = excerpt(finding.check_name, _LONGEST_TEXT) or finding.check_id
     rule: dict[str, Any] = {
         "id": finding.check_id,
         "name": excerpt(text, 250),
         "shortDescription": {"text": text},
         "fullDescription": {"text": text},
-        "help": {"text": f"{text}. {finding.guideline}".removesuffix(" ")},
+        "help": {"text": " ".join(filter(None, (f"{text}.", remedy.text, remedy.link)))},
         "defaultConfiguration": {"level": level},
         "properties": {"security-severity": score, "tags": ["security", finding.framework]},
     }
-    return rule | ({"helpUri": finding.guideline} if finding.guideline.startswith("https://") else {})
+    return rule | ({"helpUri": remedy.link} if remedy.link.startswith("https://") else {})
 
 
-def _results(findings: Sequence[Finding], outside: Collection[str]) -> Iterator[dict[str, Any]]:
+def _results(
+    findings: Sequence[Finding], outside: Collection[str], code: Callable[[Finding], Sequence[tuple[int, str]]]
+) -> Iterator[dict[str, Any]]:
     order = {check: index for index, check in enumerate(_checks(findings))}
     for finding in findings:
         result = {
@@ -114,7 +124,7 @@ def _results(findings: Sequence[Finding], outside: Collection[str]) -> Iterator[
             "message": {
                 "text": excerpt(f"{finding.check_name or finding.check_id} ({finding.resource})", _LONGEST_TEXT)
             },
-            "locations": [_location(finding.file_path, finding.line_start, finding.line_end)],
+            "locations": [_location(finding.file_path, finding.line_start, finding.line_end, code(finding))],
             # The second is what GitHub matches by; of an own making, it need not read the code.
             "partialFingerprints": {
                 "infraauditFinding/v1": finding.fingerprint,
@@ -158,14 +168,12 @@ def _notification(level: str, text: str) -> dict[str, Any]:
     return {"level": level, "message": {"text": excerpt(text, _LONGEST_TEXT)}}
 
 
-def _location(path: str, first: int = 1, last: int = 1) -> dict[str, Any]:
+def _location(path: str, first: int = 1, last: int = 1, code: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
     start = max(first, 1)
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": _path(path), "uriBaseId": "%SRCROOT%"},
-            "region": {"startLine": start, "endLine": max(last, start)},
-        }
-    }
+    region: dict[str, Any] = {"startLine": start, "endLine": max(last, start)}
+    if code:
+        region["snippet"] = {"text": "\n".join(line for _, line in code)}
+    return {"physicalLocation": {"artifactLocation": {"uri": _path(path), "uriBaseId": "%SRCROOT%"}, "region": region}}
 
 
 def _path(path: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-RULES = 3
+RULES = 4
 """The version of our own rules for reading a scan. Version 1 took a complete scan's silence for proof; version 2 did
-not scan what kustomizations and charts make."""
+not scan what kustomizations and charts make; version 3 passed over files that are links to other files."""
 EVERY_FILE = "…"
 """The path of a gap that stands for more files than are listed."""
 EVERY_CHECK = "*"
@@ -43,8 +43,8 @@ class _Located(Protocol):
 
 
 def is_unread(path: str, gaps: Iterable[str]) -> bool:
-    """Whether a file is among the gaps of a framework's scan."""
-    return any(gap in (path, EVERY_FILE) for gap in gaps)
+    """Whether a file is among the gaps of a framework's scan; one that ends with a slash is a folder."""
+    return any(gap in (path, EVERY_FILE) or (gap.endswith("/") and path.startswith(gap)) for gap in gaps)
 
 
 def proves_absence(evidence: Evidence | None, finding: _Located) -> bool:

@@ -20,6 +20,8 @@ from infraaudit_domain.scans.documents import documents, json_text
 _YAML = (".yaml", ".yml")
 _DATA = (*_YAML, ".template")
 _DOCKERFILE = re.compile(r"(?:.+\.)?[Dd]ockerfile(?:\..+)?(?<!\.[Dd]ockerignore)")
+_LIKE_DOCKERFILE = re.compile(r"(?:.+\.)?(?:dockerfile|containerfile)(?:[._-].+)?(?<!\.dockerignore)", re.IGNORECASE)
+"""What builders are given for one, by whatever name; Checkov knows the names above alone."""
 _SEARCHED = (*_DATA, ".json", ".tf", ".hcl", ".bicep")
 _LOCK_FILES = {"Pipfile.lock", "yarn.lock", "package-lock.json", "requirements.txt", "go.sum"}
 _NEVER_ENTERED = {"node_modules", ".terraform", ".serverless"}
@@ -61,7 +63,7 @@ def kind_of(path: str) -> str:
         return "hcl"
     if path.endswith(".bicep"):
         return "bicep"
-    return "dockerfile" if _DOCKERFILE.fullmatch(posixpath.basename(path)) else ""
+    return "dockerfile" if _LIKE_DOCKERFILE.fullmatch(posixpath.basename(path)) else ""
 
 
 def look(kind: str, content: bytes) -> tuple[Part, ...]:
@@ -86,8 +88,36 @@ def chart_of(path: str, folders: Collection[str]) -> str | None:
 
 def expected_parts(framework: str, path: str, parts: tuple[Part, ...], folders: Collection[str]) -> tuple[Part, ...]:
     """The parts of a file that a framework has to read; ``folders`` are those of the tree's charts."""
-    if is_hidden(framework, path):
+    if is_hidden(framework, path) or (framework == "dockerfile" and not _is_dockerfile(path)):
         return ()
+    return _meant_parts(framework, path, parts, folders)
+
+
+def never_read(framework: str, path: str, parts: tuple[Part, ...], folders: Collection[str]) -> str:
+    """Why Checkov opens no file of this name, though it is one for a framework; empty where it does, or it is none.
+
+    Deliberately absent: the search for secrets, for which any file is one.
+    """
+    if framework == "secrets" or not _meant_parts(framework, path, parts, folders):
+        return ""
+    if is_hidden(framework, path):
+        return "Checkov enters no folder and opens no file of such a name"
+    is_other = framework == "dockerfile" and not _is_dockerfile(path) and any(part.name == "FROM" for part in parts)
+    return "Checkov takes no file of this name for a Dockerfile" if is_other else ""
+
+
+def is_known_by_name(framework: str, path: str) -> bool:
+    """Whether a framework takes a file by its name alone for one of its own."""
+    if is_hidden(framework, path):
+        return False
+    if framework in ("terraform", "bicep"):
+        return kind_of(path) == framework
+    if framework == "dockerfile":
+        return _is_dockerfile(path)
+    return framework in _PIPELINES and _PIPELINES[framework](path)
+
+
+def _meant_parts(framework: str, path: str, parts: tuple[Part, ...], folders: Collection[str]) -> tuple[Part, ...]:
     if framework == "secrets":
         return _WHOLE if _is_searched(posixpath.basename(path)) else ()
     if framework in ("terraform", "bicep", "dockerfile"):
@@ -112,6 +142,10 @@ def _is_searched(name: str) -> bool:
     return (name.endswith(_SEARCHED) and name not in _LOCK_FILES) or _DOCKERFILE.fullmatch(name) is not None
 
 
+def _is_dockerfile(path: str) -> bool:
+    return _DOCKERFILE.fullmatch(posixpath.basename(path)) is not None
+
+
 def _is_of_a_role(path: str) -> bool:
     folders = path.split("/")[:-1]
     return bool({"tasks", "handlers"} & set(folders)) or "playbook" in path
@@ -119,8 +153,18 @@ def _is_of_a_role(path: str) -> bool:
 
 def is_hidden(framework: str, path: str) -> bool:
     """Checkov enters no folder and opens no file whose name begins with a dot, but for those it knows."""
-    names = path.split("/")
-    if framework == "bicep":
-        return False
+    return bool(never_entered(framework, path))
+
+
+def never_entered(framework: str, path: str) -> str:
+    """A path up to the first folder that Checkov does not enter, or all of it for such a file; else empty.
+
+    >>> never_entered("kubernetes", "a/.b/c/pod.yaml")
+    'a/.b/'
+    """
+    names = path.split("/") if framework != "bicep" else []
     known = _ENTERED_THOUGH_HIDDEN.get(framework, set())
-    return any(name in _NEVER_ENTERED or (name.startswith(".") and name not in known) for name in names)
+    for number, name in enumerate(names, start=1):
+        if name in _NEVER_ENTERED or (name.startswith(".") and name not in known):
+            return "/".join(names[:number]) + "/" * (number < len(names))
+    return ""

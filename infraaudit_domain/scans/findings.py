@@ -91,7 +91,8 @@ class UnreadableFile:
     path: str
     reason: str
     hidden_by: str = ""
-    """What of the commit's configuration says to leave it out; such a gap does not make the scan partial."""
+    """What of the commit's configuration says to leave it out, or the scanner, which never opens it; such a gap does
+    not make the scan partial."""
     part_of: str = ""
     """The file of the Helm chart whose templates are all unread for one reason."""
 

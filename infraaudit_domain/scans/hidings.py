@@ -15,6 +15,8 @@ from infraaudit_domain.scans.evidence import EVERY_FILE
 from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, ScanStatus, UnreadableFile
 
 CONFIGURATION, INLINE = "configuration", "inline"
+SCANNER = "the scanner"
+"""What hides a file that Checkov opens under no configuration, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def marked(part: FrameworkScan, hider: Hider, file: str) -> FrameworkScan:
 
 
 def with_hiding(gap: UnreadableFile, framework: str, hider: Hider) -> UnreadableFile:
-    """A gap, with what of the configuration says that the file need not be read."""
+    """A gap, with what of the configuration says that the file need not be read, unless the scanner never reads it."""
+    if gap.hidden_by:
+        return gap
     why = next(hider.of_file(gap.path, framework), None)
     return gap if why is None else replace(gap, hidden_by=str(why))
 

@@ -1,7 +1,7 @@
 """What Checkov's text for a resource names, without the positions in it.
 
-The text is part of a finding's identity, and for some frameworks it holds the index of a step, lines, or the name of a
-module call. A resource whose text changed in these alone is still the same one (successors.py). Deliberately absent:
+The text is part of a finding's identity, and for some frameworks it holds the index of a step, lines, or what the
+resource stands in: a module call, the key of a for_each, a namespace, a block of tasks. A resource whose text changed in these alone is still the same one (successors.py). Deliberately absent:
 the content of resources, which a scan does not keep.
 """
 
@@ -24,6 +24,14 @@ _POSITIONS = {
     "terraform": re.compile(r"\[\d+\]"),
     "terraform_plan": re.compile(r"\[\d+\]"),
 }
+_SCOPES = {
+    "kubernetes": re.compile(r"(?<=\w)\.[\w-]+(?=\.)"),
+    "ansible": re.compile(r"(?<=^tasks)(?:\.block)+(?=\.)"),
+}
+"""Pod.prod.web, tasks.block.get_url.fetch"""
+_KEY = re.compile(r'\["[^"]*"\]')
+_LABELLED = ("github_actions", "azure_pipelines")
+_LABEL = re.compile(r"(?<=\])\(.*?\)(?=\.|$)")
 _LINES = re.compile(r"\[\d+:\d+\]$")
 """The lines with which Argo workflows, Bitbucket pipelines and others end: spec.spec.CKV_ARGO_1[5:11]"""
 
@@ -37,14 +45,28 @@ def position_free(finding: Finding) -> str:
     return _POSITIONS.get(finding.framework, _LINES).sub("", _without_path(finding))
 
 
-def call_free(finding: Finding) -> str:
-    """The same without the names of the module calls that lead to a resource of Terraform.
+def scope_free(finding: Finding) -> str:
+    """The same without what the resource stands in.
 
-    >>> call_free(Finding("terraform", "C", "", "m/main.tf", 'module.a["x"].module.b.aws_s3_bucket.c[0]', 1, 2))
+    >>> scope_free(Finding("terraform", "C", "", "m/main.tf", 'module.a["x"].module.b.aws_s3_bucket.c["k"]', 1, 2))
     'aws_s3_bucket.c'
+    >>> scope_free(Finding("kubernetes", "C", "", "pod.yaml", "Pod.prod.web", 1, 2))
+    'Pod.web'
     """
     text = position_free(finding)
-    return text if finding.framework not in TERRAFORM else text[len("".join(_calls(text))) :]
+    if finding.framework in TERRAFORM:
+        return _KEY.sub("", text[len("".join(_calls(text))) :])
+    return _SCOPES[finding.framework].sub("", text, count=1) if finding.framework in _SCOPES else text
+
+
+def label_free(finding: Finding) -> str:
+    """The text of a resource of a pipeline with its positions, but without the labels beside them; else as it is.
+
+    >>> label_free(Finding("github_actions", "C", "", "ci.yml", "jobs(build).steps[3](greet)", 1, 2))
+    'jobs(build).steps[3]'
+    """
+    text = _without_path(finding)
+    return _LABEL.sub("", text) if finding.framework in _LABELLED else text
 
 
 def has_position(finding: Finding) -> bool:
@@ -68,7 +90,7 @@ def in_order(finding: Finding) -> tuple[list[int], int, int, str]:
     return numbers, finding.ordinal, finding.line_start, finding.resource
 
 
-def kind(finding: Finding, name: Callable[[Finding], str] = call_free) -> tuple[str, str, str]:
+def kind(finding: Finding, name: Callable[[Finding], str] = scope_free) -> tuple[str, str, str]:
     """What of a finding no move changes: whatever it moved within or between files."""
     return finding.framework, finding.check_id, name(finding)
 

@@ -18,6 +18,7 @@ _YAML = (".yaml", ".yml")
 _DATA = (".json", *_YAML)
 _TERRAFORM = (".tf", ".tfvars", ".hcl", ".tofu", ".tfvars.json", ".tf.json", ".tofu.json")
 
+_DOCKERFILE = re.compile(r"ockerfile|ontainerfile", re.IGNORECASE)
 _NAMES: Mapping[str, Callable[[str], bool]] = {
     "ansible": lambda path: path.endswith(_YAML),
     "argo_workflows": lambda path: path.endswith(_YAML),
@@ -27,7 +28,7 @@ _NAMES: Mapping[str, Callable[[str], bool]] = {
     "bitbucket_pipelines": lambda path: path.endswith(("bitbucket-pipelines.yml", "bitbucket-pipelines.yaml")),
     "circleci_pipelines": lambda path: ".circleci" in path and path.endswith(_YAML),
     "cloudformation": lambda path: path.endswith((*_DATA, ".template")),
-    "dockerfile": lambda path: "ockerfile" in posixpath.basename(path),
+    "dockerfile": lambda path: _DOCKERFILE.search(posixpath.basename(path)) is not None,
     "github_actions": lambda path: ".github" in path and path.endswith(("yml", "yaml")),
     "gitlab_ci": lambda path: path.endswith((".gitlab-ci.yml", ".gitlab-ci.yaml")),
     "kubernetes": lambda path: path.endswith(_DATA),

@@ -5,7 +5,7 @@ Deliberately absent: guessing. A check without a rating is ``unknown``, and the 
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.scans.findings import Severity
@@ -51,3 +51,26 @@ def _rate(into: dict[str, Severity], check_id: str, name: str, where: str, fault
         into[check_id.strip()] = Severity(name.strip().lower())
     except ValueError:
         faults.append(f"{where}: {name!r} is none of {', '.join(Severity)}")
+
+
+def ranges_of(check_ids: Iterable[str]) -> str:
+    """Check ids in few words: CKV_GHA_1-3, CKV_YC_2."""
+    families: dict[str, list[int]] = {}
+    others = []
+    for check in check_ids:
+        family, _, number = check.rpartition("_")
+        if family and number.isascii() and number.isdecimal() and str(int(number)) == number:
+            families.setdefault(family, []).append(int(number))
+        else:
+            others.append(check)
+    words = [f"{family}_{span}" for family, numbers in sorted(families.items()) for span in _spans(sorted(numbers))]
+    return ", ".join([*words, *sorted(others)])
+
+
+def _spans(numbers: list[int]) -> Iterator[str]:
+    start = before = numbers[0]
+    for number in [*numbers[1:], None]:
+        if number is None or number != before + 1:
+            yield str(start) if start == before else f"{start}-{before}"
+            start = number or 0
+        before = number or 0

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov.reading import proof, reasons, secret_files, yaml_check
+from resources.checkov.reading import own_rule, proof, reasons, secret_files, serverless_files, yaml_check
 from resources.checkov.rendering import build
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
@@ -35,6 +35,7 @@ def prime() -> list[str]:
     _evaluations, left_out = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     proof.witness()
     secret_files.witness()
+    serverless_files.witness()
     for runner in checkov.DEFAULT_RUNNERS:
         if (registry := getattr(runner, "graph_registry", None)) is not None:
             registry.load_checks()
@@ -62,6 +63,8 @@ def run(request: dict[str, Any]) -> None:
         answer: Any = yaml_check.inspect(root, request["files"], request["yaml_depth"], request["yaml_nodes"])
     elif request["task"] == "render":
         answer = build.render(request)
+    elif request["task"] == "rule":
+        answer = own_rule.fault(request["rule"])
     else:
         import checkov.main as checkov
 
@@ -71,6 +74,8 @@ def run(request: dict[str, Any]) -> None:
         _confine(root, request["scratch"], os.environ["INFRAAUDIT_PARSED"])
         for framework, files in request["only"].items():
             _restrict(framework, root, files)
+        if rule := request.get("rule"):
+            own_rule.load(rule, request["frameworks"])
         answer = _scan(checkov, root, request["frameworks"], request["arguments"], request["expected"])
         if _evaluations is not None:
             _evaluations.save()

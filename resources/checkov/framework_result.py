@@ -4,7 +4,7 @@ Deliberately absent: running anything.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from infraaudit_domain.commits import TreeEntry
@@ -24,6 +24,7 @@ from resources.checkov.reading.gaps import (
     unread_files,
 )
 from resources.checkov.rendering.results import Renderings
+from resources.checkov.tree import unopened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Job:
     charts: frozenset[str]
     """Folders of Helm charts."""
     left_out: Mapping[str, tuple[UnreadableFile, ...]]
+    unopened: Mapping[str, Mapping[str, str]]
+    """By framework: files for it that Checkov opens under no configuration, with the reason."""
     arguments: list[str]
     hider: Hider
     """What of it the commit's configuration hides; all of it is scanned."""
@@ -81,11 +84,14 @@ def framework_result(
 ) -> FrameworkScan:
     made = job.renderings if name == "kubernetes" and not result.error else Renderings()
     plain = _plain_gaps(name, job, result, broken, refused, tree)
-    unreadable = _marked(name, job, made.gaps(plain.values(), job.expected[name], job.charts))
+    unread = [*made.gaps(plain.values(), job.expected[name], job.charts), *unopened(name, job.unopened[name])]
+    unreadable = _marked(name, job, unread)
     read = job.expected[name].keys() - plain.keys()
     counted = [gap for gap in unreadable if not gap.hidden_by]
     reached = connected(tree, job.expected[name], plain.keys()) if name == "terraform" and plain else None
     status = ScanStatus.FAILED if result.error else ScanStatus.PARTIAL if counted else ScanStatus.COMPLETE
+    proof = evidence(name, job.expected[name], result.proven, [*plain.values()], job.charts, reached)
+    proof = replace(proof, expected=proof.expected + len(job.unopened[name]))
     return FrameworkScan(
         framework=name,
         scan_key=job.keys[name] if _is_repeatable(name, result) and made.is_certain else _once(name, job),
@@ -94,11 +100,7 @@ def framework_result(
         unreadable=bounded(unreadable, limits.gaps),
         seconds=result.seconds,
         reason=result.error or summary(name, counted, job.charts),
-        evidence=made.evidence(
-            evidence(name, job.expected[name], result.proven, [*plain.values()], job.charts, reached),
-            read,
-            plain.keys(),
-        ),
+        evidence=made.evidence(proof, read, plain.keys()),
     )
 
 

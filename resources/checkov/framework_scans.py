@@ -18,6 +18,8 @@ from resources.checkov.parent import Answer, Parent
 from resources.checkov.tree import link_files
 from resources.git.mirror import Mirror
 
+_AT_FAULT = 3
+"""Up to so many files that all break a framework are at fault themselves; where more do, it is the scanner."""
 _INSPECTED = (".yaml", ".yml", ".json", ".template")
 
 
@@ -129,7 +131,7 @@ class _Scanner:
         paths = [entry.path for entry in self.wanted(framework) if entry.path not in self.refused]
         search = Search(self._tree, self._work, lambda tree, s: self._attempt(framework, tree, s), self._limits)
         culprits = search.culprits(paths)
-        if not culprits or len(culprits) == len(paths):
+        if not culprits or len(culprits) == len(paths) > _AT_FAULT:
             return failed
         rest = self._work / f"rest-{framework}"
         rest.mkdir()

@@ -139,7 +139,10 @@ class Parent:
         channel = Channel(child.stdin, child.stdout.fileno())
         if not self._is_greeted(channel):
             said = log.read_text("utf-8", "replace") if log.exists() else ""
+            is_slow = child.poll() is None
             self.close()
+            if is_slow:
+                raise ScanError(f"Checkov did not start within {_START_SECONDS:g} s: the machine is busy. Scan again.")
             raise ScanError(f"Checkov cannot be started: {excerpt(said, 800) or 'it said nothing'}. Is it installed?")
         return channel
 

@@ -17,7 +17,7 @@ from typing import Self
 
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig
-from infraaudit_domain.scans.expectation import charts
+from infraaudit_domain.scans.expectation import charts, is_known_by_name
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus, Severity, UnreadableFile
 from infraaudit_domain.scans.hidings import Hider, marked
 from infraaudit_domain.scans.scan_key import readable, scan_key
@@ -26,6 +26,7 @@ from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
 from resources.checkov.limits import RenderLimits, ScanLimits
+from resources.checkov.links import followed
 from resources.checkov.parent import Parent
 from resources.checkov.rendering.kept import Kept
 from resources.checkov.rendering.plan import Plan, Plans
@@ -33,7 +34,7 @@ from resources.checkov.rendering.renderer import FRAMEWORK as RENDERED
 from resources.checkov.rendering.renderer import Renderer
 from resources.checkov.rendering.results import Renderings
 from resources.checkov.secret_key import key_digest, secret_key
-from resources.checkov.tree import Facts, neutral_folder, select, sweep
+from resources.checkov.tree import Facts, neutral_folder, printable, select, sweep
 from resources.checkov.versions import scanner_version, versions_digest
 from resources.git.mirror import Mirror
 
@@ -56,8 +57,10 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
         limits: ScanLimits = ScanLimits(),  # noqa: B008 - frozen
         render_limits: RenderLimits = RenderLimits(),  # noqa: B008 - frozen
         parent: Callable[[Path, ScanLimits, Path], Parent] = Parent,
+        frameworks: Sequence[str] = DEFAULT_FRAMEWORKS,
     ) -> None:
         self._severities, self._reuse, self._limits = severities, reuse, limits
+        self._names = tuple(frameworks)
         self._scratch = neutral_folder(scratch)
         self._secret_key = secret_key(scratch)
         self._facts = Facts()
@@ -111,15 +114,18 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
     def _frameworks(
         self, mirror: Mirror, sha: str, config: CheckovConfig, config_path: str, work: Path
     ) -> list[FrameworkScan]:
-        tree, names, hider = mirror.tree(sha), DEFAULT_FRAMEWORKS, Hider(config)
-        selection = select(tree, names, self._limits)
+        tree, names, hider = mirror.tree(sha), self._names, Hider(config)
+        with_links = followed(mirror, tree, names)
+        selection = select(with_links.entries, names, self._limits)
+        left_out = _with_lost(selection.left_out, with_links.lost)
         self._facts.learn(mirror, selection.files, work)
         folders = charts([entry.path for entry in tree])
         expected = {name: self._facts.expected(name, selection.files, folders) for name in names}
         facts = self._facts.by_blob
-        reads = {name: readable(name, selection.files, facts, expected[name]) for name in names}
+        unopened = {name: self._facts.never_read(name, selection.files, folders) for name in names}
+        reads = {name: readable(name, selection.files, facts, {*expected[name], *unopened[name]}) for name in names}
         plan = self._plans.of(tree, mirror, work)
-        keys = {name: self._key(name, reads[name], config, selection.left_out[name], folders, plan) for name in names}
+        keys = {name: self._key(name, reads[name], config, left_out[name], folders, plan) for name in names}
         known = {name: self._known(keys[name]) for name in names}
         is_rendered = plan.units and known[RENDERED] is None
         job = Job(
@@ -129,7 +135,8 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             reads=reads,
             expected=expected,
             charts=folders,
-            left_out=selection.left_out,
+            left_out=left_out,
+            unopened=unopened,
             arguments=[],
             hider=hider,
             renderings=self._renderer.rendered(plan, self._circumstances, mirror, work)
@@ -167,3 +174,17 @@ class CheckovRunner(AbstractContextManager["CheckovRunner"]):
             for finding in scan.findings
         )
         return replace(scan, findings=tuple(rated))
+
+
+def _with_lost(
+    left_out: Mapping[str, tuple[UnreadableFile, ...]], lost: Mapping[str, str]
+) -> dict[str, tuple[UnreadableFile, ...]]:
+    """The gaps of each framework, with those of the links that lead nowhere and have a name that it takes files by."""
+    gaps = {
+        path: UnreadableFile(printable(path), f"it is a link to {place or 'nothing'}, no file of the commit")
+        for path, place in lost.items()
+    }
+    return {
+        name: (*known, *(gap for path, gap in gaps.items() if is_known_by_name(name, path)))
+        for name, known in left_out.items()
+    }

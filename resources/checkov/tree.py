@@ -12,8 +12,9 @@ from pathlib import Path
 from infraaudit_domain.commits import TreeEntry
 from infraaudit_domain.errors import ScanError
 from infraaudit_domain.scans.appearance import Part
-from infraaudit_domain.scans.expectation import expected_parts, kind_of, look
+from infraaudit_domain.scans.expectation import expected_parts, kind_of, look, never_entered, never_read
 from infraaudit_domain.scans.findings import UnreadableFile
+from infraaudit_domain.scans.hidings import SCANNER
 from infraaudit_domain.scans.scan_key import BlobFacts, blob_facts, concerned, is_recognised_by_words, may_read
 from resources.checkov.caches import is_private
 from resources.checkov.limits import ScanLimits
@@ -25,6 +26,8 @@ _TAINTED = re.compile(
 """Checkov drops findings of files with one of these words anywhere in their absolute path; a hidden folder in it, such
 as .infraaudit, hides every Kubernetes manifest."""
 _LEFT_BEHIND_SECONDS = 24 * 3600
+_NEVER_READ = 100
+"""Files that Checkov never opens, listed by their own names."""
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
 
 
@@ -50,7 +53,7 @@ def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: Scan
         if reason := _objection(entry, len(files), total, limits):
             for framework in reading:
                 if may_read(framework, entry.path):
-                    left_out[framework].append(UnreadableFile(_printable(entry.path), reason))
+                    left_out[framework].append(UnreadableFile(printable(entry.path), reason))
         else:
             files.append(entry)
             total += entry.size or 0
@@ -58,7 +61,7 @@ def select(entries: Iterable[TreeEntry], frameworks: Sequence[str], limits: Scan
 
 
 def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> str:
-    if _printable(entry.path) != entry.path:
+    if printable(entry.path) != entry.path:
         return "its name is not UTF-8 text"
     if entry.size is None:
         return "the mirror does not hold its content"
@@ -71,7 +74,8 @@ def _objection(entry: TreeEntry, count: int, total: int, limits: ScanLimits) -> 
     return ""
 
 
-def _printable(path: str) -> str:
+def printable(path: str) -> str:
+    """A path as it may be shown and stored."""
     text = path.encode("utf-8", "backslashreplace").decode()
     return text if text.isprintable() else ascii(text)[1:-1]
 
@@ -129,8 +133,24 @@ class Facts:
             and (parts := expected_parts(framework, entry.path, self._parts(entry), charts))
         }
 
+    def never_read(self, framework: str, entries: Iterable[TreeEntry], charts: frozenset[str]) -> dict[str, str]:
+        """By path: why Checkov opens no file of such a name, for those that are meant for a framework."""
+        return {
+            entry.path: reason
+            for entry in entries
+            if may_read(framework, entry.path)
+            and (reason := never_read(framework, entry.path, self._parts(entry), charts))
+        }
+
     def _parts(self, entry: TreeEntry) -> tuple[Part, ...]:
         return self._looks.get((entry.blob, kind_of(entry.path)), ())
+
+
+def unopened(framework: str, files: Mapping[str, str]) -> tuple[UnreadableFile, ...]:
+    """The gaps of files that Checkov opens under no configuration; where they are many, of their folders."""
+    if len(files) > _NEVER_READ:
+        files = {never_entered(framework, path) or path: reason for path, reason in files.items()}
+    return tuple(UnreadableFile(path, reason, SCANNER) for path, reason in sorted(files.items()))
 
 
 def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:

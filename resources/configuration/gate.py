@@ -1,20 +1,35 @@
 """Read configs/gate.yaml. Every fault is reported at once, with its line and key; a missing file is a fault."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.judging.as_judged import InlineRule
 from infraaudit_domain.judging.gate import BLOCK, REPORT, GatePolicy
 from infraaudit_domain.kubernetes.manifest_policy import RISKS, ManifestPolicy
 from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.acceptances import AcceptedHidings
-from resources.configuration.document import read_document
+from resources.configuration.document import parse_document, read_document
+from resources.machine.yaml_text import Bounds, fault_of
 
-Limit = Annotated[int, Field(ge=0)]
+_BOUNDS = Bounds(depth=10, nodes=5_000, aliases=True)
+
+
+def _number(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("is no number")
+    return given
+
+
+Limit = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Days = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Check = Annotated[str, Field(max_length=200, pattern=r"^[A-Z0-9_*?\[\]!-]+$")]
+"""An id or a pattern of ids; written in small letters it would match no check, and nothing would say so."""
 
 
 def _known(name: str) -> str:
@@ -37,7 +52,12 @@ def _by_severity(word: Any) -> Any:
 def _days(given: Any) -> Any:
     if given in ("report", "block"):
         return REPORT if given == "report" else BLOCK
-    if isinstance(given, dict) and set(given) == {"grace"} and type(given["grace"]) in (int, float):
+    if (
+        isinstance(given, dict)
+        and set(given) == {"grace"}
+        and type(given["grace"]) in (int, float)
+        and given["grace"] != math.inf
+    ):
         return given["grace"]
     raise ValueError("is none of report, block and {grace: DAYS}")
 
@@ -57,11 +77,11 @@ class _Gate(BaseModel):
     open: dict[Severity, Limit]
     new: dict[Severity, Limit]
     new_in_environment: dict[Severity, Limit] = {}
-    max_age_days: dict[Severity, Annotated[float, Field(ge=0)]] = {}
+    max_age_days: dict[Severity, Days] = {}
     unknown_age: Literal["block", "allow"] = "block"
     allow_partial: bool = False
     required_frameworks: tuple[Annotated[str, AfterValidator(_framework)], ...] = ()
-    unskippable_checks: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    unskippable_checks: tuple[Check, ...] = ()
     inline_suppressions: Annotated[dict[Severity, InlineRule], BeforeValidator(_by_severity)] = {}
     accepted_hidings: AcceptedHidings = ()
     on_new_rules: Annotated[float, Field(ge=0), BeforeValidator(_days)] = REPORT
@@ -69,13 +89,28 @@ class _Gate(BaseModel):
 
 def read_gate(path: Path) -> GatePolicy:
     """The policy of the gate. Raises ConfigurationError: without a policy the gate stays closed."""
-    gate = _read(path)
-    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
+    return _policy(_read(path))
+
+
+def parse_gate(text: str, name: str) -> GatePolicy:
+    """The policy of a text, which may be anybody's: it has bounds. Raises ConfigurationError that names it."""
+    try:
+        fault = fault_of(text, _BOUNDS)
+    except (yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise ConfigurationError(f"{name} cannot be read: it is no YAML: {excerpt(said, 300)}.") from error
+    if fault:
+        raise ConfigurationError(f"{name} cannot be read: {fault}.")
+    return _policy(parse_document(Path(name), text, "gate policy").validate(_Gate, "gate policy"))
 
 
 def read_manifest_policy(path: Path) -> ManifestPolicy:
     """What manifests may contain, from the same file. Raises ConfigurationError."""
     return ManifestPolicy(**dict(_read(path).manifests))
+
+
+def _policy(gate: _Gate) -> GatePolicy:
+    return GatePolicy(**{name: getattr(gate, name) for name in GatePolicy.__dataclass_fields__})
 
 
 def _read(path: Path) -> _Gate:

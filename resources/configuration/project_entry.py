@@ -8,13 +8,15 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from infraaudit_domain.dagster_names import doubled_environments
+from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
 from infraaudit_domain.reporting.notices import Address
+from resources.configuration.freezes import FreezeEntry
 
 _FOLDED = {
     *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
@@ -86,6 +88,17 @@ class _Environment(Entry):
     self_heal: bool = False
     soak: Annotated[float, Field(ge=0, le=3600)] = 0.0
     promote_after: Annotated[float, Field(ge=0)] | None = None
+    freeze: tuple[FreezeEntry, ...] = ()
+    approvals: Annotated[int, Field(ge=0, le=20)] = 0
+    approvers: tuple[Annotated[str, Field(pattern=r"^\S(.{0,253}\S)?$")], ...] = ()
+    approve_own: bool = False
+
+    @model_validator(mode="after")
+    def _has_enough_approvers(self) -> "_Environment":
+        able = len({name.casefold() for name in self.approvers})
+        if self.approvers and able < self.approvals:
+            raise ValueError(f"needs {self.approvals} approvals and names {able} approvers, so that nothing gets in")
+        return self
 
 
 def _address_and_port(text: str) -> str:
@@ -138,6 +151,7 @@ class ProjectEntry(Entry):
     first_commits: Annotated[int, Field(ge=0)] = 1
     paths_only: tuple[Pattern, ...] = ()
     paths_ignore: tuple[Pattern, ...] = ()
+    reuse_tests: bool = False
     supersede: bool = False
     notify: tuple[str | _Address, ...] = ()
 
@@ -171,8 +185,11 @@ class ProjectEntry(Entry):
             "adopt": (*self.adopt, *given.adopt),
             "uses": (*self.uses, *given.uses),
             "ignore_drift": tuple(IgnoreRule(one.object, parse_path(one.path)) for one in ignored),
+            "freeze": tuple(window.window() for window in given.freeze),
+            "approval": ApprovalRule(given.approvals, given.approvers, given.approve_own),
         }
-        return Environment(**(given.model_dump() | lists))
+        fields = given.model_dump(exclude={"approvals", "approvers", "approve_own"})
+        return Environment(**(fields | lists))
 
 
 def _absolute(url: str, folder: Path) -> str:

@@ -16,8 +16,10 @@ from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import Address, addresses_of
+from infraaudit_domain.reporting.remedies import Remedies
 from resources.checkov import CheckovRunner
 from resources.checkov.parent import Parent, SharedParent
+from resources.configuration.checks import read_remedies
 from resources.configuration.severities import read_severities
 from resources.engine import Engine, detect_engine
 from resources.engine.box.building import BoxedBuild
@@ -133,13 +135,15 @@ class CheckovResource(dg.ConfigurableResource):
 
     state: str
     severities: str
+    checks: str = ""
+    """The site's own word on checks."""
     warm_minutes: float = 0
     """How long the process that holds Checkov is kept for the next run; 0 has each run start its own."""
 
     def connect(self, history: History) -> CheckovRunner:
         return CheckovRunner(
             StateFolder(Path(self.state)).scans,
-            read_severities(Path(self.severities)),
+            read_severities(Path(self.severities), Path(self.checks) if self.checks else None),
             reuse=history.framework_scan,
             parent=partial(SharedParent, idle_seconds=60 * self.warm_minutes) if self.warm_minutes else Parent,
         )
@@ -152,12 +156,20 @@ class HistoryResource(dg.ConfigurableResource):
     gate_file: str
     severities: str = ""
     """The file that rates findings; empty where the stored rating stays."""
+    checks: str = ""
+    """The site's own word on checks."""
+    remedies: str = ""
+    """The file of links by check."""
 
     def connect(self) -> History:
         history = open_history(self.url)
         if self.severities:
-            rate(history, read_severities(Path(self.severities)))
+            rate(history, read_severities(Path(self.severities), Path(self.checks) if self.checks else None))
         return history
+
+    def explanations(self) -> Remedies:
+        """How findings are fixed, by check."""
+        return read_remedies(Path(self.remedies), Path(self.checks)) if self.remedies else Remedies()
 
 
 class PrometheusResource(dg.ConfigurableResource):

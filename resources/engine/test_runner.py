@@ -48,7 +48,6 @@ def run_tests(
     image_id: str,
     tests_path: str,
     *,
-    seconds: float | None = None,
     limits: Limits | None = None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> TestRun:
@@ -57,8 +56,6 @@ def run_tests(
     A run without a usable report is a TestRun with a ``reason``. Raises EngineError where the engine failed.
     """
     limits = limits or Limits()
-    if seconds is not None:
-        limits = Limits(seconds, limits.memory_megabytes, limits.processes, limits.scratch_megabytes)
     sweep(engine)
     facts = engine.find_image(image_id)
     if facts is None:

@@ -70,6 +70,12 @@ def _link(mirror: Path, links: list[TreeEntry], folder: Path) -> None:
                 target.symlink_to(leads_to)
 
 
+def link_targets(mirror: Path, entries: Iterable[TreeEntry]) -> dict[str, str]:
+    """Where the links among some entries lead, as they say it, by path; without those that are too long for one."""
+    links = [entry for entry in entries if entry.is_link and (entry.size or 0) <= _LONGEST_LINK]
+    return {entry.path: os.fsdecode(content.read(size)) for entry, size, content in _contents(mirror, links)}
+
+
 def _contents(mirror: Path, entries: list[TreeEntry]) -> Iterator[tuple[TreeEntry, int, IO[bytes]]]:
     """Each entry with its size and a stream, of which so many bytes are to be read."""
     with tempfile.TemporaryFile() as questions:

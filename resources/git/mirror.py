@@ -16,7 +16,7 @@ from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry, tree_fault
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources.git.changes import Changes, changes_between
 from resources.git.fetching import fetch_into
-from resources.git.files import export_blobs, lacks_blob, unpacked
+from resources.git.files import export_blobs, lacks_blob, link_targets, unpacked
 from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry
 from resources.git.program import run_git, without_password
 from resources.git.revisions import commit_at, resolve_in
@@ -188,6 +188,10 @@ class Mirror:
         Raises RepositoryError for a path that would leave ``destination``.
         """
         export_blobs(self.path, entries, destination)
+
+    def link_targets(self, entries: Iterable[TreeEntry]) -> dict[str, str]:
+        """Where the links among some entries of a tree lead, by path."""
+        return link_targets(self.path, entries)
 
     @contextmanager
     def checkout(self, sha: str, scratch: Path) -> Iterator[Path]:

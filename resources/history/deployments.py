@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
-from resources.history.rejections import rejected
+from resources.history.decisions.rejections import rejected
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
@@ -42,6 +42,16 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
     return deployment_of(rows[0]) if rows else None
 
 
+def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
+    """The attempts since the last one that was carried through: those that are under way, and those that ended before
+    they were; with their manifests, oldest first."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment)
+    settled = sa.select(sa.func.max(table.c.id)).where(mine, table.c.outcome.in_(list(TRIED))).scalar_subquery()
+    ended = table.c.outcome.in_([Outcome.RUNNING, Outcome.INTERRUPTED]) & (table.c.id > sa.func.coalesce(settled, 0))
+    return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
+
+
 def live_since(history: History, live: Deployment) -> datetime:
     """Since when the commit that is live has been so without a break, whatever was deployed of it again."""
     table = schema.deployments
@@ -70,10 +80,10 @@ def deployments(history: History, project: str, environment: str | None = None, 
     return [deployment_of(row) for row in rows]
 
 
-def tried_deployments(history: History, since: datetime) -> list[Deployment]:
-    """Deployments that were tried and ended since a moment, oldest first; without their manifests."""
+def tried_deployments(history: History, since: datetime, outcomes: Iterable[Outcome] = TRIED) -> list[Deployment]:
+    """Deployments that ended since a moment, by default those that were tried, oldest first; without their manifests."""
     table = schema.deployments
-    ended = (table.c.finished_at >= since) & table.c.outcome.in_(TRIED)
+    ended = (table.c.finished_at >= since) & table.c.outcome.in_(list(outcomes))
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(ended).order_by(table.c.id))
     return [deployment_of(row) for row in rows]
 

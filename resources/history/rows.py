@@ -1,7 +1,7 @@
 """Convert rows: the one module where a row becomes an image, a finding or a deployment, and a deployment the rows of
 what it brought."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ def image_of(row: sa.RowMapping) -> Image:
     return Image(**{name: row[name] for name in Image.__dataclass_fields__})
 
 
-def finding_of(row: sa.RowMapping) -> Finding:
+def finding_of(row: Mapping[Any, Any]) -> Finding:
     """A finding as a row of the findings or the spans holds it."""
     fields = {name: row[name] for name in Finding.__dataclass_fields__}
     return Finding(**fields | {"status": FindingStatus(row["status"]), "severity": Severity(row["severity"])})

@@ -102,6 +102,12 @@ def rate(history: Access, severities: Mapping[str, Severity]) -> bool:
     return True
 
 
+def stored_ratings(history: Access) -> dict[str, str]:
+    """The severity of every check, as the history was last rated."""
+    with history.reading() as connection:
+        return _stored(connection)
+
+
 def hold_ratings(connection: sa.Connection) -> None:
     """Keep the ratings as they are until this transaction has written its findings."""
     if connection.dialect.name == "postgresql":

@@ -26,6 +26,7 @@ from resources.history.rows import deployment_of, image_of, record_brought
 from resources.history.scan_results import follow_again, read_results, store_result
 
 _MESSAGE_LENGTH = 4000
+_OF_TEST_RUNS = ("seconds", "reason", "output_tail", "inputs_digest", "reused_from")
 
 
 class History(Access):
@@ -68,7 +69,7 @@ class History(Access):
 
     def record_test_run(self, project: str, sha: str, run: TestRun) -> None:
         key = {"project": project, "sha": sha}
-        row = key | run.counts | {"seconds": run.seconds, "reason": run.reason, "output_tail": run.output_tail}
+        row = key | run.counts | {name: getattr(run, name) for name in _OF_TEST_RUNS}
         cases = [
             key
             | {"position": position}
@@ -91,9 +92,7 @@ class History(Access):
         cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
         return TestRun(
             cases=tuple(TestCase(c["name"], CaseOutcome(c["outcome"]), c["seconds"], c["message"]) for c in cases),
-            seconds=row["seconds"],
-            output_tail=row["output_tail"],
-            reason=row["reason"],
+            **{name: row[name] for name in _OF_TEST_RUNS},
         )
 
     def record_scan(self, project: str, scan: Scan) -> None:

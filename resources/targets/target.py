@@ -85,6 +85,16 @@ class ReversibleTarget(Protocol):
 
 
 @runtime_checkable
+class TidyingTarget(Protocol):
+    """A target where an attempt that was killed leaves something behind."""
+
+    def tidy(self, killed: Release, since: datetime, stays: Release | None, live: Release | None) -> list[str]:
+        """Remove what an attempt made ``since`` it began, and put back what it changed of what was ``live`` then; what
+        ``stays`` has is left alone. A line for each object that was touched, or could not be."""
+        ...
+
+
+@runtime_checkable
 class DriftingTarget(Protocol):
     """A target where others may change what was deployed, and which can report the changes."""
 

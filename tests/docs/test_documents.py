@@ -1,4 +1,4 @@
-"""README.md, docs/operations.md and docs/security.md name only commands, options, targets, files, addresses and variables that exist.
+"""README.md and the pages of docs name only commands, options, targets, files, addresses and variables that exist.
 
 Deliberately absent: running the installation commands; tests/e2e runs those on real systems.
 """
@@ -19,7 +19,7 @@ from tests import ROOT
 from tests.docs.test_settings_page import LISTED
 from tests.service.conftest import history_of_four_commits
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "security.md"]
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("answers", "operations", "security"))]
 QUESTIONS = ("findings", "blame", "compare", "trends", "exposure", "sla", "suppressions", "export")
 MADE_BY_THE_READER = (
     "docker/secrets",

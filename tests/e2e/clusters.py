@@ -19,6 +19,7 @@ import yaml
 
 from infraaudit.deploying.deploy import deploy
 from infraaudit_domain.delivery.deployments import Deployment, Release
+from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
 from infraaudit_domain.kubernetes.manifests import render_manifests
 from resources.git.mirror import Mirror
 from resources.history import History, open_history
@@ -94,11 +95,13 @@ def release(
     namespace: str,
     image: str = IMAGE,
     uses: frozenset[str] = frozenset(),
+    policy: ManifestPolicy | None = None,
 ) -> Release:
     sha = SHAS[number]
     rendered = render_manifests(
         [("a.yaml", document) for document in documents],
         project="shop", sha=sha, environment="production", namespace=namespace, image=image, uses=uses,
+        policy=policy or ManifestPolicy(),
     )  # fmt: skip
     return Release("shop", "production", sha, image, yaml.safe_dump_all(rendered, sort_keys=False))
 
@@ -125,13 +128,14 @@ class Namespace:
         return KubernetesTarget(connect(self.kubeconfig), self.name, **options)
 
     def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 180,
-                target: KubernetesTarget | None = None, soak: float = 0) -> Deployment:  # fmt: skip
+                target: KubernetesTarget | None = None, soak: float = 0,
+                policy: ManifestPolicy | None = None) -> Deployment:  # fmt: skip
         """Deliver commit ``number`` of a straight history as the asset does; the mirror has lost its commits."""
         return deploy(
             self.history,
             Mirror("/nowhere", self.folder / "mirrors" / "shop"),
             target or self.target(),
-            replace(release(number, documents, self.name, image, self.uses), soak=soak),
+            replace(release(number, documents, self.name, image, self.uses, policy), soak=soak),
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             timeout=timeout,
             on_progress=self.progress.append,

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from infraaudit.deploying.deploy import deploy, in_order
-from infraaudit_assets.commands import delivery, logs, status
+from infraaudit_assets.commands import delivery, deploying, logs, status
 from infraaudit_assets.commands.projects import mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.delivery.deployments import Outcome, Release
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 __all__ = ["namespace"]
 app = typer.Typer()
 app.command("rollback")(delivery.rollback)
-app.command("promote")(delivery.promote)
+app.command("promote")(deploying.promote)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
 

@@ -12,7 +12,10 @@ import pytest
 
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
+from infraaudit_domain.kubernetes.manifest_policy import KINDS, ManifestPolicy
+from resources.targets.cluster import KubernetesTarget, connect
 from resources.targets.cluster.applying import Applying
+from resources.targets.cluster.watching import Watch
 from tests.conftest import require
 from tests.e2e.clusters import HEALTHY, IMAGE, SHAS, Namespace, kubectl, manifests, new_namespace
 from tests.e2e.waiting import eventually
@@ -273,3 +276,87 @@ def test_what_a_hand_added_is_drift_with_its_name_and_self_healing_takes_it_out(
     assert [one.path for one in left] == ["metadata.annotations['team/note']"], left
     spec = namespace.get("deployment/web")["spec"]
     assert [one["name"] for one in spec["template"]["spec"]["containers"]] == ["web"] and spec["replicas"] == 1
+
+
+def killed_in(namespace: Namespace, number: int, documents: list[dict[str, Any]], patch: pytest.MonkeyPatch) -> None:
+    """Deliver, and be killed once all of it is applied."""
+
+    def wait(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with patch.context() as patched:
+        patched.setattr(Watch, "wait", wait)
+        with pytest.raises(KeyboardInterrupt):
+            namespace.deliver(number, documents)
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_what_a_killed_attempt_made_is_removed_by_the_next_and_what_it_changed_is_put_back(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch, is_bad: bool
+) -> None:
+    assert namespace.deliver(0, [*manifests(HEALTHY), config("kept", a="0")]).outcome is Outcome.DEPLOYED
+    half = [*manifests(HEALTHY), config("kept", a="1"), config("half"), named("side", HEALTHY)]
+    killed_in(namespace, 1, half, monkeypatch)
+    assert namespace.get("configmap/half")
+    row = namespace.history.last_deployment("shop", "production", SHAS[1])
+    assert row and row.outcome is Outcome.RUNNING
+    later = manifests(HEALTHY)
+    done = namespace.deliver(2, [broken(later[0]), later[1]] if is_bad else later)
+    assert done.outcome is (Outcome.ROLLED_BACK if is_bad else Outcome.DEPLOYED), done.reason
+    assert "Deployment/side is removed" in done.reason and "ConfigMap/half is removed" in done.reason
+    names = {item["metadata"]["name"] for item in namespace.get("configmaps,deployments")["items"]}
+    assert names - {"kube-root-ca.crt"} == {"web", "kept"}
+    assert namespace.get("configmap/kept")["data"] == {"a": "0"}
+    row = namespace.history.last_deployment("shop", "production", SHAS[1])
+    assert row and row.outcome is Outcome.INTERRUPTED
+
+
+def test_a_rollback_hook_that_the_cluster_refuses_is_seen_before_anything_is_applied(namespace: Namespace) -> None:
+    assert namespace.deliver(0, manifests(HEALTHY)).outcome is Outcome.DEPLOYED
+    undo = job("true")
+    undo["metadata"] = {"name": "undo", "annotations": {"infraaudit.io/hook": "rollback"}}
+    undo["spec"]["template"]["spec"]["restartPolicy"] = "Always"
+    refused = namespace.deliver(1, [*manifests(HEALTHY), config("new"), undo])
+    assert (
+        refused.outcome is Outcome.FAILED and "Job/undo" in refused.reason and "Nothing was changed" in refused.reason
+    )
+    assert "new" not in {item["metadata"]["name"] for item in namespace.get("configmaps")["items"]}
+    undo["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    assert namespace.deliver(1, [*manifests(HEALTHY), undo]).outcome is Outcome.DEPLOYED
+    assert namespace.get("jobs")["items"] == [], "it was only tried"
+
+
+def definition(group: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "required": ["size"],
+              "properties": {"size": {"type": "integer"}}}}}  # fmt: skip
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }  # fmt: skip
+
+
+def test_a_kind_that_a_release_brings_is_established_before_an_object_of_it_is_applied(namespace: Namespace) -> None:
+    group = f"{namespace.name}.example.org"
+    crd = definition(group)
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 3}}
+    policy = ManifestPolicy(kinds=KINDS | {f"{group}/Widget", "apiextensions.k8s.io/CustomResourceDefinition"})
+    # Cluster-wide objects are the administrator's: not with the Role that deliveries have.
+    target = KubernetesTarget(connect(None), namespace.name)
+    wrong = widget | {"spec": {"size": "three"}}
+    try:
+        bad = namespace.deliver(0, [wrong, *manifests(HEALTHY), crd, config("c")], target=target, policy=policy)
+        assert bad.outcome is Outcome.FAILED and "Widget/one" in bad.reason, "it is tried once its kind is there"
+        assert "c" not in {item["metadata"]["name"] for item in namespace.get("configmaps")["items"]}
+        kubectl("delete", "crd", f"widgets.{group}", "--wait")
+        done = namespace.deliver(1, [widget, *manifests(HEALTHY), crd], target=target, policy=policy)
+        assert done.outcome is Outcome.DEPLOYED, done.reason
+        assert namespace.get(f"widgets.{group}/one")["spec"] == {"size": 3}
+        again = namespace.deliver(
+            2, [widget | {"spec": {"size": 4}}, *manifests(HEALTHY), crd], target=target, policy=policy
+        )
+        assert again.outcome is Outcome.DEPLOYED and target.drift(again.manifests) == []
+    finally:
+        kubectl("delete", "crd", f"widgets.{group}", "--wait=false", check=False)

@@ -78,6 +78,16 @@ def test_the_gate_is_closed_for_want_of_a_scan_here_or_of_what_is_live(release: 
     assert str(release.judge(release.repository.write({}, "not scanned either"))) == "it has not been scanned"
 
 
+def test_what_an_older_commit_did_not_read_counts_though_a_later_scan_read_it(release: Release) -> None:
+    """As for a promotion, which judges a commit that others follow."""
+    (release.configs / "gate.yaml").write_text("open: {high: 0}\nnew: {}\nallow_partial: true\n")
+    release.commit(finding("x"))
+    unread = release.commit(status=ScanStatus.PARTIAL)
+    assert "1 open high findings" in str(release.judge(unread))
+    release.commit(finding("x"))
+    assert "1 open high findings" in str(release.judge(unread))
+
+
 def test_an_sla_counts_from_the_commit_that_introduced_or_reopened(release: Release) -> None:
     (release.configs / "gate.yaml").write_text("open: {}\nnew: {}\nmax_age_days: {high: 3}\n")
     first = release.commit(finding("x"))

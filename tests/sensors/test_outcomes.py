@@ -7,8 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from infraaudit.notices.announcer import Announcer
 from infraaudit.notices.sensor_watch import SensorWatch
 from infraaudit_domain.dagster_names import pipeline_name
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import DagsterUnavailableError
 from infraaudit_domain.projects import Project
@@ -71,6 +73,18 @@ class Api(DagsterApi):
         if self.answer is None:
             raise DagsterUnavailableError("Dagster does not answer")
         return self.answer
+
+
+def test_a_commit_that_waits_for_approval_is_reported_once(past: History) -> None:
+    for _ in range(2):
+        now = datetime.now(UTC)
+        past.record_deployment(
+            Deployment("shop", "production", "a" * 40, "none", Outcome.WAITING, now, now, reason="0 of 2 approvals")
+        )
+        Announcer(past, {}, lambda _: pytest.fail("no mirror"), "http://dagster", "http://page").announce(now)
+    (notice,) = waiting_notices(past)
+    assert notice.title == "shop in production: aaaaaaaaaaaa waits for approval"
+    assert "0 of 2 approvals" in notice.body and f"http://page/projects/shop/commits/{'a' * 40}" in notice.body
 
 
 def test_a_sensor_is_called_dead_once_and_alive_once(past: History) -> None:

@@ -14,10 +14,13 @@ from starlette.testclient import TestClient
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
+from infraaudit_domain.delivery.approvals import Approval, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.live import LiveJudgement
 from infraaudit_domain.judging.suppressions import Suppression
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice
@@ -32,8 +35,10 @@ from infraaudit_domain.scans.findings import (
     UnreadableFile,
 )
 from resources.history import History
+from resources.history.decisions.approvals import approve
+from resources.history.decisions.judgements import record_judgement
+from resources.history.decisions.rejections import reject
 from resources.history.outbox import write_notices
-from resources.history.rejections import reject
 from resources.machine.inbox import Inbox
 from service import webhook
 from service.app import ServiceOptions, build_app
@@ -129,6 +134,9 @@ def _record(past: History, index: int, sha: str) -> None:
     end = then + timedelta(minutes=10)
     if index == 0:
         reject(past, "shop", sha, "it loses orders", "ada")
+    approve(past, Approval("shop", "production", sha, Leave.DEPLOY, "eve", f"it said {HOSTILE}", then))
+    if OUTCOMES[index] is Outcome.DEPLOYED:
+        record_judgement(past, LiveJudgement("shop", "production", sha, Verdict((HOSTILE,)), "rules", then))
     past.record_deployment(
         Deployment(
             "shop",

@@ -16,7 +16,7 @@ from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, HistoryError
 from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.rejections import rejected
+from resources.history.decisions.rejections import rejected
 from tests.conftest import Repository, free_port
 from tests.service.conftest import SHAS
 

@@ -19,7 +19,8 @@ from tests.infraaudit.scans.made_scans import PretendMirror
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, B
 
-PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments"]
+PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments", "/past/at"]
+PATHS += ["/past/gate?gate={open: {low: 0}, new: {}}", "/past/exposed?check=CKV_A", "/past/back"]
 VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr"}
 
 
@@ -57,7 +58,7 @@ def test_pages_are_well_formed_and_every_link_leads_somewhere(client: TestClient
     inner = {link for link in markup.links if link.startswith(("/", "?"))}
     assert inner
     for link in inner:
-        target = link if link.startswith("/") else f"/projects/shop{path}{link}"
+        target = link if link.startswith("/") else f"/projects/shop{path.partition('?')[0]}{link}"
         assert client.get(target).status_code == 200, link
 
 

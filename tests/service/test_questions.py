@@ -6,6 +6,7 @@ A page shows a question's rows under the titles of the table: tests/infraaudit/p
 import csv
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,19 @@ from infraaudit_assets.commands.lazy import load
 from infraaudit_assets.settings import settings
 from resources.history import History
 from resources.history.stored_line import stored_line
-from tests.service.conftest import RULES, SHAS, B
+from tests.service.conftest import RULES, SHAS, START, B
 
 _TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 _ASKED = [question for question in QUESTIONS if question.name not in ("projects", "compare")]
 """Those that answer without a mirror; compare has its own test, and `projects list` reads a file."""
+
+
+_GIVEN: dict[str, dict[str, str]] = {
+    "at": {"when": (START + timedelta(hours=4)).isoformat()},
+    "exposed": {"check": "CKV_A"},
+    "exposed_commits": {"check": "CKV_A"},
+}
+"""Values without which there is no answer, or one of the moment that it is given in."""
 
 
 @pytest.fixture
@@ -43,7 +52,9 @@ def installation(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def asked(question: Question, form: str) -> str:
-    words = [question.command, "--project", "shop", "--format", form]
+    words = [*question.command.split(), "--project", "shop", "--format", form]
+    for name, value in _GIVEN.get(question.name, {}).items():
+        words += [value] if name in question.positional else [f"--{name}", value]
     words += [B.fingerprint] if "{fingerprint}" in question.path else []
     words += ["--of", question.of] if len(of_command(question.command)) > 1 else []
     done = CliRunner().invoke(app, words)
@@ -94,7 +105,9 @@ def test_both_faces_give_the_same_rows_with_the_columns_and_types_of_the_table(
     rows: list[dict[str, Any]] = json.loads(asked(question, "json"))
     defaults = {name: value for name, value in question.command_defaults.items() if name in question.parameters}
     path = question.path.replace("{project}", "shop").replace("{fingerprint}", B.fingerprint)
-    served = client.get(f"/api/v1{path}", params={"limit": "10000", **defaults}).json()["items"]
+    served = client.get(
+        f"/api/v1{path}", params={"limit": "10000", **defaults, **_GIVEN.get(question.name, {})}
+    ).json()["items"]
     assert rows and [list(row) for row in rows] == [list(question.names)] * len(rows)
     # Ages and hours of what is still open grow between the two questions.
     grows = {column.name for column in question.columns if column.type == "number"}

@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from math import ceil
 from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit.pages.audit.verdict import verdict_of
+from infraaudit.questions.asked import ProjectRules
+from infraaudit.questions.one_finding.helping import help_for
 from infraaudit_domain.delivery.deployments import Deployment
 from resources.history import History
+from resources.history.decisions.approvals import approval_rows
 from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
@@ -91,20 +95,24 @@ def findings_of(
     }
 
 
-def finding_of(line: StoredLine, fingerprint: str, links: Links) -> dict[str, Any] | None:
-    """One finding with its whole lifecycle."""
-    life = finding_life(line, fingerprint)
-    if life is None:
+def finding_of(
+    line: StoredLine, fingerprint: str, links: Links, rules: ProjectRules, today: date
+) -> dict[str, Any] | None:
+    """One finding with its whole lifecycle, and what helps to fix it."""
+    life, help = finding_life(line, fingerprint), help_for(line, rules, fingerprint, today)
+    if life is None or help is None:
         return None
-    return {"project": line.project, "branch": line.branch, "links": links, "life": life}
+    return {"project": line.project, "branch": line.branch, "links": links, "life": life, "help": help}
 
 
 def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None:
     """One commit: what the pipeline did with it, and which findings it changed."""
-    commit = commit_row(line, sha)
+    commit, stages = commit_row(line, sha), stage_rows(line.history, line.project, sha)
     if commit is None:
         return None
+    live = [name for name in _environments(line) if getattr(line.history.live(line.project, name), "sha", "") == sha]
     return {
+        "verdict": verdict_of(commit, stages, live),
         "project": line.project,
         "branch": line.branch,
         "links": links,
@@ -112,9 +120,10 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "on_line": sha in line.positions(),
         "changes": changes_at(line, sha),
         "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
-        "stages": stage_rows(line.history, line.project, sha),
+        "stages": stages,
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
+        "approvals": approval_rows(line.history, line.project, sha=sha),
     }
 
 

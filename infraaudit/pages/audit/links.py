@@ -12,6 +12,7 @@ class Links(Protocol):
     def finding(self, fingerprint: str) -> str: ...
     def commit(self, sha: str) -> str: ...
     def deployments(self) -> str: ...
+    def past(self, page: str, **query: str) -> str: ...
     def table(self, name: str, form: str, query: Mapping[str, str] | None = None) -> str: ...
     def run(self, run_id: str | None) -> str: ...
 
@@ -37,6 +38,9 @@ class ServiceLinks:
 
     def deployments(self) -> str:
         return f"{self.overview()}/deployments"
+
+    def past(self, page: str, **query: str) -> str:
+        return f"{self.overview()}/past/{page}{_query(query)}"
 
     def table(self, name: str, form: str, query: Mapping[str, str] | None = None) -> str:
         """The same table from the API, as csv or json."""
@@ -70,6 +74,9 @@ class FileLinks:
 
     def deployments(self) -> str:
         return "#deployments"
+
+    def past(self, page: str, **query: str) -> str:
+        return ""
 
     def table(self, name: str, form: str, query: Mapping[str, str] | None = None) -> str:
         return ""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from infraaudit.pages.audit.verdict import word_of
 from infraaudit.questions.table import asked_as
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.scans.findings import Severity
@@ -54,6 +55,7 @@ def _environment() -> "jinja2.Environment":
         "severities": [severity.value for severity in Severity],
         "style": _STYLE,
         "heading": _heading,
+        "word_of": word_of,
         "style_hash": STYLE_HASH,
         "now": lambda: datetime.now(UTC),
     }

@@ -1,7 +1,8 @@
 """Secrets that stand in a file by the ways of reading it that the search for secrets did not take.
 
 detect-secrets reads the values of a YAML file where the whole of it parses, and its lines where it does not; a file of
-settings as such only where it found nothing in its lines; and no line with a ``pragma``. An edit elsewhere in a file
+settings as such only where it found nothing in its lines; no line with a ``pragma``; and in a line that ends in a comment
+such as ``# gitleaks:allow`` it may take a word of the comment for the value. An edit elsewhere in a file, or a comment,
 takes a secret out of the report so, though it stands there as before. Deliberately absent: reporting such a secret,
 which the search does not do either; it proves that an earlier finding is not gone.
 """
@@ -16,6 +17,7 @@ _PRAGMA = re.compile(r"pragma: ?(?:allow|white)list(?:[ -]nextline)?[ -]secret")
 _ENTRY = re.compile(r"""([ \t]*(?:-[ \t]+)*)(["']?)([^\s"'#:{}\[\]-][^"'#:{}\[\]]*)\2[ \t]*:[ \t]+(\S.*)""")
 _BLOCK = re.compile(r"([|>])[-+\d]*[ \t]*(?:#.*)?")
 _COMMENT = re.compile(r"[ \t]+#.*")
+_LAST_COMMENT = re.compile(r"[ \t](?:#|//)[^\n]*")
 _LONG_ENOUGH = re.compile(r"[^\s\"':,{}\[\]]{8}")
 """A word that may be a secret; all else is not worth the search's time."""
 Read = Callable[[Sequence[str]], Iterable[Any]]
@@ -50,6 +52,15 @@ class Transformed:
             yield values(plain)
         if any("pragma" in line for line in plain):
             yield [_PRAGMA.sub("", line) for line in self.lines or plain]
+        for lines in filter(None, (self.lines, plain)):
+            if any(map(_LAST_COMMENT.search, lines)):
+                yield [_without_comment(line) for line in lines]
+
+
+def _without_comment(line: str) -> str:
+    """A line without the comment that it ends in; nothing where it has none, as it is read elsewhere."""
+    comment = _LAST_COMMENT.search(line)
+    return line[: comment.start()] if comment and line[: comment.start()].strip() else ""
 
 
 def standing(lines_of: Iterable[Sequence[str]], read: Read, reported: Collection[str]) -> set[str]:

@@ -32,6 +32,8 @@ class Proof:
     """How often a check failed in a file, by what it said itself."""
     broke: dict[str, str] = field(default_factory=dict)
     """Files on which a check or a registry raised what would have ended the whole run, with the error."""
+    unfilled: dict[str, str] = field(default_factory=dict)
+    """Files in which something stands for parts that were not read, with the reason."""
     copies: dict[str, str] = field(default_factory=dict)
     """Files that were copied to be searched for secrets, by their copies."""
 
@@ -52,10 +54,13 @@ class Proof:
         if self.framework == "secrets":
             return
         self.read |= {str(path): parts for path, parts in _READERS.get(self.framework, _of_files)(runner)}
+        self.read |= {path: [] for path in self.unfilled}
         for record in (*report.passed_checks, *report.failed_checks, *report.skipped_checks):
             self.passed[record.file_path][str(record.resource)]
+        unseen = set(_UNSEEN[self.framework](runner)) if self.framework in _UNSEEN else set()
         for record in report.passed_checks:
-            self.passed[record.file_path][str(record.resource)].add(record.check_id)
+            if (str(record.file_abs_path), str(record.resource)) not in unseen:
+                self.passed[record.file_path][str(record.resource)].add(record.check_id)
         for extra in report.extra_resources:
             self.passed[extra.file_path][str(extra.resource)]
         for text in report.resources:
@@ -206,6 +211,17 @@ def _of_terraform(runner: Any) -> Iterable[tuple[str, Parts]]:
         )
 
 
+def _of_conditional_bicep(runner: Any) -> Iterable[tuple[str, str]]:
+    """Resources behind a condition or in a loop, whose bodies stand one level deeper than any check looks for them."""
+    for path, document in (runner.definitions or {}).items():
+        for name, one in (document.get("resources") or {}).items():
+            body = one.get("config")
+            if isinstance(body, dict) and "condition" in body and isinstance(body.get("config"), dict):
+                yield str(path), f"{one.get('type')}.{name}"
+
+
+_UNSEEN: dict[str, Callable[[Any], Iterable[tuple[str, str]]]] = {"bicep": _of_conditional_bicep}
+"""By framework: resources, each with its file, of which a check that passed says nothing."""
 _READERS: dict[str, Callable[[Any], Iterable[tuple[str, Parts]]]] = {
     **dict.fromkeys(_NAMED_BY_POSITION - {"dockerfile"}, _of_first_documents),
     "ansible": _of_playbooks,

@@ -19,7 +19,8 @@ def reasons(runner: Any, root: str, expected: Sequence[str], proof: Proof) -> di
     read = {path.removeprefix(root).lstrip("/") for path, parts in proof.read.items() if parts is None or parts}
     unread = [path for path in expected if path not in read][:_MOST_ASKED]
     found = {path: " ".join(_asked(runner, proof.framework, f"{root}/{path}").split())[:_LONGEST] for path in unread}
-    return {**_nameless(runner, root, proof), **{path: reason for path, reason in found.items() if reason}}
+    unfilled = {path.removeprefix(root).lstrip("/"): reason for path, reason in proof.unfilled.items()}
+    return {**_nameless(runner, root, proof), **{path: reason for path, reason in found.items() if reason}, **unfilled}
 
 
 def _nameless(runner: Any, root: str, proof: Proof) -> dict[str, str]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.deployments import TRIED, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome
+from infraaudit_domain.reporting.order import worst_first
 from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.queries.commit_findings import postures
@@ -148,7 +149,7 @@ def changes_at(line: StoredLine, sha: str) -> list[dict[str, Any]]:
     for row in rows:
         known = event_range(line.shas, position, row["after"], row["by"])
         row |= {"after": known["after"], "certainty": known["certainty"]}
-    return rows
+    return sorted(rows, key=worst_first)
 
 
 def stage_rows(history: History, project: str, sha: str) -> list[dict[str, Any]]:

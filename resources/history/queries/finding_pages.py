@@ -1,5 +1,4 @@
-"""Findings of a commit, a page at a time, each with its author and age; findings that are live; the lifecycle of
-one."""
+"""Findings of a commit, a page at a time, with author and age; findings that are live; the lifecycle of one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ import sqlalchemy as sa
 
 from infraaudit_domain.judging.ages import Certainty, age_of
 from infraaudit_domain.reporting.columns import ORDERS as ORDERS
-from infraaudit_domain.scans.findings import FindingStatus, Severity
+from infraaudit_domain.reporting.order import SEVERITY_RANK as SEVERITY_RANK
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.beside_the_line import Live
 from resources.history.queries.environments import environments
 from resources.history.queries.lives import healthy_deployments, life_events, spans_of_lives
+from resources.history.queries.paths import path_is
 from resources.history.queries.ranges import event_range, stands_unread
 from resources.history.stored_line import StoredLine
-
-SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class FindingFilter:
     """Part of the check, the file or the resource."""
     check: str = ""
     path: str = ""
-    """A file or a folder."""
+    """A file, a folder or a pattern."""
     new_since: str = ""
     """A commit of the line: only findings that did not stand there."""
     order: str = "severity"
@@ -54,16 +53,17 @@ def finding_page(
     span, joined = _with_life(line, found, position)
     page = _with_events(line, f, span, joined).where(*where).order_by(*_order(wanted, f, span))
     rows = [*line.history.rows(page.limit(limit).offset(offset))] if offset < read else []
-    unread = _unread(line, position, wanted) if position >= 0 else []
+    unread = _unread(line, sha, position, wanted) if position >= 0 else []
     rows += unread[max(0, offset - read) :][: limit - len(rows)]
     return read + len(unread), [_with_certainty(line, dict(row), position, now) for row in rows]
 
 
-def _unread(line: StoredLine, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
+def _unread(line: StoredLine, sha: str, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
     """Findings that stand at a commit whose scan did not read where they are."""
     span = schema.spans.alias("span")
-    where = (line.is_in(span), stands_unread(span, position), *_matching(line, wanted, span))
-    query = _with_events(line, span, span, span).where(*where)
+    unread = stands_unread(line.history, line.project, sha, span, position)
+    where = (line.is_in(span), unread, *_matching(line, wanted, span))
+    query = _with_events(line, span, span, span).add_columns(span.c.start_position).where(*where)
     return list(line.history.rows(query.order_by(*_order(wanted, span, span))))
 
 
@@ -86,7 +86,7 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
     )
     return sa.select(
         f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
-        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, by.label("introduced_by"),
+        f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, f.c.ordinal, by.label("introduced_by"),
         who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), since.label("opened_by"),
         when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
         lacking.c.committed_at.label("lacking_at"), span.c.introduced_position, span.c.introduced_after,
@@ -96,9 +96,8 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
 
 def frameworks_of(line: StoredLine, sha: str) -> list[str]:
     """The frameworks that a commit was scanned for, in the order of their names."""
-    parts = schema.scan_parts
-    query = sa.select(parts.c.framework).where(parts.c.project == line.project, parts.c.sha == sha)
-    return sorted(row["framework"] for row in line.history.rows(query))
+    of_commit = schema.scan_parts.select().where(schema.scan_parts.c.project == line.project)
+    return sorted(row["framework"] for row in line.history.rows(of_commit.where(schema.scan_parts.c.sha == sha)))
 
 
 def live_page(
@@ -118,7 +117,7 @@ def live_page(
 @dataclass(frozen=True, slots=True)
 class FindingLife:
     finding: dict[str, Any]
-    """As it was last seen."""
+    """As it was last seen, in the commit ``seen_in``."""
     events: list[dict[str, Any]]
     live: list[dict[str, Any]]
     """environment, live_from, live_to; ``live_to`` is None while it is live."""
@@ -133,14 +132,15 @@ def finding_life(line: StoredLine, fingerprint: str) -> FindingLife | None:
     last = len(line.shas) - 1 if newest["end_position"] is None else newest["end_position"] - 1
     names = [name for project, name in environments(line.history) if project == line.project]
     live = [stint for name in names for stint in _stints(line, name, spans)]
-    return FindingLife(_seen(line, fingerprint, last) or dict(newest), life_events(line, "", fingerprint), live)
+    begun = dict(newest) | {"seen_in": line.shas[newest["start_position"]]}
+    return FindingLife(_seen(line, fingerprint, last) or begun, life_events(line, "", fingerprint), live)
 
 
 def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | None:
     """A finding as the newest scan up to a position has it: a span keeps the line numbers of where it began."""
     parts, f, lines = schema.scan_parts, schema.findings, schema.line_commits
     query = (
-        sa.select(f)
+        sa.select(f, lines.c.sha.label("seen_in"))
         .select_from(lines)
         .join(parts, (parts.c.project == lines.c.project) & (parts.c.sha == lines.c.sha))
         .join(f, (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint))
@@ -154,7 +154,13 @@ def _seen(line: StoredLine, fingerprint: str, last: int) -> dict[str, Any] | Non
 def _beside_the_line(line: StoredLine, fingerprint: str) -> FindingLife | None:
     parts, f = schema.scan_parts, schema.findings
     same = (f.c.scan_key == parts.c.scan_key) & (f.c.fingerprint == fingerprint)
-    query = sa.select(f).select_from(parts).join(f, same).where(parts.c.project == line.project).limit(1)
+    query = (
+        sa.select(f, parts.c.sha.label("seen_in"))
+        .select_from(parts)
+        .join(f, same)
+        .where(parts.c.project == line.project)
+        .limit(1)
+    )
     return next((FindingLife(dict(row), [], []) for row in line.history.rows(query)), None)
 
 
@@ -192,8 +198,7 @@ def _matching(line: StoredLine, wanted: FindingFilter, f: Any) -> list[sa.Column
     if wanted.text:
         fields = (f.c.check_id, f.c.check_name, f.c.file_path, f.c.resource)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
-    if folder := wanted.path.strip("/"):
-        where.append((f.c.file_path == folder) | f.c.file_path.startswith(f"{folder}/", autoescape=True))
+    where += path_is(f.c.file_path, wanted.path)
     if wanted.new_since:
         where.append(f.c.fingerprint.not_in(_standing(line, line.positions()[wanted.new_since])))
     return where
@@ -236,9 +241,14 @@ def _with_certainty(line: StoredLine, row: dict[str, Any], position: int, now: d
             row["author"] = None
     if row["opened_at"]:
         age = age_of(row["opened_at"], row["opened_sha"] is not None, row["lacking_at"], now)
-    is_unread = row["end_after"] is not None and row["end_after"] < position
     return row | {
         "age_days": round(age.at_least, 2) if age else None,
         "age_days_at_most": round(age.at_most, 2) if age and age.at_most is not None else None,
-        "last_read": line.shas[row["end_after"]] if is_unread else None,
+        "last_read": line.shas[_last_read(row, position)] if "start_position" in row else None,
     }
+
+
+def _last_read(row: Mapping[str, Any], position: int) -> int:
+    """The last position that is known to have a finding that the scan at this one did not read."""
+    last = row["end_after"]
+    return int(last if last is not None and last < position else row["start_position"])

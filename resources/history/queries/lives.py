@@ -11,6 +11,7 @@ from infraaudit_domain.reporting.columns import BLAME_COLUMNS
 from resources.history import schema
 from resources.history.queries.beside_the_line import Live, open_findings
 from resources.history.queries.frames import commits_named, committed_at, frame
+from resources.history.queries.paths import path_is
 from resources.history.queries.ranges import event_range
 from resources.history.stored_line import StoredLine
 
@@ -85,9 +86,7 @@ def spans_of_lives(
         )
     if check is not None:
         wanted &= table.c.check_id == check
-    if path is not None:
-        wanted &= table.c.file_path == path
-    chosen = sa.select(table.c.life).where(wanted)
+    chosen = sa.select(table.c.life).where(wanted, *path_is(table.c.file_path, path or ""))
     query = sa.select(table).where(of_line, table.c.life.in_(chosen)).order_by(table.c.start_position)
     with line.history.reading() as connection:
         return list(connection.execute(query).mappings())

@@ -136,10 +136,10 @@ def findings_of(history: History, project: str, sha: str) -> Counter[tuple[str, 
         .where(parts.c.project == project, parts.c.sha == sha)
         .group_by(*keys)
     )
-    return _by_kind(history, query) + _by_kind(history, _unread(project, sha))
+    return _by_kind(history, query) + _by_kind(history, _unread(history, project, sha))
 
 
-def _unread(project: str, sha: str) -> sa.Select:
+def _unread(history: History, project: str, sha: str) -> sa.Select:
     table, lines, projects = schema.spans, schema.line_commits, schema.projects
     keys = (table.c.framework, table.c.severity, table.c.status)
     deployed = (projects.c.name == table.c.project) & (projects.c.deploy_branch == table.c.branch)
@@ -148,7 +148,7 @@ def _unread(project: str, sha: str) -> sa.Select:
         sa.select(*keys, sa.func.count().label("number"))
         .join(projects, deployed)
         .join(lines, here)
-        .where(table.c.project == project, stands_unread(table, lines.c.position))
+        .where(table.c.project == project, stands_unread(history, project, sha, table, lines.c.position))
         .group_by(*keys)
     )
 

@@ -61,3 +61,14 @@ def unscanned_among(line: StoredLine, first: int, last: int) -> int:
     here = line.is_in(lines) & lines.c.position.between(first, last) & scans.c.sha.is_(None)
     query = sa.select(sa.func.count().label("commits")).select_from(lines.outerjoin(scans, usable)).where(here)
     return int(line.history.rows(query)[0]["commits"])
+
+
+def scanned_since_first(line: StoredLine) -> tuple[int, int]:
+    """How many commits from the first scanned one on were scanned, however that ended, and how many there are."""
+    lines, scans = schema.line_commits, schema.scans
+    of_commit = (scans.c.project == lines.c.project) & (scans.c.sha == lines.c.sha)
+    query = sa.select(sa.func.count().label("number"), sa.func.min(lines.c.position).label("first"))
+    (row,) = line.history.rows(query.select_from(lines.join(scans, of_commit)).where(line.is_in(lines)))
+    newest = sa.select(sa.func.max(lines.c.position).label("last")).where(line.is_in(lines))
+    last = line.history.rows(newest)[0]["last"]
+    return (row["number"], last + 1 - row["first"]) if row["number"] else (0, 0)

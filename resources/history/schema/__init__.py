@@ -4,7 +4,15 @@ Migrations create these tables; a test compares the two.
 """
 
 from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
-from resources.history.schema.deployments import deployed_commits, deployments, log_counts, looks, rejections
+from resources.history.schema.deployments import (
+    approvals,
+    deployed_commits,
+    deployments,
+    live_judgements,
+    log_counts,
+    looks,
+    rejections,
+)
 from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
@@ -21,6 +29,7 @@ from resources.history.schema.scans import (
 )
 
 __all__ = [
+    "approvals",
     "commits",
     "cross_scan_parts",
     "deliveries",
@@ -31,6 +40,7 @@ __all__ = [
     "git_events",
     "images",
     "line_commits",
+    "live_judgements",
     "log_counts",
     "looks",
     "merged_commits",

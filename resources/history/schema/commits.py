@@ -62,6 +62,9 @@ test_runs = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("output_tail", sa.Text, nullable=False),
+    sa.Column("inputs_digest", sa.String(64)),
+    sa.Column("reused_from", sa.String(64)),
+    sa.Index("ix_test_runs_project_inputs_digest", "project", "inputs_digest"),
 )
 
 test_cases = sa.Table(

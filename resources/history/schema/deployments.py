@@ -54,6 +54,37 @@ rejections = sa.Table(
 )
 """Commits that are never deployed again, until the rejection is taken back; each with who, when and why."""
 
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.String(64), nullable=False),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("leave", sa.String(16), nullable=False),
+    sa.Column("approved_by", sa.String(255), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("approved_at", UTCDateTime, nullable=False),
+    sa.Column("taken_back_by", sa.String(255)),
+    sa.Column("taken_back_at", UTCDateTime),
+    sa.Column("taken_back_reason", sa.Text),
+    sa.Index("ix_approvals_project_environment_sha", "project", "environment", "sha"),
+)
+"""Who let a commit into an environment, or into a frozen one, and why."""
+
+live_judgements = sa.Table(
+    "live_judgements",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), nullable=False),
+    sa.Column("passed", sa.Boolean, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("rules", sa.String(64), nullable=False),
+    sa.Column("judged_at", UTCDateTime, nullable=False),
+)
+"""The newest judgement of what is live under the rules of its day; ``rules`` is a digest of their files."""
+
 log_counts = sa.Table(
     "log_counts",
     metadata,

@@ -11,6 +11,7 @@ from typing import Any
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
 from infraaudit_domain.kubernetes.autoscaling import left_alone, scaled_by
+from infraaudit_domain.kubernetes.custom_resources import defined_kinds, is_among
 from infraaudit_domain.kubernetes.fields import items, mapping
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager
@@ -44,8 +45,17 @@ class Applying:
     """The Jobs that are made anew."""
 
     def check(self, documents: Iterable[Document]) -> None:
-        """Try all of it. Raises RejectedByClusterError for the first that the cluster refuses."""
-        for document in documents:
+        """Try all of it. Raises RejectedByClusterError for the first that the cluster refuses.
+
+        Objects of a kind that the release itself brings are tried by being applied, once that is there.
+        """
+        release = list(documents)
+        brought = defined_kinds(release)
+        if brought:  # What the client remembers of an earlier look may be gone.
+            retried("discovering the API", self.api.resources.invalidate_cache)
+        for document in release:
+            if is_among(document, brought) and not self._is_known(document):
+                continue
             if document["kind"] != "Job":
                 self._send(document, dry_run=True)
             elif self._must_be_anew(document):
@@ -65,6 +75,18 @@ class Applying:
             before = self.live.get(name)
             if before is None or _version(made) != _version(before):
                 self.changed.append(name)
+
+    def _is_known(self, document: Document) -> bool:
+        from kubernetes.dynamic.exceptions import ResourceNotFoundError
+
+        def look() -> bool:
+            try:
+                self._resource(document)
+            except ResourceNotFoundError:
+                return False
+            return True
+
+        return retried(f"looking for the kind of {identity(document)}", look)
 
     def _must_be_anew(self, document: Document) -> bool:
         before = self.live.get(identity(document))

@@ -48,6 +48,22 @@ def status_of_job(cluster: Cluster, namespace: str, name: str) -> tuple[JobStatu
     return _job(job), [state for pod in pods for state in _pod_states(pod)]
 
 
+def definition(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """The definition of a kind; None where there is none."""
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+
+    api = client.ApiextensionsV1Api(cluster.client)
+    with translated(f"reading CustomResourceDefinition/{name}"):
+        try:
+            found = api.read_custom_resource_definition(name, _request_timeout=REQUEST_SECONDS)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+    return dict(cluster.client.sanitize_for_serialization(found))
+
+
 def _job(job: Any) -> JobStatus:
     status = job.status
     true = {condition.type: condition for condition in status.conditions or () if condition.status == "True"}

@@ -128,8 +128,12 @@ def checked_name(document: Document) -> str:
 
 def _get(api: Any, namespace: str, document: Document) -> dict[str, Any] | None:
     from kubernetes.client.exceptions import ApiException
+    from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
-    resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+    try:
+        resource = api.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+    except ResourceNotFoundError:  # There is none of a kind that the cluster does not have (yet).
+        return None
     try:
         answer = resource.get(name=checked_name(document), namespace=namespace, _request_timeout=REQUEST_SECONDS)
     except ApiException as error:

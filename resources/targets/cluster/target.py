@@ -4,7 +4,7 @@ Deliberately absent: deciding on a rollback (infraaudit/deploying), and any obje
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -21,15 +21,16 @@ from infraaudit_domain.kubernetes.rollout import Judgement, judge_rollout
 from resources.manifests.files import parse_manifests
 from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Applying, Live, left_to_autoscalers
-from resources.targets.cluster.connection import Cluster, translated
+from resources.targets.cluster.connection import Cluster
 from resources.targets.cluster.drift import Comparison
 from resources.targets.cluster.image_loading import load_image
 from resources.targets.cluster.lease import Lease
-from resources.targets.cluster.logs import container_lines
 from resources.targets.cluster.objects import discovered, prune
 from resources.targets.cluster.owners import claim, hand_over
+from resources.targets.cluster.pod_logs import pod_lines
 from resources.targets.cluster.reachable import url_of
 from resources.targets.cluster.schemas import schema_faults
+from resources.targets.cluster.tidying import tidy
 from resources.targets.cluster.watching import Watch
 from resources.targets.cluster.way_back import WayBack
 from resources.targets.target import LogLine
@@ -73,10 +74,7 @@ class KubernetesTarget:
     def put_back(
         self, failed: Release, before: Release | None, *, timeout: float, on_progress: Callable[[str], None]
     ) -> Rollout:
-        """Undo a release; Jobs of the one before are not run again, its own for the way back are.
-
-        They have half of ``timeout``, and the one before all of it.
-        """
+        """Undo a release; Jobs of the one before are not run again, its own for the way back are, in half of ``timeout``."""
         brought = parse_manifests(failed.manifests)
         documents = parse_manifests(before.manifests) if before else []
         met, hooks = self._found, Rollout(True)
@@ -92,6 +90,11 @@ class KubernetesTarget:
             back = self._tried(before, phases(wanted), timeout, on_progress, undo)
         reason = "\n".join(filter(None, (hooks.reason, back.reason, *undo())))
         return replace(back, healthy=back.healthy and hooks.healthy, reason=reason)
+
+    def tidy(self, killed: Release, since: datetime, stays: Release | None, live: Release | None) -> list[str]:
+        """Remove what an attempt that was cut off had made, and put back what it had changed of what was live."""
+        api = discovered(self.cluster)
+        return tidy(WayBack(api, self.namespace, killed, {}, self.adopt, self.lease), since, stays, live, self.force)
 
     def _tried(
         self,
@@ -116,7 +119,8 @@ class KubernetesTarget:
                 False, "\n".join(["The manifests fit no schema. Nothing was changed.", *faults]), changed=False
             )
         wanted = [document for document in documents if not (release.is_live and document["kind"] == "Job")]
-        rollout = self._roll_out(release, phases(wanted), time.monotonic() + timeout, on_progress)
+        hooks = [document for document in wanted if hook_of(document) == ROLLBACK]
+        rollout = self._roll_out(release, phases(wanted), time.monotonic() + timeout, on_progress, beside=hooks)
         if not rollout.healthy:
             return rollout
         if self.prune:
@@ -131,10 +135,12 @@ class KubernetesTarget:
         deadline: float,
         on_progress: Callable[[str], None],
         undo: Callable[[], object] | None = None,
+        beside: Sequence[Document] = (),
     ) -> Rollout:
+        """``beside`` is tried before anything is applied, and not applied: Jobs of a way back that may come."""
         started = time.monotonic()
         try:
-            applying, steps, watch = self._prepared(release, steps)
+            applying, steps, watch = self._prepared(release, steps, beside)
         except _RefusedError as refused:
             return Rollout(False, str(refused), changed=False)
         self._found = applying.live
@@ -162,19 +168,22 @@ class KubernetesTarget:
         replicas = ("replicas over time", "\n".join(watch.seen))
         return Rollout(True, "\n".join(notes), seconds=time.monotonic() - started, details=(replicas,))
 
-    def _prepared(self, release: Release, steps: list[list[Document]]) -> tuple[Applying, list[list[Document]], Watch]:
+    def _prepared(
+        self, release: Release, steps: list[list[Document]], beside: Sequence[Document]
+    ) -> tuple[Applying, list[list[Document]], Watch]:
         """Ask whose it is, and try all of it. Raises _RefusedError where nothing of it may be applied."""
         documents = _flat(steps)
         try:
             api = discovered(self.cluster)
-            claimed = claim(api, self.namespace, documents, release.project, release.environment, self.adopt)
+            every = [*documents, *beside]
+            claimed = claim(api, self.namespace, every, release.project, release.environment, self.adopt)
             if claimed.refused:
                 raise _RefusedError("\n".join(["Nothing was changed.", *claimed.refused]))
             hand_over(api, self.namespace, claimed.former, release.project)
             steps = [left_to_autoscalers(api, self.namespace, step, claimed.live, documents) for step in steps]
             force = self.force or self.self_heal
             applying = Applying(api, self.namespace, release.project, claimed.live, claimed.adopted, force, self.lease)
-            applying.check(_flat(steps))
+            applying.check([*_flat(steps), *beside])
             patience = self.unschedulable_seconds
             watch = Watch.of(self.cluster, self.namespace, release.sha, documents, claimed.live, patience)
         except RejectedByClusterError as error:
@@ -214,17 +223,7 @@ class KubernetesTarget:
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, including the instance before a restart."""
-        from kubernetes import client
-
-        core = client.CoreV1Api(self.cluster.client)
-        with translated(f"reading the logs of {project}"):
-            pods = observe.pods_of(self.cluster, self.namespace, f"infraaudit/project={project}")
-            for pod in (one for one in pods if observe.is_of(one, environment)):
-                for status in pod.status.container_statuses or ():
-                    for previous in (True, False) if status.restart_count else (False,):
-                        name, sha = pod.metadata.name, observe.commit_of(pod) or ""
-                        for moment, text in container_lines(core, self.namespace, name, status.name, previous, since):
-                            yield LogLine(moment, status.name, text, name, sha, "", previous)
+        return pod_lines(self.cluster, self.namespace, project, environment, since)
 
     @contextmanager
     def exclusive(

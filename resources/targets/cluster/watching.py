@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
+from infraaudit_domain.kubernetes.custom_resources import DEFINITION, judge_definition
 from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
 from infraaudit_domain.kubernetes.rollout import (
     Judgement,
@@ -27,6 +28,7 @@ from resources.targets.cluster.objects import remove_pod, unblock
 
 _POLL_SECONDS = 0.2
 _TRIED_SECONDS = 5
+_WAITED_FOR = WORKLOADS | {"Job", DEFINITION}
 
 
 @dataclass
@@ -55,10 +57,10 @@ class Watch:
         cls, cluster: Cluster, namespace: str, sha: str, documents: Iterable[Document], live: Live, unschedulable: float
     ) -> "Watch":
         """Look at what is there, before anything is applied."""
-        waited_for = [document for document in documents if document["kind"] in WORKLOADS | {"Job"}]
+        waited_for = [document for document in documents if document["kind"] in _WAITED_FOR]
         watch = cls(cluster, namespace, sha, waited_for, unschedulable)
         for document in waited_for:
-            if document["kind"] != "Job" and live.get(identity(document)):
+            if document["kind"] in WORKLOADS and live.get(identity(document)):
                 look = partial(observe.status_of, cluster, namespace, document, sha)
                 status, pods = retried(f"reading {identity(document)}", look)
                 watch.before[identity(document)] = status
@@ -91,7 +93,7 @@ class Watch:
         What is not available at the end is waited for as long as the rollout itself could have taken. Raises
         RejectedByClusterError where the API server keeps refusing us.
         """
-        workloads = [document for document in self.workloads if document["kind"] != "Job"]
+        workloads = [document for document in self.workloads if document["kind"] in WORKLOADS]
         if seconds <= 0 or not workloads:
             return Judgement("available", "")
         on_progress(f"available; it has to stay so for {seconds:g} s")
@@ -157,6 +159,9 @@ class Watch:
 
     def _judgement_of(self, document: Document) -> Judgement:
         limit = self.unschedulable_seconds
+        if document["kind"] == DEFINITION:
+            name = document["metadata"]["name"]
+            return judge_definition(observe.definition(self.cluster, name), name)
         if document["kind"] == "Job":
             if identity(document) in self.ended:
                 return Judgement("available", f"{identity(document)} is complete")

@@ -18,7 +18,7 @@ from resources.targets.cluster.applying import Live, remove
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.owners import change_object, read_object
 
-_HOLD_DATA = frozenset({"PersistentVolumeClaim", "Namespace", "CustomResourceDefinition"})
+HOLD_DATA = frozenset({"PersistentVolumeClaim", "Namespace", "CustomResourceDefinition"})
 _OF_THE_SERVER = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
@@ -53,23 +53,23 @@ class WayBack:
         if name not in self.found and not self.failed.resumes:  # The release never came as far as to look at it.
             return ""
         now, before = read_object(self.api, self.namespace, document), self.found.get(name)
-        if now is None or not self._is_of_the_failed(now):
+        if now is None or not self.is_of_the_failed(now):
             return ""
         same = before is not None and _uid(before) == _uid(now)
         if document["kind"] == "Job" and same:  # It ran before, and nothing of it can be changed.
             return ""
-        is_of_an_earlier_try = self.failed.resumes and before is not None and self._is_of_the_failed(before)
+        is_of_an_earlier_try = self.failed.resumes and before is not None and self.is_of_the_failed(before)
         if same and before is not None and (name in self.adopt or not is_of_an_earlier_try):
             self._restore(document, before)
             return f"{name} is as it was before"
         if name in self.adopt:
             return f"{name} stays: it is one that the project may adopt"
-        if document["kind"] in _HOLD_DATA:
+        if document["kind"] in HOLD_DATA:
             return f"{name} was brought by it and stays: it may hold data"
         remove(self.api, self.namespace, document)
         return f"{name} was brought by it and is removed"
 
-    def _is_of_the_failed(self, found: dict[str, Any]) -> bool:
+    def is_of_the_failed(self, found: dict[str, Any]) -> bool:
         """Whether the failed release wrote it last; what another machine has applied since is of another commit."""
         commit = mapping(mapping(found.get("metadata")).get("annotations")).get("infraaudit/commit")
         return owner_of(found).is_of(self.failed.project, self.failed.environment) and commit == self.failed.sha

@@ -21,9 +21,9 @@ from infraaudit_domain.errors import (
 )
 from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.deployments import deployed_before, ends_an_incident, live_since
+from resources.history.decisions.rejections import reject, rejected, rejection_rows, take_back
+from resources.history.deployments import deployed_before, deployments, ends_an_incident, live_since
 from resources.history.queries.environments import dora
-from resources.history.rejections import reject, rejected, rejection_rows, take_back
 from resources.targets.target import LogLine
 from tests.conftest import Repository
 from tests.resources.databases import fresh_history
@@ -193,6 +193,56 @@ def test_every_attempt_has_a_row_with_its_cause(shop: Shop) -> None:
     assert "login has expired" in unprepared.reason
     shop.target = ToldTarget(name="scripted")
     assert shop.deliver(0).outcome is Outcome.DEPLOYED, "what an interrupted attempt left is not known"
+
+
+class KilledTarget(ToldTarget):
+    """Is killed in the middle of the commits that are named, and notes what it is to put in order."""
+
+    def __init__(self, killed: set[str]) -> None:
+        super().__init__()
+        self.killed, self.put_in_order = killed, list[tuple[str, str, str]]()
+
+    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
+        if release.sha in self.killed:
+            raise KeyboardInterrupt
+        return super().deploy(release, timeout=timeout, on_progress=on_progress)
+
+    def tidy(self, killed: Release, since: datetime, stays: Release | None, live: Release | None) -> list[str]:
+        self.put_in_order.append(tuple(one.sha if one else "" for one in (killed, stays, live)))
+        return ["ConfigMap/half is removed"]
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_a_killed_attempt_leaves_a_row_and_the_next_one_puts_in_order_what_it_left(shop: Shop, is_bad: bool) -> None:
+    zero, one, two, three, _ = shop.shas
+    shop.target = target = KilledTarget({one, two})
+    shop.deliver(0, manifests="zero")
+    for number in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            shop.deliver(number, manifests=f"of {number}")
+        row = shop.history.last_deployment("shop", "production", shop.shas[number])
+        assert row and (row.outcome, row.manifests) == (Outcome.RUNNING, f"of {number}")
+    target.bad = {three} if is_bad else set()
+    done = shop.deliver(3, manifests="three")
+    assert done.outcome is (Outcome.ROLLED_BACK if is_bad else Outcome.DEPLOYED)
+    stays = zero if is_bad else three
+    assert target.put_in_order == [(one, stays, zero), (two, stays, zero)]
+    assert f"ConfigMap/half is removed (of {one[:12]}, which was cut off)" in done.reason
+    rows = [d.outcome for d in deployments(shop.history, "shop") if d.sha in (one, two)]
+    assert rows == [Outcome.INTERRUPTED] * 2, "each attempt has one row"
+    assert dora(shop.history, "shop", "production", datetime.now(UTC)).attempts == 2
+    target.bad, target.put_in_order = set(), []
+    shop.deliver(4, manifests="four")
+    assert target.put_in_order == [], "it was put in order"
+
+
+def test_an_attempt_that_is_resumed_is_not_put_in_order(shop: Shop) -> None:
+    shop.target = target = KilledTarget({shop.shas[1]})
+    shop.deliver(0)
+    with pytest.raises(KeyboardInterrupt):
+        shop.deliver(1, manifests="one")
+    target.killed = set()
+    assert shop.deliver(1, manifests="one").outcome is Outcome.DEPLOYED and target.put_in_order == []
 
 
 def test_other_manifests_of_the_live_commit_that_fail_are_put_back(shop: Shop) -> None:

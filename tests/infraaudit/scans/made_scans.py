@@ -26,6 +26,9 @@ class PretendMirror:
     line: list[str]
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def read(self, sha: str, path: str, limit: int = 0) -> bytes | None:
+        return None  # no commit has a Checkov configuration
+
     def branches(self) -> dict[str, str]:
         return {"main": self.line[-1]}
 

@@ -28,6 +28,7 @@ BUCKET = 'resource "aws_s3_bucket" "%s" {\n  bucket = "b"\n}\n'
 CALL = 'module "%s" {\n  source = "./bucket"\n}\n'
 MOVED = "moved {\n  from = %s # no longer\n  to   = %s\n}\n"
 ARGO = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata:\n  generateName: a-\nspec:\n  entrypoint: a\n"
+POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n%sspec:\n  containers: [{name: web, image: web}]\n"
 DOCKERFILE = "FROM debian:latest\nRUN apt-get update\nADD a b\n"
 SKIPPING = {"scanner/checkov_config.yaml": "skip-path: [legacy/]\n"}
 SAMPLES = {
@@ -48,6 +49,13 @@ SAMPLES = {
         "main.tf": CALL % "one" + MOVED % ("aws_s3_bucket.a", "module.one.aws_s3_bucket.b"),
     }),
     "a count": ({"main.tf": BUCKET % "a"}, {"main.tf": (BUCKET % "a").replace("{\n", "{\n  count = 1\n", 1)}),
+    "a for_each": (
+        {"main.tf": BUCKET % "a"}, {"main.tf": (BUCKET % "a").replace("{\n", "{\n  for_each = toset(['k'])\n".replace("'", '"'), 1)}
+    ),
+    "another namespace": (
+        {"pod.yaml": POD % "  namespace: a\n"}, {"pod.yaml": POD % "  namespace: b\n"}
+    ),
+    "a step given a name": ({WORKFLOW: JOB + ECHO}, {WORKFLOW: JOB + ECHO.replace("- run", "- name: greet\n        run")}),
     "a Dockerfile renamed": (
         {"docker/Dockerfile": DOCKERFILE}, {"docker/Dockerfile": None, "image/Dockerfile": DOCKERFILE}
     ),
@@ -124,6 +132,12 @@ def test_a_copy_is_new(audited: Audited) -> None:
     audited.commit({WORKFLOW: JOB + GOOD + ECHO + ECHO, "main.tf": CALL % "one" + CALL % "two"})
     assert audited.new() == ["jobs(build).steps[3]", "module.two.aws_s3_bucket.b"]
     assert {event for event, _ in audited.events()} == {"moved", "introduced"}
+
+
+def test_another_name_at_the_same_place_is_another_finding(audited: Audited) -> None:
+    audited.commit({WORKFLOW: JOB + GREET})
+    audited.commit({WORKFLOW: JOB + GREET.replace("greet", "wave")})
+    assert audited.new() == ["jobs(build).steps[1](wave)"]
 
 
 def test_another_resource_without_a_block_is_another_finding(audited: Audited) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from infraaudit_domain.errors import ManifestError
+from infraaudit_domain.kubernetes.custom_resources import judge_definition
 from infraaudit_domain.kubernetes.manifests import render_manifests
 from infraaudit_domain.kubernetes.phases import phase_faults, phases
 from infraaudit_domain.kubernetes.pod_spec import plan_pod
@@ -34,6 +35,27 @@ def test_hooks_are_around_the_waves_and_what_they_need_is_there_before() -> None
     assert order(*documents) == [
         ["settings"], ["first"], ["second"], ["db"], ["s", "web"], ["late", "plain"], ["smoke"],
     ]  # fmt: skip
+
+
+def test_definitions_come_before_everything_else() -> None:
+    documents = [one("Widget", "w"), one("Job", "first", hook="pre-deploy"), one("ConfigMap", "c"),
+                 one("CustomResourceDefinition", "widgets")]  # fmt: skip
+    assert order(*documents) == [["widgets"], ["c"], ["first"], ["w"]]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "state"),
+    [
+        (None, "progressing"),
+        ([], "progressing"),
+        ([{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "False"}], "progressing"),
+        ([{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}], "available"),
+        ([{"type": "NamesAccepted", "status": "False", "message": "widgets is in use"}], "failed"),
+    ],
+)
+def test_a_definition_is_waited_for_until_it_is_established(conditions: Any, state: str) -> None:
+    found = None if conditions is None else {"status": {"conditions": conditions}}
+    assert judge_definition(found, "widgets.example.org").state == state
 
 
 @pytest.mark.parametrize(

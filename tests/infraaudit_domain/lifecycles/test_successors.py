@@ -93,6 +93,37 @@ def test_names_hold_no_positions(framework: str, path: str, resource: str, free:
     assert position_free(Finding(framework, "C", "n", path, resource, 1, 2)) == free
 
 
+@pytest.mark.parametrize(
+    ("framework", "old", "new", "is_same"),
+    [
+        ("terraform", "s.a", 's.a["k"]', True),
+        ("terraform", 's.a["k"]', 's.a["l"]', True),
+        ("terraform", 'module.m["k"].s.a', 'module.m["l"].s.a["k"]', True),
+        ("terraform", "s.a", "s.b", False),
+        ("kubernetes", "Pod.default.web", "Pod.prod.web", True),
+        ("kubernetes", "Pod.a.web (rendered by k/kustomization.yaml)", "Pod.b.web (rendered by k/kustomization.yaml)", True),
+        ("kubernetes", "Pod.default.web", "Pod.default.wab", False),
+        ("kubernetes", "Pod.default.a.b", "Pod.default.c.b", False),
+        ("ansible", "tasks.apt.get", "tasks.block.block.apt.get", True),
+        ("ansible", "tasks.apt.get", "tasks.apt.fetch", False),
+        ("github_actions", "jobs(a).steps[1]", "jobs(a).steps[1](greet)", True),
+        ("github_actions", "jobs(a).steps[1](greet)", "jobs(a).steps[1]", True),
+        ("github_actions", "jobs(a).steps[1](greet)", "jobs(a).steps[1](wave)", False),
+        ("github_actions", "jobs(a).steps[1]", "jobs(a).steps[2](greet)", False),
+        ("azure_pipelines", "stages[0].jobs[1](b)", "stages[0](a).jobs[1](b)", False),
+        ("azure_pipelines", "jobs[1]", "jobs[1](b)", True),
+    ],
+)  # fmt: skip
+def test_what_a_resource_stands_in_is_no_part_of_it(framework: str, old: str, new: str, is_same: bool) -> None:
+    one, other = (Finding(framework, "C", "n", "a", resource, 1, 2) for resource in (old, new))
+    assert bool(successors({"o": one}, {"n": other}, {})) is is_same
+
+
+def test_a_key_keeps_its_finding_where_another_comes_before_it() -> None:
+    before, now = ({key: bucket(f's.a["{key}"]') for key in keys} for keys in ("ab", "bc"))
+    assert successors(before, now, {}) == {"a": now["c"]}
+
+
 def bucket(resource: str, path: str = "main.tf") -> Finding:
     return Finding("terraform", "C", "n", path, resource, 1, 2)
 

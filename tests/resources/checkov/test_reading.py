@@ -1,12 +1,14 @@
 """What a scan proves: every file that it passes over is a gap with a reason, and what passed is kept."""
 
 import posixpath
+import re
 import time
 
 import pytest
 
+from infraaudit_domain.lifecycles.changes import compare_scans
 from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS
-from infraaudit_domain.scans.evidence import EVERY_FILE, proves_absence
+from infraaudit_domain.scans.evidence import EVERY_FILE, is_unread, proves_absence
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from resources.checkov import CheckovRunner
 from tests.conftest import Repository
@@ -288,4 +290,120 @@ def test_what_is_expected_of_odd_names_is_what_checkov_selects_by_name(
     }
     tofu = {f"{stem}.tofu" for stem in stems}
     assert {**found.pop("terraform")} == dict.fromkeys(sorted(tofu), "Checkov reads no files of OpenTofu")
+    like_it = found.pop("dockerfile")
+    assert {*like_it.values()} == {"Checkov takes no file of this name for a Dockerfile"}
+    assert {re.split("[.-]", name)[0] for name in like_it} == {"Containerfile", "DOCKERFILE", "dockerfile"}
     assert found == {}
+
+
+STORAGE = """resource s 'Microsoft.Storage/storageAccounts@2021-02-01' = %s{
+  name: 's'
+  properties: {
+    supportsHttpsTrafficOnly: false
+  }
+}%s
+"""
+
+
+@pytest.mark.parametrize(("start", "end"), [("if (wanted) ", ""), ("[for i in range(0, 2): ", "]")])
+def test_a_condition_or_a_loop_around_a_resource_of_bicep_fixes_nothing(
+    reader: CheckovRunner, repository: Repository, start: str, end: str
+) -> None:
+    before = scan(reader, repository, {"s.bicep": STORAGE % ("", "")})["bicep"]
+    (https,) = [finding for finding in before.findings if finding.check_id == "CKV_AZURE_3"]
+    after = scan(reader, repository, {"s.bicep": "param wanted bool = true\n" + STORAGE % (start, end)})["bicep"]
+    assert after.evidence is not None and https.resource in after.evidence.passed["s.bicep"]
+    assert not proves_absence(after.evidence, https)
+    fixed = scan(reader, repository, {"s.bicep": STORAGE.replace("false", "true") % ("", "")})["bicep"]
+    assert proves_absence(fixed.evidence, https)
+
+
+SERVICE = """service: s
+provider:
+  name: aws
+functions:
+  f:
+    handler: h
+"""
+RESOURCES = """resources:
+  Resources:
+    B:
+      Type: AWS::S3::Bucket
+      Properties: {AccessControl: PublicRead}
+"""
+
+
+@pytest.mark.parametrize(
+    ("instead", "file"),
+    [
+        ("resources: ${file(r.js)}\n", "r.js"),
+        ("resources: ${ssm:/x}\n", ""),
+        ("resources:\n  - ${file(r.yml)}\n", ""),
+        ("resources:\n  Resources: ${file(r.yml)}\n", "r.yml"),
+        ("resources:\n  Resources:\n    B: ${file(../r.yml)}\n", ""),
+    ],
+)
+def test_resources_of_another_file_that_is_not_filled_in_are_a_gap(
+    reader: CheckovRunner, repository: Repository, instead: str, file: str
+) -> None:
+    before = scan(reader, repository, {"serverless.yml": SERVICE + RESOURCES})["serverless"]
+    assert before.findings and not before.unreadable
+    files: dict[str, str | None] = {"serverless.yml": SERVICE + instead}
+    after = scan(reader, repository, files | ({file: "x: [\n"} if file else {}))["serverless"]
+    assert "serverless.yml" in gaps(after)
+
+
+def test_resources_of_another_file_that_is_filled_in_are_none(reader: CheckovRunner, repository: Repository) -> None:
+    inside = RESOURCES.split("\n", 1)[1].replace("\n  ", "\n")[2:]
+    files: dict[str, str | None] = {"serverless.yml": SERVICE + "resources:\n  - ${file(r.yml)}\n", "r.yml": inside}
+    one = scan(reader, repository, files)["serverless"]
+    assert one.findings and not one.unreadable
+
+
+@pytest.mark.parametrize(
+    ("framework", "path", "elsewhere", "text"),
+    [
+        ("kubernetes", "k/pod.yaml", ".k/pod.yaml", POD),
+        ("kubernetes", "k/pod.yaml", "node_modules/k/pod.yaml", POD),
+        ("terraform", "a/main.tf", "a/.old/main.tf", BUCKET),
+        ("dockerfile", "Dockerfile", "Containerfile", "FROM debian:latest\nRUN sudo true\n"),
+        ("dockerfile", "Dockerfile", "Dockerfile-dev", "FROM debian:latest\nRUN sudo true\n"),
+        ("dockerfile", "Dockerfile", ".devcontainer/Dockerfile", "FROM debian:latest\nRUN sudo true\n"),
+    ],
+)
+def test_what_moves_to_where_checkov_never_looks_is_not_fixed(
+    reader: CheckovRunner, repository: Repository, framework: str, path: str, elsewhere: str, text: str
+) -> None:
+    history: list[dict[str, str | None]] = [
+        {"none.yaml": "a: b\n", path: text},
+        {path: None, elsewhere: text},
+        {elsewhere: None},
+    ]
+    shas = [repository.write(files, "next") for files in history]
+    mirror = repository.mirror()
+    first, after, last = (reader.scan(mirror, sha, CONFIG) for sha in shas)
+    changes = compare_scans(first, after, mirror.renames(*shas[:2]))
+    assert first.findings and not changes.fixed and len(changes.unread) == len(first.findings)
+    (gap,) = parts(after)[framework].unreadable
+    assert (gap.path, gap.hidden_by, after.status) == (elsewhere, "the scanner", ScanStatus.COMPLETE)
+    assert {finding.file_path for finding in compare_scans(first, last, {}).fixed} == {path}
+
+
+def test_many_files_that_checkov_never_opens_are_told_by_their_folder(
+    reader: CheckovRunner, repository: Repository
+) -> None:
+    (gap,) = scan(reader, repository, {f"a/.b/{n}.yaml": POD for n in range(101)})["kubernetes"].unreadable
+    assert gap.path == "a/.b/" and is_unread("a/.b/c/7.yaml", [gap.path]) and not is_unread("a/7.yaml", [gap.path])
+
+
+def test_a_link_to_a_file_of_the_commit_is_read_like_it(reader: CheckovRunner, repository: Repository) -> None:
+    places = {"a/main.tf": "../shared/bucket.txt", "b/main.tf": "../a/main.tf", "c/main.tf": "../../../etc/hosts",
+              "d/main.tf": "/etc/hosts", "e/main.tf": "main.tf", "f/main.tf": "../shared"}  # fmt: skip
+    repository.write({"shared/bucket.txt": BUCKET}, "text")
+    for link, target in places.items():
+        (repository.path / link).parent.mkdir()
+        (repository.path / link).symlink_to(target)
+    one = scan(reader, repository, {})["terraform"]
+    assert {finding.file_path for finding in one.findings} == {"a/main.tf", "b/main.tf"}
+    found = gaps(one)
+    assert {*found} == {"c/main.tf", "d/main.tf", "e/main.tf"} and "a link to /etc/hosts, no file" in found["d/main.tf"]

@@ -196,7 +196,7 @@ def test_bad_files_make_a_partial_scan_of_the_rest(runner: CheckovRunner, reposi
         "huge.json",
         "inside.yaml",
     }
-    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf", "new\\nline.tf"}
+    assert {file.path for file in terraform.unreadable} == {"broken.tf", "\\udcff.tf", "new\\nline.tf", "hosts.tf"}
     assert {f.file_path for f in kubernetes.findings} == {"good.yaml", "aliases.yaml"}
     assert {f.file_path for f in terraform.findings} == {"good.tf"}
     assert framework(scan, "dockerfile").status is ScanStatus.COMPLETE
@@ -220,6 +220,14 @@ def test_a_file_that_crashes_a_framework_is_left_out(runner: CheckovRunner, repo
     assert one.status is ScanStatus.PARTIAL, one.reason
     assert [file.path for file in one.unreadable] == ["bad.yaml"]
     assert {f.file_path for f in one.findings} == {"good.yaml"}
+
+
+def test_a_file_that_crashes_a_framework_and_is_alone_is_named(runner: CheckovRunner, repository: Repository) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {1: x}}\nspec: {containers: [{name: a, image: a}]}\n"
+    one = framework(scan_files(runner, repository, {"pod.yaml": pod}), "kubernetes")
+    assert one.status is ScanStatus.PARTIAL, one.reason
+    assert [file.path for file in one.unreadable] == ["pod.yaml"]
+    assert "it breaks kubernetes: Checkov crashed" in one.unreadable[0].reason
 
 
 def test_files_that_nothing_reads_are_no_gap_and_use_up_no_limit(runner: CheckovRunner, repository: Repository) -> None:

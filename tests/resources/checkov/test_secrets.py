@@ -19,6 +19,7 @@ TEXT = """data:
   list:
     - AKIAIOSFODNN7LISTKEY
 """
+JSON = '{"password": "hVn3kXq9ZpL0sT7wYb2d"\n}\n'
 SETTINGS = 'password = "hVn3kXq9ZpL0sT7wYb2d"\n'
 
 
@@ -35,6 +36,11 @@ def secrets(runner: CheckovRunner, repository: Repository, path: str, text: str)
         ("a.yaml", TEXT, TEXT.replace("  list", "\tlist")),
         ("a.yaml", TEXT, TEXT.replace("wYb2d", "wYb2d # pragma: allowlist secret")),
         ("a.tf", SETTINGS, "# pragma: allowlist nextline secret\n" + SETTINGS),
+        ("a.yaml", TEXT, TEXT.replace('Y6z"\n', 'Y6z" # checkov:skip=CKV_SECRET_6:a test\n')),
+        ("a.tf", SETTINGS, SETTINGS.replace("\n", " # gitleaks:allow\n")),
+        ("a.tf", SETTINGS, SETTINGS.replace("\n", " // trufflehog:ignore\n")),
+        ("a.json", JSON, JSON.replace("\n", " // a:b\n")),
+        ("Dockerfile", "FROM a\nENV " + SETTINGS, "FROM a\nENV " + SETTINGS.replace("\n", " # gitleaks:allow\n")),
         ("a.bicep", "[a]\n" + SETTINGS, "[a]\n" + SETTINGS + 'key = "AKIAIOSFODNN7REALKEY"\n'),
     ],
 )

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_the_digest_is_the_registrys(engine: Engine, tmp_path: Path) -> None:
     pulled = engine.find_image(reference)
     assert pulled is not None and pulled.image_id == image.image_id
     engine.remove_image(reference)
+
+
+def test_a_push_that_says_nothing_has_its_digest_from_the_engine(engine: Engine, tmp_path: Path) -> None:
+    require("registry")
+    image = build(engine, tmp_path, {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "3"})
+    told = push(engine, image, f"{REPOSITORY}-told")
+    silent = tmp_path / "silent"
+    silent.write_text(
+        f'#!/bin/sh\n[ "$1" = push ] && exec {engine.program} "$@" >/dev/null\nexec {engine.program} "$@"\n'
+    )
+    silent.chmod(0o755)
+    quiet = push(replace(engine, program=str(silent)), image, f"{REPOSITORY}-quiet")
+    assert quiet.rpartition("@")[2] == told.rpartition("@")[2]
+    for name in ("told", "quiet"):
+        engine.remove_image(f"{REPOSITORY}-{name}:{image.reference.rpartition(':')[2]}")
+    engine.remove_image(image.reference)
 
 
 def test_a_registry_that_is_gone_is_tried_again_and_a_bad_name_is_not(engine: Engine, tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ class Scripted(KubernetesTarget):
         self._found = {"ConfigMap/new": None}
         self.ends, self.asked = list(ends), list[tuple[str, int]]()
 
-    def _roll_out(self, release: Release, steps: Any, deadline: float, on_progress: Any, undo: Any = None) -> Rollout:
+    def _roll_out(
+        self, release: Release, steps: Any, deadline: float, on_progress: Any, undo: Any = None, beside: Any = ()
+    ) -> Rollout:
         self.asked.append((release.sha, round(deadline - time.monotonic())))
         end = self.ends.pop(0)
         if isinstance(end, ClusterError):

@@ -1,0 +1,66 @@
+"""Attempts that were killed, or ended before they were carried through: noted as such, and what they left is removed.
+
+The caller holds the lock of the environment: whatever is recorded as under way is not. Deliberately absent: how a target
+finds what an attempt made.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
+from infraaudit_domain.errors import InfraAuditError
+from resources.history import History
+from resources.history.deployments import cut_off
+from resources.targets.target import Target, TidyingTarget
+
+_KILLED = "It was killed, or its machine was lost; the next attempt takes its rollout up, or removes what it left."
+
+
+def note_killed(history: History, project: str, environment: str) -> list[Deployment]:
+    """The attempts since the last one that was carried through, those that were killed noted as interrupted."""
+    noted = []
+    for attempt in cut_off(history, project, environment):
+        if attempt.outcome is Outcome.RUNNING:
+            now = datetime.now(UTC)
+            attempt = replace(attempt, outcome=Outcome.INTERRUPTED, reason=_KILLED, finished_at=now)
+            history.record_deployment(attempt)
+        noted.append(attempt)
+    return noted
+
+
+def tidied(
+    target: Target,
+    left: Sequence[Deployment],
+    done: Deployment,
+    live: Deployment | None,
+    on_progress: Callable[[str], None],
+) -> Deployment:
+    """What was done, with a line for each thing that earlier attempts had left and that is in order now.
+
+    ``live`` is what was live before: it is in place where ``done`` is not.
+    """
+    if not isinstance(target, TidyingTarget):
+        return done
+    before = _release_of(live) if live else None
+    stays = _release_of(done) if done.is_live else before
+    lines: list[str] = []
+    for attempt in left:
+        if attempt.target == target.name and attempt.manifests and attempt.manifests != done.manifests:
+            lines += _tidied(target, attempt, stays, before)
+    if not lines:
+        return done
+    on_progress("; ".join(lines))
+    return replace(done, reason="\n".join(filter(None, (done.reason, *lines))))
+
+
+def _tidied(target: TidyingTarget, attempt: Deployment, stays: Release | None, live: Release | None) -> list[str]:
+    try:
+        return [f"{line} (of {attempt.sha[:12]}, which was cut off)" for line in target.tidy(
+            _release_of(attempt), attempt.started_at, stays, live)]  # fmt: skip
+    except InfraAuditError as error:  # What was deployed is recorded all the same.
+        return [f"what {attempt.sha[:12]} left, which was cut off, could not be looked for: {error}"]
+
+
+def _release_of(deployment: Deployment) -> Release:
+    return Release(deployment.project, deployment.environment, deployment.sha, deployment.image, deployment.manifests)

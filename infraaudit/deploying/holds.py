@@ -1,0 +1,93 @@
+"""Whether a commit may go to an environment now: not in a freeze, and not without the approvals that it needs.
+
+Deliberately absent: rejections, which deploy.py asks for whoever deploys, and the gates.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from infraaudit_domain.delivery.approvals import Leave, Standing, standing
+from infraaudit_domain.delivery.deployments import Deployment, Hold, Outcome
+from infraaudit_domain.delivery.freezes import frozen
+from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.projects import Environment, Project
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.decisions.approvals import approvals_of, held_deployments
+
+
+def holds(
+    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str
+) -> Callable[[], Hold | None]:
+    """The rule for :func:`infraaudit.deploying.deploy.deploy`, which asks it when the turn of the commit has come."""
+    return lambda: hold_of(history, mirror, project, environment, sha, datetime.now(UTC))
+
+
+def hold_of(
+    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, now: datetime
+) -> Hold | None:
+    """Why a commit is not deployed now; None where it may be. Approvals come first: people need time to give them."""
+    given = approvals_of(history, project.name, environment.name, sha)
+    if environment.approval.number:
+        have = standing(environment.approval, given, mirror.commit(sha))
+        if not have.is_enough:
+            return Hold(Outcome.WAITING, _waits(project, environment, sha, have))
+    now_frozen = frozen(environment.freeze, now)
+    if now_frozen is None or any(one.leave is Leave.DESPITE_FREEZE for one in given):
+        return None
+    return Hold(
+        Outcome.FROZEN,
+        f"{now_frozen}; {sha[:12]} is deployed by itself afterwards, or now by `infraaudit deploy --override-freeze`",
+    )
+
+
+def next_to_continue(
+    history: History, mirror: Mirror, project: Project, environment: Environment, now: datetime
+) -> Deployment | None:
+    """The waiting commit that may be deployed now; of several, one that no other of them contains.
+
+    Those before it are then superseded; where it fails, the turn is theirs.
+    """
+    free = [
+        held
+        for held in held_deployments(history, project.name, environment.name)
+        if _is_free(history, mirror, project, environment, held.sha, now)
+    ]
+    return next(
+        (one for one in free if not any(one is not two and _contains(mirror, two.sha, one.sha) for two in free)), None
+    )
+
+
+def _is_free(
+    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, now: datetime
+) -> bool:
+    try:
+        return hold_of(history, mirror, project, environment, sha, now) is None
+    except RepositoryError:  # A force-push took it away.
+        return False
+
+
+def supersede_held(history: History, mirror: Mirror, done: Deployment) -> None:
+    """What waited to be deployed somewhere, and is part of what was deployed there now, waits no longer."""
+    now = datetime.now(UTC)
+    words = f"{done.sha[:12]}, which contains it, was deployed while it waited"
+    for waiting in held_deployments(history, done.project, done.environment):
+        if waiting.sha != done.sha and _contains(mirror, done.sha, waiting.sha):
+            over = replace(waiting, outcome=Outcome.SUPERSEDED, reason=words, started_at=now, finished_at=now)
+            history.record_deployment(over)
+
+
+def _contains(mirror: Mirror, sha: str, older: str) -> bool:
+    try:
+        return mirror.is_ancestor(older, sha)
+    except RepositoryError:  # A force-push took one of them away.
+        return False
+
+
+def _waits(project: Project, environment: Environment, sha: str, have: Standing) -> str:
+    of = f" of {', '.join(environment.approval.approvers)}" if environment.approval.approvers else ""
+    return (
+        f"it waits for approval: it has {have}{of and f', which count from{of}'}; `infraaudit approve --project "
+        f"{project.name} --environment {environment.name} --commit {sha[:12]} --reason …` gives one"
+    )

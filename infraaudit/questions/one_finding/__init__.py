@@ -1,0 +1,1 @@
+"""Questions to one finding, and their answers."""

@@ -1,0 +1,148 @@
+"""What the commit of a working tree would get, before it is one: the parts of the pipeline that need no engine.
+
+Its manifests within the policy of every environment, its Prometheus and Grafana files, its scan against the commit that
+it is compared with, and the gate. Deliberately absent: the build, the tests and the rollout, and with them whether they
+would pass; what is live anywhere, because an installation knows that and a checkout does not.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from infraaudit.deploying.release import build_release
+from infraaudit.gate import judge_commit
+from infraaudit.pages.grafana_dashboard import check_dashboard
+from infraaudit.scans.against_parent import CountedScan, counted_scan
+from infraaudit.scans.cross_scanning import Runner
+from infraaudit.scans.scan_commit import follow_up, store_scan
+from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.projects import Environment, Project
+from infraaudit_domain.scans.findings import Scan
+from resources.configuration.suppressions import read_suppressions
+from resources.git.working_tree import Snapshot
+from resources.history import History
+from resources.prometheus import check_prometheus, render_prometheus
+
+_IMAGE = "registry.invalid/not-built@sha256:" + "0" * 64
+"""Stands where the image will: nothing pulls it."""
+_FILE_LIMIT = 1024 * 1024
+
+
+class State(StrEnum):
+    GOOD = "good"
+    REFUSED = "refused"
+    ABSENT = "absent"
+    """There is nothing to judge: no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the pipeline and what it would say."""
+
+    part: str
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a working tree's commit would get."""
+
+    parts: tuple[Part, ...]
+    scan: Scan
+    counted: CountedScan
+    """The scan with today's suppressions, and what it changes."""
+
+    @property
+    def passes(self) -> bool:
+        return all(part.state is not State.REFUSED for part in self.parts)
+
+
+def foresee(
+    snapshot: Snapshot, project: Project, history: History, runner: Runner, scratch: Path, gate_file: Path
+) -> Foreseen:
+    """Judge a working tree as its commit would be judged. Raises InfraAuditError where it cannot be scanned at all.
+
+    ``history`` holds no other commits than those of this checkout; stored scans are used again.
+    """
+    history.record_project(project)
+    mirror, sha = snapshot.mirror, snapshot.sha
+    with runner() as scanner:
+        for commit in filter(None, (snapshot.base, sha)):
+            if history.scan(project.name, commit) is None:
+                store_scan(history, mirror, project, commit, scanner)
+    follow_up(history, mirror, project, runner)
+    scan = history.scan(project.name, sha)
+    assert scan is not None, "it was stored just now"
+    now = datetime.now(UTC)
+    suppressions = read_suppressions(gate_file.parent, project.name)
+    verdict = judge_commit(history, mirror, project, project.environment.name, sha, gate_file, now)
+    return Foreseen(
+        (*_files(snapshot, project, scratch, gate_file), _of_verdict(verdict)),
+        scan,
+        counted_scan(history, mirror, project.name, scan, suppressions, now.date()),
+    )
+
+
+def _files(snapshot: Snapshot, project: Project, scratch: Path, gate_file: Path) -> Iterator[Part]:
+    paths = project.paths
+    yield _present("image", snapshot, paths.dockerfile, "no image would be built, and nothing deployed")
+    yield _tests(snapshot, paths.tests)
+    for environment in project.environments:
+        yield _manifests(snapshot, project, environment, scratch, gate_file)
+    yield _file("monitoring", snapshot, paths.prometheus, lambda text: _prometheus(project, text))
+    yield _file("dashboard", snapshot, paths.dashboard, lambda text: str(check_dashboard(text)["title"]))
+
+
+def _present(part: str, snapshot: Snapshot, path: str, lost: str) -> Part:
+    if snapshot.mirror.read(snapshot.sha, path, _FILE_LIMIT) is None:
+        return Part(part, State.ABSENT, f"there is no {path}: {lost}")
+    return Part(part, State.GOOD, f"{path} is there; it is not built here")
+
+
+def _tests(snapshot: Snapshot, folder: str) -> Part:
+    below = f"{folder.rstrip('/')}/"
+    found = [
+        one for one in snapshot.mirror.tree(snapshot.sha) if one.path.startswith(below) and one.path.endswith(".py")
+    ]
+    if not found:
+        return Part("tests", State.ABSENT, f"there is no Python file below {folder}: nothing would be deployed")
+    return Part("tests", State.GOOD, f"{len(found)} files below {folder}; they are not run here")
+
+
+def _manifests(snapshot: Snapshot, project: Project, environment: Environment, scratch: Path, gate_file: Path) -> Part:
+    part = f"manifests of {environment.name}"
+    wanted = environment.manifests or project.paths.manifests
+    tree = {one.path for one in snapshot.mirror.tree(snapshot.sha)}
+    if not any(path in tree or any(one.startswith(f"{path}/") for one in tree) for path in wanted):
+        return Part(part, State.ABSENT, f"there is none of {', '.join(wanted)}: nothing would be deployed")
+    try:
+        build_release(snapshot.mirror, scratch, project, environment, snapshot.sha, _IMAGE, gate_file)
+    except InfraAuditError as error:
+        return Part(part, State.REFUSED, str(error))
+    return Part(part, State.GOOD, "within the policy")
+
+
+def _file(part: str, snapshot: Snapshot, path: str, judge: Callable[[str], str]) -> Part:
+    """A file that is generated where a commit has none."""
+    try:
+        text = snapshot.mirror.read(snapshot.sha, path, _FILE_LIMIT)
+        if text is None:
+            return Part(part, State.ABSENT, f"there is no {path}: a generated one would be used")
+        return Part(part, State.GOOD, judge(text.decode("utf-8", "replace")))
+    except InfraAuditError as error:
+        return Part(part, State.REFUSED, str(error))
+
+
+def _prometheus(project: Project, text: str) -> str:
+    config = render_prometheus(project.name, text, [])
+    checked = f"checked by {check_prometheus(config.text)}"
+    return f"{checked}; these keys are left out: {', '.join(config.ignored)}" if config.ignored else checked
+
+
+def _of_verdict(verdict: Verdict) -> Part:
+    state = State.GOOD if verdict.passed else State.REFUSED
+    return Part("gate", state, "; ".join((*verdict.reasons, *verdict.notes)))

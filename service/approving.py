@@ -1,0 +1,86 @@
+"""`POST …/approvals`: let a commit into an environment. GET on the same path lists who let in what.
+
+Whoever approves is somebody: only a token with a name may (INFRAAUDIT_SERVICE_NAMED_TOKENS). The deployment itself
+continues by the sensor that looks for it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from infraaudit.deploying.approving import Approved
+from infraaudit.questions.parameters import parsed
+from infraaudit.questions.question import Schema
+from infraaudit.questions.table import QUESTIONS
+from infraaudit_domain.errors import ConfigurationError, NotAllowedError, RepositoryError
+
+APPROVALS = next(question for question in QUESTIONS if question.name == "approvals")
+BODY: dict[str, Schema] = {
+    "environment": {"type": "string", "pattern": "^[a-z0-9_-]{1,40}$"},
+    "commit": {"type": "string", "pattern": "^[0-9a-f]{7,64}$"},
+    "reason": {"type": "string", "maxLength": 2000, "pattern": "\\S"},
+}
+_MOST_BYTES = 16 * 1024
+_NO_NAME = "a token with a name is needed (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
+
+Approve = Callable[[str, str, str, str, str], Approved]
+"""Of a project, an environment, a commit, a name and a reason. Raises InfraAuditError."""
+
+
+def approve_route(approve: Approve) -> Route:
+    """The route; what it does is given."""
+
+    async def endpoint(request: Request) -> Response:
+        name = request.state.name
+        if not name:
+            raise HTTPException(401, _NO_NAME, {"WWW-Authenticate": "Bearer"})
+        given = _values(await _body(request))
+        project = str(request.path_params["project"])
+        done = await run_in_threadpool(_done, approve, project, given, name)
+        return JSONResponse(asdict(done) | {"enough": done.is_enough}, 201)
+
+    return Route(f"/api/v1{APPROVALS.path}", endpoint, methods=["POST"])
+
+
+def _done(approve: Approve, project: str, given: dict[str, str], name: str) -> Approved:
+    try:
+        return approve(project, given["environment"], given["commit"], name, given["reason"])
+    except NotAllowedError as error:
+        raise HTTPException(403, str(error)) from error
+    except (ConfigurationError, RepositoryError) as error:
+        raise HTTPException(404, str(error)) from error
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise HTTPException(413, f"the body has at most {_MOST_BYTES} bytes")
+    return body
+
+
+def _values(body: bytes) -> dict[str, str]:
+    try:
+        given: Any = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body is no JSON") from error
+    if not isinstance(given, dict) or set(given) != set(BODY):
+        raise HTTPException(400, f"the body is an object with {', '.join(BODY)}")
+    try:
+        return {name: str(parsed(name, schema, _text(name, given[name]))) for name, schema in BODY.items()}
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def _text(name: str, given: Any) -> str:
+    if not isinstance(given, str) or not given:
+        raise ValueError(f"{name} is a text")
+    return given

@@ -1,0 +1,88 @@
+"""What waited is launched by itself, once for each time that it began to wait, in the job of its environment."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.settings import Settings
+from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.freezes import Between
+from infraaudit_domain.projects import Environment, Project
+from resources.dagster.resources import GitResource, HistoryResource
+from resources.history import History, open_history
+from resources.history.decisions.approvals import approve
+from resources.machine.state_folder import StateFolder
+from sensors.continuing import build_continuing_sensors
+from tests.conftest import Repository
+
+NOW = datetime.now(UTC)
+
+
+class Shop:
+    def __init__(self, repository: Repository, folder: Path) -> None:
+        self.state, self.url = StateFolder(folder), f"sqlite:///{folder}/history.db"
+        self.history: History = open_history(self.url)
+        self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(3)]
+        self.project = Project("shop", str(repository.path))
+        GitResource(state=str(folder)).connect(self.project).fetch()
+
+    def waits(self, number: int, environment: str = "production", outcome: Outcome = Outcome.WAITING) -> None:
+        now = datetime.now(UTC)
+        self.history.record_deployment(Deployment("shop", environment, self.shas[number], "none", outcome, now, now))
+
+    def tick(self, environment: Environment) -> dg.RunRequest | str:
+        project = replace(self.project, environments=(Environment("staging"), environment))
+        (sensor,) = build_continuing_sensors(project, 30)
+        resources = {
+            "git": GitResource(state=str(self.state.path)), "history": HistoryResource(url=self.url, gate_file=""),
+        }  # fmt: skip
+        answer = sensor(dg.build_sensor_context(resources=resources))
+        if isinstance(answer, dg.SensorResult) and answer.run_requests:
+            return answer.run_requests[0]
+        assert isinstance(answer, dg.SkipReason)
+        return answer.skip_message or ""
+
+
+@pytest.fixture
+def shop(repository: Repository, tmp_path: Path) -> Shop:
+    return Shop(repository, tmp_path)
+
+
+def test_the_newest_that_is_free_is_launched(shop: Shop) -> None:
+    approved, frozen = ApprovalRule(1), (Between(NOW - timedelta(hours=1), NOW + timedelta(hours=1)),)
+    place = Environment("production", approval=approved)
+    assert "may be deployed" in str(shop.tick(place))
+    for number in (1, 0, 2):
+        shop.waits(number)
+    assert "may be deployed" in str(shop.tick(place))
+    for number in (0, 1):
+        given = Approval("shop", "production", shop.shas[number], Leave.DEPLOY, "bob", "fine", NOW)
+        approve(shop.history, given)
+    request = shop.tick(place)
+    assert isinstance(request, dg.RunRequest) and request.partition_key == shop.shas[1]
+    again = shop.tick(place)
+    assert isinstance(again, dg.RunRequest) and again.run_key == request.run_key
+    assert "may be deployed" in str(shop.tick(replace(place, freeze=frozen)))
+    shop.waits(1, outcome=Outcome.FROZEN)
+    later = shop.tick(place)
+    assert isinstance(later, dg.RunRequest) and later.run_key != request.run_key, "it waited again"
+    shop.waits(1, outcome=Outcome.ROLLED_BACK)
+    older = shop.tick(place)
+    assert isinstance(older, dg.RunRequest) and older.partition_key == shop.shas[0]
+
+
+def test_dagster_takes_the_sensors_of_every_project() -> None:
+    places = (Environment("staging", approval=ApprovalRule(1)), Environment("production", approval=ApprovalRule(1)))
+    projects = tuple(Project(name, "/x", environments=places) for name in ("shop", "bank"))
+    definitions = build_definitions(projects, Settings()).get_repository_def()
+    jobs = {sensor.name: sensor.job_name for sensor in definitions.sensor_defs if "continue" in sensor.name}
+    assert jobs == {
+        f"{name}_continue_{place}": job
+        for name in ("shop", "bank")
+        for place, job in (("staging", f"{name}_delivery"), ("production", f"{name}_to_production"))
+    }
