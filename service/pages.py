@@ -30,10 +30,11 @@ from infraaudit.pages.audit import (
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.marks import mark_of_line
 from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.reporting.columns import ORDERS
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter
 from resources.history.queries.environments import recorded_projects
-from resources.history.queries.finding_pages import ORDERS, frameworks_of
+from resources.history.queries.finding_pages import frameworks_of
 from resources.history.stored_line import StoredLine, stored_line
 from service.audit import rules_of
 from service.tables import choice, number, text, word

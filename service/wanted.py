@@ -7,11 +7,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from infraaudit.questions.table import SEVERITIES, STATUSES
+from infraaudit_domain.reporting.columns import ORDERS
 from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import History, schema
 from resources.history.queries.commit_findings import newest_scanned
 from resources.history.queries.environments import recorded_projects
-from resources.history.queries.finding_pages import ORDERS, FindingFilter
+from resources.history.queries.finding_pages import FindingFilter
 from resources.history.stored_line import StoredLine, stored_line
 from service.tables import MAX_OFFSET, MAX_PAGE, choice, number, text, word
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
@@ -14,10 +14,14 @@ from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 from infraaudit_domain.reporting.sarif import sarif
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
 
-if TYPE_CHECKING:
-    from infraaudit.questions.one_finding.helping import Code
-
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class CodeOfFindings(Protocol):
+    """Where the code of findings comes from."""
+
+    def lines(self, finding: Finding) -> list[tuple[int, str]]:
+        """The lines of a finding with their numbers; none where they cannot be had."""
 
 
 class Exchange(StrEnum):
@@ -35,7 +39,7 @@ def exported(
     suppressions: Sequence[Suppression],
     day: date,
     remedies: Remedies = NO_REMEDIES,
-    code: "Code | None" = None,
+    code: CodeOfFindings | None = None,
 ) -> str:
     """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed.
 

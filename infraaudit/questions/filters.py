@@ -6,8 +6,9 @@ from typing import Any
 from infraaudit.questions.asked import Asked, Row
 from infraaudit.questions.parameters import ANY
 from infraaudit_domain.reporting.columns import ORDERS
+from infraaudit_domain.reporting.order import SEVERITY_RANK
 from infraaudit_domain.reporting.path_filters import names
-from resources.history.queries.finding_pages import SEVERITY_RANK, FindingFilter
+from resources.history.queries.finding_pages import FindingFilter
 
 
 def wanted_findings(asked: Asked) -> FindingFilter:

@@ -29,7 +29,8 @@ from resources.history.queries.commit_pages import (
 )
 from resources.history.queries.coverage import coverage_of, scanned_parts
 from resources.history.queries.environments import dora, environments
-from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
+from resources.history.queries.finding_life import finding_life
+from resources.history.queries.finding_pages import FindingFilter, finding_page, live_page
 from resources.history.queries.frames import commits_named
 from resources.history.queries.scanned_past import unscanned_among
 from resources.history.stored_line import StoredLine

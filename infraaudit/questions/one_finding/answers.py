@@ -4,7 +4,7 @@ from infraaudit.questions.asked import Asked, Page
 from infraaudit.questions.one_finding.helping import help_for
 from infraaudit.scans.unknown_events import narrow_rows, one_finding
 from infraaudit_domain.errors import NotThereError
-from resources.history.queries.finding_pages import FindingLife, finding_life
+from resources.history.queries.finding_life import FindingLife, finding_life
 from resources.history.queries.lives import spans_of_lives
 
 

@@ -19,7 +19,7 @@ from infraaudit_domain.scans.findings import Finding
 from resources.git.code_owners import owner_rules
 from resources.git.mirror import Mirror
 from resources.history import History, schema
-from resources.history.queries.finding_pages import finding_life
+from resources.history.queries.finding_life import finding_life
 from resources.history.rows import finding_of
 from resources.history.stored_line import StoredLine
 

@@ -10,7 +10,8 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import ScanStatus, Severity
 from resources.history.queries.commit_findings import newest_scanned, postures
 from resources.history.queries.commit_pages import CommitFilter, changes_at, commit_page, commit_row
-from resources.history.queries.finding_pages import FindingFilter, finding_life, finding_page, live_page
+from resources.history.queries.finding_life import finding_life
+from resources.history.queries.finding_pages import FindingFilter, finding_page, live_page
 from resources.history.stored_line import StoredLine, stored_line
 from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.history.queries.test_audit_queries import NOW, Audit, audit, history
