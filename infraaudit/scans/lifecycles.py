@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from infraaudit.scans.ahead import Ahead, basis, first_to_follow, is_stored, steps_ahead
 from infraaudit.scans.merged_commits import find_merges
 from infraaudit.scans.readings import Readings
-from infraaudit.scans.span_rows import row_of, span_of
-from infraaudit.scans.stored_past import StoredPast
+from infraaudit.scans.stored_past import StoredPast, row_of, span_of
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.lifecycles.lifecycle import advance, after
 from infraaudit_domain.lifecycles.readings import Reading

@@ -1,4 +1,4 @@
-"""What a step of a lifecycle asks of the history and of Git, each only when it is asked."""
+"""What a step of a lifecycle asks of the history and of Git, each only when it is asked; spans as they are stored."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.moved_blocks import moves_between
 from infraaudit.scans.readings import Readings
-from infraaudit.scans.span_rows import span_of
 from infraaudit_domain.lifecycles.merges import doers
 from infraaudit_domain.lifecycles.moved_blocks import Move
 from infraaudit_domain.lifecycles.readings import Reading
@@ -16,6 +15,7 @@ from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.scans.findings import Finding
 from resources.git.mirror import Mirror
 from resources.history import schema
+from resources.history.rows import finding_of, row_of_finding
 from resources.history.stored_line import StoredLine
 
 _QUERY = 400
@@ -23,6 +23,29 @@ _QUERY = 400
 _NONE: Mapping[str, Span] = {}
 _EARLIER = 100
 """Readings that are asked when a new finding was not there for the first time."""
+
+
+_COLUMNS = {
+    "life": "life",
+    "introduced": "introduced_position", "introduced_after": "introduced_after", "introduced_sha": "introduced_sha",
+    "opened": "opened_position", "opened_after": "opened_after", "opened_sha": "opened_sha",
+    "start": "start_position", "start_after": "start_after", "start_sha": "start_sha",
+    "started_as": "started_as", "start_cause": "start_cause",
+    "end": "end_position", "end_after": "end_after", "end_sha": "end_sha",
+    "ended_as": "ended_as", "end_cause": "end_cause",
+}  # fmt: skip
+"""The columns of a span's fields, but for its finding."""
+
+
+def span_of(row: sa.RowMapping) -> Span:
+    """A span as it is stored."""
+    return Span(finding=finding_of(row), **{name: row[column] for name, column in _COLUMNS.items()})
+
+
+def row_of(span: Span) -> dict[str, object]:
+    """The columns of a span, without whose it is."""
+    columns = {column: getattr(span, name) for name, column in _COLUMNS.items()}
+    return {"fingerprint": span.finding.fingerprint} | columns | row_of_finding(span.finding)
 
 
 class StoredPast:

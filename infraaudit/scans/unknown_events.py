@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.merged_commits import MergedSide
 from infraaudit.scans.readings import Readings
-from infraaudit.scans.span_rows import span_of
+from infraaudit.scans.stored_past import span_of
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.lifecycles.merges import unread
 from infraaudit_domain.lifecycles.narrowing import Doubt, doubts, middle

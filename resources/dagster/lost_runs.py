@@ -4,6 +4,7 @@ Dagster starts a lost run once more by itself, but not one that no code location
 runs that never began back into the queue (run_queue.py).
 """
 
+import time
 from pathlib import Path
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
@@ -13,6 +14,7 @@ from resources.dagster import workers
 from resources.dagster.run_queue import can_be_requeued
 
 _AGAIN = "again"
+_SEEN_SECONDS = 30.0
 
 
 def lost_in_terminals(instance: DagsterInstance, sensor: str) -> dict[str, DagsterRun]:
@@ -22,10 +24,15 @@ def lost_in_terminals(instance: DagsterInstance, sensor: str) -> dict[str, Dagst
     """
     lost, home = dict[str, DagsterRun](), Path(instance.root_directory)
     for run_id in workers.gone(home):
-        run = instance.get_run_by_id(run_id)
-        if run is None:
+        record = instance.get_run_record_by_id(run_id)
+        run = record.dagster_run if record else None
+        if record is None or run is None:
             workers.forget(home, run_id)
-        elif run.tags.get(SENSOR_NAME) == sensor and run.remote_job_origin is None and RUN_KEY in run.tags:
+        elif run.remote_job_origin is not None or RUN_KEY not in run.tags:
+            # Dagster starts it again; whoever waits for what it held has seen by then that it is gone.
+            if record.end_time and time.time() - record.end_time > _SEEN_SECONDS:
+                workers.forget(home, run_id)
+        elif run.tags.get(SENSOR_NAME) == sensor:
             key = f"{run.tags[RUN_KEY]}:{_AGAIN}:{run_id[:8]}"
             if run.status is DagsterRunStatus.FAILURE and not _has_run_since(instance, run, key):
                 lost[key] = run

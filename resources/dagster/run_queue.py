@@ -21,6 +21,7 @@ from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordi
 from dagster._core.storage.runs import SqlRunStorage
 
 from infraaudit_domain.dagster_names import PARENT_RUN, RUN_KEY, SENSOR_NAME
+from resources.dagster.deleted_runs import delete_run
 from resources.machine.locks import locked
 
 _LOCK = 0x1AFA_0D17
@@ -48,7 +49,7 @@ class KeyedRunQueue(QueuedRunCoordinator[DagsterInstance]):
             taken = next((run for run in rivals if run.status is not DagsterRunStatus.NOT_STARTED), rivals[0])
             for run in rivals:
                 if run is not taken and run.status is DagsterRunStatus.NOT_STARTED:
-                    self._instance.delete_run(run.run_id)
+                    delete_run(self._instance, run.run_id)
             if taken.status is not DagsterRunStatus.NOT_STARTED:
                 return taken
             return super().submit_run(SubmitRunContext(taken, context.workspace))

@@ -24,6 +24,10 @@ __all__ = ["LogStore", "mask_secrets"]
 OVERLAP = timedelta(seconds=60)
 """Containers are read one after the other; lines printed meanwhile are read again next time, and recognised."""
 _LINE_LENGTH = 8000
+_PIECE = 1024 * 1024
+"""How much of a plain file is read at once from its end; longer than any line."""
+_LATE = timedelta(minutes=10)
+"""How much later than others a line may have been collected."""
 Row = dict[str, Any]
 
 
@@ -32,6 +36,8 @@ class LogStore:
 
     def __init__(self, folder: Path, *, days: int = 30, max_bytes: int = 512 * 1024 * 1024) -> None:
         self.folder, self.days, self.max_bytes = folder, days, max_bytes
+        self._counted: dict[Path, tuple[int, Counter[tuple[str, str]]]] = {}
+        """How far each plain file was counted, and what was found up to there."""
 
     def file(self, environment: str) -> Path:
         """The newest day's file."""
@@ -45,7 +51,7 @@ class LogStore:
     def last(self, environment: str) -> datetime | None:
         """The time from which to read again: that of the newest kept line, minus an overlap."""
         files = self._files(environment)
-        stamps = [row["time"] for row in _rows(files[-1])] if files else []
+        stamps = [row["time"] for row in _rows(files[-1], _near_the_end(files[-1]))] if files else []
         return datetime.fromisoformat(max(stamps)) - OVERLAP if stamps else None
 
     def append(self, environment: str, lines: Iterable[LogLine]) -> list[Row]:
@@ -57,8 +63,8 @@ class LogStore:
             rows = [_row(line) for line in sorted(lines, key=lambda line: line.time)]
             known = Counter(
                 _key(row)
-                for day in sorted({row["time"][:10] for row in rows})
-                for row in _rows(self._day(environment, day))
+                for file in (self._day(environment, day) for day in sorted({row["time"][:10] for row in rows}))
+                for row in _rows(file, _start_of(file, datetime.fromisoformat(rows[0]["time"])))
             )
             fresh = []
             for row in rows:
@@ -76,8 +82,20 @@ class LogStore:
         A line that comes after its day was compressed is kept, and not counted.
         """
         for path in self._files(environment):
-            if path.suffix == ".jsonl" or path.name[:10] not in counted:
-                yield path.name[:10], Counter((row["commit"], row["level"]) for row in _rows(path))
+            if path.suffix == ".jsonl":
+                yield path.name[:10], self._count_on(path)
+            elif path.name[:10] not in counted:
+                yield path.name[:10], Counter(_counted_by(row) for row in _rows(path))
+
+    def _count_on(self, path: Path) -> Counter[tuple[str, str]]:
+        """Count what a plain file has gained; a collector that lives on reads each line once."""
+        start, counter = self._counted.get(path, (0, Counter()))
+        end = _end_of_lines(path)
+        if end < start:
+            start, counter = 0, Counter()
+        counter = counter + Counter(_counted_by(row) for row in _rows(path, start, end))
+        self._counted[path] = end, counter
+        return counter
 
     def read(
         self,
@@ -156,11 +174,50 @@ def _key(row: Row) -> tuple[Any, ...]:
     return row["time"], row["pod"], row["container"], row["text"]
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _counted_by(row: Row) -> tuple[str, str]:
+    return row["commit"], row["level"]
+
+
+def _near_the_end(path: Path) -> int:
+    """Where the last lines of a plain file begin; what was appended last is the newest, within the overlap."""
+    return max(0, path.stat().st_size - _PIECE) if path.suffix == ".jsonl" else 0
+
+
+def _start_of(path: Path, moment: datetime) -> int:
+    """From where on lines of a moment or later may be in a plain file: they were appended as they were collected."""
+    if path.suffix != ".jsonl" or not path.exists():
+        return 0
+    before = (moment - _LATE).astimezone(UTC).isoformat(timespec="microseconds")
+    place = path.stat().st_size
+    while place > 0:
+        place = max(0, place - _PIECE)
+        first = next(_rows(path, place), None)
+        if first is not None and first["time"] < before:
+            break
+    return place
+
+
+def _end_of_lines(path: Path) -> int:
+    """The size of a plain file up to the end of its last complete line."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        place = max(0, size - _PIECE)
+        stream.seek(place)
+        return place + stream.read(size - place).rfind(b"\n") + 1
+
+
+def _rows(path: Path, start: int = 0, end: int | None = None) -> Iterator[Row]:
+    """The rows of a file; of a plain one from the first line on that begins at ``start`` or later, and before ``end``."""
     if not path.exists():
         return
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        if start:
+            stream.seek(start - 1)
+            start += len(stream.readline()) - 1
         for line in stream:
+            start += len(line)
+            if end is not None and start > end:
+                return
             try:
                 row = json.loads(line)
             except ValueError:

@@ -113,7 +113,7 @@ class House:
 
         def is_done() -> bool:
             self.up()
-            if not (self.state.dagster / "dagster.yaml").exists():
+            if not self.state.history.exists():  # It is the service's, which starts when Dagster has its tables.
                 return False
             with self.instance() as instance:
                 runs = instance.get_runs()

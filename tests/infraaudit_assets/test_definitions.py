@@ -7,7 +7,7 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
-from infraaudit_assets.definitions import build_definitions
+from infraaudit_assets.definitions import build_definitions, concerned
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.projects import Project
 from resources.dagster.resources import GrafanaResource, HistoryResource, LogsResource, NotifierResource
@@ -52,3 +52,10 @@ def test_a_step_gets_the_secrets_all_the_same(definitions: dg.Definitions) -> No
     assert dg.materialize([look], resources=wanted).success
     assert found["notify"] == json.loads(SECRETS["INFRAAUDIT_NOTIFY"])
     assert [found["token"], found["loki"], found["url"]] == list(SECRETS.values())[1:]
+
+
+def test_a_runs_own_process_loads_its_project_alone() -> None:
+    projects = tuple(Project(name, "/nowhere") for name in ("shop", "shop-a", "pay"))
+    assert [project.name for project in concerned(projects, "shop_a_pipeline")] == ["shop-a"]
+    assert [project.name for project in concerned(projects, "shop_pipeline")] == ["shop"]
+    assert concerned(projects, "") == concerned(projects, "somebody_elses_job") == projects

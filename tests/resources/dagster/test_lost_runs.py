@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent
 
-from resources.dagster import run_queue
+from resources.dagster import lost_runs, run_queue
 from resources.dagster.lost_runs import begins_again, lost_in_terminals, why_it_failed
 from resources.dagster.workers import _here
 from tests.sensors.racing import create
@@ -50,6 +50,23 @@ def test_it_does_not_where_somebody_ran_the_commit_again(instance: dg.DagsterIns
     instance.report_run_failed(killed(instance))
     create(instance, KEY)
     assert not lost_in_terminals(instance, "commits")
+
+
+def test_what_a_run_of_the_daemon_left_goes_some_time_after_its_end(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create(instance, KEY)
+    left = Path(instance.root_directory) / "workers" / run.run_id
+    left.parent.mkdir()
+    left.write_text(f"1 launched {_here()}")
+    monkeypatch.setattr(lost_runs, "_SEEN_SECONDS", 0.0)
+    assert not lost_in_terminals(instance, "other") and left.exists(), "it is under way, for all that is known"
+    instance.report_dagster_event(DagsterEvent("PIPELINE_START", run.job_name), run.run_id)
+    instance.report_run_failed(run)
+    monkeypatch.setattr(lost_runs, "_SEEN_SECONDS", 60.0)
+    assert not lost_in_terminals(instance, "other") and left.exists()
+    monkeypatch.setattr(lost_runs, "_SEEN_SECONDS", -1.0)
+    assert not lost_in_terminals(instance, "other") and not left.exists()
 
 
 def test_one_that_never_began_is_no_failure_until_it_is_given_up(

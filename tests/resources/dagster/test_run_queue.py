@@ -86,6 +86,16 @@ def test_a_run_that_began_keeps_its_key_and_a_re_execution_is_no_rival(instance:
     assert states == {first.run_id: "CANCELED", again.run_id: "QUEUED", other.run_id: "QUEUED"}
 
 
+def test_a_rival_that_goes_leaves_no_file_of_events(home: Path, instance: dg.DagsterInstance) -> None:
+    runs = [create(instance, "shop:1") for _ in range(3)]
+    for run in runs:
+        instance.report_engine_event("requested", run)
+    submit_forgotten(instance, "commits")
+    assert [run.run_id for run in instance.get_runs()] == [runs[0].run_id]
+    files = {file.stem for file in (home / "history/runs").glob("*-*.db")}
+    assert files in ({runs[0].run_id}, set()), "PostgreSQL has none"
+
+
 def test_only_a_queued_run_is_cancelled(instance: dg.DagsterInstance) -> None:
     run = create(instance, "shop:1")
     assert not cancel_queued(instance, run, "superseded")

@@ -1,12 +1,14 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infraaudit_domain.log_lines import level_of, mask_secrets
+from resources.logs import store as module
 from resources.logs.store import LogStore
 from resources.targets.target import LogLine
 
@@ -106,3 +108,34 @@ def test_secrets_are_masked_and_the_rest_is_kept() -> None:
 @given(st.text())
 def test_no_line_breaks_them(text: str) -> None:
     assert level_of(mask_secrets(text)) in ("debug", "info", "warning", "error")
+
+
+def test_a_collector_that_lives_on_reads_each_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PIECE", 4000)
+    store, start = LogStore(tmp_path), datetime.now(UTC).replace(hour=12)
+    read: list[int] = []
+    rows = module._rows
+
+    def counted(path: Path, *place: Any) -> Iterator[module.Row]:
+        for row in rows(path, *place):
+            read.append(1)
+            yield row
+
+    monkeypatch.setattr(module, "_rows", counted)
+    total = 0
+    for minute in range(60):
+        lines = [LogLine(start + timedelta(minutes=minute, seconds=n), "web", f"line {minute} {n} {'x' * 60}", "pod", "c")
+                 for n in range(20)]  # fmt: skip
+        again = lines + [
+            LogLine(
+                start + timedelta(minutes=minute - 1, seconds=19), "web", f"line {minute - 1} 19 {'x' * 60}", "pod", "c"
+            )
+        ] * (minute > 0)
+        assert len(store.append("live", again)) == 20
+        total += 20
+        ((_, counts),) = store.counts("live", ())
+        assert sum(counts.values()) == total
+        assert store.last("live") == start + timedelta(minutes=minute, seconds=19) - module.OVERLAP
+    assert len(read) < 60 * (20 + 2 * 400), "and not each of 1,200 lines three times an hour"
+    fresh = LogStore(tmp_path)
+    assert [sum(counts.values()) for _, counts in fresh.counts("live", ())] == [total]
