@@ -73,6 +73,10 @@ def test_a_person_looks_at_once_by_executing_the_check(tmp_path: Path) -> None:
             build_project_checks(project), instance=instance, resources=build_resources(current),
             selection=dg.AssetSelection.all_asset_checks(),
         )  # fmt: skip
-    assert [(check.passed, check.description) for check in done.get_asset_check_evaluations()] == [
-        (True, "Nothing is deployed yet.")
-    ] * 2
+    found = done.get_asset_check_evaluations()
+    assert sorted((*check.asset_key.path, check.check_name) for check in found) == [
+        ("shop", asset, check)
+        for asset in ("deployment", "deployment_production")
+        for check in ("live_still_passes", "no_drift")
+    ]
+    assert {(check.passed, check.description) for check in found} == {(True, "Nothing is deployed yet.")}
