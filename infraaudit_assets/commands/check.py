@@ -22,8 +22,9 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.order import SEVERITY_RANK
 from infraaudit_domain.reporting.sarif import repository_uri
-from infraaudit_domain.scans.findings import Finding, Severity
+from infraaudit_domain.scans.findings import Finding
 from resources.machine.state_folder import StateFolder
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from resources.git.working_tree import WorkingTree
     from resources.history import History
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _COLUMNS = ("severity", "check_id", "check_name", "file_path", "line_start", "line_end", "resource", "framework")
 _MOST_LISTED, _LONGEST = 50, 1000
 _KEPT = 3
@@ -165,7 +165,9 @@ def _write_sarif(file: Path, project: Project, foreseen: "Foreseen") -> None:
 
 def _print(foreseen: "Foreseen", base: str | None, project: Project, gate_file: Path, how: Format) -> None:
     changes, open_now = foreseen.counted.changes, sum(f.is_open for f in foreseen.counted.scan.findings)
-    new = sorted((*changes.new, *changes.perhaps_new), key=lambda f: (_RANK[f.severity], f.file_path, f.line_start))
+    new = sorted(
+        (*changes.new, *changes.perhaps_new), key=lambda f: (SEVERITY_RANK[f.severity], f.file_path, f.line_start)
+    )
     rows = [{name: getattr(finding, name) for name in _COLUMNS} for finding in new]
     if how is Format.CSV:
         print_rows(rows, _COLUMNS, how)
