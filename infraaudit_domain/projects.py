@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
@@ -62,6 +63,8 @@ class Environment:
     None leaves promotion to `infraaudit promote`."""
     freeze: tuple[Freeze | Between, ...] = ()
     """When nothing is deployed to it."""
+    analysis: Analysis = field(default_factory=Analysis)
+    """What a release is measured by once it is healthy, before it counts as deployed."""
     approval: ApprovalRule = field(default_factory=ApprovalRule)
     """Who has to let a commit in."""
 

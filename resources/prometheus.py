@@ -89,6 +89,22 @@ def target_is_up(url: str, path: str = "/metrics") -> str | None:
     return None if answer.status == 200 else f"{url}{path} answers {answer.status}"
 
 
+def values_of(url: str, query: str) -> list[float]:
+    """The values of an expression now: one for each series, none where there is no series. Raises MonitoringError."""
+    import httpx
+
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/api/v1/query", params={"query": query}, timeout=10)
+        said = answer.json()
+        if said.get("status") != "success":
+            raise MonitoringError(f"Prometheus refuses {excerpt(query, 200)}: {excerpt(str(said.get('error')), 300)}")
+        found = said["data"]["result"]
+        pairs = [found] if said["data"]["resultType"] == "scalar" else [series["value"] for series in found]
+        return [float(value) for _, value in pairs]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MonitoringError(f"Prometheus at {url} does not answer: {excerpt(str(error), 200)}") from error
+
+
 def reload_prometheus(url: str) -> None:
     """Make a running Prometheus reload its configuration (it needs --web.enable-lifecycle). Raises MonitoringError."""
     import httpx

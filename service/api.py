@@ -21,13 +21,13 @@ from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
 from resources.history import History
 from resources.history.stored_line import StoredLine
-from service.approving import Approve, approve_route
 from service.audit import rules_of
-from service.narrowing import NARROW, narrow_route, note
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
 from service.workers.narrow_worker import NarrowWorker
+from service.writing.approving import Approve, approve_route
+from service.writing.narrowing import NARROW, narrow_route, note
 
 Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]

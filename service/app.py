@@ -28,7 +28,6 @@ from infraaudit_domain.errors import HistoryError
 from resources.history import History
 from resources.history.queries.environments import environments
 from service.api import api_routes
-from service.approving import Approve
 from service.audit import ProjectRules
 from service.exporter import HistoryCollector
 from service.guard import Guard
@@ -40,6 +39,7 @@ from service.webhook import REASONS, Webhook
 from service.workers.narrow_worker import NarrowWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
+from service.writing.approving import Approve
 
 _BUSY = "The history cannot be read now: it may be busy or being migrated. Try again in a moment."
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from infraaudit.questions.question import Column, Question, Schema
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
-from service.approving import APPROVALS, BODY
-from service.narrowing import NARROW, PARAMETERS
 from service.tables import PAGE_PARAMETERS
 from service.workers.narrow_worker import NarrowState
+from service.writing.approving import APPROVALS, BODY
+from service.writing.narrowing import NARROW, PARAMETERS
 
 _IN_PATH: dict[str, Schema] = {
     "project": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},

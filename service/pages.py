@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from infraaudit.pages.audit import (
+    PROJECT_ORDERS,
     WINDOWS,
     ServiceLinks,
     Wanted,
@@ -90,8 +91,9 @@ def _home(shown: Shown, request: Request) -> Response:
     names = recorded_projects(shown.history)
     if len(names) == 1:
         return RedirectResponse(f"/projects/{names[0]}")
-    cards = project_cards(shown.history, [stored_line(shown.history, name) for name in names])
-    return _html("home.html", title="Projects", cards=cards)
+    order = choice(request, "order", "worst", tuple(PROJECT_ORDERS))
+    cards = project_cards(shown.history, [stored_line(shown.history, name) for name in names], order)
+    return _html("home.html", title="Projects", cards=cards, order=order)
 
 
 def _overview(shown: Shown, request: Request) -> Response:

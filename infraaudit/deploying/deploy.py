@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from infraaudit.deploying.alone import alone
+from infraaudit.deploying.analysing import Analyser
 from infraaudit.deploying.cut_off import note_killed, tidied
 from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
@@ -49,6 +50,7 @@ def deploy(
     superseded: Callable[[Deployment], str],
     on_progress: Callable[[str], None],
     held: Callable[[], Hold | None] = lambda: None,
+    analyse: Analyser | None = None,
 ) -> Deployment:
     """Deploy, wait until healthy, roll back on failure, and record the outcome.
 
@@ -57,19 +59,23 @@ def deploy(
     environment's lock, and the outcome is recorded before the lock is released, so that the next deployment judges by
     it. The release that is live is applied again, which repairs drift, and that is no deployment. A commit that was
     rejected is skipped, whoever asks. Raises errors that a retry may fix, once the attempt is recorded as interrupted;
-    any other error of the target is an outcome.
+    any other error of the target is an outcome. With ``analyse`` a healthy release counts as deployed only where its
+    measurements are within their limits.
     """
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = _Attempt(target, release, history.live(release.project, release.environment))
     try:
-        with alone(target, release, lock, 2.5 * timeout + release.soak + 60, on_progress):
+        seconds = release.soak + (analyse.analysis.seconds if analyse else 0)
+        with alone(target, release, lock, 2.5 * timeout + seconds + 60, on_progress):
             left = note_killed(history, release.project, release.environment)
             last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
             attempt = _begun(history, target, release, last)
             done = attempt.kept_out(rejected(history, release.project).get(release.sha), superseded, held)
             if done is None:
                 history.record_deployment(attempt.ended(Outcome.RUNNING, "It is under way."))
-                done = tidied(target, left, attempt.carried_out(timeout, on_progress), attempt.live, on_progress)
+                done = tidied(
+                    target, left, attempt.carried_out(timeout, on_progress, analyse), attempt.live, on_progress
+                )
             is_certain = last is None or last.outcome not in IN_DOUBT
             if done.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
                 done = replace(done, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
@@ -121,7 +127,7 @@ class _Attempt:
         hold = held()
         return self.ended(hold.outcome, hold.reason) if hold else None
 
-    def carried_out(self, timeout: float, on_progress: Callable[[str], None]) -> Deployment:
+    def carried_out(self, timeout: float, on_progress: Callable[[str], None], analyse: Analyser | None) -> Deployment:
         """The attempt, ended. Raises errors that a retry may fix."""
         on_progress(f"deploying {self.release.sha[:12]} to {self.target.describe()}")
         try:
@@ -134,7 +140,11 @@ class _Attempt:
             words = f"{error} Nothing was put back; run the commit again to take its rollout up."
             return self.ended(Outcome.FAILED, words)
         if rollout.healthy:
-            return self.ended(Outcome.DEPLOYED, rollout.reason, rollout.url)
+            measured = analyse(self.release, self.started, on_progress) if analyse and not release.is_live else ()
+            words = "\n".join(filter(None, (rollout.reason, *map(str, measured))))
+            if bad := sorted((one for one in measured if not one.passed), key=lambda one: one.value is None):
+                return self._taken_back(f"its analysis failed: {bad[0]}\n{words}", timeout, on_progress)
+            return self.ended(Outcome.DEPLOYED, words, rollout.url)
         if self.is_of_what_is_live or not (rollout.changed or self.in_part):
             return self.ended(Outcome.FAILED, rollout.reason)
         return self._taken_back(rollout.reason, timeout, on_progress)

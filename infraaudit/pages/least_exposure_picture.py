@@ -17,7 +17,8 @@ def draw_least_exposure(found: Sequence[Exposure], advised: str | None, title: s
     import vl_convert
 
     known = [one for one in found if one.is_known][:SHOWN]
-    rows = [bar for number, one in enumerate(known) for bar in _bars(one, number, advised)]
+    names = [_name(one, advised) for one in known]
+    rows = [bar for one, name in zip(known, names, strict=True) for bar in _bars(one, name)]
     colors = alt.Scale(domain=[severity.value for severity in COLORS], range=list(COLORS.values()))
     hours = f"{known[0].hours:g}" if known else "24"
     chart = (
@@ -25,7 +26,7 @@ def draw_least_exposure(found: Sequence[Exposure], advised: str | None, title: s
         .mark_bar()
         .encode(
             x=alt.X("hours:Q", title=f"← avoided · finding-hours in {hours} h · returned →", axis=_axis(alt)),
-            y=alt.Y("commit:N", title=None, sort=alt.SortField("number"), axis=alt.Axis(labelLimit=260)),
+            y=alt.Y("commit:N", title=None, sort=names, axis=alt.Axis(labelLimit=260)),
             color=alt.Color("severity:N", scale=colors, sort=[severity.value for severity in COLORS]),
             order=alt.Order("rank:Q"),
         )
@@ -37,10 +38,13 @@ def _axis(alt: Any) -> Any:
     return alt.Axis(labelExpr="format(abs(datum.value), ',')", grid=True)
 
 
-def _bars(one: Exposure, number: int, advised: str | None) -> list[Mapping[str, Any]]:
+def _name(one: Exposure, advised: str | None) -> str:
+    return f"{one.candidate.sha[:7]}{' (advised)' if one.candidate.sha == advised else ''}"
+
+
+def _bars(one: Exposure, commit: str) -> list[Mapping[str, Any]]:
     """The bars of a commit; one without length where nothing returns or leaves, so that it is shown."""
-    word = " (advised)" if one.candidate.sha == advised else ""
-    name = {"commit": f"{one.candidate.sha[:7]}{word}", "number": number}
+    name = {"commit": commit}
     bars: list[Mapping[str, Any]] = [name | {"severity": "info", "hours": 0, "rank": 0}]
     for side, hours in ((-1, one.avoided), (1, one.returned)):
         counts = hours or Counter[Severity]()

@@ -104,6 +104,20 @@ QUESTIONS: tuple[Question, ...] = (
         panel=_DELIVER,
     ),
     Question(
+        "measurements",
+        f"{_OF}/measurements",
+        "What releases were measured by before they counted as deployed, newest first.",
+        typed(
+            ("environment", "sha", "started_at", "name", "value", "limits", "passed", "query", "why"),
+            number="value", boolean="passed", name="measured", value="worst",
+        ),
+        {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
+        command="measurements",
+        shown="started_at environment sha name value limits passed why",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
         "dora",
         f"{_OF}/dora",
         "Deployment frequency, lead time, change failure rate and time to restore, for each environment.",

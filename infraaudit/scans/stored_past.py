@@ -97,10 +97,10 @@ class StoredPast:
     def parents(self) -> Sequence[str]:
         return self._mirror.parents([self._now.sha]).get(self._now.sha, ())
 
-    def brought(self, findings: Mapping[str, Finding], is_there: bool) -> Mapping[str, str]:
+    def brought(self, findings: Mapping[str, Finding], event: str) -> Mapping[str, str]:
         first, *others = self.parents()
         side = MergedSide(self._mirror, self._readings, [first, *others])
-        return doers(findings, is_there, self._now.sha, others, side)
+        return doers(findings, event, self._now.sha, others, side)
 
     def added_files(self) -> Collection[str]:
         return {file.path for file in self._mirror.changed_files(self._now.sha) if file.status == "A"}

@@ -110,7 +110,7 @@ class _Search:
         if not others:
             return None, "its parents are not in the mirror: the repository is shallow"
         side = MergedSide(self.line.mirror, Readings(self.connection, self.line.project), [first, *others])
-        needed = unread(doubt.finding, doubt.is_there, merge, others, side)
+        needed = unread(doubt.finding, doubt.event, merge, others, side)
         wanted = next((sha for sha in needed if self._can_be_scanned(sha)), None)
         return wanted, "" if wanted else "; ".join(self._why(doubt, needed))
 

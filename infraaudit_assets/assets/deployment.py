@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from infraaudit.deploying.analysing import analyser_of
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.holds import holds
 from infraaudit.deploying.release import build_release
@@ -35,6 +36,7 @@ from resources.dagster.resources import (
     GitResource,
     HistoryResource,
     KubernetesResource,
+    PrometheusResource,
 )
 from resources.git.mirror import Mirror
 from resources.history.deployments import deployed
@@ -75,6 +77,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
         kubernetes: KubernetesResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
+        prometheus: PrometheusResource,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with stage(context, project, history.connect()) as current:
             turn = _Turn(project, environment, current, git.connect(project), Path(history.gate_file))
@@ -99,7 +102,7 @@ def build_deployment(project: Project, common: dict, environment: Environment) -
                 turn.skip(str(error))
                 return
             progress = _Progress(current)
-            done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note)
+            done = turn.deliver(target, git.scratch, kubernetes.rollout_seconds, progress.note, prometheus.url)
             kept = without_secrets(done.manifests).encode()
             artifacts.connect().keep("deployments", project.name, current.sha, file, kept)
             if done.outcome in _NOT_TRIED:
@@ -184,7 +187,9 @@ class _Turn:
         tip = self.mirror.branches().get(self.project.deploy_branch)
         return tip is not None and self.mirror.is_ancestor(self.stage.sha, tip)
 
-    def deliver(self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None]) -> Deployment:
+    def deliver(
+        self, target: Target, scratch: Path, timeout: float, note: Callable[[str], None], prometheus_url: str | None
+    ) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
         history, sha = self.stage.history, self.stage.sha
         image = history.image(self.project.name, sha)
@@ -192,6 +197,7 @@ class _Turn:
             raise ManifestError(f"{sha[:12]} has no image; materialize docker_image first.")
         name = image.digest or image.reference
         with self.recorded():
+            analyse = analyser_of(history, self.environment, prometheus_url)
             release = build_release(self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file)
         return deploy(
             history,
@@ -202,6 +208,7 @@ class _Turn:
             superseded=in_order(history, self.mirror, release),
             on_progress=note,
             held=holds(history, self.mirror, self.project, self.environment, sha),
+            analyse=analyse,
         )
 
     def recorded(self) -> AbstractContextManager[None]:

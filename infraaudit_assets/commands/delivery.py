@@ -132,10 +132,13 @@ def deliver(
     superseded: Callable[[Deployment], str],
     held: Callable[[], Hold | None] | None = None,
 ) -> Deployment:
-    """Deploy a release by hand; what keeps it from being tried at all is recorded, too."""
+    """Deploy a release by hand; what keeps it from being tried at all is recorded, too. One that was healthy before, and
+    that nothing holds, is not measured again."""
+    from infraaudit.deploying.analysing import analyser_of
     from infraaudit.deploying.deploy import deploy, recorded_when_it_fails
 
     with recorded_when_it_fails(past, project.name, environment.name, release.sha):
+        analyse = analyser_of(past, environment, settings().prometheus_url) if held else None
         target = target_of(environment, past.live(project.name, environment.name))
     return deploy(
         past,
@@ -146,6 +149,7 @@ def deliver(
         superseded=superseded,
         on_progress=lambda line: print(line, file=sys.stderr),
         held=held or (lambda: None),
+        analyse=analyse,
     )
 
 

@@ -29,7 +29,9 @@ _SHORTENED = (
     "sha",
     "id",
     "life",
+    "replaced",
     "replaced_sha",
+    "instead",
     "run_id",
 )
 

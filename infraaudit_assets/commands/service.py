@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from infraaudit.questions.asked import ProjectRules
     from resources.history import History
     from service.app import Background
-    from service.approving import Approve
     from service.notices import NoticeWorker
     from service.workers.prune_worker import PruneWorker
     from service.workers.push_worker import Launch
+    from service.writing.approving import Approve
 
 _OTHER_FILES = 1000
 """Of the database, of Git and of what threads do, besides the connections of the service."""

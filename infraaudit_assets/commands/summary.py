@@ -12,9 +12,10 @@ from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.reporting.notices import NOT_DEPLOYED
 
 _LONGEST_SUBJECT = 120
-_COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red"}
+_COLOR = {"deployed": "green", "rolled_back": "yellow", "failed": "red", "degraded": "red", "stopped": "red"}
 
 
 def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def print_summary(rows: Sequence[CommitOverview]) -> None:
         # Where the terminal is narrow, the subject gives way.
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "subject" else None)
     for row in rows:
-        outcome = _outcome(row)
+        outcome = _word(row)
         table.add_row(
             row.sha[:7],
             excerpt(row.subject)[:_LONGEST_SUBJECT],
@@ -67,6 +68,13 @@ def print_summary(rows: Sequence[CommitOverview]) -> None:
 
 def _outcome(row: CommitOverview) -> str:
     return row.deployment.outcome.value if row.deployment else Outcome.SKIPPED.value
+
+
+def _word(row: CommitOverview) -> str:
+    """The outcome as the audit page names it: what a gate did not let through was stopped."""
+    refused = row.reasons.get("deployment", "").startswith(NOT_DEPLOYED)
+    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons and bool(row.tests.bad_cases))
+    return "stopped" if is_stopped and _outcome(row) == Outcome.SKIPPED else _outcome(row)
 
 
 def _open(row: CommitOverview) -> int:

@@ -14,6 +14,7 @@ from infraaudit_domain.kubernetes.fields import mapping
 
 Document = dict[str, Any]
 
+DEFINITION = "CustomResourceDefinition"
 HOOK, WAVE = "infraaudit.io/hook", "infraaudit.io/wave"
 PRE_DEPLOY, POST_DEPLOY, ROLLBACK = "pre-deploy", "post-deploy", "rollback"
 _HOOKS = (PRE_DEPLOY, POST_DEPLOY, ROLLBACK)
@@ -47,6 +48,17 @@ def phase_faults(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"annotation {WAVE} is {excerpt(str(wave), 60)!r}; it has to be a number in quotes, from -999 to 999"
 
 
+def defined_kinds(documents: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """The (group, kind) of every definition among some documents."""
+    specs = [mapping(document.get("spec")) for document in documents if document.get("kind") == DEFINITION]
+    return frozenset((str(spec.get("group")), str(mapping(spec.get("names")).get("kind"))) for spec in specs)
+
+
+def is_among(document: Mapping[str, Any], kinds: frozenset[tuple[str, str]]) -> bool:
+    """Whether a document is of one of these kinds."""
+    return (str(document.get("apiVersion")).rpartition("/")[0], str(document.get("kind"))) in kinds
+
+
 def rank(kind: str) -> int:
     """The place of a kind within its wave: what others refer to comes first."""
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
@@ -69,7 +81,7 @@ def phases(documents: Iterable[Document]) -> list[list[Document]]:
 
 def _phase(document: Document) -> tuple[int, int]:
     hook, wave = hook_of(document), wave_of(document)
-    if document["kind"] == "CustomResourceDefinition":
+    if document["kind"] == DEFINITION:
         return -1, wave
     if hook:
         return (1 if hook == PRE_DEPLOY else 3), wave

@@ -3,8 +3,11 @@
 What stood there before the release was applied is no result of it. Deliberately absent: asking the server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from infraaudit_domain.kubernetes.fields import items, mapping
 
 _NEVER_STARTS = frozenset(
     {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
@@ -140,6 +143,18 @@ def judge_job(job: JobStatus, pods: Sequence[PodStatus], *, unschedulable_second
             return Judgement("failed", f"Job {job.name}: {why}")
     progress = f"{job.succeeded} of {job.completions} succeeded, {job.active} running"
     return Judgement("progressing", f"Job {job.name}: {progress}")
+
+
+def judge_definition(found: Mapping[str, Any] | None, name: str) -> Judgement:
+    """A definition has to be established; one whose names are taken never is."""
+    status = mapping((found or {}).get("status"))
+    known = {str(one.get("type")): one for one in map(mapping, items(status.get("conditions")))}
+    if known.get("Established", {}).get("status") == "True":
+        return Judgement("available", f"CustomResourceDefinition {name} is established")
+    names = known.get("NamesAccepted", {})
+    if names.get("status") == "False":
+        return Judgement("failed", f"CustomResourceDefinition {name} is not accepted: {names.get('message')}")
+    return Judgement("progressing", f"CustomResourceDefinition {name} is not established yet")
 
 
 def restarted(before: Sequence[PodStatus], now: Sequence[PodStatus]) -> str:

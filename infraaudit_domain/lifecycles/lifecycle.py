@@ -8,17 +8,15 @@ Deliberately absent: reading scans or Git, and a finding's line numbers, which a
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from infraaudit_domain.lifecycles.causes import CODE, Causes, causes
 from infraaudit_domain.lifecycles.changes import cause_of_move, follow
 from infraaudit_domain.lifecycles.readings import Reading, proves_lack
-from infraaudit_domain.lifecycles.spans import BEFORE_THE_ROOT, Past, Span, Step
+from infraaudit_domain.lifecycles.spans import BEFORE_THE_ROOT, COMING, FIXED, Past, Span, Step
 from infraaudit_domain.lifecycles.successors import may_have_moved, successors
 from infraaudit_domain.scans.findings import Finding
-
-_COMING = ("introduced", "reopened")
 
 
 def advance(active: Mapping[str, Span], before: Reading | None, now: Reading, past: Past) -> Step:
@@ -56,21 +54,29 @@ def _attributed(step: Step, now: Reading, past: Past) -> Step:
     """The step of a merge, each event with the commit of the merged branches whose doing it was, as far as is known."""
     if not (step.started or step.ended) or len(past.parents()) < 2:
         return step
-    came = {s.finding.fingerprint: s.finding for s in step.started if s.start_sha and s.started_as in _COMING}
-    went = {s.finding.fingerprint: s.finding for s in step.ended if s.end_sha and s.ended_as == "fixed"}
-    came_by = past.brought(came, True) if came else {}
-    went_by = past.brought(went, False) if went else {}
-    # Which of the commits suppressed a finding, or renamed its file, is not looked for: it may have been any of them.
-    started = (_by(span, came_by.get(span.finding.fingerprint)) for span in step.started)
-    ended = (
-        replace(span, end_sha=went_by.get(span.finding.fingerprint) if span.ended_as == "fixed" else None)
-        for span in step.ended
+    started = _doings([(s, s.started_as) for s in step.started if s.start_sha], past)
+    went = _doings([(s, FIXED) for s in step.ended if s.end_sha and s.ended_as == FIXED], past)
+    # What ends as moved or suppressed begins anew in the same step.
+    went |= {life: sha for life, sha in started.items() if life not in went}
+    return Step(
+        tuple(replace(span, end_sha=went.get(span.life)) for span in step.ended),
+        tuple(_by(span, started.get(span.life)) for span in step.started),
+        step.resighted,
     )
-    return Step(tuple(ended), tuple(started), step.resighted)
+
+
+def _doings(events: Sequence[tuple[Span, str]], past: Past) -> dict[str, str]:
+    """The commits whose doing some events of a merge were, by lifecycle."""
+    found: dict[str, str] = {}
+    for word in sorted({"introduced" if event in COMING else event for _, event in events}):
+        spans = [span for span, event in events if event == word or (word == "introduced" and event in COMING)]
+        by_mark = past.brought({span.finding.fingerprint: span.finding for span in spans}, word)
+        found |= {s.life: by_mark[s.finding.fingerprint] for s in spans if s.finding.fingerprint in by_mark}
+    return found
 
 
 def _by(span: Span, sha: str | None) -> Span:
-    opened = sha if span.started_as in _COMING else span.opened_sha
+    opened = sha if span.started_as in COMING else span.opened_sha
     introduced = sha if span.started_as == "introduced" else span.introduced_sha
     return replace(span, introduced_sha=introduced, opened_sha=opened, start_sha=sha)
 

@@ -1,4 +1,4 @@
-"""Which commit of a merged branch introduced or fixed what a merge brought to a line of commits.
+"""Which commit of a merged branch introduced, fixed, moved or suppressed what a merge brought to a line of commits.
 
 A commit did it that has the new state of a finding while none of its parents has: on the branch, or the merge itself
 (an evil merge). Deliberately absent: deciding that the merge changed anything against its first parent (lifecycle.py).
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from infraaudit_domain.lifecycles.readings import Reading, proves_lack
+from infraaudit_domain.lifecycles.spans import FIXED, HIDDEN_OR_SHOWN, MOVED
 from infraaudit_domain.lifecycles.successors import are_alike, successors
 from infraaudit_domain.scans.findings import Finding
 
@@ -27,31 +28,31 @@ class Graph(Protocol):
 
 
 def doers(
-    findings: Mapping[str, Finding], is_there: bool, merge: str, parents: Sequence[str], graph: Graph
+    findings: Mapping[str, Finding], event: str, merge: str, parents: Sequence[str], graph: Graph
 ) -> dict[str, str]:
-    """The commit that brought each finding (or, with ``is_there`` false, its absence), as far as that is known.
+    """The commit whose doing an event was (spans.py), by finding, as it is after the event, as far as that is known.
 
     ``parents`` are the merge's parents without the first, which is known to be in the other state.
     """
-    return _Walk(is_there, merge, graph).from_merge(findings, parents)
+    return _Walk(event, merge, graph).from_merge(findings, parents)
 
 
-def unread(finding: Finding, is_there: bool, merge: str, parents: Sequence[str], graph: Graph) -> list[str]:
-    """The commits that have to be read next to name the one that brought a finding; nothing where it is known."""
-    walk = _Walk(is_there, merge, graph)
+def unread(finding: Finding, event: str, merge: str, parents: Sequence[str], graph: Graph) -> list[str]:
+    """The commits that have to be read next to name the one whose doing an event was; nothing where it is known."""
+    walk = _Walk(event, merge, graph)
     walk.from_merge({finding.fingerprint: finding}, parents)
     return list(dict.fromkeys(walk.unread))
 
 
 @dataclass(slots=True)
 class _Walk:
-    is_there: bool
+    event: str
     merge: str
     graph: Graph
     found: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unknown: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
-    """The parents of which it is not known whether they have what their child has."""
+    """The parents of which it is not known whether they are as their child is."""
     pending: dict[str, dict[str, Finding]] = field(default_factory=lambda: defaultdict(dict))
     """By commit that is in the new state: the findings to follow further back, by their fingerprint at the merge."""
 
@@ -75,8 +76,8 @@ class _Walk:
         named = {parent: self._named(parent, child, findings, readings[parent]) for parent in parents}
         for mark in findings:
             then = {parent: named[parent][mark] for parent in parents}
-            states = {parent: _state(readings[parent], named) for parent, named in then.items()}
-            alike = [parent for parent, state in states.items() if state is self.is_there]
+            states = {parent: self._is_after(readings[parent], named) for parent, named in then.items()}
+            alike = [parent for parent, state in states.items() if state]
             for parent in alike:
                 if parent in side:
                     self.pending[parent][mark] = then[parent]
@@ -98,7 +99,7 @@ class _Walk:
             for mark, finding in findings.items()
             if reading is not None and finding.fingerprint not in reading.findings
         }
-        if reading is None or not missing:
+        if reading is None or not missing or self.event == MOVED:
             return dict(findings)
         old_paths, after = self.graph.old_paths(parent, child), self.graph.reading(child)
         checks = {(finding.framework, finding.check_id) for finding in missing.values()}
@@ -107,11 +108,23 @@ class _Walk:
         forms = {new.fingerprint: then[old] for old, new in moved.items()}
         lost = [finding for mark, finding in then.items() if mark not in now and mark not in moved]
         older = {mark: finding.after(old_paths) for mark, finding in missing.items()}
-        if self.is_there:
+        if self.event != FIXED:
             older |= {mark: forms[f.fingerprint] for mark, f in missing.items() if f.fingerprint in forms}
         else:
             older = {mark: next((f for f in lost if are_alike(f, old)), old) for mark, old in older.items()}
         return {**findings, **older}
+
+    def _is_after(self, reading: Reading | None, finding: Finding) -> bool | None:
+        """Whether a commit is in the state after the event; None where that is not known.
+
+        For a move that is the name alone, for a comment or a configuration that hides or shows a finding its status.
+        """
+        there = _state(reading, finding)
+        if self.event == FIXED:
+            return None if there is None else not there
+        if there and reading is not None and self.event in HIDDEN_OR_SHOWN:
+            return reading.findings[finding.fingerprint].status is finding.status
+        return there
 
 
 def _of_checks(findings: Mapping[str, Finding], checks: Collection[tuple[str, str]]) -> dict[str, Finding]:

@@ -28,11 +28,6 @@ class Doubt:
         """The positions that may be otherwise, all of which the scans so far say nothing about."""
         return range(0 if self.after is None else self.after + 1, self.position)
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the finding is there after the event."""
-        return self.event != "fixed"
-
 
 def doubts(spans: Iterable[Span]) -> Iterator[Doubt]:
     """The events without a commit, in the order of the spans."""

@@ -11,6 +11,9 @@ from infraaudit_domain.lifecycles.moved_blocks import Move
 from infraaudit_domain.lifecycles.readings import Reading
 from infraaudit_domain.scans.findings import Finding
 
+FIXED, MOVED = "fixed", "moved"
+COMING = ("introduced", "reopened")
+HIDDEN_OR_SHOWN = ("suppressed", "unsuppressed")
 BEFORE_THE_ROOT = -1
 """The position before the first commit of a history, which lacks everything."""
 
@@ -85,5 +88,5 @@ class Past(Protocol):
     def parents(self) -> Sequence[str]:
         """The parents of the commit."""
 
-    def brought(self, findings: Mapping[str, Finding], is_there: bool) -> Mapping[str, str]:
-        """For a merge: the commits whose doing it is that findings are there now, or are not, as far as is known."""
+    def brought(self, findings: Mapping[str, Finding], event: str) -> Mapping[str, str]:
+        """For a merge: the commits whose doing an event is, by finding as it is after it, as far as is known."""

@@ -26,8 +26,8 @@ from resources.checkov.file_memo import FileMemo
 from resources.checkov.framework_result import Job
 from resources.checkov.framework_scans import scan_frameworks
 from resources.checkov.limits import RenderLimits, ScanLimits
-from resources.checkov.links import followed
 from resources.checkov.parent import Parent
+from resources.checkov.reading.links import followed
 from resources.checkov.rendering.kept import Kept
 from resources.checkov.rendering.plan import Plan, Plans
 from resources.checkov.rendering.renderer import FRAMEWORK as RENDERED

@@ -11,6 +11,7 @@ from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from infraaudit_domain.dagster_names import doubled_environments
+from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
@@ -75,6 +76,36 @@ class _IgnoredDrift(Entry):
     path: Annotated[str, AfterValidator(_json_path)]
 
 
+class _Threshold(Entry):
+    name: Annotated[str, Field(pattern=r"^\S(.{0,98}\S)?$")]
+    query: Annotated[str, Field(min_length=1, max_length=4000)]
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> "_Threshold":
+        if self.min is None and self.max is None:
+            raise ValueError("has neither min nor max, so that every value would pass")
+        return self
+
+
+class _Analysis(Entry):
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    every: Annotated[float, Field(ge=1, le=600)] = 10.0
+    thresholds: Annotated[tuple[_Threshold, ...], Field(min_length=1, max_length=20)]
+
+    @field_validator("thresholds")
+    @classmethod
+    def _names_are_unique(cls, given: tuple[_Threshold, ...]) -> tuple[_Threshold, ...]:
+        if len({one.name for one in given}) < len(given):
+            raise ValueError("two have the same name")
+        return given
+
+    def analysis(self) -> Analysis:
+        limits = (Threshold(one.name, one.query, one.min, one.max) for one in self.thresholds)
+        return Analysis(self.seconds, self.every, tuple(limits))
+
+
 class _Environment(Entry):
     name: Name = "production"
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "default"
@@ -88,6 +119,7 @@ class _Environment(Entry):
     self_heal: bool = False
     soak: Annotated[float, Field(ge=0, le=3600)] = 0.0
     promote_after: Annotated[float, Field(ge=0)] | None = None
+    analysis: _Analysis | None = None
     freeze: tuple[FreezeEntry, ...] = ()
     approvals: Annotated[int, Field(ge=0, le=20)] = 0
     approvers: tuple[Annotated[str, Field(pattern=r"^\S(.{0,253}\S)?$")], ...] = ()
@@ -185,6 +217,7 @@ class ProjectEntry(Entry):
             "adopt": (*self.adopt, *given.adopt),
             "uses": (*self.uses, *given.uses),
             "ignore_drift": tuple(IgnoreRule(one.object, parse_path(one.path)) for one in ignored),
+            "analysis": given.analysis.analysis() if given.analysis else Analysis(),
             "freeze": tuple(window.window() for window in given.freeze),
             "approval": ApprovalRule(given.approvals, given.approvers, given.approve_own),
         }

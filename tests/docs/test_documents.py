@@ -32,7 +32,11 @@ _FOLDERS = "infraaudit_assets|infraaudit_domain|configs|docker|scanner|examples|
 COMMAND = typer.main.get_command(app)
 _SHOP = ("--project", "shop")
 COMPLETED: dict[str, tuple[str, ...]] = {
+    "infraaudit at 2026-03-01T14:03": _SHOP,
     "infraaudit backup": ("-",),
+    "infraaudit exposed --rule FILE": _SHOP,
+    "infraaudit gate replay --file new-gate.yaml": _SHOP,
+    "infraaudit least-exposure": _SHOP,
     "infraaudit projects events": _SHOP,
     "infraaudit run": (*_SHOP, "--commit", "main"),
     "infraaudit scan --again": _SHOP,

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infraaudit.deploying.analysing import Analyser
 from infraaudit.deploying.deploy import deploy
 from infraaudit_domain.delivery.deployments import Deployment, Release
 from infraaudit_domain.kubernetes.manifest_policy import ManifestPolicy
@@ -129,7 +130,7 @@ class Namespace:
 
     def deliver(self, number: int, documents: list[dict[str, Any]], *, image: str = IMAGE, timeout: float = 180,
                 target: KubernetesTarget | None = None, soak: float = 0,
-                policy: ManifestPolicy | None = None) -> Deployment:  # fmt: skip
+                policy: ManifestPolicy | None = None, analyse: Analyser | None = None) -> Deployment:  # fmt: skip
         """Deliver commit ``number`` of a straight history as the asset does; the mirror has lost its commits."""
         return deploy(
             self.history,
@@ -139,6 +140,7 @@ class Namespace:
             superseded=lambda live: "the newer commit" if SHAS.index(live.sha) > number else "",
             timeout=timeout,
             on_progress=self.progress.append,
+            analyse=analyse,
         )
 
     def get(self, what: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_domain.commits import Commit
+from infraaudit_domain.delivery.analysis import Measured
 from infraaudit_domain.delivery.approvals import Approval, Leave
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
@@ -37,6 +38,7 @@ from infraaudit_domain.scans.findings import (
 from resources.history import History
 from resources.history.decisions.approvals import approve
 from resources.history.decisions.judgements import record_judgement
+from resources.history.decisions.measurements import record_measurements
 from resources.history.decisions.rejections import reject
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
@@ -135,6 +137,8 @@ def _record(past: History, index: int, sha: str) -> None:
     if index == 0:
         reject(past, "shop", sha, "it loses orders", "ada")
     approve(past, Approval("shop", "production", sha, Leave.DEPLOY, "eve", f"it said {HOSTILE}", then))
+    worst = Measured("error rate", f"errors {HOSTILE}", "at most 0.01", 0.5, False)
+    record_measurements(past, Release("shop", "production", sha, "image", ""), then, [worst])
     if OUTCOMES[index] is Outcome.DEPLOYED:
         record_judgement(past, LiveJudgement("shop", "production", sha, Verdict((HOSTILE,)), "rules", then))
     past.record_deployment(

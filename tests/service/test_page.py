@@ -21,7 +21,7 @@ from tests.service.conftest import SHAS, B
 
 PATHS = ["", "/findings", f"/findings/{B.fingerprint}", f"/commits/{SHAS[1]}", "/deployments", "/past/at"]
 PATHS += ["/past/gate?gate={open: {low: 0}, new: {}}", "/past/exposed?check=CKV_A", "/past/back"]
-VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr"}
+VOID = {"meta", "link", "input", "br", "rect", "line", "path", "wbr", "polyline"}
 
 
 class Markup(HTMLParser):
@@ -210,3 +210,17 @@ def test_a_commits_page_says_what_its_scan_read_and_which_files_it_did_not(clien
     page = client.get(f"/projects/shop/commits/{SHAS[1]}").text
     section = page.partition('id="coverage"')[2].partition("</section>")[0]
     assert "1 file not read" in section and "other.tf" in section and "broken" in section
+
+
+def test_all_projects_are_in_a_table_that_can_be_sorted(history: History, client: TestClient) -> None:
+    history.record_project(Project("bank", "https://example.org/bank.git"))
+    page = client.get("/").text
+    assert page.index("/projects/shop") < page.index("/projects/bank"), "the worst first"
+    assert (
+        "no scan yet" in page and "no deployment yet" in page and "aria-sort" in page and '<svg class="spark"' in page
+    )
+    assert SHAS[3][:7] in page and f"/projects/shop/commits/{SHAS[1]}" in page, "what is live, and the last failure"
+    by_name = client.get("/", params={"order": "name"}).text
+    assert by_name.index("/projects/bank") < by_name.index("/projects/shop")
+    assert client.get("/", params={"order": "nothing"}).status_code == 400
+    Markup(page)

@@ -55,6 +55,7 @@ def asked(question: Question, form: str) -> str:
     words = [*question.command.split(), "--project", "shop", "--format", form]
     for name, value in _GIVEN.get(question.name, {}).items():
         words += [value] if name in question.positional else [f"--{name}", value]
+    words += ["--max-scans", "0"] if question.command == "exposed" else []
     words += [B.fingerprint] if "{fingerprint}" in question.path else []
     words += ["--of", question.of] if len(of_command(question.command)) > 1 else []
     done = CliRunner().invoke(app, words)

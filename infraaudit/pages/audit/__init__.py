@@ -12,14 +12,15 @@ from infraaudit.pages.audit.contents import (
     finding_of,
     findings_of,
     overview,
-    project_cards,
 )
 from infraaudit.pages.audit.file import audit_file
 from infraaudit.pages.audit.links import FileLinks, ServiceLinks
 from infraaudit.pages.audit.past import PAGES, past_of
+from infraaudit.pages.audit.projects import ORDERS as PROJECT_ORDERS
+from infraaudit.pages.audit.projects import project_cards
 from infraaudit.pages.audit.rendering import STYLE_HASH, render
 
 __all__ = [
-    "PAGES", "STYLE_HASH", "WINDOWS", "FileLinks", "ServiceLinks", "Wanted", "audit_file", "commit_of",
+    "PAGES", "PROJECT_ORDERS", "STYLE_HASH", "WINDOWS", "FileLinks", "ServiceLinks", "Wanted", "audit_file", "commit_of",
     "deployments_of", "finding_of", "findings_of", "overview", "past_of", "project_cards", "render",
 ]  # fmt: skip

@@ -2,20 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import ceil
 from typing import Any
 
 from infraaudit.pages.audit.links import Links
 from infraaudit.pages.audit.picture import Bar, draw
+from infraaudit.pages.audit.projects import live_in
 from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
-from infraaudit_domain.delivery.deployments import Deployment
-from resources.history import History
 from resources.history.decisions.approvals import approval_rows
-from resources.history.deployments import live_since
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -146,24 +144,6 @@ def deployments_of(
     }
 
 
-def project_cards(history: History, lines: Sequence[StoredLine]) -> list[dict[str, Any]]:
-    """Every project in a few numbers."""
-    return [
-        {
-            "name": line.project,
-            "head": newest_scanned(line),
-            "live": [_live(history, line.project, environment) for environment in _environments(line)],
-        }
-        for line in lines
-    ]
-
-
-def _live(history: History, project: str, environment: str) -> Deployment | None:
-    """What is live, as having ended when that commit went live: deployed again, it has been live all along."""
-    live = history.live(project, environment)
-    return replace(live, finished_at=live_since(history, live)) if live else None
-
-
 def _environments(line: StoredLine) -> list[str]:
     return [name for project, name in environments(line.history) if project == line.project]
 
@@ -204,7 +184,7 @@ def _bars(line: StoredLine, trend: Sequence[Posture], links: Links) -> list[Bar]
 
 def _environment(line: StoredLine, environment: str, days: int, now: datetime) -> dict[str, Any]:
     """An environment: the live commit, its worst findings, and the four DORA measures."""
-    live = _live(line.history, line.project, environment)
+    live = live_in(line.history, line.project, environment)
     total, worst = live_page(line, environment, FindingFilter(), now, _WORST_SHOWN, 0)
     here = line.positions().get(live.sha) if live else None
     return {

@@ -39,8 +39,10 @@ def draw(bars: Sequence[Bar]) -> Markup:
     top = _nice(max(1, *(bar.posture.open.total() for bar in bars)))
     step = min(_WIDEST_BAR, (_WIDTH - _LEFT) / len(bars))
     shapes = [_grid(value, top) for value in sorted({0, top // 2, top})]
-    shapes += [_bar(bar, _LEFT + index * step, step, top) for index, bar in enumerate(bars)]
-    shapes += _dates(bars, step)
+    # At the right: a narrow screen begins there, with the newest.
+    left = _WIDTH - step * len(bars)
+    shapes += [_bar(bar, left + index * step, step, top) for index, bar in enumerate(bars)]
+    shapes += _dates(bars, step, left)
     first, last = bars[0].posture.open.total(), bars[-1].posture.open.total()
     label = f"Open findings over {sum(bar.commits for bar in bars)} commits: from {first} to {last}"
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
@@ -102,18 +104,18 @@ def _described(bar: Bar) -> str:
     return "\n".join(part for part in (head, open_now, changes, tried) if part)
 
 
-def _dates(bars: Sequence[Bar], step: float) -> list[Markup]:
+def _dates(bars: Sequence[Bar], step: float, left: float) -> list[Markup]:
     """The dates of some bars, as many as are readable side by side."""
     every = max(1, ceil(84 / step))
     label = Markup('<text class="middle" x="{:.1f}" y="{}">{:%d %b %y}</text>')
     if step > 28:
         label = Markup('<text class="middle mono" x="{:.1f}" y="{}">{}</text>')
         return [
-            label.format(_LEFT + (index + 0.5) * step, _FLOOR + 38, bar.posture.sha[:7])
+            label.format(left + (index + 0.5) * step, _FLOOR + 38, bar.posture.sha[:7])
             for index, bar in enumerate(bars)
             if step >= 50 or index % 2 == 0
         ]
     return [
-        label.format(max(_LEFT + 26, _LEFT + (index + 0.5) * step), _FLOOR + 38, bars[index].moment)
+        label.format(max(left + 26, left + (index + 0.5) * step), _FLOOR + 38, bars[index].moment)
         for index in range(0, len(bars) - every // 2, every)
     ]

@@ -135,7 +135,8 @@ def _judged(asked: Asked, then: LiveThen) -> Row:
     """What the gate of now says of its being live then, beside what it replaced."""
     assert then.period is not None
     replaced = then.brought.replaced_sha if then.brought else None
-    judge = PastJudge(asked.line, asked.rules.gate, asked.rules, [sha for sha in (then.period.sha, replaced) if sha])
+    shas = [sha for sha in (then.period.sha, replaced) if sha]
+    judge = PastJudge(asked.line, asked.rules.gate, asked.rules, shas, then.at.date())
     verdict = judge.verdict(then.period.sha, replaced, then.at)
     if verdict is None:
         return {"gate": "not known", "gate_reason": f"the commit is not on {asked.line.branch}"}

@@ -39,7 +39,7 @@ def play(asked: Asked, policy: GatePolicy) -> list[Played]:
     """Every deployment that was tried, oldest first, under a policy."""
     attempts = deployments(asked.history, asked.project, asked.environment())[::-1]
     tried = {one.sha for one in attempts if one.outcome in TRIED}
-    judge = PastJudge(asked.line, policy, asked.rules, tried)
+    judge = PastJudge(asked.line, policy, asked.rules, tried, asked.now.date())
 
     def judged(one: Deployment, live: str | None) -> Any:
         return judge.verdict(one.sha, live, one.started_at)
@@ -82,7 +82,7 @@ def _row(one: Played, commit: sa.RowMapping | None) -> Row:
         "saved": _rounded(one.saved) if known else None,
         "added": _rounded(one.added) if known else None,
         "reasons": "; ".join(one.reasons)[:_LONGEST] or None,
-    } | {f"saved_{severity.value}": round(one.saved[severity], 2) if one.saved is not None and known else None
+    } | {f"saved_{severity.value}": round(float(one.saved[severity]), 2) if one.saved is not None and known else None
          for severity in Severity}  # fmt: skip
 
 

@@ -43,15 +43,15 @@ def _row(one: Exposure, commit: sa.RowMapping | None, is_advised: bool) -> Row:
         "author": commit["author_name"] if commit else None,
         "advised": is_advised,
         "hours": one.hours,
-        "returned": round(sum(returned.values()), 2) if one.is_known else None,
-        "avoided": round(sum(avoided.values()), 2) if one.is_known else None,
+        "returned": round(float(returned.total()), 2) if one.is_known else None,
+        "avoided": round(float(avoided.total()), 2) if one.is_known else None,
         "findings_returning": len(candidate.returning) if candidate.returning is not None else None,
         "findings_leaving": len(candidate.leaving) if candidate.leaving is not None else None,
         "hours_live": candidate.hours_live,
         "outcomes": ", ".join(candidate.outcomes) or None,
         "against": "; ".join(candidate.against) or None,
     } | {
-        f"{word}_{severity.value}": round(counts[severity], 2) if one.is_known else None
+        f"{word}_{severity.value}": round(float(counts[severity]), 2) if one.is_known else None
         for word, counts in (("returned", returned), ("avoided", avoided))
         for severity in Severity
     }  # fmt: skip

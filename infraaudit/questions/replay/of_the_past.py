@@ -210,7 +210,7 @@ QUESTIONS: tuple[Question, ...] = (
         shown="sha returned avoided advised findings_returning findings_leaving returned_critical returned_high"
         " avoided_critical avoided_high against hours_live subject",
         details="A finding-hour is an hour with an open finding. Worse severities decide first. A commit of which it is"
-        " not known what would return comes last. Advised is the commit that `infraaudit rollback --advise` names.",
+        " not known what would return comes last. Advised is the commit that `rollback --advise` names.",
         panel="Deliver",
     ),
 )  # fmt: skip

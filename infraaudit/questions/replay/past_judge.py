@@ -5,7 +5,7 @@ not stand in the scanned commit before, by lifecycle; so is what is not live. De
 on the line, whose lifecycles are not stored.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,13 +20,14 @@ from infraaudit_domain.judging.gate_replay import Standing
 from infraaudit_domain.judging.suppressions import Lapsed, Suppression
 from infraaudit_domain.lifecycles.causes import CODE
 from infraaudit_domain.scans.checkov_config import CheckovConfig
-from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity
 from resources.checkov.config_file import configuration
 from resources.history.queries.frames import commits_named, line_times
 from resources.history.queries.rules import arrivals_of_rules
 from resources.history.stored_line import StoredLine
 from resources.history.trusted import trusted_configuration
 
+_SEVERITIES = {severity.value: severity for severity in Severity}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -37,15 +38,16 @@ class _Seen:
     read: Mapping[int, Finding]
     unread: Mapping[int, Finding]
     """Open findings that stand where its scan did not read."""
-
-    def open_lives(self, lives: Sequence[str]) -> set[str]:
-        return {lives[span] for span, one in self.read.items() if one.is_open} | {lives[span] for span in self.unread}
+    open_lives: Collection[str]
 
 
 class PastJudge:
     """Judges the commits of a line that it was made for, each at a time and against what was live then."""
 
-    def __init__(self, line: StoredLine, policy: GatePolicy, rules: ProjectRules, shas: Iterable[str]) -> None:
+    def __init__(
+        self, line: StoredLine, policy: GatePolicy, rules: ProjectRules, shas: Iterable[str], until: date
+    ) -> None:
+        """``until`` is the last day on which anything is judged."""
         self._line, self._policy, self._rules = line, policy, rules
         self._positions = line.positions()
         self._scans = past_scans(line, policy.required_frameworks)
@@ -62,6 +64,12 @@ class PastJudge:
         self._configs: dict[str, CheckovConfig] = {}
         self._seen_at: dict[str, _Seen] = {}
         self._matching: dict[int, tuple[Suppression, ...]] = {}
+        named = {*policy.open, *policy.new, *policy.new_in_environment, *policy.max_age_days}
+        # A decision that ended stops for a finding of any severity; all else only for those that the policy names.
+        may_lapse = self._has_hidings or any(one.expires < until for one in rules.suppressions)
+        wanted_ones = {one.value for one in (Severity if may_lapse else named)}
+        self._matters = [severity in wanted_ones for severity in self._spans.columns["severity"]]
+        self._rank = self._spans.ranks.__getitem__
 
     def verdict(self, sha: str, live: str | None, now: datetime) -> Verdict | None:
         """The verdict on a commit; None for one that is not on the line."""
@@ -95,9 +103,9 @@ class PastJudge:
         past, position = self._scans.get(sha), self._positions.get(sha)
         if past is None or position is None or past.status is ScanStatus.FAILED:
             return None
-        found = (self._spans.finding(span) for span in self._spans.at[position])
-        pairs = zip(self._spans.at[position], found, strict=True)
-        return {self._lives[span]: one.severity for span, one in pairs if one.is_open}
+        status, severity = self._spans.columns["status"], self._spans.columns["severity"]
+        still_open = (span for span in self._spans.at[position] if status[span] == FindingStatus.OPEN)
+        return {self._lives[span]: _SEVERITIES[severity[span]] for span in still_open}
 
     @property
     def _has_hidings(self) -> bool:
@@ -107,15 +115,20 @@ class PastJudge:
         key = f"{sha} {day}" if self._has_hidings else sha
         if key not in self._seen_at:
             position, scan = self._positions[sha], self._scans[sha]
-            standing, gaps = self._spans.at[position], scan.gaps
-            is_usable = scan.status is not ScanStatus.FAILED
-            sighted = (span for span in standing if is_usable and self._spans.is_read(span, position, gaps))
-            read = {span: self._spans.finding(span) for span in sighted}
-            unread = {span: self._spans.finding(span) for span in standing if span not in read}
-            judged = self._judged(sha, day).scan(self._scan(sha, scan, read.values())).findings
-            self._seen_at[key] = _Seen(
-                dict(zip(read, judged, strict=False)), {span: one for span, one in unread.items() if one.is_open}
-            )
+            standing = sorted(filter(self._matters.__getitem__, self._spans.at[position]), key=self._rank)
+            read, is_usable, gaps = dict[int, Finding](), scan.status is not ScanStatus.FAILED, scan.gaps
+            unread = dict[int, Finding]()
+            for span in standing:
+                finding = self._spans.finding(span)
+                if is_usable and self._spans.is_read(span, position, gaps):
+                    read[span] = finding
+                elif finding.is_open:
+                    unread[span] = finding
+            if any(not finding.is_open for finding in read.values()):
+                judged = self._judged(sha, day).scan(self._scan(sha, scan, read.values())).findings
+                read = dict(zip(read, judged, strict=False))
+            lives = {self._lives[span] for span, one in read.items() if one.is_open}
+            self._seen_at[key] = _Seen(read, unread, lives | {self._lives[span] for span in unread})
         return self._seen_at[key]
 
     def _judged(self, sha: str, day: date) -> Judged:
@@ -147,11 +160,9 @@ class PastJudge:
         return (one for span, one in read.items() if not one.is_open or not self._is_hidden(span, day))
 
     def _is_hidden(self, span: int, day: date) -> bool:
-        return any(one.counts_on(day) for one in self._matched(span))
+        return bool(self._rules.suppressions) and any(one.counts_on(day) for one in self._matched(span))
 
     def _matched(self, span: int) -> tuple[Suppression, ...]:
-        if not self._rules.suppressions:
-            return ()
         if span not in self._matching:
             finding = self._spans.finding(span)
             self._matching[span] = tuple(one for one in self._rules.suppressions if one.matches(finding))
@@ -162,7 +173,7 @@ class PastJudge:
         before = self._before[self._positions[sha]]
         if before is None or not self._policy.new:
             return {}
-        known = self._seen(self._line.shas[before], day).open_lives(self._lives)
+        known = self._seen(self._line.shas[before], day).open_lives
         return self._left(seen.read, known, day)
 
     def _not_live(self, live: str | None, seen: _Seen, day: date) -> dict[int, Finding] | None:
@@ -171,10 +182,10 @@ class PastJudge:
         past = self._scans.get(live)
         if past is None or past.status is ScanStatus.FAILED or live not in self._positions:
             return None
-        known = self._seen(live, day).open_lives(self._lives)
+        known = self._seen(live, day).open_lives
         return self._left(seen.read, known, day) | self._left(seen.unread, known, day)
 
-    def _left(self, some: Mapping[int, Finding], known: set[str], day: date) -> dict[int, Finding]:
+    def _left(self, some: Mapping[int, Finding], known: Collection[str], day: date) -> dict[int, Finding]:
         return {
             span: one
             for span, one in some.items()

@@ -39,9 +39,8 @@ class PastSpans:
 
     @cached_property
     def at(self) -> Mapping[int, Sequence[int]]:
-        """By position, the spans that stand there, in the order in which a scan lists its findings."""
+        """By position, the spans that stand there."""
         starts, ends = self.columns["start_position"], self.columns["end_position"]
-        rank = self._ranks()
         active: dict[int, None] = {}
         ending: list[tuple[int, int]] = []
         found: dict[int, Sequence[int]] = {}
@@ -54,7 +53,7 @@ class PastSpans:
                 following += 1
             while ending and ending[0][0] <= position:
                 active.pop(heappop(ending)[1], None)
-            found[position] = sorted(active, key=rank.__getitem__)
+            found[position] = tuple(active)
         return found
 
     def finding(self, span: int) -> Finding:
@@ -70,14 +69,18 @@ class PastSpans:
 
         A span says that of its end alone: a gap that a later scan closed is in the scan of then.
         """
-        if self.columns["start_position"][span] == position:
+        last = self.columns["end_after"][span]
+        if last is not None and last < position:
+            return False
+        if not gaps or self.columns["start_position"][span] == position:
             return True
-        last, finding = self.columns["end_after"][span], self.finding(span)
-        unread = gaps.get(finding.framework, ())
+        finding = self.finding(span)
         where = rendered_by(finding.resource) or finding.file_path
-        return (last is None or last >= position) and not (unread and is_unread(where, unread))
+        return not is_unread(where, gaps.get(finding.framework, ()))
 
-    def _ranks(self) -> list[int]:
+    @cached_property
+    def ranks(self) -> Sequence[int]:
+        """By span, its place in the order in which a scan lists its findings."""
         columns = [self.columns[name] for name in ("framework", "file_path", "line_start", "check_id", "fingerprint")]
         keys = list(zip(*columns, strict=True))
         ranks = [0] * len(keys)

@@ -1,1 +1,1 @@
-"""What people decided about commits, and what the rules of the day say of what is live."""
+"""What let commits through, or kept them out: people, the rules of the day, and measurements."""

@@ -180,11 +180,19 @@ def deployment_page(
     total = history.rows(sa.select(sa.func.count().label("n")).select_from(d).where(*where))[0]["n"]
     columns = (
         d.c.environment, d.c.sha, c.c.subject, c.c.author_name.label("author"), d.c.outcome, d.c.started_at,
-        d.c.finished_at, d.c.target, d.c.image, d.c.replaced_sha, d.c.reason,
+        d.c.finished_at, d.c.target, d.c.image, d.c.replaced_sha, d.c.reason, _was_stopped(d).label("is_stopped"),
     )  # fmt: skip
     joined = d.outerjoin(c, (c.c.project == d.c.project) & (c.c.sha == d.c.sha))
     query = sa.select(*columns).select_from(joined).where(*where).order_by(d.c.id.desc()).limit(limit).offset(offset)
     return total, [dict(row) for row in history.rows(query)]
+
+
+def _was_stopped(d: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether it is a gate that refused a deployment which was skipped: nothing else makes its stage fail then."""
+    s = schema.stages
+    same = (s.c.project == d.c.project) & (s.c.sha == d.c.sha) & (s.c.finished_at >= d.c.started_at)
+    refused = same & (s.c.outcome == StageOutcome.FAILED.value) & s.c.stage.startswith("deployment")
+    return (d.c.outcome == Outcome.SKIPPED.value) & sa.exists().where(refused)
 
 
 def outcomes_of(history: History, project: str, shas: Sequence[str]) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from resources.history.schema.deployments import (
     live_judgements,
     log_counts,
     looks,
+    measurements,
     rejections,
 )
 from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
@@ -43,6 +44,7 @@ __all__ = [
     "live_judgements",
     "log_counts",
     "looks",
+    "measurements",
     "merged_commits",
     "metadata",
     "notices",

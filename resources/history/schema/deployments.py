@@ -72,6 +72,22 @@ approvals = sa.Table(
 )
 """Who let a commit into an environment, or into a frozen one, and why."""
 
+measurements = sa.Table(
+    "measurements",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("started_at", UTCDateTime, primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("limits", sa.Text, nullable=False),
+    sa.Column("value", sa.Float),
+    sa.Column("passed", sa.Boolean, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+"""What each attempt was measured by, after it had become healthy: the worst value of each expression."""
+
 live_judgements = sa.Table(
     "live_judgements",
     metadata,

@@ -11,11 +11,10 @@ from typing import Any
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
 from infraaudit_domain.kubernetes.autoscaling import left_alone, scaled_by
-from infraaudit_domain.kubernetes.custom_resources import defined_kinds, is_among
 from infraaudit_domain.kubernetes.fields import items, mapping
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import field_manager
-from infraaudit_domain.kubernetes.phases import hook_of
+from infraaudit_domain.kubernetes.phases import defined_kinds, hook_of, is_among
 from resources.targets.cluster.connection import REQUEST_SECONDS, retried
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.owners import checked_name, read_object

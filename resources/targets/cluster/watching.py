@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from infraaudit_domain.errors import ClusterError, RejectedByClusterError
-from infraaudit_domain.kubernetes.custom_resources import DEFINITION, judge_definition
 from infraaudit_domain.kubernetes.manifests import WORKLOADS, Document, identity
+from infraaudit_domain.kubernetes.phases import DEFINITION
 from infraaudit_domain.kubernetes.rollout import (
     Judgement,
     PodStatus,
     WorkloadStatus,
     is_hopeless,
+    judge_definition,
     judge_job,
     judge_rollout,
     restarted,

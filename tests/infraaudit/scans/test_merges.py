@@ -1,13 +1,16 @@
 """Merged branches in a real repository: who introduced and fixed what a merge brought, and what is new against live."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from infraaudit.scans.lifecycles import Line
+from infraaudit.scans.unknown_events import unknown_events
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import History
 from resources.history.queries.exposure import exposure
 from resources.history.queries.lives import life_events
@@ -55,6 +58,29 @@ def test_a_side_that_is_scanned_later_names_its_commit_then(audited: Audited) ->
     assert audited.events() == [("port", "introduced", merge, "between")]
     audited.scan(opened, finding("port"))
     assert audited.events() == [("port", "introduced", opened, "exact")]
+
+
+TEXT = "".join(f"line {number}\n" for number in range(30))
+
+
+@pytest.mark.parametrize("event", ["suppressed", "moved"])
+def test_what_a_branch_suppressed_or_moved_is_its_commits_doing(audited: Audited, event: str) -> None:
+    port = replace(finding("port"), file_path="a.tf")
+    is_moved = event == "moved"
+    after = replace(port, file_path="b.tf") if is_moved else replace(port, status=FindingStatus.SUPPRESSED)
+    base = audited.commit(port, files={"a.tf": TEXT})
+    audited.switch("side", base)
+    did = audited.commit(files={"a.tf": None, "b.tf": TEXT} if is_moved else {"a": "b"}, scanned=False)
+    audited.commit(after, files={"c": "d"})
+    audited.switch("main")
+    audited.commit(port, files={"e": "f"})
+    audited.repository.git("merge", "--quiet", "--no-ff", "-m", "Merge", "side")
+    merge = audited.scan(audited.repository.git("rev-parse", "HEAD"), after)
+    assert audited.events() == [("port", "introduced", base, "exact"), ("port", event, merge, "between")]
+    (unknown,) = unknown_events(audited.line, after.fingerprint)
+    assert (unknown.event, unknown.next) == (event, did)
+    audited.scan(did, after)
+    assert audited.events() == [("port", "introduced", base, "exact"), ("port", event, did, "exact")]
 
 
 def test_a_merge_that_adds_what_no_parent_has_is_named_itself(audited: Audited) -> None:

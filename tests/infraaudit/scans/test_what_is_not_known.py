@@ -81,14 +81,13 @@ def test_a_merge_shows_what_its_branch_did_by_that_commit(audited: Audited) -> N
     audited.switch("main")
     audited.commit(finding("hidden"), finding("gone"))
     merge = audited.merge("side", finding("hidden", status="suppressed"), finding("port"))
-    parent = audited.line.shas[-2]
     assert _changes(audited, merge) == {
         ("port", "introduced", opened, None, "exact"),
         ("gone", "fixed", fixed, None, "exact"),
-        ("hidden", "suppressed", None, parent, "between"),
+        ("hidden", "suppressed", fixed, None, "exact"),
     }
     (row,) = suppression_rows(audited.line, (), None, NOW.date())
-    assert (row["owner"], row["after"], row["certainty"]) == (None, parent, "between")
+    assert (row["commit"], row["after"], row["certainty"]) == (fixed, None, "exact") and row["owner"]
     # The age of what a branch brought counts from the branch's commit, not from the merge.
     times = {sha: audited.mirror.commit(sha).committed_at for sha in (base, opened, fixed)}
     high = _high(audited, times[opened] + timedelta(days=3), 2)

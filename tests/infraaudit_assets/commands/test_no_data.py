@@ -27,8 +27,14 @@ from tests.conftest import Repository
 OF_SCANS = [("trends",), ("sla",), ("blame", "--check", "CKV_1")]
 OF_DEPLOYMENTS = [("exposure",), ("exposure", "--of", "commits"), ("dora",), ("log-counts",), ("logs", "--no-collect")]
 
-HAS_ROWS = {"projects", "commits", "scanned", "rejections"}
-"""Questions that have an answer then: the project's one commit is recorded, and nothing was rejected."""
+HAS_ROWS = {"projects", "commits", "scanned", "rejections", "approvals"}
+"""Questions that have an answer then: the project's one commit is recorded, and nothing was rejected or approved."""
+GIVEN = {
+    "exposed": {"check": "CKV_1"},
+    "exposed_commits": {"check": "CKV_1"},
+    "gate_replay": {"gate": "{open: {}, new: {}}"},
+}
+"""Values without which some questions cannot be asked."""
 FOUND = Finding("terraform", "CKV_1", "a check", "main.tf", "a.b", 1, 1, 0, FindingStatus.OPEN)
 
 
@@ -104,7 +110,10 @@ def test_no_deployments_are_a_list_for_a_program_and_a_reason_for_people() -> No
 
 
 def words_of(question: Question) -> list[str]:
-    words = [question.command, "--project", "shop"]
+    words = [*question.command.split(), "--project", "shop"]
+    words += [
+        word for name, value in GIVEN.get(question.name, {}).items() if name == "check" for word in ("--check", value)
+    ]
     words += ["0" * 32] if "{fingerprint}" in question.path else []
     return words + (["--of", question.of] if len(of_command(question.command)) > 1 else [])
 
@@ -119,7 +128,8 @@ def test_every_question_says_what_is_missing_before_anything_was_done(history: H
         done.exception,
     )
     client = TestClient(build_app(history, ServiceOptions(["shop"])))
-    answer = client.get("/api/v1" + question.path.format(project="shop", fingerprint="0" * 32))
+    path = "/api/v1" + question.path.format(project="shop", fingerprint="0" * 32)
+    answer = client.get(path, params=GIVEN.get(question.name, {}))
     assert answer.status_code == 200 and answer.json()["items"] == [] and " yet: " in answer.json()["no_data"]
 
 
@@ -156,7 +166,8 @@ def test_during_a_backfill_everything_answers_and_says_how_far_it_is(
     client = TestClient(build_app(history, ServiceOptions(["shop"], rules=lambda _: rules)))
     for question in QUESTIONS:
         path = question.path.format(project="shop", fingerprint=FOUND.fingerprint)
-        answer = client.get(f"/api/v1{path}", params={"before": shas[0]} if question.name == "compare" else {})
+        given = GIVEN | {"compare": {"before": shas[0]}}
+        answer = client.get(f"/api/v1{path}", params=given.get(question.name, {}))
         assert answer.status_code in (200, 404), (question.name, answer.text)
         assert answer.status_code == 200 or "has not been scanned" in answer.json()["error"], (
             question.name,

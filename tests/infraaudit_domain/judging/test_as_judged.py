@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infraaudit_domain.judging.as_judged import Counting, Judged
 from infraaudit_domain.scans.checkov_config import DEFAULT_FRAMEWORKS, CheckovConfig, read_config
 from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, UnreadableFile
-from infraaudit_domain.scans.hidings import Hider, listed, marked
+from infraaudit_domain.scans.hidings import SCANNER, Hider, listed, marked
 
 FRAMEWORKS = ("terraform", "kubernetes", "secrets")
 CHECKS = ("CKV_1", "CKV_AWS_18", "CKV2_K8S_3")
@@ -80,3 +80,16 @@ def test_a_configuration_is_listed_in_a_few_words() -> None:
     document = {"framework": "terraform", "skip-check": "CKV_1", "skip-path": ["tests"]}
     assert listed(read_config(document)[0]) == ["all but framework terraform", "skip-check CKV_1", "skip-path tests"]
     assert listed(CheckovConfig()) == [] and set(FRAMEWORKS) < set(DEFAULT_FRAMEWORKS)
+
+
+def test_a_file_that_the_scanner_never_opens_is_no_gap_that_counts_whatever_the_configuration_says() -> None:
+    hidden, odd = UnreadableFile(".k/pod.yaml", "odd", SCANNER), UnreadableFile("k/pod.yaml", "odd")
+    config = read_config({"skip-path": [".k"]})[0]
+    plain = scan([])
+    parts = [replace(plain.frameworks[0], unreadable=gaps) for gaps in ((hidden,), (hidden, odd))]
+    stored = replace(plain, frameworks=tuple(marked(part, Hider(config), "c.yaml") for part in parts))
+    assert [part.unreadable[0].hidden_by for part in stored.frameworks] == [SCANNER, SCANNER]
+    counted = Judged(config, Counting(date(2026, 1, 1))).without_accepted_gaps(stored)
+    assert [(part.unreadable, part.status) for part in counted.frameworks] == [
+        ((), ScanStatus.COMPLETE), ((odd,), ScanStatus.PARTIAL)
+    ]  # fmt: skip

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from infraaudit_domain.errors import ManifestError
-from infraaudit_domain.kubernetes.custom_resources import judge_definition
 from infraaudit_domain.kubernetes.manifests import render_manifests
 from infraaudit_domain.kubernetes.phases import phase_faults, phases
 from infraaudit_domain.kubernetes.pod_spec import plan_pod
+from infraaudit_domain.kubernetes.rollout import judge_definition
 
 
 def one(kind: str, name: str, **annotations: str) -> dict[str, Any]:

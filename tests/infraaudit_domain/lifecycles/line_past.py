@@ -25,5 +25,5 @@ class LinePast:
     def parents(self) -> list[str]:
         return ["before"] if self.position else []
 
-    def brought(self, findings: object, is_there: bool) -> dict[str, str]:
+    def brought(self, findings: object, event: str) -> dict[str, str]:
         raise AssertionError("a line without merges")

@@ -1,6 +1,7 @@
 """Whose doing it was that a merge brought a finding or its absence: against a brute force over random graphs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +9,16 @@ from hypothesis import strategies as st
 from infraaudit_domain.lifecycles.causes import Circumstances
 from infraaudit_domain.lifecycles.merges import doers
 from infraaudit_domain.lifecycles.readings import PartReading, Reading
-from infraaudit_domain.scans.findings import Finding
+from infraaudit_domain.scans.findings import Finding, FindingStatus
 from tests.sizes import examples
 
 FINDING = Finding("terraform", "CKV_1", "n", "main.tf", "r", 1, 2)
+EVENTS: Mapping[str, tuple[Finding, Finding | None, str]] = {
+    "introduced": (FINDING, None, "fixed"),
+    "suppressed": (replace(FINDING, status=FindingStatus.SUPPRESSED), FINDING, "unsuppressed"),
+    "moved": (FINDING, replace(FINDING, file_path="old.tf"), "moved"),
+}
+"""By event: a commit's finding after it, before it, and the event that leads back."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class Repository:
 
 
 class Graph:
-    def __init__(self, repository: Repository, merge: int) -> None:
-        self.repository, self.merge = repository, merge
+    def __init__(self, repository: Repository, merge: int, event: str) -> None:
+        self.repository, self.merge, self.event = repository, merge, event
 
     def side(self) -> dict[str, list[str]]:
         made, ancestors = self.repository.made, self.repository.ancestors
@@ -78,37 +85,42 @@ class Graph:
     def reading(self, sha: str) -> Reading | None:
         if not self.repository.scanned[int(sha)]:
             return None
-        found = {FINDING.fingerprint: FINDING} if self.repository.has[int(sha)] else {}
+        after, before, _ = EVENTS[self.event]
+        finding = after if self.repository.has[int(sha)] else before
+        found = {finding.fingerprint: finding} if finding else {}
         return Reading(sha, 0, found, {"terraform": PartReading()}, Circumstances("3", "c"))
 
     def old_paths(self, parent: str, child: str) -> dict[str, str]:
         return {}
 
 
-def answers(repository: Repository) -> list[tuple[int, str | None]]:
+def answers(repository: Repository, event: str) -> list[tuple[int, str | None]]:
     """Every merge that differs from its first parent, with the commit that is named for it."""
     found = []
     for number, one in enumerate(repository.made):
         if len(one.parents) > 1 and repository.has[number] != repository.has[one.parents[0]]:
             others = [str(parent) for parent in one.parents[1:]]
-            graph, marks = Graph(repository, number), {FINDING.fingerprint: FINDING}
-            named = doers(marks, repository.has[number], str(number), others, graph)
-            found.append((number, named.get(FINDING.fingerprint)))
+            after, before, back = EVENTS[event]
+            word = event if repository.has[number] else back
+            finding = after if repository.has[number] or before is None else before
+            marks = {finding.fingerprint: finding}
+            named = doers(marks, word, str(number), others, Graph(repository, number, event))
+            found.append((number, named.get(finding.fingerprint)))
     return found
 
 
-@given(graphs())
+@given(graphs(), st.sampled_from(sorted(EVENTS)))
 @examples(120)
-def test_where_every_commit_is_scanned_the_first_that_did_it_is_named(made: list[Made]) -> None:
+def test_where_every_commit_is_scanned_the_first_that_did_it_is_named(made: list[Made], event: str) -> None:
     repository = Repository(made, all_scanned=True)
-    for merge, sha in answers(repository):
+    for merge, sha in answers(repository, event):
         assert sha is not None
         assert int(sha) == min(repository.truth(merge))
 
 
-@given(graphs())
+@given(graphs(), st.sampled_from(sorted(EVENTS)))
 @examples(120)
-def test_where_some_are_not_scanned_a_name_is_true_or_missing(made: list[Made]) -> None:
+def test_where_some_are_not_scanned_a_name_is_true_or_missing(made: list[Made], event: str) -> None:
     repository = Repository(made, all_scanned=False)
-    for merge, sha in answers(repository):
+    for merge, sha in answers(repository, event):
         assert sha is None or int(sha) in repository.truth(merge)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from infraaudit_domain.delivery.analysis import Threshold
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import ConfigurationError
@@ -96,3 +97,25 @@ def test_a_window_that_is_none_is_refused_with_its_line(tmp_path: Path, window: 
 def test_more_approvals_than_approvers_let_nothing_in(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="needs 2 approvals and names 1 approvers"):
         environment(tmp_path, "approvals: 2", "approvers: [eve, EVE]")
+
+
+def test_an_analysis_has_expressions_with_limits(tmp_path: Path) -> None:
+    found = environment(
+        tmp_path, "analysis:", "  seconds: 90", "  thresholds:", "    - {name: errors, query: 'rate(x[1m])', max: 0.01}",
+    ).analysis  # fmt: skip
+    assert (found.seconds, found.every) == (90, 10)
+    assert found.thresholds == (Threshold("errors", "rate(x[1m])", None, 0.01),)
+    assert environment(tmp_path).analysis.thresholds == ()
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "said"),
+    [
+        ("[]", "at least 1"),
+        ("[{name: a, query: up}]", "every value would pass"),
+        ("[{name: a, query: up, min: 1}, {name: a, query: up, max: 1}]", "same name"),
+    ],
+)
+def test_an_analysis_that_measures_nothing_is_refused(tmp_path: Path, thresholds: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        environment(tmp_path, "analysis:", f"  thresholds: {thresholds}")

@@ -1,5 +1,6 @@
 """Random pasts of a project: commits with and without scans, with gaps, and deployments of every outcome."""
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +72,14 @@ class Made:
             status, found = ScanStatus.FAILED, ()
         elif self.scanned:
             status, gaps = ScanStatus.PARTIAL, (UnreadableFile(self.scanned, "broken"),)
-        part = FrameworkScan("terraform", f"{self}", status, found, gaps, reason="broken" if found != () else "")
+        part = FrameworkScan(
+            "terraform",
+            hashlib.sha256(repr(self).encode()).hexdigest(),
+            status,
+            found,
+            gaps,
+            reason="broken" if found != () else "",
+        )
         return Scan(sha, (part,), "3", "c", START, 1.0)
 
 
@@ -112,11 +120,13 @@ EVERY_SCAN = st.sampled_from([WHOLE, WHOLE, WHOLE, "one.tf", "two.tf", NONE, FAI
 
 
 @st.composite
-def pasts(draw: Any, scans: st.SearchStrategy[str] = EVERY_SCAN, most: int = 6) -> Past:
+def pasts(draw: Any, scans: st.SearchStrategy[str] = EVERY_SCAN, most: int = 6, attempts_at_least: int = 1) -> Past:
     commits = draw(st.lists(made(scans), min_size=2, max_size=most))
     outcome = st.sampled_from([Outcome.DEPLOYED] * 4 + [*Outcome])
     gaps = st.tuples(st.integers(1, 60), st.integers(0, 3))
-    drawn = draw(st.lists(st.tuples(st.integers(0, len(commits) - 1), outcome, gaps), min_size=1, max_size=8))
+    drawn = draw(
+        st.lists(st.tuples(st.integers(0, len(commits) - 1), outcome, gaps), min_size=attempts_at_least, max_size=8)
+    )
     attempts, hour = [], 24 * len(commits)
     for commit, how, (before, length) in drawn:
         start, hour = hour + before, hour + before + length

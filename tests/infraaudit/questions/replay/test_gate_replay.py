@@ -149,6 +149,19 @@ def test_it_stops_what_the_gate_itself_would_have_stopped_for_the_same_reasons(
         assert [(one.verdict, bare(one.reasons)) for one in played] == expected
 
 
+@examples(6)
+@given(pasts(st.just(WHOLE), attempts_at_least=5), st.dictionaries(st.just("high"), st.just(0), min_size=1))
+def test_what_is_new_in_the_environment_is_new_beside_what_would_have_been_live(
+    past: Past, limits: dict[str, int]
+) -> None:
+    with recorded(past) as line:
+        file = Path(line.history.url.removeprefix("sqlite:///")).parent / "gate.yaml"
+        file.write_text(json.dumps({"open": {}, "new": {}, "new_in_environment": limits}))
+        played = play(asked(line, past.end), read_gate(file))
+        expected, _ = replayed_by_hand(past, TheGate(line.history, past, file), 0)
+        assert [(one.verdict, bare(one.reasons)) for one in played] == expected
+
+
 @examples(8)
 @given(pasts(st.just(WHOLE)), GATES)
 def test_the_hours_saved_and_added_are_those_of_every_single_hour(past: Past, policy: dict[str, Any]) -> None:
