@@ -33,6 +33,8 @@ class _Fetch:
     hung_times: int = 0
     """How often in a row it hung."""
     not_before: float = 0.0
+    is_taken: bool = False
+    """Whether a tick has had its result."""
 
 
 class Fetches:
@@ -49,10 +51,12 @@ class Fetches:
         """
         with self._one_at_a_time:
             last = fetch = self._last.get(mirror.path)
-            if fetch is None or (fetch.ended.is_set() and self._clock() >= fetch.not_before):
+            # What ended since the last tick is its result: a fetch that always takes longer than a tick waits is one, too.
+            if fetch is None or (fetch.ended.is_set() and fetch.is_taken and self._clock() >= fetch.not_before):
                 fetch = self._last[mirror.path] = self._begun(mirror, fetch.hung_times if fetch else 0)
         # One that others have waited for is not waited for again.
         if fetch.ended.wait(0 if fetch is last else seconds):
+            fetch.is_taken = True
             self._raise_for(mirror, fetch)
             return ""
         so_far = self._clock() - fetch.started

@@ -120,3 +120,30 @@ def test_one_that_fails_at_once_is_tried_at_each_tick(tmp_path: Path) -> None:
         with pytest.raises(RepositoryError, match="cannot be read") as raised:
             fetches.fetch(missing, 30)
         assert "It hung" not in str(raised.value)
+
+
+def test_a_fetch_that_always_takes_longer_than_a_tick_waits_is_used_by_the_next(
+    repository: Repository, tmp_path: Path
+) -> None:
+    slow = _Held(str(repository.path), tmp_path / "mirror")
+    fetches = Fetches()
+    for number in range(2):
+        sha = repository.write({"a": str(number)}, "a commit")
+        slow.goes_on.clear()
+        assert "is being fetched" in fetches.fetch(slow, 0.05)
+        slow.goes_on.set()
+        ended(fetches, slow)
+        slow.goes_on.clear()
+        assert fetches.fetch(slow, 0.05) == "" and slow.branches() == {"main": sha}
+
+
+class _Held(Mirror):
+    """Fetches when it may."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        super().__init__(url, path)
+        self.goes_on = threading.Event()
+
+    def fetch(self) -> None:
+        self.goes_on.wait(10)
+        super().fetch()
