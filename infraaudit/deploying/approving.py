@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infraaudit.deploying.holds import authors_of
 from infraaudit_domain.delivery.approvals import Approval, Leave, standing
 from infraaudit_domain.errors import NotAllowedError
 from infraaudit_domain.projects import Environment, Project
@@ -31,13 +32,13 @@ class Approved:
 def approve(
     history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, name: str, reason: str
 ) -> Approved:
-    """Record an approval. Raises NotAllowedError where it would not count: of its author, or of no approver."""
-    commit = mirror.commit(sha)
+    """Record an approval. Raises NotAllowedError where it would not count: of an author, or of no approver."""
+    authors = authors_of(history, mirror, project, environment, sha)
     _require_reason(reason)
-    if why := environment.approval.refuses(name, commit):
+    if why := environment.approval.refuses(name, authors):
         raise NotAllowedError(f"An approval of {sha[:12]} by {name} does not count in {environment.name}: {why}.")
     record(history, _given(project, environment, sha, Leave.DEPLOY, name, reason))
-    have = standing(environment.approval, approvals_of(history, project.name, environment.name, sha), commit)
+    have = standing(environment.approval, approvals_of(history, project.name, environment.name, sha), sha, authors)
     return Approved(project.name, environment.name, sha, name, len(have.by), have.needed)
 
 

@@ -13,8 +13,10 @@ from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.projects import Environment, Project
 from resources.git.mirror import Mirror
+from resources.git.people import people_of
 from resources.history import History
 from resources.history.decisions.approvals import approvals_of, held_deployments
+from resources.history.deployments import healthy_deployments
 
 
 def holds(
@@ -30,7 +32,7 @@ def hold_of(
     """Why a commit is not deployed now; None where it may be. Approvals come first: people need time to give them."""
     given = approvals_of(history, project.name, environment.name, sha)
     if environment.approval.number:
-        have = standing(environment.approval, given, mirror.commit(sha))
+        have = standing(environment.approval, given, sha, authors_of(history, mirror, project, environment, sha))
         if not have.is_enough:
             return Hold(Outcome.WAITING, _waits(project, environment, sha, have))
     now_frozen = frozen(environment.freeze, now)
@@ -40,6 +42,22 @@ def hold_of(
         Outcome.FROZEN,
         f"{now_frozen}; {sha[:12]} is deployed by itself afterwards, or now by `infraaudit deploy --override-freeze`",
     )
+
+
+def authors_of(
+    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str
+) -> frozenset[str]:
+    """What everybody goes by who wrote what a deployment would bring: every commit that what is live does not contain.
+
+    The commit alone where nothing is live, or what is live contains it. Where a force-push took away what is live, what
+    was healthy before it counts in its place, and all of the past where that is gone, too. Raises RepositoryError.
+    """
+    parents = mirror.existing(mirror.commit(sha).parents)
+    alone = people_of(mirror.path, [sha], parents)
+    healthy = [one.sha for one in healthy_deployments(history, project.name, environment.name)]
+    if not healthy:
+        return alone
+    return alone | people_of(mirror.path, [sha], mirror.existing(healthy[:1]) or mirror.existing(healthy))
 
 
 def next_to_continue(

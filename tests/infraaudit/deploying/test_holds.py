@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from infraaudit.deploying.approving import approve as let_in
 from infraaudit.deploying.deploy import deploy, in_order
-from infraaudit.deploying.holds import holds, next_to_continue
+from infraaudit.deploying.holds import authors_of, holds, next_to_continue
 from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.freezes import Between
-from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.errors import NotAllowedError, NotThereError
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
 from resources.history.decisions.approvals import approval_rows, approve, held_deployments, take_back
@@ -125,3 +127,50 @@ def test_a_superseded_commit_does_not_wait(shop: Shop) -> None:
     shop.deliver(1)
     shop.environment = replace(shop.environment, approval=ApprovalRule(1), freeze=FROZEN)
     assert shop.deliver(0).outcome is Outcome.SUPERSEDED
+
+
+def committed(repository: Repository, who: str, message: str) -> str:
+    """A commit of somebody's, which somebody else committed."""
+    address = f"{who.lower()}@example.org"
+    repository.git("commit", "--allow-empty", f"--author={who} <{address}>", "-m", message)
+    return repository.git("rev-parse", "HEAD")
+
+
+def test_nobody_lets_in_their_own_work_below_a_merge_or_a_typo_fix_of_another(
+    shop: Shop, repository: Repository
+) -> None:
+    shop.deliver(3)
+    shop.environment = replace(shop.environment, approval=ApprovalRule(1))
+    repository.git("switch", "-c", "side")
+    committed(repository, "Mallory", "a back door\n\nCo-authored-by: Trudy Doe <7+trudy@users.noreply.example.org>")
+    repository.git("switch", "main")
+    repository.git("merge", "--no-ff", "-m", "merged", "side")
+    shop.shas += [repository.git("rev-parse", "HEAD"), committed(repository, "Bob", "a typo")]
+    shop.mirror.fetch()
+    for number in (4, 5):
+        for name in ("mallory", "Trudy Doe", "trudy", "ada@example.org"):
+            with pytest.raises(NotAllowedError, match="its authors"):
+                let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[number], name, "fine")
+            shop.give(number, name)
+        assert shop.deliver(number).outcome is Outcome.WAITING
+    let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[4], "bob", "not of the merge")
+    assert shop.deliver(4).outcome is Outcome.DEPLOYED
+    let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[5], "mallory", "hers is live already")
+    assert shop.deliver(5).outcome is Outcome.DEPLOYED
+
+
+def test_where_nothing_is_live_the_commit_alone_counts_and_where_that_is_lost_what_was_before(
+    shop: Shop, repository: Repository
+) -> None:
+    bob = committed(repository, "Bob", "his")
+    eve = committed(repository, "Eve", "hers")
+    shop.mirror.fetch()
+    of = partial(authors_of, shop.history, shop.mirror, shop.project, shop.environment)
+    assert of(eve) == {"eve", "eve@example.org", "ada", "ada@example.org"}, "who committed it counts, too"
+    now = datetime.now(UTC)
+    for lost in ("f" * 40, "e" * 40):
+        shop.history.record_deployment(Deployment("shop", "production", lost, "x", Outcome.DEPLOYED, now, now))
+        assert {"bob", "eve"} <= of(eve)
+    shop.history.record_deployment(Deployment("shop", "production", bob, "x", Outcome.DEPLOYED, now, now))
+    shop.history.record_deployment(Deployment("shop", "production", "d" * 40, "x", Outcome.DEPLOYED, now, now))
+    assert "bob" not in of(eve) and "bob" in of(bob), "what is live, and is put back, has its own author"
