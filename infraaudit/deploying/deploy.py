@@ -16,6 +16,7 @@ from infraaudit.deploying.cut_off import note_killed, tidied
 from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
     IN_DOUBT,
+    NOWHERE,
     TRIED,
     Deployment,
     Hold,
@@ -223,6 +224,6 @@ def recorded_when_it_fails(history: History, project: str, environment: str, sha
     except InfraAuditError as error:
         outcome = Outcome.INTERRUPTED if error.retryable else Outcome.FAILED
         words = f"{error} Nothing was changed."
-        failed = Deployment(project, environment, sha, "none", outcome, started, datetime.now(UTC), reason=words)
+        failed = Deployment(project, environment, sha, NOWHERE, outcome, started, datetime.now(UTC), reason=words)
         history.record_deployment(failed)
         raise

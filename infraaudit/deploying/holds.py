@@ -3,7 +3,7 @@
 Deliberately absent: rejections, which deploy.py asks for whoever deploys, and the gates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,7 +32,8 @@ def hold_of(
     """Why a commit is not deployed now; None where it may be. Approvals come first: people need time to give them."""
     given = approvals_of(history, project.name, environment.name, sha)
     if environment.approval.number:
-        have = standing(environment.approval, given, sha, authors_of(history, mirror, project, environment, sha))
+        authors = authors_of(history, mirror, project, environment, sha) if given else ()
+        have = standing(environment.approval, given, sha, authors)
         if not have.is_enough:
             return Hold(Outcome.WAITING, _waits(project, environment, sha, have))
     now_frozen = frozen(environment.freeze, now)
@@ -60,21 +61,22 @@ def authors_of(
     return alone | people_of(mirror.path, [sha], mirror.existing(healthy[:1]) or mirror.existing(healthy))
 
 
-def next_to_continue(
+def free_to_continue(
     history: History, mirror: Mirror, project: Project, environment: Environment, now: datetime
-) -> Deployment | None:
-    """The waiting commit that may be deployed now; of several, one that no other of them contains.
+) -> Iterator[Deployment]:
+    """The waiting commits that may be deployed now, none before one that contains it.
 
-    Those before it are then superseded; where it fails, the turn is theirs.
+    Those that the first contains are superseded once it is deployed; where it fails, the turn is theirs.
     """
-    free = [
-        held
-        for held in held_deployments(history, project.name, environment.name)
-        if _is_free(history, mirror, project, environment, held.sha, now)
-    ]
-    return next(
-        (one for one in free if not any(one is not two and _contains(mirror, two.sha, one.sha) for two in free)), None
-    )
+    held = held_deployments(history, project.name, environment.name)
+    there = set(mirror.existing([one.sha for one in held]))  # A force-push may have taken some away.
+    free = [one for one in held if one.sha in there and _is_free(history, mirror, project, environment, one.sha, now)]
+    while free:
+        newest = next(
+            one for one in free if not any(one is not two and _contains(mirror, two.sha, one.sha) for two in free)
+        )
+        yield newest
+        free.remove(newest)
 
 
 def _is_free(
@@ -82,7 +84,7 @@ def _is_free(
 ) -> bool:
     try:
         return hold_of(history, mirror, project, environment, sha, now) is None
-    except RepositoryError:  # A force-push took it away.
+    except RepositoryError:  # Who wrote what it brings cannot be found.
         return False
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from infraaudit_domain.delivery.approvals import Approval, Leave
-from infraaudit_domain.delivery.deployments import HELD, Deployment
+from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
+from resources.history.deployments import changed_nothing
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
@@ -64,10 +65,15 @@ def approval_rows(history: History, project: str, environment: str = "", sha: st
 
 
 def held_deployments(history: History, project: str, environment: str) -> list[Deployment]:
-    """The commits whose last attempt in an environment waits, the one that began to wait last first."""
+    """The commits whose last attempt in an environment waits, the one that began to wait last first.
+
+    Attempts that were cut off, or ended before anything was tried, leave a commit waiting.
+    """
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment)
-    last = sa.select(sa.func.max(table.c.id)).where(mine).group_by(table.c.sha)
+    cut_off = table.c.outcome.in_([Outcome.RUNNING.value, Outcome.INTERRUPTED.value])
+    untried = changed_nothing() & table.c.outcome.in_([Outcome.FAILED.value, Outcome.SKIPPED.value])
+    last = sa.select(sa.func.max(table.c.id)).where(mine, ~cut_off, ~untried).group_by(table.c.sha)
     waiting = table.c.id.in_(last) & table.c.outcome.in_([outcome.value for outcome in HELD])
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(waiting).order_by(table.c.id.desc()))
     return [deployment_of(row) for row in rows]

@@ -22,7 +22,14 @@ from infraaudit_domain.errors import (
 from infraaudit_domain.projects import Project
 from resources.history import History
 from resources.history.decisions.rejections import reject, rejected, rejection_rows, take_back
-from resources.history.deployments import deployed_before, deployments, ends_an_incident, live_since
+from resources.history.deployments import (
+    cut_off,
+    deployed_before,
+    deployments,
+    ends_an_incident,
+    last_tried,
+    live_since,
+)
 from resources.history.queries.environments import dora
 from resources.targets.target import LogLine
 from tests.conftest import Repository
@@ -334,15 +341,25 @@ class KeepingTarget(ToldTarget):
 
 def test_an_attempt_resumes_only_one_of_its_own_commit_that_was_cut_off_and_never_healthy(shop: Shop) -> None:
     shop.target = target = KeepingTarget()
-    for number, cut_off, resumes in [
+    for number, is_cut_off, resumes in [
         (0, True, False), (0, False, True),  # The second try of the first.
         (1, True, False), (2, False, False),  # Another commit.
         (0, True, False), (0, False, False),  # It was healthy once: what bears its commit may be of then.
     ]:  # fmt: skip
-        target.error = ClusterError("no answer") if cut_off else None
-        if cut_off:
+        target.error = ClusterError("no answer") if is_cut_off else None
+        if is_cut_off:
             with pytest.raises(ClusterError):
                 shop.deliver(number, by_hand=True)
         else:
             shop.deliver(number, by_hand=True)
         assert target.asked[-1].resumes is resumes
+
+
+def test_what_never_reached_a_target_hides_nothing_of_what_an_attempt_before_it_left(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    for sha, target, done in ((shop.shas[0], "scripted", Outcome.RUNNING), (shop.shas[1], "none", Outcome.FAILED)):
+        shop.history.record_deployment(
+            Deployment("shop", "production", sha, target, done, now, now, manifests="kind: A")
+        )
+    assert [one.sha for one in cut_off(shop.history, "shop", "production")] == [shop.shas[0]]
+    assert last_tried(shop.history, "shop", "production") is None

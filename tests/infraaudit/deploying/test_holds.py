@@ -10,7 +10,7 @@ import pytest
 
 from infraaudit.deploying.approving import approve as let_in
 from infraaudit.deploying.deploy import deploy, in_order
-from infraaudit.deploying.holds import authors_of, holds, next_to_continue
+from infraaudit.deploying.holds import authors_of, free_to_continue, holds
 from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.freezes import Between
@@ -51,8 +51,8 @@ class Shop:
         approve(self.history, Approval("shop", "production", self.shas[number], leave, name, "looked at it", NOW))
 
     def following(self, now: datetime = NOW) -> str | None:
-        held = next_to_continue(self.history, self.mirror, self.project, self.environment, now)
-        return held.sha if held else None
+        free = free_to_continue(self.history, self.mirror, self.project, self.environment, now)
+        return next((held.sha for held in free), None)
 
 
 @pytest.fixture
