@@ -48,6 +48,12 @@ class Analysis:
     seconds: float = 0.0
     every: float = 10.0
     thresholds: tuple[Threshold, ...] = ()
+    after: float = 0.0
+    """Seconds before it is measured first: until then the values may be those of the release before."""
+
+    @property
+    def lasts(self) -> float:
+        return self.after + self.seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,15 @@ def cut_off(history: History, project: str, environment: str) -> list[Deployment
     return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
 
 
+def under_way(history: History, project: str, environment: str) -> Deployment | None:
+    """The newest attempt where it is under way and answers at an address already; without its manifests."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment) & ~changed_nothing()
+    rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(mine).order_by(table.c.id.desc()).limit(1))
+    newest = deployment_of(rows[0]) if rows else None
+    return newest if newest and newest.outcome is Outcome.RUNNING and newest.url else None
+
+
 def live_since(history: History, live: Deployment) -> datetime:
     """Since when the commit that is live has been so without a break, whatever was deployed of it again."""
     table = schema.deployments
