@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from infraaudit.deploying.holds import authors_of
 from infraaudit_domain.delivery.approvals import Approval, Leave, standing
+from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import NotAllowedError
 from infraaudit_domain.projects import Environment, Project
 from resources.git.mirror import Mirror
@@ -45,12 +46,14 @@ def approve(
 def override_freeze(
     history: History, project: Project, environment: Environment, sha: str, name: str, reason: str
 ) -> None:
-    """Record that a commit may be deployed although its environment is frozen. Raises NotAllowedError."""
+    """Record that a commit may be deployed although its environment is frozen, where it is. Raises NotAllowedError."""
     _require_reason(reason)
-    approvers = environment.approval.approvers
-    if approvers and name.casefold() not in {one.casefold() for one in approvers}:
-        raise NotAllowedError(f"{name} may not override a freeze of {environment.name}; {', '.join(approvers)} may.")
-    record(history, _given(project, environment, sha, Leave.DESPITE_FREEZE, name, reason))
+    if not environment.approval.has_approver(name):
+        able = ", ".join(environment.approval.approvers)
+        raise NotAllowedError(f"{name} may not override a freeze of {environment.name}; {able} may.")
+    given = _given(project, environment, sha, Leave.DESPITE_FREEZE, name, reason)
+    if frozen(environment.freeze, given.approved_at):  # One that is kept for later would end a freeze unasked.
+        record(history, given)
 
 
 def _given(project: Project, environment: Environment, sha: str, leave: Leave, name: str, reason: str) -> Approval:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from infraaudit_domain.delivery.approvals import Leave, Standing, standing
+from infraaudit_domain.delivery.approvals import Approval, Leave, Standing, standing
 from infraaudit_domain.delivery.deployments import Deployment, Hold, Outcome
 from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import RepositoryError
@@ -37,12 +37,21 @@ def hold_of(
         if not have.is_enough:
             return Hold(Outcome.WAITING, _waits(project, environment, sha, have))
     now_frozen = frozen(environment.freeze, now)
-    if now_frozen is None or any(one.leave is Leave.DESPITE_FREEZE for one in given):
+    if now_frozen is None or any(_overrides(environment, one, now) for one in given):
         return None
     return Hold(
         Outcome.FROZEN,
         f"{now_frozen}; {sha[:12]} is deployed by itself afterwards, or now by `infraaudit deploy --override-freeze`",
     )
+
+
+def _overrides(environment: Environment, given: Approval, now: datetime) -> bool:
+    """Whether leave to deploy in a freeze counts: of one who may give it now, and until the freeze ends in which it was
+    given."""
+    if given.leave is not Leave.DESPITE_FREEZE or not environment.approval.has_approver(given.approved_by):
+        return False
+    then = frozen(environment.freeze, given.approved_at)
+    return then is not None and (then.until is None or now < then.until)
 
 
 def authors_of(

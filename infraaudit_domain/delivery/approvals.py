@@ -44,10 +44,14 @@ class ApprovalRule:
     own: bool = False
     """Whether those who wrote what a commit brings may approve it."""
 
+    def has_approver(self, name: str) -> bool:
+        """Whether somebody's word counts at all."""
+        return not self.approvers or _is_among(name, self.approvers)
+
     def refuses(self, name: str, authors: Collection[str]) -> str:
         """Why somebody's approval of a commit does not count; empty where it does. ``authors`` are the names of all
         who wrote what it brings."""
-        if self.approvers and not _is_among(name, self.approvers):
+        if not self.has_approver(name):
             return f"{name} is none of the approvers: {', '.join(self.approvers)}"
         if not self.own and _is_among(name, authors):
             return f"{name} is one of its authors, those of the commits that come with it included"
@@ -77,7 +81,7 @@ def standing(rule: ApprovalRule, approvals: Iterable[Approval], sha: str, author
     for approval in approvals:
         name = approval.approved_by
         if approval.leave is Leave.DEPLOY and approval.sha == sha and not rule.refuses(name, authors):
-            by.setdefault(_folded(name), name)
+            by.setdefault(folded(name), name)
     return Standing(rule.number, tuple(by.values()))
 
 
@@ -85,12 +89,13 @@ def names_of(name: str, email: str) -> frozenset[str]:
     """What a person of a commit goes by: name, address, the address's local part, and both sides of a ``+`` in it, where
     a forge has the account (``123+ada@users.noreply…``)."""
     local = email.partition("@")[0]
-    return frozenset(_folded(own) for own in (name, email, local, *local.split("+", 1)) if own.strip())
+    return frozenset(folded(own) for own in (name, email, local, *local.split("+", 1)) if own.strip())
 
 
 def _is_among(name: str, names: Collection[str]) -> bool:
-    return _folded(name) in {_folded(one) for one in names}
+    return folded(name) in {folded(one) for one in names}
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """What names are compared by."""
     return " ".join(name.split()).casefold()

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.approvals import Approval, Leave
+from infraaudit_domain.delivery.approvals import Approval, Leave, folded
 from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
@@ -38,9 +38,15 @@ def take_back(history: History, project: str, environment: str, sha: str, reason
         "taken_back_at": datetime.now(UTC),
         "taken_back_reason": excerpt(reason, _LONGEST),
     }
-    mine = _of(project, environment, sha) & (_TABLE.c.approved_by == excerpt(by, 255)) & _STANDING
+    standing = sa.select(_TABLE.c.id, _TABLE.c.approved_by).where(_of(project, environment, sha) & _STANDING)
     with history.writing() as connection:
-        if not connection.execute(_TABLE.update().where(mine).values(undone)).rowcount:
+        rows = connection.execute(standing).mappings()
+        # No database folds names as Python does.
+        mine = [row["id"] for row in rows if folded(row["approved_by"]) == folded(excerpt(by, 255))]
+        if (
+            not mine
+            or not connection.execute(_TABLE.update().where(_TABLE.c.id.in_(mine) & _STANDING).values(undone)).rowcount
+        ):
             raise NotThereError(f"{by} has given nothing to {sha[:12]} in {environment}; see `infraaudit approvals`.")
 
 

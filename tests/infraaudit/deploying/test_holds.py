@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from infraaudit.deploying.approving import approve as let_in
+from infraaudit.deploying.approving import override_freeze
 from infraaudit.deploying.deploy import deploy, in_order
-from infraaudit.deploying.holds import authors_of, free_to_continue, holds
+from infraaudit.deploying.holds import authors_of, free_to_continue, hold_of, holds
 from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.freezes import Between
 from infraaudit_domain.errors import NotAllowedError, NotThereError
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.decisions.approvals import approval_rows, approve, held_deployments, take_back
+from resources.history.decisions.approvals import approval_rows, approvals_of, approve, held_deployments, take_back
 from resources.history.deployments import deployments
 from resources.history.queries.environments import dora
 from tests.conftest import Repository
@@ -174,3 +175,29 @@ def test_where_nothing_is_live_the_commit_alone_counts_and_where_that_is_lost_wh
     shop.history.record_deployment(Deployment("shop", "production", bob, "x", Outcome.DEPLOYED, now, now))
     shop.history.record_deployment(Deployment("shop", "production", "d" * 40, "x", Outcome.DEPLOYED, now, now))
     assert "bob" not in of(eve) and "bob" in of(bob), "what is live, and is put back, has its own author"
+
+
+def test_an_override_counts_by_the_rule_of_now_and_until_its_freeze_ends(shop: Shop) -> None:
+    next_one = Between(NOW + timedelta(hours=3), NOW + timedelta(hours=5), "the next one")
+    shop.environment = replace(shop.environment, freeze=(*FROZEN, next_one))
+    shop.give(2, "bob", Leave.DESPITE_FREEZE)
+    hold = partial(hold_of, shop.history, shop.mirror, shop.project)
+    assert hold(shop.environment, shop.shas[2], NOW) is None
+    later = hold(shop.environment, shop.shas[2], NOW + timedelta(hours=4))
+    assert later and later.outcome is Outcome.FROZEN, "it was given for another freeze"
+    only_eve = replace(shop.environment, approval=ApprovalRule(0, ("eve",)))
+    now = hold(only_eve, shop.shas[2], NOW)
+    assert now and now.outcome is Outcome.FROZEN, "bob is no approver any longer"
+
+
+def test_an_override_is_recorded_in_a_freeze_alone(shop: Shop) -> None:
+    for freeze, count in (((), 0), (FROZEN, 1)):
+        shop.environment = replace(shop.environment, freeze=freeze)
+        override_freeze(shop.history, shop.project, shop.environment, shop.shas[1], "bob", "a hole")
+        assert len(approval_rows(shop.history, "shop")) == count
+
+
+def test_who_takes_back_is_known_whatever_the_case_of_the_name(shop: Shop) -> None:
+    shop.give(1, "Straße Bob")
+    take_back(shop.history, "shop", "production", shop.shas[1], "saw a fault", "STRASSE  bob")
+    assert approvals_of(shop.history, "shop", "production", shop.shas[1]) == []
