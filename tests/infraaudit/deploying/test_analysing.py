@@ -1,5 +1,6 @@
 """Releases that are measured before they count as deployed; what is asked is set by the test."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 
 from infraaudit.deploying.analysing import Analyser, analyser_of
 from infraaudit.deploying.deploy import deploy
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import Format
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, MonitoringError
@@ -138,3 +141,13 @@ def test_the_first_value_is_asked_for_after_a_while(shop: Shop) -> None:
 
     Analyser(shop.history, later, ask)(Release("shop", "production", "a" * 40, "i", ""), NOW, lambda _: None)
     assert min(asked) >= 0.2 and later.lasts == 0.5
+
+
+def test_an_infinite_value_is_outside_and_is_no_number_of_json(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.deliver(0)
+    assert measured(shop, 1, lambda _: [float("inf")]).outcome is Outcome.ROLLED_BACK
+    row = measurement_rows(shop.history, "shop", sha=shop.shas[1])[0]
+    assert (row["value"], row["passed"], row["why"]) == (float("inf"), False, "it was inf")
+    print_rows([row], list(row), Format.JSON)
+    (shown,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert shown["value"] is None
