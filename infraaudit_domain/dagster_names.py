@@ -61,7 +61,7 @@ def claimed_names(project: Project) -> frozenset[str]:
     """The names of a project's jobs and sensors: Dagster refuses two of a name, and with them every project."""
     of_all = (pipeline_name, audit_name, delivery_name, sensor_name)
     promotions = (promotion_name(project, environment) for environment in project.environments[1:])
-    continuing = (continue_name(project, environment) for environment in project.environments if environment.may_hold)
+    continuing = (continue_name(project, environment) for environment in project.environments)
     return frozenset({*(name(project) for name in of_all), *promotions, *continuing})
 
 
@@ -87,7 +87,7 @@ def promotion_key(project: Project, environment: Environment, sha: str) -> str:
 
 
 def continue_key(held: Deployment) -> str:
-    """The run key by which a deployment that waited is tried again, once for each time that it began to wait."""
+    """What the run keys begin with by which a deployment that waited is tried again, for each time that it began to."""
     return f"continue:{held.project}:{held.environment}:{held.sha}:{held.started_at:%Y%m%dT%H%M%S.%f}"
 
 

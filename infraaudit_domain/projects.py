@@ -68,11 +68,6 @@ class Environment:
     approval: ApprovalRule = field(default_factory=ApprovalRule)
     """Who has to let a commit in."""
 
-    @property
-    def may_hold(self) -> bool:
-        """Whether a commit may have to wait before it."""
-        return bool(self.freeze or self.approval.number)
-
 
 @dataclass(frozen=True, slots=True)
 class Project:

@@ -101,7 +101,7 @@ def values_of(url: str, query: str) -> list[float]:
         found = said["data"]["result"]
         pairs = [found] if said["data"]["resultType"] == "scalar" else [series["value"] for series in found]
         return [float(value) for _, value in pairs]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MonitoringError(f"Prometheus at {url} does not answer: {excerpt(str(error), 200)}") from error
 
 
@@ -111,7 +111,7 @@ def reload_prometheus(url: str) -> None:
 
     try:
         httpx.post(f"{url.rstrip('/')}/-/reload", timeout=10).raise_for_status()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise MonitoringError(f"Prometheus at {url} did not reload: {excerpt(str(error), 200)}") from error
 
 
@@ -143,7 +143,7 @@ def _targets(url: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"{url.rstrip('/')}/api/v1/targets", params={"state": "active"}, timeout=10)
         answer.raise_for_status()
         return list(answer.json()["data"]["activeTargets"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         raise MonitoringError(f"Prometheus at {url} does not list its targets: {excerpt(str(error), 200)}") from error
 
 

@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from infraaudit_domain.errors import HistoryError
 from resources.history import History
+from resources.history.deployments import under_way
 from resources.history.queries.environments import environments
 from service.api import api_routes
 from service.audit import ProjectRules
@@ -143,13 +144,17 @@ async def _read_ahead(registry: CollectorRegistry) -> None:
 
 
 def _targets(history: History) -> list[dict[str, object]]:
-    """What is live, in the format of Prometheus' http_sd."""
+    """What is live, and what is measured before it is, in the format of Prometheus' http_sd.
+
+    An address is listed once: where both have one, what is measured answers there.
+    """
     groups: list[dict[str, object]] = []
     for project, environment in environments(history):
-        live = history.live(project, environment)
-        if live and live.url:
-            labels = {"project": project, "environment": environment, "sha": live.sha}
-            groups.append({"targets": [urlsplit(live.url).netloc], "labels": labels})
+        found = (history.live(project, environment), under_way(history, project, environment))
+        shas = {urlsplit(one.url).netloc: one.sha for one in found if one and one.url}
+        for address, sha in shas.items():
+            labels = {"project": project, "environment": environment, "sha": sha}
+            groups.append({"targets": [address], "labels": labels})
     return groups
 
 

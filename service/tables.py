@@ -1,5 +1,6 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -111,4 +112,7 @@ def _clean(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    """What JSON has a value for: of numbers, those that are finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, datetime) else value

@@ -34,7 +34,9 @@ class Analyser:
         self, release: Release, started_at: datetime, on_progress: Callable[[str], None]
     ) -> tuple[Measured, ...]:
         """Measure until the time is up, or something is outside its limits; the attempt of ``started_at`` has it."""
-        on_progress(f"available; it is measured for {self.analysis.seconds:g} s")
+        after = f", after {self.analysis.after:g} s" if self.analysis.after else ""
+        on_progress(f"available; it is measured for {self.analysis.seconds:g} s{after}")
+        time.sleep(self.analysis.after)
         found = self._measured(release)
         record_measurements(self.history, release, started_at, found)
         return found

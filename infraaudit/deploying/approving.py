@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infraaudit.deploying.holds import authors_of
 from infraaudit_domain.delivery.approvals import Approval, Leave, standing
+from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import NotAllowedError
 from infraaudit_domain.projects import Environment, Project
 from resources.git.mirror import Mirror
@@ -31,25 +33,27 @@ class Approved:
 def approve(
     history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, name: str, reason: str
 ) -> Approved:
-    """Record an approval. Raises NotAllowedError where it would not count: of its author, or of no approver."""
-    commit = mirror.commit(sha)
+    """Record an approval. Raises NotAllowedError where it would not count: of an author, or of no approver."""
+    authors = authors_of(history, mirror, project, environment, sha)
     _require_reason(reason)
-    if why := environment.approval.refuses(name, commit):
+    if why := environment.approval.refuses(name, authors):
         raise NotAllowedError(f"An approval of {sha[:12]} by {name} does not count in {environment.name}: {why}.")
     record(history, _given(project, environment, sha, Leave.DEPLOY, name, reason))
-    have = standing(environment.approval, approvals_of(history, project.name, environment.name, sha), commit)
+    have = standing(environment.approval, approvals_of(history, project.name, environment.name, sha), sha, authors)
     return Approved(project.name, environment.name, sha, name, len(have.by), have.needed)
 
 
 def override_freeze(
     history: History, project: Project, environment: Environment, sha: str, name: str, reason: str
 ) -> None:
-    """Record that a commit may be deployed although its environment is frozen. Raises NotAllowedError."""
+    """Record that a commit may be deployed although its environment is frozen, where it is. Raises NotAllowedError."""
     _require_reason(reason)
-    approvers = environment.approval.approvers
-    if approvers and name.casefold() not in {one.casefold() for one in approvers}:
-        raise NotAllowedError(f"{name} may not override a freeze of {environment.name}; {', '.join(approvers)} may.")
-    record(history, _given(project, environment, sha, Leave.DESPITE_FREEZE, name, reason))
+    if not environment.approval.has_approver(name):
+        able = ", ".join(environment.approval.approvers)
+        raise NotAllowedError(f"{name} may not override a freeze of {environment.name}; {able} may.")
+    given = _given(project, environment, sha, Leave.DESPITE_FREEZE, name, reason)
+    if frozen(environment.freeze, given.approved_at):  # One that is kept for later would end a freeze unasked.
+        record(history, given)
 
 
 def _given(project: Project, environment: Environment, sha: str, leave: Leave, name: str, reason: str) -> Approval:

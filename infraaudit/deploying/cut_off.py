@@ -42,11 +42,11 @@ def tidied(
     """
     if not isinstance(target, TidyingTarget):
         return done
-    before = _release_of(live) if live else None
-    stays = _release_of(done) if done.is_live else before
+    before = release_of(live) if live else None
+    stays = release_of(done) if done.is_live else before
     lines: list[str] = []
     for attempt in left:
-        if attempt.target == target.name and attempt.manifests and attempt.manifests != done.manifests:
+        if attempt.target == target.name and attempt.manifests:
             lines += _tidied(target, attempt, stays, before)
     if not lines:
         return done
@@ -57,10 +57,11 @@ def tidied(
 def _tidied(target: TidyingTarget, attempt: Deployment, stays: Release | None, live: Release | None) -> list[str]:
     try:
         return [f"{line} (of {attempt.sha[:12]}, which was cut off)" for line in target.tidy(
-            _release_of(attempt), attempt.started_at, stays, live)]  # fmt: skip
+            release_of(attempt), attempt.started_at, stays, live)]  # fmt: skip
     except InfraAuditError as error:  # What was deployed is recorded all the same.
         return [f"what {attempt.sha[:12]} left, which was cut off, could not be looked for: {error}"]
 
 
-def _release_of(deployment: Deployment) -> Release:
+def release_of(deployment: Deployment) -> Release:
+    """What an attempt was to bring out."""
     return Release(deployment.project, deployment.environment, deployment.sha, deployment.image, deployment.manifests)

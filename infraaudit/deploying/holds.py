@@ -3,18 +3,20 @@
 Deliberately absent: rejections, which deploy.py asks for whoever deploys, and the gates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from infraaudit_domain.delivery.approvals import Leave, Standing, standing
+from infraaudit_domain.delivery.approvals import Approval, Leave, Standing, standing
 from infraaudit_domain.delivery.deployments import Deployment, Hold, Outcome
 from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.projects import Environment, Project
 from resources.git.mirror import Mirror
+from resources.git.people import people_of
 from resources.history import History
 from resources.history.decisions.approvals import approvals_of, held_deployments
+from resources.history.deployments import healthy_deployments
 
 
 def holds(
@@ -30,11 +32,12 @@ def hold_of(
     """Why a commit is not deployed now; None where it may be. Approvals come first: people need time to give them."""
     given = approvals_of(history, project.name, environment.name, sha)
     if environment.approval.number:
-        have = standing(environment.approval, given, mirror.commit(sha))
+        authors = authors_of(history, mirror, project, environment, sha) if given else ()
+        have = standing(environment.approval, given, sha, authors)
         if not have.is_enough:
             return Hold(Outcome.WAITING, _waits(project, environment, sha, have))
     now_frozen = frozen(environment.freeze, now)
-    if now_frozen is None or any(one.leave is Leave.DESPITE_FREEZE for one in given):
+    if now_frozen is None or any(_overrides(environment, one, now) for one in given):
         return None
     return Hold(
         Outcome.FROZEN,
@@ -42,21 +45,47 @@ def hold_of(
     )
 
 
-def next_to_continue(
-    history: History, mirror: Mirror, project: Project, environment: Environment, now: datetime
-) -> Deployment | None:
-    """The waiting commit that may be deployed now; of several, one that no other of them contains.
+def _overrides(environment: Environment, given: Approval, now: datetime) -> bool:
+    """Whether leave to deploy in a freeze counts: of one who may give it now, and until the freeze ends in which it was
+    given."""
+    if given.leave is not Leave.DESPITE_FREEZE or not environment.approval.has_approver(given.approved_by):
+        return False
+    then = frozen(environment.freeze, given.approved_at)
+    return then is not None and (then.until is None or now < then.until)
 
-    Those before it are then superseded; where it fails, the turn is theirs.
+
+def authors_of(
+    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str
+) -> frozenset[str]:
+    """What everybody goes by who wrote what a deployment would bring: every commit that what is live does not contain.
+
+    The commit alone where nothing is live, or what is live contains it. Where a force-push took away what is live, what
+    was healthy before it counts in its place, and all of the past where that is gone, too. Raises RepositoryError.
     """
-    free = [
-        held
-        for held in held_deployments(history, project.name, environment.name)
-        if _is_free(history, mirror, project, environment, held.sha, now)
-    ]
-    return next(
-        (one for one in free if not any(one is not two and _contains(mirror, two.sha, one.sha) for two in free)), None
-    )
+    parents = mirror.existing(mirror.commit(sha).parents)
+    alone = people_of(mirror.path, [sha], parents)
+    healthy = [one.sha for one in healthy_deployments(history, project.name, environment.name)]
+    if not healthy:
+        return alone
+    return alone | people_of(mirror.path, [sha], mirror.existing(healthy[:1]) or mirror.existing(healthy))
+
+
+def free_to_continue(
+    history: History, mirror: Mirror, project: Project, environment: Environment, now: datetime
+) -> Iterator[Deployment]:
+    """The waiting commits that may be deployed now, none before one that contains it.
+
+    Those that the first contains are superseded once it is deployed; where it fails, the turn is theirs.
+    """
+    held = held_deployments(history, project.name, environment.name)
+    there = set(mirror.existing([one.sha for one in held]))  # A force-push may have taken some away.
+    free = [one for one in held if one.sha in there and _is_free(history, mirror, project, environment, one.sha, now)]
+    while free:
+        newest = next(
+            one for one in free if not any(one is not two and _contains(mirror, two.sha, one.sha) for two in free)
+        )
+        yield newest
+        free.remove(newest)
 
 
 def _is_free(
@@ -64,7 +93,7 @@ def _is_free(
 ) -> bool:
     try:
         return hold_of(history, mirror, project, environment, sha, now) is None
-    except RepositoryError:  # A force-push took it away.
+    except RepositoryError:  # Who wrote what it brings cannot be found.
         return False
 
 

@@ -25,7 +25,7 @@ from infraaudit_assets.assets.stage import RETRY, Stage, name_run, stage
 from infraaudit_assets.assets.tables import code, table
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name
-from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
+from infraaudit_domain.delivery.deployments import HELD, NOWHERE, Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
 from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
 from infraaudit_domain.projects import Environment, Project
@@ -222,7 +222,7 @@ class _Turn:
             self.project.name,
             self.environment.name,
             self.stage.sha,
-            "none",
+            NOWHERE,
             Outcome.SKIPPED,
             self.stage.started_at,
             datetime.now(UTC),

@@ -1,6 +1,7 @@
 """How commands print rows and results: a table or a sentence for people, CSV and JSON for programs."""
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -116,6 +117,9 @@ def _named(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """What JSON has a value for: of numbers, those that are finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, datetime) else value
 
 

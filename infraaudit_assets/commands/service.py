@@ -4,7 +4,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,7 +144,7 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))
     narrowing = NarrowWorker(history, projects, mirror_of, lambda: scanner_for(history))
-    approve = _approve(history, {project.name: project for project in projects})
+    approve = _approve(history, current)
     show, rated = dagster.show_check, lambda: rated_history(current)
     live_gate = LiveGateWorker(rated, projects, mirror_of, current.gate_file, show)
     others: list[Background] = [live_gate]
@@ -155,12 +155,14 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, others)
 
 
-def _approve(history: "History", projects: Mapping[str, Project]) -> "Approve":
+def _approve(history: "History", current: Settings) -> "Approve":
     from infraaudit.deploying import approving
     from infraaudit_assets.commands.delivery import environment_of
+    from resources.configuration.projects import load_projects
 
     def approve(project: str, environment: str, commit: str, name: str, reason: str) -> "Approved":
-        found = projects.get(project)
+        # Anew each time: who may approve is what the file says now.
+        found = {one.name: one for one in load_projects(current.projects)}.get(project)
         if found is None or found.fault:
             raise NotThereError(f"There is no project {project!r} here.")
         place, mirror = environment_of(found, environment), mirror_of(found)

@@ -48,6 +48,12 @@ class Analysis:
     seconds: float = 0.0
     every: float = 10.0
     thresholds: tuple[Threshold, ...] = ()
+    after: float = 0.0
+    """Seconds before it is measured first: until then the values may be those of the release before."""
+
+    @property
+    def lasts(self) -> float:
+        return self.after + self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +79,6 @@ def judge(threshold: Threshold, query: str, values: Sequence[float], why: str = 
     """One value outside the limits fails, and so does an expression that never had one."""
     value = threshold.worst(values)
     passed = value is not None and not threshold.is_outside(value)
-    return Measured(threshold.name, query, threshold.limits, value, passed, why if value is None else "")
+    if value is not None:  # One that is infinite is said in words, too: JSON has no such number.
+        why = f"it was {value:g}" if math.isinf(value) else ""
+    return Measured(threshold.name, query, threshold.limits, value, passed, why)

@@ -3,12 +3,10 @@
 Names count as equal whatever their case. Deliberately absent: how somebody proves who they are, and storing approvals.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-from infraaudit_domain.commits import Commit
 
 
 class Leave(StrEnum):
@@ -44,14 +42,19 @@ class ApprovalRule:
     approvers: tuple[str, ...] = ()
     """Whose approvals count; none are everybody's."""
     own: bool = False
-    """Whether the author of a commit may approve it."""
+    """Whether those who wrote what a commit brings may approve it."""
 
-    def refuses(self, name: str, commit: Commit) -> str:
-        """Why somebody's approval of a commit does not count; empty where it does."""
-        if self.approvers and not _is_among(name, self.approvers):
+    def has_approver(self, name: str) -> bool:
+        """Whether somebody's word counts at all."""
+        return not self.approvers or _is_among(name, self.approvers)
+
+    def refuses(self, name: str, authors: Collection[str]) -> str:
+        """Why somebody's approval of a commit does not count; empty where it does. ``authors`` are the names of all
+        who wrote what it brings."""
+        if not self.has_approver(name):
             return f"{name} is none of the approvers: {', '.join(self.approvers)}"
-        if not self.own and is_author(name, commit):
-            return f"{name} is its author"
+        if not self.own and _is_among(name, authors):
+            return f"{name} is one of its authors, those of the commits that come with it included"
         return ""
 
 
@@ -72,25 +75,27 @@ class Standing:
         return have + (f", by {', '.join(self.by)}" if self.by else "")
 
 
-def standing(rule: ApprovalRule, approvals: Iterable[Approval], commit: Commit) -> Standing:
-    """Which approvals of a commit count, by the rule as it is now."""
+def standing(rule: ApprovalRule, approvals: Iterable[Approval], sha: str, authors: Collection[str]) -> Standing:
+    """Which approvals of a commit count, by the rule as it is now; ``authors`` as :meth:`ApprovalRule.refuses` has."""
     by: dict[str, str] = {}
     for approval in approvals:
         name = approval.approved_by
-        if approval.leave is Leave.DEPLOY and approval.sha == commit.sha and not rule.refuses(name, commit):
-            by.setdefault(_folded(name), name)
+        if approval.leave is Leave.DEPLOY and approval.sha == sha and not rule.refuses(name, authors):
+            by.setdefault(folded(name), name)
     return Standing(rule.number, tuple(by.values()))
 
 
-def is_author(name: str, commit: Commit) -> bool:
-    """Whether somebody wrote a commit, as far as the commit says: by name, address, or the address's local part."""
-    email = commit.author_email
-    return _is_among(name, [own for own in (commit.author_name, email, email.partition("@")[0]) if own])
+def names_of(name: str, email: str) -> frozenset[str]:
+    """What a person of a commit goes by: name, address, the address's local part, and both sides of a ``+`` in it, where
+    a forge has the account (``123+ada@users.noreply…``)."""
+    local = email.partition("@")[0]
+    return frozenset(folded(own) for own in (name, email, local, *local.split("+", 1)) if own.strip())
 
 
-def _is_among(name: str, names: Sequence[str]) -> bool:
-    return _folded(name) in {_folded(one) for one in names}
+def _is_among(name: str, names: Collection[str]) -> bool:
+    return folded(name) in {folded(one) for one in names}
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """What names are compared by."""
     return " ".join(name.split()).casefold()

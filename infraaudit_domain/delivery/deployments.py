@@ -34,6 +34,8 @@ TRIED = frozenset({Outcome.DEPLOYED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcom
 """What changed an environment, or tried to: a commit that was skipped or superseded, or is live already, did not."""
 IN_DOUBT = frozenset({Outcome.FAILED, Outcome.DEGRADED, Outcome.INTERRUPTED})
 """After these nobody knows that what was live before still runs as it was deployed."""
+NOWHERE = "none"
+"""The target of an attempt that ended before anything was applied anywhere."""
 HELD = frozenset({Outcome.FROZEN, Outcome.WAITING})
 """What waits for a moment or for people, and continues by itself."""
 
@@ -90,7 +92,7 @@ class Deployment:
     environment: str
     sha: str
     target: str
-    """``kubernetes:<context>/<namespace>``, ``container`` or ``none``."""
+    """``kubernetes:<context>/<namespace>``, ``container`` or NOWHERE."""
     outcome: Outcome
     started_at: datetime
     finished_at: datetime

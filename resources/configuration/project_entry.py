@@ -24,6 +24,9 @@ _FOLDED = {
     *("adopt", "uses", "ignore_drift"),  # into every environment, besides its own
 }
 
+_LONGEST_WATCH = 2700.0
+"""Seconds; max_runtime_seconds of the dagster.yaml files less what the rest of a run takes."""
+
 
 def _inside(path: str) -> str:
     pure = PurePosixPath(path)
@@ -53,7 +56,7 @@ ObjectName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*/[a-z0-9]([a-z0-9.
 
 
 class Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Paths(Entry):
@@ -90,7 +93,8 @@ class _Threshold(Entry):
 
 
 class _Analysis(Entry):
-    seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    after: Annotated[float, Field(ge=0, le=_LONGEST_WATCH)] = 60.0
+    seconds: Annotated[float, Field(gt=0, le=_LONGEST_WATCH)] = 60.0
     every: Annotated[float, Field(ge=1, le=600)] = 10.0
     thresholds: Annotated[tuple[_Threshold, ...], Field(min_length=1, max_length=20)]
 
@@ -103,7 +107,7 @@ class _Analysis(Entry):
 
     def analysis(self) -> Analysis:
         limits = (Threshold(one.name, one.query, one.min, one.max) for one in self.thresholds)
-        return Analysis(self.seconds, self.every, tuple(limits))
+        return Analysis(self.seconds, self.every, tuple(limits), self.after)
 
 
 class _Environment(Entry):
@@ -117,13 +121,23 @@ class _Environment(Entry):
     uses: tuple[ObjectName, ...] = ()
     ignore_drift: tuple[_IgnoredDrift, ...] = ()
     self_heal: bool = False
-    soak: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    soak: Annotated[float, Field(ge=0, le=_LONGEST_WATCH)] = 0.0
     promote_after: Annotated[float, Field(ge=0)] | None = None
     analysis: _Analysis | None = None
     freeze: tuple[FreezeEntry, ...] = ()
     approvals: Annotated[int, Field(ge=0, le=20)] = 0
     approvers: tuple[Annotated[str, Field(pattern=r"^\S(.{0,253}\S)?$")], ...] = ()
     approve_own: bool = False
+
+    @model_validator(mode="after")
+    def _is_watched_no_longer_than_a_run_may_last(self) -> "_Environment":
+        analysis = self.analysis.analysis() if self.analysis else Analysis()
+        if (seconds := self.soak + analysis.lasts) > _LONGEST_WATCH:
+            raise ValueError(
+                f"watches a release for {seconds:g} s (soak, and analysis with its after and seconds); {_LONGEST_WATCH:g} "
+                "are the most, because a run that lasts an hour is ended"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_enough_approvers(self) -> "_Environment":

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
+from infraaudit_domain.delivery.deployments import NOWHERE, TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
 from resources.history.decisions.rejections import rejected
@@ -38,8 +38,14 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
     """The newest attempt that changed the environment, or tried to; without its manifests."""
     table = schema.deployments
     wanted = (table.c.project == project) & (table.c.environment == environment) & table.c.outcome.in_(list(among))
+    wanted &= ~changed_nothing()
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(wanted).order_by(table.c.id.desc()).limit(1))
     return deployment_of(rows[0]) if rows else None
+
+
+def changed_nothing() -> sa.ColumnElement[bool]:
+    """The attempts that ended before they reached a target: what those before them left is as it was."""
+    return schema.deployments.c.target == NOWHERE
 
 
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
@@ -47,9 +53,19 @@ def cut_off(history: History, project: str, environment: str) -> list[Deployment
     they were; with their manifests, oldest first."""
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment)
-    settled = sa.select(sa.func.max(table.c.id)).where(mine, table.c.outcome.in_(list(TRIED))).scalar_subquery()
+    carried_through = mine & table.c.outcome.in_(list(TRIED)) & ~changed_nothing()
+    settled = sa.select(sa.func.max(table.c.id)).where(carried_through).scalar_subquery()
     ended = table.c.outcome.in_([Outcome.RUNNING, Outcome.INTERRUPTED]) & (table.c.id > sa.func.coalesce(settled, 0))
     return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
+
+
+def under_way(history: History, project: str, environment: str) -> Deployment | None:
+    """The newest attempt where it is under way and answers at an address already; without its manifests."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment) & ~changed_nothing()
+    rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(mine).order_by(table.c.id.desc()).limit(1))
+    newest = deployment_of(rows[0]) if rows else None
+    return newest if newest and newest.outcome is Outcome.RUNNING and newest.url else None
 
 
 def live_since(history: History, live: Deployment) -> datetime:

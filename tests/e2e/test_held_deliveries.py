@@ -47,12 +47,13 @@ def days(first: int, last: int) -> list[dict[str, str]]:
 def launched_by_the_sensor() -> str:
     """The commit whose run the sensor of production asks for, run; empty where it asks for none."""
     project = find_project("shop")
-    (sensor,) = build_continuing_sensors(project, 30)
+    _, sensor = build_continuing_sensors(project, 30)
     resources = {
         "git": GitResource(state=str(settings().state.path)),
         "history": HistoryResource(url=settings().history_url, gate_file=str(settings().gate_file)),
     }  # fmt: skip
-    answer = sensor(dg.build_sensor_context(resources=resources))
+    with dg.DagsterInstance.ephemeral() as instance:
+        answer = sensor(dg.build_sensor_context(instance, resources=resources))
     if not isinstance(answer, dg.SensorResult):
         return ""
     (request,) = answer.run_requests or []

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.dagster_names import PARTITION, RUN_KEY
 from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.freezes import Between
@@ -17,6 +19,7 @@ from resources.dagster.resources import GitResource, HistoryResource
 from resources.history import History, open_history
 from resources.history.decisions.approvals import approve
 from resources.machine.state_folder import StateFolder
+from sensors import continuing
 from sensors.continuing import build_continuing_sensors
 from tests.conftest import Repository
 
@@ -25,6 +28,7 @@ NOW = datetime.now(UTC)
 
 class Shop:
     def __init__(self, repository: Repository, folder: Path) -> None:
+        self.instance = dg.DagsterInstance.ephemeral()
         self.state, self.url = StateFolder(folder), f"sqlite:///{folder}/history.db"
         self.history: History = open_history(self.url)
         self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(3)]
@@ -35,13 +39,18 @@ class Shop:
         now = datetime.now(UTC)
         self.history.record_deployment(Deployment("shop", environment, self.shas[number], "none", outcome, now, now))
 
+    def ran(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        """The run that was requested, as if the daemon had launched it."""
+        tags = {PARTITION: request.partition_key or "", RUN_KEY: request.run_key or ""}
+        return create_run_for_test(self.instance, job_name="shop_to_production", tags=tags, status=status)
+
     def tick(self, environment: Environment) -> dg.RunRequest | str:
         project = replace(self.project, environments=(Environment("staging"), environment))
-        (sensor,) = build_continuing_sensors(project, 30)
+        _, sensor = build_continuing_sensors(project, 30)
         resources = {
             "git": GitResource(state=str(self.state.path)), "history": HistoryResource(url=self.url, gate_file=""),
         }  # fmt: skip
-        answer = sensor(dg.build_sensor_context(resources=resources))
+        answer = sensor(dg.build_sensor_context(self.instance, resources=resources))
         if isinstance(answer, dg.SensorResult) and answer.run_requests:
             return answer.run_requests[0]
         assert isinstance(answer, dg.SkipReason)
@@ -76,8 +85,49 @@ def test_the_newest_that_is_free_is_launched(shop: Shop) -> None:
     assert isinstance(older, dg.RunRequest) and older.partition_key == shop.shas[0]
 
 
+def test_a_run_that_left_it_waiting_is_followed_by_another_and_hides_no_older_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Environment("production")
+    shop.waits(0)
+    shop.waits(1)
+    first = shop.tick(place)
+    assert isinstance(first, dg.RunRequest) and first.partition_key == shop.shas[1]
+    run = shop.ran(first, dg.DagsterRunStatus.STARTED)
+    assert "under way" in str(shop.tick(place))
+    shop.instance.report_run_failed(run)
+    older = shop.tick(place)
+    assert isinstance(older, dg.RunRequest) and older.partition_key == shop.shas[0]
+    shop.ran(older, dg.DagsterRunStatus.SUCCESS)
+    assert "tried again later" in str(shop.tick(place))
+    monkeypatch.setattr(continuing, "_PAUSE", timedelta())
+    again = shop.tick(place)
+    assert isinstance(again, dg.RunRequest) and again.partition_key == shop.shas[1] and again.run_key != first.run_key
+
+
+@pytest.mark.parametrize(
+    ("last", "target"),
+    [(Outcome.INTERRUPTED, "x"), (Outcome.RUNNING, "x"), (Outcome.FAILED, "none"), (Outcome.SKIPPED, "none")],
+)
+def test_what_was_cut_off_or_never_tried_after_it_waited_waits_still(shop: Shop, last: Outcome, target: str) -> None:
+    place, now = Environment("production"), datetime.now(UTC)
+    shop.waits(0)
+    for sha in shop.shas[:2]:
+        shop.history.record_deployment(Deployment("shop", "production", sha, target, last, now, now))
+    request = shop.tick(place)
+    assert isinstance(request, dg.RunRequest) and request.partition_key == shop.shas[0]
+    shop.history.record_deployment(Deployment("shop", "production", "f" * 40, "x", Outcome.WAITING, now, now))
+    again = shop.tick(place)
+    assert isinstance(again, dg.RunRequest) and again.run_key == request.run_key, "a commit that is lost is none"
+    later = datetime.now(UTC)
+    shop.history.record_deployment(
+        Deployment("shop", "production", shop.shas[0], "x", Outcome.ROLLED_BACK, later, later)
+    )
+    assert "may be deployed" in str(shop.tick(place))
+
+
 def test_dagster_takes_the_sensors_of_every_project() -> None:
-    places = (Environment("staging", approval=ApprovalRule(1)), Environment("production", approval=ApprovalRule(1)))
+    places = (Environment("staging", approval=ApprovalRule(1)), Environment("production"))
     projects = tuple(Project(name, "/x", environments=places) for name in ("shop", "bank"))
     definitions = build_definitions(projects, Settings()).get_repository_def()
     jobs = {sensor.name: sensor.job_name for sensor in definitions.sensor_defs if "continue" in sensor.name}

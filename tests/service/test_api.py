@@ -2,13 +2,19 @@
 
 import csv
 import io
+import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
+from infraaudit_domain.delivery.analysis import Threshold, judge
+from infraaudit_domain.delivery.deployments import Release
+from resources.history import History
+from resources.history.decisions.measurements import record_measurements
 from tests.service.conftest import SHAS, B
 
 API = "/api/v1/projects/shop"
@@ -224,3 +230,13 @@ def test_every_path_is_a_question_and_every_question_a_path(client: TestClient) 
             each["name"] for each in paths[f"/api/v1{question.path}"]["get"]["parameters"] if each["in"] == "query"
         ]
         assert documented == [*question.parameters, "limit", "offset", "format"]
+
+
+def test_a_measurement_that_is_infinite_is_answered(client: TestClient, history: History) -> None:
+    release = Release("shop", "production", SHAS[3], "i:1", "")
+    found = judge(Threshold("only once", "errors", most=0.01), "errors", [math.inf])
+    record_measurements(history, release, datetime(2026, 1, 1, tzinfo=UTC), [found])
+    answer = client.get(f"{API}/measurements?commit={SHAS[3]}")
+    assert answer.status_code == 200, answer.text
+    (row,) = (one for one in answer.json()["items"] if one["name"] == "only once")
+    assert (row["value"], row["passed"], row["why"]) == (None, False, "it was inf")

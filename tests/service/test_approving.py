@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from infraaudit_assets.cli import app
+from infraaudit_assets.commands import person
 from infraaudit_assets.commands.service import build_service
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import InfraAuditError, NotAllowedError
@@ -117,3 +118,31 @@ def test_the_command_approves_as_the_user_of_the_machine(
 def test_what_was_not_tested_is_not_deployed_by_hand(sha: str) -> None:
     done = asked("deploy", "--commit", sha)
     assert isinstance(done.exception, InfraAuditError) and "has no image" in str(done.exception)
+
+
+def test_who_may_approve_is_what_the_projects_file_says_now(
+    client: TestClient, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = settings().projects
+    listed.write_text(listed.read_text().replace("approvals: 2", "approvals: 1, approvers: [eve]"))
+    refused = client.post(PATH, headers=BOB, json=body(sha))
+    assert refused.status_code == 403 and "none of the approvers: eve" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("uids", "sudo_user", "name"),
+    [
+        ("         0          0 4294967295\n", "ada", "ada"),
+        ("         0          0 4294967295\n", "", "root"),
+        ("         0       1000          1\n", "ada", "somebody in a user namespace"),
+        ("      1001       1000          1\n", "", "somebody in a user namespace"),
+    ],
+)
+def test_nobody_becomes_another_in_a_user_namespace_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uids: str, sudo_user: str, name: str
+) -> None:
+    (tmp_path / "uid_map").write_text(uids)
+    monkeypatch.setattr(person, "_UID_MAP", tmp_path / "uid_map")
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setenv("SUDO_USER", sudo_user)
+    assert person.person() == name

@@ -2,10 +2,13 @@
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from resources.history import History
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -62,3 +65,17 @@ def test_targets_are_what_is_live(client: TestClient) -> None:
     (group,) = client.get("/sd").json()
     assert group["targets"] == ["127.0.0.1:9"]
     assert group["labels"]["environment"] == "production"
+
+
+def test_what_is_measured_is_a_target_before_it_is_live(client: TestClient, history: History) -> None:
+    (live,) = client.get("/sd").json()
+    now, sha = datetime.now(UTC), "e" * 40
+    for url in (None, "http://127.0.0.1:9"):
+        running = Deployment("shop", "production", sha, "x", Outcome.RUNNING, now, now, url=url)
+        history.record_deployment(running)
+        (group,) = client.get("/sd").json()
+        assert group["targets"] == live["targets"] and group["labels"]["sha"] == (sha if url else live["labels"]["sha"])
+    history.record_deployment(replace(running, url="http://127.0.0.1:10"))
+    assert [group["targets"] for group in client.get("/sd").json()] == [["127.0.0.1:9"], ["127.0.0.1:10"]]
+    history.record_deployment(replace(running, outcome=Outcome.ROLLED_BACK))
+    assert client.get("/sd").json() == [live]

@@ -10,10 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.approvals import Approval, Leave
-from infraaudit_domain.delivery.deployments import HELD, Deployment
+from infraaudit_domain.delivery.approvals import Approval, Leave, folded
+from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
+from resources.history.deployments import changed_nothing
 from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
@@ -37,9 +38,15 @@ def take_back(history: History, project: str, environment: str, sha: str, reason
         "taken_back_at": datetime.now(UTC),
         "taken_back_reason": excerpt(reason, _LONGEST),
     }
-    mine = _of(project, environment, sha) & (_TABLE.c.approved_by == excerpt(by, 255)) & _STANDING
+    standing = sa.select(_TABLE.c.id, _TABLE.c.approved_by).where(_of(project, environment, sha) & _STANDING)
     with history.writing() as connection:
-        if not connection.execute(_TABLE.update().where(mine).values(undone)).rowcount:
+        rows = connection.execute(standing).mappings()
+        # No database folds names as Python does.
+        mine = [row["id"] for row in rows if folded(row["approved_by"]) == folded(excerpt(by, 255))]
+        if (
+            not mine
+            or not connection.execute(_TABLE.update().where(_TABLE.c.id.in_(mine) & _STANDING).values(undone)).rowcount
+        ):
             raise NotThereError(f"{by} has given nothing to {sha[:12]} in {environment}; see `infraaudit approvals`.")
 
 
@@ -64,10 +71,15 @@ def approval_rows(history: History, project: str, environment: str = "", sha: st
 
 
 def held_deployments(history: History, project: str, environment: str) -> list[Deployment]:
-    """The commits whose last attempt in an environment waits, the one that began to wait last first."""
+    """The commits whose last attempt in an environment waits, the one that began to wait last first.
+
+    Attempts that were cut off, or ended before anything was tried, leave a commit waiting.
+    """
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment)
-    last = sa.select(sa.func.max(table.c.id)).where(mine).group_by(table.c.sha)
+    cut_off = table.c.outcome.in_([Outcome.RUNNING.value, Outcome.INTERRUPTED.value])
+    untried = changed_nothing() & table.c.outcome.in_([Outcome.FAILED.value, Outcome.SKIPPED.value])
+    last = sa.select(sa.func.max(table.c.id)).where(mine, ~cut_off, ~untried).group_by(table.c.sha)
     waiting = table.c.id.in_(last) & table.c.outcome.in_([outcome.value for outcome in HELD])
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(waiting).order_by(table.c.id.desc()))
     return [deployment_of(row) for row in rows]

@@ -1,22 +1,31 @@
 """Releases that are measured before they count as deployed; what is asked is set by the test."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from infraaudit.deploying.analysing import Analyser, analyser_of
 from infraaudit.deploying.deploy import deploy
+from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.options import Format
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, MonitoringError
 from infraaudit_domain.projects import Environment
 from resources.history.decisions.measurements import measurement_rows
+from resources.history.deployments import under_way
+from resources.prometheus import values_of
 from tests.conftest import Repository
 from tests.infraaudit.deploying.test_deploy import Shop
 from tests.resources.databases import fresh_history
 
+NOW = datetime.now(UTC)
 ANALYSIS = Analysis(
     0.3, 0.1, (Threshold("errors", 'errors{commit="$commit"}', most=0.01), Threshold("up", "up", least=1))
 )
@@ -94,3 +103,51 @@ def test_without_a_prometheus_nothing_that_is_to_be_measured_is_deployed(shop: S
     place = replace(Environment(), analysis=ANALYSIS)
     with pytest.raises(ConfigurationError, match="INFRAAUDIT_PROMETHEUS_URL"):
         analyser_of(shop.history, place, "")
+
+
+def test_whatever_keeps_a_release_from_being_measured_takes_it_back(shop: Shop) -> None:
+    shop.deliver(0)
+
+    def ask(_: str) -> list[float]:
+        raise ConfigurationError("the address is none")
+
+    done = measured(shop, 1, ask)
+    assert done.outcome is Outcome.ROLLED_BACK and "the address is none" in done.reason
+    assert shop.target.running == shop.shas[0]
+    assert measured(shop, 2, partial(values_of, "http://[::1")).outcome is Outcome.ROLLED_BACK
+
+
+def test_while_it_is_measured_the_release_is_listed_where_it_answers(shop: Shop) -> None:
+    shop.deliver(0)
+    seen: list[Deployment | None] = []
+
+    def ask(_: str) -> list[float]:
+        seen.append(under_way(shop.history, "shop", "production"))
+        return [0.0] if "errors" in _ else [1]
+
+    done = measured(shop, 1, ask)
+    assert done.outcome is Outcome.DEPLOYED
+    assert {(one.sha, one.url) for one in seen if one} == {(shop.shas[1], done.url)} and None not in seen
+    assert under_way(shop.history, "shop", "production") is None
+
+
+def test_the_first_value_is_asked_for_after_a_while(shop: Shop) -> None:
+    later = replace(ANALYSIS, after=0.2)
+    begun, asked = time.monotonic(), list[float]()
+
+    def ask(query: str) -> list[float]:
+        asked.append(time.monotonic() - begun)
+        return [0.0] if query.startswith("errors") else [1]
+
+    Analyser(shop.history, later, ask)(Release("shop", "production", "a" * 40, "i", ""), NOW, lambda _: None)
+    assert min(asked) >= 0.2 and later.lasts == 0.5
+
+
+def test_an_infinite_value_is_outside_and_is_no_number_of_json(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.deliver(0)
+    assert measured(shop, 1, lambda _: [float("inf")]).outcome is Outcome.ROLLED_BACK
+    row = measurement_rows(shop.history, "shop", sha=shop.shas[1])[0]
+    assert (row["value"], row["passed"], row["why"]) == (float("inf"), False, "it was inf")
+    print_rows([row], list(row), Format.JSON)
+    (shown,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert shown["value"] is None

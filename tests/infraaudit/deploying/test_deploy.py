@@ -22,7 +22,14 @@ from infraaudit_domain.errors import (
 from infraaudit_domain.projects import Project
 from resources.history import History
 from resources.history.decisions.rejections import reject, rejected, rejection_rows, take_back
-from resources.history.deployments import deployed_before, deployments, ends_an_incident, live_since
+from resources.history.deployments import (
+    cut_off,
+    deployed_before,
+    deployments,
+    ends_an_incident,
+    last_tried,
+    live_since,
+)
 from resources.history.queries.environments import dora
 from resources.targets.target import LogLine
 from tests.conftest import Repository
@@ -204,6 +211,7 @@ class KilledTarget(ToldTarget):
 
     def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
         if release.sha in self.killed:
+            self.running = release.sha
             raise KeyboardInterrupt
         return super().deploy(release, timeout=timeout, on_progress=on_progress)
 
@@ -234,6 +242,46 @@ def test_a_killed_attempt_leaves_a_row_and_the_next_one_puts_in_order_what_it_le
     target.bad, target.put_in_order = set(), []
     shop.deliver(4, manifests="four")
     assert target.put_in_order == [], "it was put in order"
+
+
+@pytest.mark.parametrize("way_back", [Outcome.SKIPPED, Outcome.DEGRADED, Outcome.INTERRUPTED])
+def test_what_was_cut_off_and_is_then_kept_out_does_not_stay_in_place(shop: Shop, way_back: Outcome) -> None:
+    zero, one, *_ = shop.shas
+    shop.target = target = KilledTarget({one})
+    shop.deliver(0, manifests="zero")
+    with pytest.raises(KeyboardInterrupt):
+        shop.deliver(1, manifests="one")
+    assert target.running == one
+    reject(shop.history, "shop", one, "loses orders", "bob")
+    target.bad = {zero} if way_back is Outcome.DEGRADED else set()
+    target.error = ClusterError("no answer") if way_back is Outcome.INTERRUPTED else None
+    target.killed = set()
+    if way_back is Outcome.INTERRUPTED:
+        with pytest.raises(ClusterError):
+            shop.deliver(1, manifests="one")
+        target.error, way_back = None, Outcome.SKIPPED
+    done = shop.deliver(1, manifests="one")
+    assert (done.outcome, target.running) == (way_back, zero) and "loses orders" in done.reason
+    assert f"{one[:12]} had been cut off" in done.reason
+    if way_back is Outcome.SKIPPED:
+        assert set(target.put_in_order) == {(one, zero, zero)}
+    live = shop.history.live("shop", "production")
+    assert live and live.sha == zero
+
+
+def test_what_comes_after_a_deployment_changes_nothing_of_how_it_ended(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    shop.history.record_deployment(Deployment("shop", "production", shop.shas[0], "x", Outcome.FROZEN, now, now))
+
+    def busy(*_: object) -> None:
+        raise ClusterError("database is locked")
+
+    monkeypatch.setattr("infraaudit.deploying.deploy.supersede_held", busy)
+    assert shop.deliver(1).outcome is Outcome.DEPLOYED
+    row = shop.history.last_deployment("shop", "production", shop.shas[1])
+    assert row and row.outcome is Outcome.DEPLOYED
 
 
 def test_an_attempt_that_is_resumed_is_not_put_in_order(shop: Shop) -> None:
@@ -334,15 +382,25 @@ class KeepingTarget(ToldTarget):
 
 def test_an_attempt_resumes_only_one_of_its_own_commit_that_was_cut_off_and_never_healthy(shop: Shop) -> None:
     shop.target = target = KeepingTarget()
-    for number, cut_off, resumes in [
+    for number, is_cut_off, resumes in [
         (0, True, False), (0, False, True),  # The second try of the first.
         (1, True, False), (2, False, False),  # Another commit.
         (0, True, False), (0, False, False),  # It was healthy once: what bears its commit may be of then.
     ]:  # fmt: skip
-        target.error = ClusterError("no answer") if cut_off else None
-        if cut_off:
+        target.error = ClusterError("no answer") if is_cut_off else None
+        if is_cut_off:
             with pytest.raises(ClusterError):
                 shop.deliver(number, by_hand=True)
         else:
             shop.deliver(number, by_hand=True)
         assert target.asked[-1].resumes is resumes
+
+
+def test_what_never_reached_a_target_hides_nothing_of_what_an_attempt_before_it_left(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    for sha, target, done in ((shop.shas[0], "scripted", Outcome.RUNNING), (shop.shas[1], "none", Outcome.FAILED)):
+        shop.history.record_deployment(
+            Deployment("shop", "production", sha, target, done, now, now, manifests="kind: A")
+        )
+    assert [one.sha for one in cut_off(shop.history, "shop", "production")] == [shop.shas[0]]
+    assert last_tried(shop.history, "shop", "production") is None

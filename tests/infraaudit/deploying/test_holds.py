@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from infraaudit.deploying.approving import approve as let_in
+from infraaudit.deploying.approving import override_freeze
 from infraaudit.deploying.deploy import deploy, in_order
-from infraaudit.deploying.holds import holds, next_to_continue
+from infraaudit.deploying.holds import authors_of, free_to_continue, hold_of, holds
 from infraaudit_domain.delivery.approvals import Approval, ApprovalRule, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.freezes import Between
-from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.errors import NotAllowedError, NotThereError
 from infraaudit_domain.projects import Environment, Project
 from resources.history import History
-from resources.history.decisions.approvals import approval_rows, approve, held_deployments, take_back
+from resources.history.decisions.approvals import approval_rows, approvals_of, approve, held_deployments, take_back
 from resources.history.deployments import deployments
 from resources.history.queries.environments import dora
 from tests.conftest import Repository
@@ -49,8 +52,8 @@ class Shop:
         approve(self.history, Approval("shop", "production", self.shas[number], leave, name, "looked at it", NOW))
 
     def following(self, now: datetime = NOW) -> str | None:
-        held = next_to_continue(self.history, self.mirror, self.project, self.environment, now)
-        return held.sha if held else None
+        free = free_to_continue(self.history, self.mirror, self.project, self.environment, now)
+        return next((held.sha for held in free), None)
 
 
 @pytest.fixture
@@ -125,3 +128,76 @@ def test_a_superseded_commit_does_not_wait(shop: Shop) -> None:
     shop.deliver(1)
     shop.environment = replace(shop.environment, approval=ApprovalRule(1), freeze=FROZEN)
     assert shop.deliver(0).outcome is Outcome.SUPERSEDED
+
+
+def committed(repository: Repository, who: str, message: str) -> str:
+    """A commit of somebody's, which somebody else committed."""
+    address = f"{who.lower()}@example.org"
+    repository.git("commit", "--allow-empty", f"--author={who} <{address}>", "-m", message)
+    return repository.git("rev-parse", "HEAD")
+
+
+def test_nobody_lets_in_their_own_work_below_a_merge_or_a_typo_fix_of_another(
+    shop: Shop, repository: Repository
+) -> None:
+    shop.deliver(3)
+    shop.environment = replace(shop.environment, approval=ApprovalRule(1))
+    repository.git("switch", "-c", "side")
+    committed(repository, "Mallory", "a back door\n\nCo-authored-by: Trudy Doe <7+trudy@users.noreply.example.org>")
+    repository.git("switch", "main")
+    repository.git("merge", "--no-ff", "-m", "merged", "side")
+    shop.shas += [repository.git("rev-parse", "HEAD"), committed(repository, "Bob", "a typo")]
+    shop.mirror.fetch()
+    for number in (4, 5):
+        for name in ("mallory", "Trudy Doe", "trudy", "ada@example.org"):
+            with pytest.raises(NotAllowedError, match="its authors"):
+                let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[number], name, "fine")
+            shop.give(number, name)
+        assert shop.deliver(number).outcome is Outcome.WAITING
+    let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[4], "bob", "not of the merge")
+    assert shop.deliver(4).outcome is Outcome.DEPLOYED
+    let_in(shop.history, shop.mirror, shop.project, shop.environment, shop.shas[5], "mallory", "hers is live already")
+    assert shop.deliver(5).outcome is Outcome.DEPLOYED
+
+
+def test_where_nothing_is_live_the_commit_alone_counts_and_where_that_is_lost_what_was_before(
+    shop: Shop, repository: Repository
+) -> None:
+    bob = committed(repository, "Bob", "his")
+    eve = committed(repository, "Eve", "hers")
+    shop.mirror.fetch()
+    of = partial(authors_of, shop.history, shop.mirror, shop.project, shop.environment)
+    assert of(eve) == {"eve", "eve@example.org", "ada", "ada@example.org"}, "who committed it counts, too"
+    now = datetime.now(UTC)
+    for lost in ("f" * 40, "e" * 40):
+        shop.history.record_deployment(Deployment("shop", "production", lost, "x", Outcome.DEPLOYED, now, now))
+        assert {"bob", "eve"} <= of(eve)
+    shop.history.record_deployment(Deployment("shop", "production", bob, "x", Outcome.DEPLOYED, now, now))
+    shop.history.record_deployment(Deployment("shop", "production", "d" * 40, "x", Outcome.DEPLOYED, now, now))
+    assert "bob" not in of(eve) and "bob" in of(bob), "what is live, and is put back, has its own author"
+
+
+def test_an_override_counts_by_the_rule_of_now_and_until_its_freeze_ends(shop: Shop) -> None:
+    next_one = Between(NOW + timedelta(hours=3), NOW + timedelta(hours=5), "the next one")
+    shop.environment = replace(shop.environment, freeze=(*FROZEN, next_one))
+    shop.give(2, "bob", Leave.DESPITE_FREEZE)
+    hold = partial(hold_of, shop.history, shop.mirror, shop.project)
+    assert hold(shop.environment, shop.shas[2], NOW) is None
+    later = hold(shop.environment, shop.shas[2], NOW + timedelta(hours=4))
+    assert later and later.outcome is Outcome.FROZEN, "it was given for another freeze"
+    only_eve = replace(shop.environment, approval=ApprovalRule(0, ("eve",)))
+    now = hold(only_eve, shop.shas[2], NOW)
+    assert now and now.outcome is Outcome.FROZEN, "bob is no approver any longer"
+
+
+def test_an_override_is_recorded_in_a_freeze_alone(shop: Shop) -> None:
+    for freeze, count in (((), 0), (FROZEN, 1)):
+        shop.environment = replace(shop.environment, freeze=freeze)
+        override_freeze(shop.history, shop.project, shop.environment, shop.shas[1], "bob", "a hole")
+        assert len(approval_rows(shop.history, "shop")) == count
+
+
+def test_who_takes_back_is_known_whatever_the_case_of_the_name(shop: Shop) -> None:
+    shop.give(1, "Straße Bob")
+    take_back(shop.history, "shop", "production", shop.shas[1], "saw a fault", "STRASSE  bob")
+    assert approvals_of(shop.history, "shop", "production", shop.shas[1]) == []

@@ -103,7 +103,7 @@ def test_an_analysis_has_expressions_with_limits(tmp_path: Path) -> None:
     found = environment(
         tmp_path, "analysis:", "  seconds: 90", "  thresholds:", "    - {name: errors, query: 'rate(x[1m])', max: 0.01}",
     ).analysis  # fmt: skip
-    assert (found.seconds, found.every) == (90, 10)
+    assert (found.seconds, found.every, found.after) == (90, 10, 60)
     assert found.thresholds == (Threshold("errors", "rate(x[1m])", None, 0.01),)
     assert environment(tmp_path).analysis.thresholds == ()
 
@@ -114,8 +114,21 @@ def test_an_analysis_has_expressions_with_limits(tmp_path: Path) -> None:
         ("[]", "at least 1"),
         ("[{name: a, query: up}]", "every value would pass"),
         ("[{name: a, query: up, min: 1}, {name: a, query: up, max: 1}]", "same name"),
+        ("[{name: a, query: up, max: .nan}]", "finite"),
+        ("[{name: a, query: up, min: -.inf}]", "finite"),
     ],
 )
 def test_an_analysis_that_measures_nothing_is_refused(tmp_path: Path, thresholds: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         environment(tmp_path, "analysis:", f"  thresholds: {thresholds}")
+
+
+def test_a_release_is_not_watched_longer_than_its_run_may_last(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="watches a release for 2701 s"):
+        environment(
+            tmp_path, "soak: 1500", "analysis:", "  after: 1", "  seconds: 1200", "  thresholds:",
+            "    - {name: a, query: up, min: 1}",
+        )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="2700"):
+        environment(tmp_path, "soak: 3600")
+    assert environment(tmp_path, "soak: 2700").soak == 2700
