@@ -18,9 +18,9 @@ def deployed(history: History, project: str, environment: str, sha: str | None =
     return _newest(history, project, environment, schema.deployments.c.sha == sha if sha else sa.true())
 
 
-def deployed_before(history: History, live: Deployment) -> Deployment | None:
+def deployed_before(history: History, live: Deployment, besides: Iterable[str] = ()) -> Deployment | None:
     """The newest healthy deployment of another commit from before the live commit was first tried; of none that was
-    rejected.
+    rejected, nor of ``besides``.
 
     So two rollbacks go back two commits, instead of back and forth.
     """
@@ -30,7 +30,7 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
         .where(table.c.project == live.project, table.c.environment == live.environment, table.c.sha == live.sha)
         .scalar_subquery()
     )
-    stays_out = table.c.sha.in_([live.sha, *rejected(history, live.project)])
+    stays_out = table.c.sha.in_([live.sha, *rejected(history, live.project), *besides])
     return _newest(history, live.project, live.environment, ~stays_out & (table.c.id < first_try))
 
 
