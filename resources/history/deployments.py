@@ -42,6 +42,14 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
     return deployment_of(rows[0]) if rows else None
 
 
+def is_under_way(history: History, project: str, environment: str, since: datetime) -> bool:
+    """Whether an attempt that began after a time has not ended; an older one was killed, which the next one notes."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment)
+    going = mine & (table.c.outcome == Outcome.RUNNING.value) & (table.c.started_at > since)
+    return bool(history.rows(sa.select(table.c.id).where(going).limit(1)))
+
+
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
     """The attempts since the last one that was carried through: those that are under way, and those that ended before
     they were; with their manifests, oldest first."""
