@@ -1,5 +1,6 @@
 """Every environment variable of InfraAudit, with its unit and default. Nothing else reads the environment."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -132,6 +133,37 @@ def _with_us(folder: str, file: str) -> Path:
     """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` shows that it is
     ours, because a repository that somebody works in has a folder of that name, too."""
     return next((found.resolve() for found in _places(folder) if (found / file).is_file()), Path(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The files by which a working tree is judged."""
+
+    configs: Path
+    severities: Path
+
+    @property
+    def gate(self) -> Path:
+        return self.configs / "gate.yaml"
+
+    @property
+    def checks(self) -> Path:
+        return self.configs / "checks.yaml"
+
+
+def judges_of(tree: Path) -> Judges:
+    """The configured files, or the first that are not part of the tree: a change cannot bring its own judge.
+
+    In the program's own checkout its files are the only ones; who changes it there changes the judge anyway.
+    """
+
+    def outside(folder: str, file: str) -> Path:
+        found = [place.resolve() for place in _places(folder) if (place / file).is_file()]
+        return next((place for place in found if not place.is_relative_to(tree)), _with_us(folder, file))
+
+    given = settings().configs
+    configs = given.resolve() if given else outside("configs", "gate.yaml")
+    return Judges(configs, outside("scanner", "severities.csv") / "severities.csv")
 
 
 def _places(folder: str) -> tuple[Path, ...]:

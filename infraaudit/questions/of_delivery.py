@@ -115,6 +115,7 @@ QUESTIONS: tuple[Question, ...] = (
         command="measurements",
         shown="started_at environment sha name value limits passed why",
         needs_git=False,
+        needs=(Needs.DEPLOYMENT,),
         panel=_DELIVER,
     ),
     Question(

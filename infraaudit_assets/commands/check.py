@@ -19,7 +19,7 @@ import typer
 
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
-from infraaudit_assets.settings import settings
+from infraaudit_assets.settings import Judges, judges_of, settings
 from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.order import SEVERITY_RANK
@@ -76,14 +76,15 @@ def check(
     state = StateFolder(_cache() / "infraaudit")
     state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     of_tree = state.path / "working-trees" / hashlib.sha256(os.fsencode(tree.folder)).hexdigest()[:16]
-    gate_file = gate.resolve() if gate else settings().gate_file
+    judges = judges_of(tree.folder)
+    gate_file = gate.resolve() if gate else judges.gate
     with locked(of_tree / "lock"):
         folder = _kept(of_tree / (base or "no-commit"))
         commit = snapshot(tree, found.deploy_branch, base, folder / "repository.git")
         with _history(folder / "history.db") as past:
-            foreseen = foresee(commit, found, past, partial(_scanner, state, past), state.checkouts, gate_file)
+            foreseen = foresee(commit, found, past, partial(_scanner, state, judges, past), state.checkouts, gate_file)
     if sarif is not None:
-        _write_sarif(sarif, found, foreseen)
+        _write_sarif(sarif, found, foreseen, gate_file.parent)
     _print(foreseen, base, found, gate_file, chosen(form, as_json))
     raise typer.Exit(0 if foreseen.passes else 1)
 
@@ -96,7 +97,10 @@ def _project_of(tree: "WorkingTree", name: str | None) -> Project:
     if name is not None:
         return find_project(name)
     here = {_address(url) for url in (tree.origin, str(tree.folder)) if url}
-    # The file may be another program's: a checkout that somebody works in has a folder configs, too.
+    listed = settings().projects.resolve()
+    if "projects" not in settings().model_fields_set and listed.is_relative_to(tree.folder):
+        # A change cannot bring its own environments. The file may also be another program's.
+        return Project(tree.folder.name, tree.origin or str(tree.folder))
     with suppress(ConfigurationError):
         for project in load_projects(settings().projects):
             if not project.fault and _address(project.url) in here:
@@ -136,22 +140,22 @@ def _history(file: Path) -> Iterator["History"]:
         history.close()
 
 
-def _scanner(state: StateFolder, past: "History") -> "CheckovRunner":
+def _scanner(state: StateFolder, judges: Judges, past: "History") -> "CheckovRunner":
     from resources.checkov import CheckovRunner
     from resources.checkov.parent import Parent, SharedParent
     from resources.configuration.severities import read_severities
 
     minutes = settings().warm_minutes
     parent = partial(SharedParent, idle_seconds=60 * minutes) if minutes else Parent
-    severities = read_severities(settings().severities)
+    severities = read_severities(judges.severities, judges.checks)
     return CheckovRunner(state.scans, severities, reuse=past.framework_scan, parent=parent)
 
 
-def _write_sarif(file: Path, project: Project, foreseen: "Foreseen") -> None:
+def _write_sarif(file: Path, project: Project, foreseen: "Foreseen", configs: Path) -> None:
     from infraaudit.questions.export import Exchange, exported
     from resources.configuration.suppressions import read_suppressions
 
-    suppressions = read_suppressions(settings().shipped, project.name)
+    suppressions = read_suppressions(configs, project.name)
     day = datetime.now(UTC).date()
     try:
         file.write_text(

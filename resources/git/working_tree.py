@@ -6,6 +6,7 @@ the commit.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class WorkingTree:
     objects: Path
     common: Path
     """Where its repository keeps what all of its working trees share."""
+    index: Path
 
     @property
     def origin(self) -> str:
@@ -53,8 +55,8 @@ def working_tree(path: Path) -> WorkingTree:
     except RepositoryError as error:
         raise RepositoryError(f"{path} is in no checkout of a Git repository; run git init in it first.") from error
     places = ("--path-format=absolute", "--git-path")
-    objects = _ask(path, "rev-parse", *places, "objects")
-    return WorkingTree(Path(top), Path(objects), Path(_ask(path, "rev-parse", *places[:1], "--git-common-dir")))
+    objects, index = (Path(_ask(path, "rev-parse", *places, name)) for name in ("objects", "index"))
+    return WorkingTree(Path(top), objects, Path(_ask(path, "rev-parse", *places[:1], "--git-common-dir")), index)
 
 
 def deploy_tip(tree: WorkingTree, branch: str, against: str | None) -> str | None:
@@ -115,11 +117,23 @@ def _prepare(tree: WorkingTree, into: Path) -> None:
 
 def _commit(tree: WorkingTree, into: Path, base: str | None) -> str:
     here = (*_NOBODY, f"--git-dir={into}", f"--work-tree={tree.folder}")
-    run_git(*here, "add", "--all", "--", ":/", timeout=_ADD_SECONDS, folder=tree.folder)
+    _start_from_theirs(tree, into, here)
+    run_git(*here, "add", "--all", "--sparse", "--", ":/", timeout=_ADD_SECONDS, folder=tree.folder)
     contents = run_git(*here, "write-tree", timeout=_SECONDS).text.strip()
     parents = ("-p", base) if base else ()
     words = ("commit-tree", *parents, "-m", f"The working tree {tree.folder.name}", contents)
     return run_git(*here, *words, timeout=_SECONDS).text.strip()
+
+
+def _start_from_theirs(tree: WorkingTree, into: Path, here: Sequence[str]) -> None:
+    """Their index is where tracked files stand that .gitignore names or that a sparse checkout leaves out."""
+    (into / "index").unlink(missing_ok=True)
+    is_split = any(tree.index.parent.glob("sharedindex.*"))
+    if is_split:
+        head = _ask(tree.folder, "rev-parse", "--verify", "--quiet", "HEAD", absent="")
+        run_git(*here, "read-tree", *([head] if head else ["--empty"]), timeout=_SECONDS)
+    elif tree.index.is_file():
+        shutil.copyfile(tree.index, into / "index")
 
 
 def _git(folder: Path, *words: str) -> str:

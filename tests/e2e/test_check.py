@@ -31,7 +31,7 @@ class Checkout(Repository):
     def check(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [BIN / "infraaudit", "check", str(self.path), *words]
         return subprocess.run(
-            command, cwd=self.path.parent, env=self._words, capture_output=True, text=True, timeout=280, check=False
+            command, cwd=self.path, env=self._words, capture_output=True, text=True, timeout=280, check=False
         )
 
     def result(self, *words: str) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -77,6 +77,11 @@ def test_what_a_release_may_not_have_is_refused_and_the_judged_do_not_configure_
     code, found, parts = checkout.result("--gate", str(tmp_path / "strict.yaml"))
     refused = {part for part, state in parts.items() if state == "refused"}
     assert (code, found["passes"], refused) == (1, False, {"manifests of production", "monitoring", "gate"})
+    # What the change brings of a judge's files counts for nothing.
+    for name, text in (("configs/gate.yaml", "open: {}\nnew: {}\n"), ("configs/projects.yaml", "projects: []\n")):
+        (checkout.path / name).write_text(text)
+    _, by_default, _ = checkout.result()
+    assert not Path(by_default["policy"]).is_relative_to(checkout.path)
     (gate,) = (part["reason"] for part in found["parts"] if part["part"] == "gate")
     assert "CKV_AWS_24" in gate or "hid" in gate, gate
 

@@ -200,11 +200,13 @@ def test_text_is_only_looked_for(client: TestClient, text: str) -> None:
 def test_every_path_of_the_document_answers_with_the_columns_it_names(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "security" not in document
+    check = {"check": B.check_id}
+    asked = {"compare": {"before": SHAS[0], "after": SHAS[1]}, "exposed": check, "exposed/commits": check}
     tables = {path: item for path, item in document["paths"].items() if not path.endswith("/export")}
     for path, item in tables.items():
         filled = path.replace("{project}", "shop").replace("{fingerprint}", B.fingerprint)
         content = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        chosen = {"before": SHAS[0], "after": SHAS[1]} if path.endswith("/compare") else {}
+        chosen = asked.get(path.removeprefix("/api/v1/projects/{project}/"), {})
         rows = client.get(filled, params=chosen).json()["items"]
         assert rows, path
         row = content["properties"]["items"]["items"]

@@ -36,7 +36,8 @@ def installation(tmp_path: Path) -> dict[str, str]:
     past.record_deployment(live, [(SHA, NOW)])
     record_git_events(past, "shop", [GitEvent("deleted", LONG, SHA, "", "it is gone")])
     store_pushes(past, [Push("1", "shop", "github", LONG, "", SHA, NOW)])
-    return os.environ | {
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return inherited | {
         "INFRAAUDIT_HOME": str(home),
         "INFRAAUDIT_PROJECTS": str(home / "projects.yaml"),
         "INFRAAUDIT_ENGINE": "none",

@@ -50,6 +50,30 @@ def test_staged_changed_untracked_and_deleted_files_count_and_ignored_ones_do_no
     assert "new" not in files(taken(repository.path, tmp_path / "ours")), "the same repository of ours serves again"
 
 
+def test_tracked_files_that_git_would_ignore_and_those_outside_a_sparse_checkout_count(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.write({"a": "1", "kept.log": "1", "gone.log": "1", "b/x": "1", "c/y": "1"}, "first")
+    repository.write({".gitignore": "*.log\n"}, "ignored later")
+    (repository.path / "gone.log").unlink()
+    (repository.path / "kept.log").write_text("2")
+    expected = {"a": "1", "kept.log": "2", "b/x": "1", "c/y": "1", ".gitignore": "*.log\n"}
+    assert files(taken(repository.path, tmp_path / "ours")) == expected
+    repository.git("update-index", "--split-index")
+    assert files(taken(repository.path, tmp_path / "ours")) == expected
+    repository.git("update-index", "--no-split-index")
+    for shared in (repository.path / ".git").glob("sharedindex.*"):
+        shared.unlink()
+    repository.git("checkout", "--quiet", "--", ".")
+    for sparse in ("--no-sparse-index", "--sparse-index"):
+        repository.git("sparse-checkout", "set", "--cone", sparse, "b")
+        assert not (repository.path / "c").exists()
+        (repository.path / "b/x").write_text("3")
+        shot = taken(repository.path, tmp_path / "ours")
+        assert files(shot) == expected | {"kept.log": "1", "gone.log": "1", "b/x": "3"}, sparse
+        repository.git("checkout", "--quiet", "--", ".")
+
+
 def test_it_stands_on_the_merge_base_whatever_is_committed_since(repository: Repository, tmp_path: Path) -> None:
     fork = repository.write({"a": "1"}, "fork")
     repository.git("checkout", "--quiet", "-b", "work")
