@@ -65,6 +65,11 @@ def claimed_names(project: Project) -> frozenset[str]:
     return frozenset({*(name(project) for name in of_all), *promotions, *continuing})
 
 
+def former_names(project: Project) -> frozenset[str]:
+    """The names of jobs that earlier versions had; Dagster still stores their runs."""
+    return frozenset({f"{group_of(project)}_watch"})
+
+
 def doubled_environments(names: Sequence[str]) -> list[str]:
     """The names of environments that would be one to Dagster."""
     made = [_name(name) for name in names]

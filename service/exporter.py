@@ -28,6 +28,7 @@ from infraaudit_domain.scans.findings import FindingStatus, ScanStatus, Severity
 from resources.history import History, schema
 from resources.history.decisions.judgements import judgement_rows
 from resources.history.deployments import live_since
+from resources.history.looks import looked_at
 from resources.history.queries.coverage import files_of_result
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
@@ -152,6 +153,7 @@ class HistoryCollector(Collector):
             _family(m.DEPLOYMENTS, ended.items()),
             _family(m.DEPLOYMENT_INFO, [((*key, d.sha, d.image, self._digest(d)), 1) for key, d in live.items()]),
             _family(m.DEPLOYMENT_TIME, [(key, live_since(history, d).timestamp()) for key, d in live.items()]),
+            _family(m.LOOK_TIME, [(key, at.timestamp()) for key, at in looked_at(history).items() if key in live]),
             _family(m.FINDINGS_LIVE, findings.items()),
             _family(m.LIVE_PASSES, _judged(history, live).items()),
             _known(m.LEAD_TIME, {key: d.lead_seconds for key, d in measured.items()}),

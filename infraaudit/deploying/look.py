@@ -5,6 +5,7 @@ Deliberately absent: when (service/workers/watch_worker.py), and how Dagster sho
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from infraaudit.deploying.live_state import LiveState, look_at
 from infraaudit.deploying.self_heal import heal
@@ -15,6 +16,7 @@ from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import drifted
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.deployments import is_under_way
 from resources.history.outbox import write_notices
 from resources.targets.target import Target
 
@@ -22,6 +24,14 @@ _LONGEST = 4000
 """Characters of the words of a look, and of each difference."""
 _MOST = 200
 """Differences of a look that are kept."""
+_ROLLOUT = timedelta(hours=1)
+"""How long an attempt is taken to be under way, beside what the environment lets it soak and be analysed."""
+
+
+def is_changing(history: History, project: Project, environment: Environment) -> bool:
+    """Whether a deployment is under way: what runs is neither what is live nor what will be."""
+    longest = _ROLLOUT + timedelta(seconds=environment.soak + environment.analysis.seconds)
+    return is_under_way(history, project.name, environment.name, datetime.now(UTC) - longest)
 
 
 def look_after(
@@ -34,18 +44,26 @@ def look_after(
     healed_before: str,
     timeout: float,
     on_progress: Callable[[str], None],
-) -> Look:
+) -> Look | None:
     """What is found, after drift was put right where ``self_heal`` says so; what cannot be compared has not passed.
 
+    None where a deployment is under way, or one began while it was looked: nothing that was seen means anything then.
     ``healed_before`` is the mark of the look before: what was put right and came back is left until it changes.
     ``timeout`` is in seconds, for putting right.
     """
+    if is_changing(history, project, environment):
+        return None
+    live = history.live(project.name, environment.name)
     try:
         found = look_at(history, project, environment, connect)
     except InfraAuditError as error:
+        if _has_changed(history, project, environment, live):
+            return None
         return Look(False, excerpt(f"It could not be compared: {error}", _LONGEST), healed=healed_before)
     if found.live is None:
         return Look(True, "Nothing is deployed yet.")
+    if _has_changed(history, project, environment, live):
+        return None
     drift = tuple(excerpt(str(difference), _LONGEST) for difference in (found.drift or ())[:_MOST])
     is_to_heal = bool(drift) and environment.self_heal
     came_back = is_to_heal and healed_before == mark_of(drift)
@@ -55,6 +73,10 @@ def look_after(
         write_notices(history, [notice])
     look = _judged(found, found.live.sha, drift, came_back)
     return replace(look, healed=healed_before) if came_back else look
+
+
+def _has_changed(history: History, project: Project, environment: Environment, live: Deployment | None) -> bool:
+    return history.live(project.name, environment.name) != live or is_changing(history, project, environment)
 
 
 def _judged(found: LiveState, sha: str, drift: tuple[str, ...], came_back: bool) -> Look:

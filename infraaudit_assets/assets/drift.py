@@ -42,6 +42,8 @@ def build_drift_check(project: Project, key_prefix: list[str], environment: Envi
             timeout=kubernetes.rollout_seconds,
             on_progress=context.log.info,
         )
+        if look is None:
+            raise dg.Failure(f"{environment.name} is being deployed to; look again afterwards.", allow_retries=False)
         note_look(past, project.name, environment.name, look, datetime.now(UTC))
         return dg.AssetCheckResult(
             passed=look.passed,

@@ -88,7 +88,7 @@ def _scratch() -> Path:
 def _severities(rule: "Rule | None") -> dict[str, Severity]:
     from resources.configuration.severities import read_severities
 
-    rated = dict(read_severities(settings().severities))
+    rated = dict(read_severities(settings().severities, settings().checks_file))
     return {rule.id: rule.severity} | rated if rule else rated
 
 

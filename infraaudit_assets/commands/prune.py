@@ -1,12 +1,9 @@
 """`infraaudit prune`: retention. Details of old commits go; lineage, lifecycles of findings and counts stay."""
 
 import shutil
-import stat
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +11,7 @@ import typer
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.dagster_names import PARTITION
+from infraaudit_domain.dagster_names import PARTITION, former_names
 from infraaudit_domain.errors import EngineUnavailableError, HistoryError
 from infraaudit_domain.projects import Project
 
@@ -42,11 +39,12 @@ def prune(
     from resources.configuration.projects import read_projects
     from resources.engine.box.client import remove_boxes
     from resources.history import open_history, retention
+    from resources.machine.disk_use import bytes_below
 
     current = settings()
     past = open_history(current.history_url)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    done, full = {}, 0 if dry_run else _bytes_below(current.home)
+    done, full = {}, 0 if dry_run else bytes_below(current.home)
     projects = read_projects(current.projects)
     if not dry_run:
         remove_boxes(current.state.boxes, [project.name for project in projects])
@@ -66,7 +64,7 @@ def prune(
     freed = 0
     if not dry_run:
         _shrink(current, past)
-        freed = max(0, full - _bytes_below(current.home))
+        freed = max(0, full - bytes_below(current.home))
     how = chosen(form, as_json)
     if how is Format.JSON:
         print_result({"before": before, "dry_run": dry_run, "projects": done, "bytes_freed": freed}, how, "")
@@ -111,14 +109,14 @@ def _delete_images(engine: "Engine | None", project: Project, shas: Collection[s
 
 
 def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> int:
-    """Finished runs of these commits, with their events and the logs of their steps."""
+    """Finished runs of these commits, also of a job of earlier versions, with their events and the logs of their steps."""
     import dagster as dg
 
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.runs import dagster_instance
     from resources.dagster.deleted_runs import delete_run
 
-    jobs = {job.name for job in build_jobs(project)}
+    jobs = {job.name for job in build_jobs(project)} | former_names(project)
     gone = 0
     with dagster_instance(current) as instance:
         for sha in shas:
@@ -143,12 +141,3 @@ def _shrink(current: Settings, past: "History") -> None:
         kept += vacuum(instance)
     for place in kept:
         typer.echo(f"{place} keeps its size, because others write to it; prune again when nothing runs.", err=True)
-
-
-def _bytes_below(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            status = file.lstat()
-            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total

@@ -14,6 +14,7 @@ from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.judging.gate_replay import Replayed
+from infraaudit_domain.reporting.columns import HIDDEN_IN_CODE
 from infraaudit_domain.reporting.order import tally
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
@@ -100,7 +101,8 @@ def _of_replay(asked: Asked, rows: Rows) -> str:
 
 def _of_exposed(asked: Asked, rows: Rows) -> str:
     found = [row for row in rows if row["state"] == "exposed"]
-    unknown = len(rows) - len(found)
+    unknown = sum(row["state"] == "unknown" for row in rows)
+    hidden = sum(row["state"] == HIDDEN_IN_CODE for row in rows)
     check = asked.text("check")
     if not found:
         said = f"no finding of {check} was live" if not unknown else f"no finding of {check} is known to have been live"
@@ -108,13 +110,15 @@ def _of_exposed(asked: Asked, rows: Rows) -> str:
         first = min(row["live_from"] for row in found)[:16].replace("T", " ")
         now = sum(row["live_now"] for row in found)
         said = f"exposed to {check} since {first}; {now} of {len(found)} findings are live now"
+    said += f"; {hidden} that the code hid {'was' if hidden == 1 else 'were'}" if hidden else ""
     return f"{said}; {unknown} periods are unknown. Targets of a rollback: --of commits"
 
 
 def _of_exposed_commits(_: Asked, rows: Rows) -> str:
     states = Counter(row["exposed"] for row in rows)
     unsafe = len({row["sha"] for row in rows if row["rollback"] == "unsafe"})
-    return f"exposed: {states['yes']} yes, {states['no']} no, {states['unknown']} unknown; going back to {unsafe} is unsafe"
+    hidden = f"{states[HIDDEN_IN_CODE]} {HIDDEN_IN_CODE}, " if states[HIDDEN_IN_CODE] else ""
+    return f"exposed: {states['yes']} yes, {hidden}{states['no']} no, {states['unknown']} unknown; going back to {unsafe} is unsafe"
 
 
 def _of_least_exposure(asked: Asked, rows: Rows) -> str:

@@ -73,7 +73,7 @@ def _outcome(row: CommitOverview) -> str:
 def _word(row: CommitOverview) -> str:
     """The outcome as the audit page names it: what a gate did not let through was stopped."""
     refused = row.reasons.get("deployment", "").startswith(NOT_DEPLOYED)
-    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons and bool(row.tests.bad_cases))
+    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons and row.tests.bad > 0)
     return "stopped" if is_stopped and _outcome(row) == Outcome.SKIPPED else _outcome(row)
 
 
@@ -90,7 +90,7 @@ def _image(row: CommitOverview) -> str:
 def _tests(row: CommitOverview) -> Text:
     if row.tests is None:
         return Text("—")
-    passed, bad = row.tests.count(CaseOutcome.PASSED), len(row.tests.bad_cases)
+    passed, bad = row.tests.count(CaseOutcome.PASSED), row.tests.bad
     if passed + bad == 0:
         return Text("no result", style="red")
     return Text(f"{passed} passed" + (f", {bad} failed" if bad else ""), style="red" if bad else "")

@@ -1,6 +1,7 @@
 """Test results as facts. Deliberately absent: running tests (resources/engine/test_runner.py)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -48,7 +49,12 @@ class TestRun:
     reused_from: str | None = None
     """The commit whose tests ran; None where this commit's own did."""
 
+    pruned: Mapping[str, int] | None = field(default=None, hash=False)
+    """The counts of a run whose cases the retention removed; None where the cases are there."""
+
     def count(self, outcome: CaseOutcome) -> int:
+        if self.pruned is not None:
+            return self.pruned[COUNTS[outcome]]
         return sum(case.outcome is outcome for case in self.cases)
 
     @property
@@ -57,9 +63,14 @@ class TestRun:
 
     @property
     def bad_cases(self) -> tuple[TestCase, ...]:
+        """Those that are still listed; their number is :attr:`bad`."""
         return tuple(case for case in self.cases if case.is_bad)
+
+    @property
+    def bad(self) -> int:
+        return self.count(CaseOutcome.FAILED) + self.count(CaseOutcome.ERROR)
 
     @property
     def succeeded(self) -> bool:
         """Whether at least one test passed, none failed, and the run completed."""
-        return not self.reason and self.count(CaseOutcome.PASSED) > 0 and not self.bad_cases
+        return not self.reason and self.count(CaseOutcome.PASSED) > 0 and not self.bad

@@ -93,8 +93,9 @@ def judge_tests(run: TestRun | None) -> Verdict:
         return Verdict(("its tests have not been run",))
     if run.reason:
         return Verdict((f"its tests gave no result: {run.reason}",))
-    if bad := run.bad_cases:
-        return Verdict((f"{len(bad)} of {len(run.cases)} tests failed, the first is {bad[0].name}",))
+    if run.bad:
+        first = f", the first is {run.bad_cases[0].name}" if run.bad_cases else ""
+        return Verdict((f"{run.bad} of {sum(run.counts.values())} tests failed{first}",))
     if not run.count(CaseOutcome.PASSED):
         return Verdict(("no test passed (all were skipped, or none was found)",))
     return Verdict()

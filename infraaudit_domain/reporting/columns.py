@@ -44,3 +44,6 @@ STEPS = ("commit", "day", "week")
 """The steps of time of trends."""
 ORDERS = ("severity", "age", "file")
 """What findings can be sorted by."""
+
+HIDDEN_IN_CODE = "hidden in code"
+"""The state of a finding that a commit hid itself, by a comment or in its own Checkov file."""

@@ -65,6 +65,12 @@ DEPLOYMENT_TIME = Metric(
 LIVE_PASSES = Metric(
     "infraaudit_live_passes", "gauge", "1 where what is live would be let in under today's rules.", _ENVIRONMENT
 )
+LOOK_TIME = Metric(
+    "infraaudit_last_look_timestamp_seconds",
+    "gauge",
+    "When what is live was last looked at, in Unix time.",
+    _ENVIRONMENT,
+)
 LEAD_TIME = Metric(
     "infraaudit_lead_time_seconds", "gauge", "Median of commit to healthy deployment over 30 days.", _ENVIRONMENT
 )

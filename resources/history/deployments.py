@@ -18,9 +18,9 @@ def deployed(history: History, project: str, environment: str, sha: str | None =
     return _newest(history, project, environment, schema.deployments.c.sha == sha if sha else sa.true())
 
 
-def deployed_before(history: History, live: Deployment) -> Deployment | None:
+def deployed_before(history: History, live: Deployment, besides: Iterable[str] = ()) -> Deployment | None:
     """The newest healthy deployment of another commit from before the live commit was first tried; of none that was
-    rejected.
+    rejected, nor of ``besides``.
 
     So two rollbacks go back two commits, instead of back and forth.
     """
@@ -30,7 +30,7 @@ def deployed_before(history: History, live: Deployment) -> Deployment | None:
         .where(table.c.project == live.project, table.c.environment == live.environment, table.c.sha == live.sha)
         .scalar_subquery()
     )
-    stays_out = table.c.sha.in_([live.sha, *rejected(history, live.project)])
+    stays_out = table.c.sha.in_([live.sha, *rejected(history, live.project), *besides])
     return _newest(history, live.project, live.environment, ~stays_out & (table.c.id < first_try))
 
 
@@ -46,6 +46,14 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
 def changed_nothing() -> sa.ColumnElement[bool]:
     """The attempts that ended before they reached a target: what those before them left is as it was."""
     return schema.deployments.c.target == NOWHERE
+
+
+def is_under_way(history: History, project: str, environment: str, since: datetime) -> bool:
+    """Whether an attempt that began after a time has not ended; an older one was killed, which the next one notes."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment)
+    going = mine & (table.c.outcome == Outcome.RUNNING.value) & (table.c.started_at > since)
+    return bool(history.rows(sa.select(table.c.id).where(going).limit(1)))
 
 
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:

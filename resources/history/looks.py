@@ -35,6 +35,12 @@ def last_seen(history: History, project: str, environment: str) -> Seen:
     )
 
 
+def looked_at(history: History) -> dict[tuple[str, str], datetime]:
+    """When each environment was last looked at, by project and environment."""
+    query = sa.select(_TABLE.c.project, _TABLE.c.environment, _TABLE.c.looked_at).where(_TABLE.c.looked_at.is_not(None))
+    return {(row["project"], row["environment"]): row["looked_at"] for row in history.rows(query)}
+
+
 def claim(history: History, project: str, environment: str, due_at: datetime | None, until: datetime) -> bool:
     """Take the look that was due at a time (None: the first one); False where another process has taken it.
 

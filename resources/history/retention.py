@@ -10,13 +10,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.pushes import PushState
 from infraaudit_domain.retention import PRUNED, Aging
 from infraaudit_domain.scans.evidence import EVERY_FILE
 from infraaudit_domain.scans.findings import ScanStatus
 from resources.history import schema
 from resources.history.database import upsert
+from resources.history.deployments import deployed_before
+from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
 from resources.history.store import History
 
 _AT_ONCE = 500
@@ -41,13 +43,22 @@ def aging_commits(history: History, project: str) -> list[Aging]:
 
 
 def in_use(history: History, project: str) -> set[str]:
-    """Commits that are live in an environment, and the commit that each replaced, to which a rollback returns."""
+    """Commits that are live in an environment, the commit that each replaced, and those to which a rollback returns."""
     table = schema.deployments
     healthy = (table.c.project == project) & (table.c.outcome == Outcome.DEPLOYED.value)
     newest = sa.select(sa.func.max(table.c.id)).where(healthy).group_by(table.c.environment)
-    query = sa.select(table.c.sha, table.c.replaced_sha).where(table.c.id.in_(newest))
-    with history.reading() as connection:
-        return {sha for row in connection.execute(query) for sha in row if sha}
+    used: set[str] = set()
+    for row in history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(table.c.id.in_(newest))):
+        live = deployment_of(row)
+        used |= {live.sha, *filter(None, [live.replaced_sha]), *_ways_back(history, live)}
+    return used
+
+
+def _ways_back(history: History, live: Deployment) -> Iterator[str]:
+    """What a rollback returns to; what it returns to where that one is rejected; and what the rollback after it does."""
+    if back := deployed_before(history, live):
+        nexts = (deployed_before(history, live, besides=[back.sha]), deployed_before(history, back))
+        yield from (one.sha for one in (back, *nexts) if one)
 
 
 def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:

@@ -15,7 +15,7 @@ from infraaudit_domain.commits import Commit
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.stage import StageOutcome
-from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.delivery.test_runs import COUNTS, CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
 from infraaudit_domain.retention import PRUNED
 from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
@@ -90,8 +90,10 @@ class History(Access):
         if row is None:
             return None
         cases = self.rows(_of_commit(schema.test_cases, project, sha).order_by(schema.test_cases.c.position))
+        counts = {name: row[name] for name in COUNTS.values()}
         return TestRun(
             cases=tuple(TestCase(c["name"], CaseOutcome(c["outcome"]), c["seconds"], c["message"]) for c in cases),
+            pruned=counts if not cases and any(counts.values()) else None,
             **{name: row[name] for name in _OF_TEST_RUNS},
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from infraaudit.deploying.logs import collect_logs, send_on
-from infraaudit.deploying.look import look_after
+from infraaudit.deploying.look import is_changing, look_after
 from infraaudit_domain.dagster_names import NO_DRIFT, deployment_name, group_of
 from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.delivery.looks import Look, Seen, are_news, is_news, pause, quiet_looks
@@ -33,6 +33,8 @@ from service.faults import errors_logged
 _AT_ONCE = 8
 _APART_SECONDS = 0.5
 """Between the first looks of two environments, after a start."""
+_SOON = timedelta(minutes=1)
+"""Until an environment is looked at again that was being deployed to."""
 _TARGET_KEPT = timedelta(hours=1)
 _LOG = logging.getLogger("infraaudit.watch")
 
@@ -70,14 +72,23 @@ class WatchWorker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(wait)
-            with errors_logged(_LOG, f"{project.name} in {environment.name} could not be looked at"):
-                await loop.run_in_executor(self._threads, self.work, project, environment, datetime.now(UTC))
             wait = self._shortest.total_seconds()
+            with errors_logged(_LOG, f"{project.name} in {environment.name} could not be looked at"):
+                wait = await loop.run_in_executor(self._threads, self.turn, project, environment)
+
+    def turn(self, project: Project, environment: Environment) -> float:
+        """Look where it is due; returns the seconds until the next turn."""
+        self.work(project, environment, datetime.now(UTC))
+        wait = _SOON if is_changing(self._history, project, environment) else self._shortest
+        return min(wait, self._shortest).total_seconds()
 
     def work(self, project: Project, environment: Environment, now: datetime) -> bool:
-        """Look where it is due, or another commit is live than at the last look; returns whether it was looked at."""
+        """Look where it is due, or another commit is live than at the last look; returns whether it was looked at.
+
+        An environment that is being deployed to is not looked at: it differs from what is live, and that is no drift.
+        """
         live = self._history.live(project.name, environment.name)
-        if live is None:
+        if live is None or is_changing(self._history, project, environment):
             return False
         seen = last_seen(self._history, project.name, environment.name)
         is_known = seen.look is not None and seen.look.sha == live.sha
@@ -86,6 +97,9 @@ class WatchWorker:
         if not claim(self._history, project.name, environment.name, seen.due_at, now + self._shortest):
             return False
         look = self._look(project, environment, seen)
+        if look is None:
+            claim(self._history, project.name, environment.name, now + self._shortest, now + _SOON)
+            return False
         fresh = self._fresh_lines(project, environment, live) if look.sha else []
         look = replace(look, sha=live.sha)
         quiet = quiet_looks(seen, look, len(fresh))
@@ -97,13 +111,13 @@ class WatchWorker:
         record_look(self._history, project.name, environment.name, after, now)
         return True
 
-    def _look(self, project: Project, environment: Environment, seen: Seen) -> Look:
+    def _look(self, project: Project, environment: Environment, seen: Seen) -> Look | None:
         """What is found; where a connection that was kept is of no use any more, over a new one."""
         is_kept = self._kept(project, environment) is not None
         look = self._look_once(project, environment, seen)
-        return self._look_once(project, environment, seen) if is_kept and not look.sha else look
+        return self._look_once(project, environment, seen) if is_kept and look and not look.sha else look
 
-    def _look_once(self, project: Project, environment: Environment, seen: Seen) -> Look:
+    def _look_once(self, project: Project, environment: Environment, seen: Seen) -> Look | None:
         look = look_after(
             self._history,
             self._reach.mirror(project),
@@ -114,7 +128,7 @@ class WatchWorker:
             timeout=self._reach.rollout_seconds,
             on_progress=lambda line: _LOG.info("%s in %s: %s", project.name, environment.name, line),
         )
-        if not look.sha:
+        if look and not look.sha:
             self._targets.pop((project.name, environment.name), None)
         return look
 

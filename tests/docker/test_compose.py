@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infraaudit_assets.settings import Settings
 from tests import ROOT
 from tests.conftest import require
 from tests.e2e.documented import documented
@@ -102,6 +103,22 @@ def test_a_run_is_given_and_denied_what_its_daemon_is(compose: dict[str, Any], l
     assert [volume.removeprefix("@COMPOSE_PROJECT@_") for volume in container["volumes"]] == daemon["volumes"]
     for limit in ("init", "read_only", "cap_drop", "security_opt"):
         assert container[limit] == daemon[limit], limit
+
+
+def test_the_service_takes_what_is_set_for_pruning_and_watching() -> None:
+    text = (DOCKER / "compose.yaml").read_text()
+
+    def given(**settings: str) -> list[str]:
+        done = configured(text, DOCKER_GID="7", **settings)
+        assert done.returncode == 0, done.stderr
+        service = yaml.safe_load(done.stdout)["services"]["service"]["environment"]
+        names = ("INFRAAUDIT_PRUNE_DAYS", "INFRAAUDIT_PRUNE_KEEP", "INFRAAUDIT_WATCH_MINUTES")
+        assert service["INFRAAUDIT_PROJECTS"], "and all that the others are given"
+        return [service[name] for name in names]
+
+    assert given(INFRAAUDIT_PRUNE_DAYS="0", INFRAAUDIT_PRUNE_KEEP="9", INFRAAUDIT_WATCH_MINUTES="7") == ["0", "9", "7"]
+    ours = (Settings.model_fields[name].default for name in ("prune_days", "prune_keep", "watch_minutes"))
+    assert given() == [str(default) for default in ours]
 
 
 def test_who_waits_waits_for_something_with_a_health_check(compose: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from infraaudit_domain.delivery.analysis import Measured
 from infraaudit_domain.delivery.approvals import Approval, Leave
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.judging.gate import Verdict
@@ -40,6 +41,7 @@ from resources.history.decisions.approvals import approve
 from resources.history.decisions.judgements import record_judgement
 from resources.history.decisions.measurements import record_measurements
 from resources.history.decisions.rejections import reject
+from resources.history.looks import note_look
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
 from service import webhook
@@ -141,6 +143,7 @@ def _record(past: History, index: int, sha: str) -> None:
     record_measurements(past, Release("shop", "production", sha, "image", ""), then, [worst])
     if OUTCOMES[index] is Outcome.DEPLOYED:
         record_judgement(past, LiveJudgement("shop", "production", sha, Verdict((HOSTILE,)), "rules", then))
+    note_look(past, "shop", "production", Look(True, "as it was deployed", SHAS[2]), START)
     past.record_deployment(
         Deployment(
             "shop",

@@ -15,7 +15,7 @@ from infraaudit_domain.projects import Environment, Project
 from resources.dagster.api import DagsterApi
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.looks import claim, last_seen
+from resources.history.looks import claim, last_seen, looked_at
 from resources.logs.store import LogStore
 from resources.targets.target import LogLine
 from service.workers.watch_worker import Reach, WatchWorker
@@ -176,3 +176,34 @@ def test_a_connection_of_no_use_is_made_anew_before_anything_is_said(
         assert worker.work(SHOP, STAGING, NOW + number * FIVE)
     assert target.connections == 4, "again at once, and then once for each look"
     assert dagster.checks == [(True, "1" * 40), (False, "1" * 40)]
+
+
+def test_an_environment_is_left_alone_during_a_rollout_and_looked_at_right_after(
+    past: History, worker: WatchWorker, dagster: Shown
+) -> None:
+    past.record_deployment(FIRST)
+    began = datetime.now(UTC)
+    second = replace(FIRST, sha="2" * 40, outcome=Outcome.RUNNING, started_at=began, finished_at=began)
+    past.record_deployment(second)
+    assert worker.turn(SHOP, STAGING) == 60 and not dagster.checks, "again in a minute"
+    assert looked_at(past) == {}
+    past.record_deployment(replace(second, outcome=Outcome.ROLLED_BACK))
+    assert worker.turn(SHOP, STAGING) == FIVE.total_seconds()
+    assert dagster.checks == [(True, "1" * 40)]
+    assert looked_at(past)["shop-a", "staging"] >= began
+
+
+def test_a_rollout_that_begins_during_a_look_makes_it_due_again_in_a_minute(
+    past: History, worker: WatchWorker, target: Pretend, dagster: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past.record_deployment(FIRST)
+    began = datetime.now(UTC)
+    second = replace(FIRST, sha="2" * 40, outcome=Outcome.RUNNING, started_at=began, finished_at=began)
+
+    def probe(*_: str) -> Rollout:
+        past.record_deployment(second)
+        return Rollout(False, "it starts")
+
+    monkeypatch.setattr(target, "probe", probe)
+    assert not worker.work(SHOP, STAGING, began) and not dagster.checks
+    assert last_seen(past, "shop-a", "staging").due_at == began + timedelta(minutes=1)

@@ -1,7 +1,8 @@
 """The answers to "exposed": was a check's finding ever live, where, since when until when, and by whom.
 
 It reads whatever line it is given: the stored one, or one that only has what was live scanned for a rule
-(infraaudit/scans/scan_live.py). What no scan of now's scanner has read is unknown, and never "not exposed".
+(infraaudit/scans/scan_live.py). What no scan of now's scanner has read is unknown, and never "not exposed"; nor is what
+a commit hid itself, by a comment or its own Checkov file: the resource was live as the check objects to it.
 """
 
 import math
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit_domain.errors import ConfigurationError, NotThereError
+from infraaudit_domain.reporting.columns import HIDDEN_IN_CODE
 from infraaudit_domain.scans.evidence import RULES
 from infraaudit_domain.scans.findings import FindingStatus, ScanStatus
 from resources.checkov.versions import scanner_version
@@ -25,9 +27,12 @@ from resources.history.queries.lives import life_events
 from resources.history.queries.ranges import stands_unread
 from resources.history.stored_line import StoredLine
 
+_BOTH = (FindingStatus.OPEN, FindingStatus.SUPPRESSED)
+
 
 def exposed(asked: Asked) -> Page:
-    """One row for each finding of the check that was ever live, in each environment; the longest exposed first.
+    """One row for each finding of the check that was ever live, open or hidden in code, in each environment; the longest
+    exposed first.
 
     Then one for each period of which it is not known: without those, "nothing found" would read as "not exposed".
     """
@@ -63,11 +68,12 @@ def _findings(asked: Asked, environment: str, check: str) -> Iterable[Row]:
     for event in life_events(asked.line, environment, check=check):
         born.setdefault(event["life"], event)
         lives[event["id"]] = event["life"]
-    for row in records(exposure(asked.line, environment, asked.now)):
-        if row["check_id"] == check:
-            event = born.get(lives.get(row["id"], ""), {})
-            names = {"introduced_after": event.get("after"), "author": event.get("author")}
-            yield {"environment": environment, "state": "exposed"} | row | names
+    for state, status in zip(("exposed", HIDDEN_IN_CODE), _BOTH, strict=True):
+        for row in records(exposure(asked.line, environment, asked.now, status)):
+            if row["check_id"] == check:
+                event = born.get(lives.get(row["id"], ""), {})
+                names = {"introduced_after": event.get("after"), "author": event.get("author")}
+                yield {"environment": environment, "state": state} | row | names
 
 
 def _unknown(row: Row, check: str) -> Row:
@@ -81,12 +87,16 @@ class _Known:
     """What the scan of a commit says of a check."""
 
     findings: int
+    hidden: int = 0
+    """Findings that the commit hid itself."""
     reason: str = ""
     """Why it does not say enough."""
 
     @property
     def state(self) -> str:
-        return "yes" if self.findings else "unknown" if self.reason else "no"
+        if self.findings:
+            return "yes"
+        return HIDDEN_IN_CODE if self.hidden else "unknown" if self.reason else "no"
 
 
 def _spells(asked: Asked, environment: str, check: str) -> list[Row]:
@@ -109,33 +119,43 @@ def _row(asked: Asked, environment: str, spell: Spell, known: _Known, commit: sa
         "live_now": spell.end is None,
         "exposed": known.state,
         "findings": known.findings,
+        "hidden": known.hidden,
         "rollback": "live" if spell.sha == live else _TARGETS[known.state],
         "reason": known.reason or None,
     }
 
 
-_TARGETS = {"yes": "unsafe", "no": "safe", "unknown": "unknown"}
+_TARGETS = {"yes": "unsafe", HIDDEN_IN_CODE: "unsafe", "no": "safe", "unknown": "unknown"}
 """What going back to a commit would be, by whether it has the finding."""
 
 
 def _known(line: StoredLine, past: Sequence[Spell], check: str) -> dict[str, _Known]:
     shas = {spell.sha for spell in past}
     scans, gaps, positions = _scans(line, shas), _gaps(line, shas), line.positions()
-    spans, beside = _spans_of(line, check), _beside(line, shas - positions.keys(), check)
+    spans = {status: _spans_of(line, check, status) for status in _BOTH}
+    beside = {status: _beside(line, shas - positions.keys(), check, status) for status in _BOTH}
     found: dict[str, _Known] = {}
     for sha in shas:
-        unread = _standing(line, sha, positions, check, gaps[sha])
+        unread = {status: _standing(line, sha, positions, check, gaps[sha], status) for status in _BOTH}
         scan, position = scans.get(sha), positions.get(sha)
-        number = beside[sha] if position is None else sum(start <= position < end for start, end in spans) - unread
+        numbers = {
+            status: beside[status][sha] if position is None else _at(position, spans[status]) - unread[status]
+            for status in _BOTH
+        }
         is_usable = scan is not None and scan["status"] != ScanStatus.FAILED
-        found[sha] = _Known(number if is_usable else 0, _doubt(scan, gaps[sha], unread))
+        stood, hidden = (numbers[status] if is_usable else 0 for status in _BOTH)
+        found[sha] = _Known(stood, hidden, _doubt(scan, gaps[sha], unread[FindingStatus.OPEN]))
     return found
 
 
-def _spans_of(line: StoredLine, check: str) -> list[tuple[int, float]]:
-    """From which position to which each finding of the check stood open; they outlast what is pruned."""
+def _at(position: int, spans: Iterable[tuple[int, float]]) -> int:
+    return sum(start <= position < end for start, end in spans)
+
+
+def _spans_of(line: StoredLine, check: str, status: FindingStatus) -> list[tuple[int, float]]:
+    """From which position to which each finding of the check had a status; they outlast what is pruned."""
     table = schema.spans
-    wanted = line.is_in(table) & (table.c.check_id == check) & (table.c.status == FindingStatus.OPEN.value)
+    wanted = line.is_in(table) & (table.c.check_id == check) & (table.c.status == status.value)
     query = sa.select(table.c.start_position, table.c.end_position).where(wanted)
     ends = ((row["start_position"], row["end_position"]) for row in line.history.rows(query))
     return [(start, math.inf if end is None else end) for start, end in ends]
@@ -155,15 +175,15 @@ def _doubt(scan: sa.RowMapping | None, gaps: Sequence[str], standing: int) -> st
     return ""
 
 
-def _beside(line: StoredLine, shas: set[str], check: str) -> Mapping[str, int]:
+def _beside(line: StoredLine, shas: set[str], check: str, status: FindingStatus) -> Mapping[str, int]:
     """The findings of commits that are not on the line."""
     if not shas:
-        return {}
+        return defaultdict(int)
     parts, f = schema.scan_parts, schema.findings
     query = (
         sa.select(parts.c.sha, sa.func.count().label("n"))
         .join(f, f.c.scan_key == parts.c.scan_key)
-        .where(parts.c.project == line.project, f.c.check_id == check, f.c.status == FindingStatus.OPEN.value)
+        .where(parts.c.project == line.project, f.c.check_id == check, f.c.status == status.value)
         .group_by(parts.c.sha)
     )
     return defaultdict(int, {row["sha"]: row["n"] for row in line.history.rows(query) if row["sha"] in shas})
@@ -194,11 +214,13 @@ def _gaps(line: StoredLine, shas: set[str]) -> Mapping[str, list[str]]:
     return found
 
 
-def _standing(line: StoredLine, sha: str, positions: Mapping[str, int], check: str, gaps: Sequence[str]) -> int:
+def _standing(
+    line: StoredLine, sha: str, positions: Mapping[str, int], check: str, gaps: Sequence[str], status: FindingStatus
+) -> int:
     """How many findings of the check stood in what the commit's scan did not read."""
     if not gaps or sha not in positions:
         return 0
     span = schema.spans
     unread = stands_unread(line.history, line.project, sha, span, positions[sha])
-    wanted = line.is_in(span) & unread & (span.c.check_id == check) & (span.c.status == FindingStatus.OPEN.value)
+    wanted = line.is_in(span) & unread & (span.c.check_id == check) & (span.c.status == status.value)
     return len(line.history.rows(sa.select(span.c.life).where(wanted)))

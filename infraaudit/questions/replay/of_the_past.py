@@ -159,7 +159,7 @@ QUESTIONS: tuple[Question, ...] = (
         details="With --of commits: each commit that was live, whether it was exposed, and which targets of a rollback are"
         " unsafe. What was live and was not scanned by the scanner of now is scanned first, what is live before all and"
         " then the longest live; nothing else, and nothing is stored. Parts that no scan could read are unknown, and"
-        " never taken for safe.",
+        " never taken for safe; nor is what a commit hid itself, by a comment or in its own Checkov file.",
     ),
     Question(
         "exposed_commits",
@@ -168,9 +168,9 @@ QUESTIONS: tuple[Question, ...] = (
         typed(
             (
                 "environment", "sha", "subject", "author", "live_from", "live_to", "live_now", "hours", "exposed",
-                "findings", "rollback", "reason",
+                "findings", "hidden", "rollback", "reason",
             ),
-            integer="findings",
+            integer="findings hidden",
             number="hours",
             boolean="live_now",
             rollback="going back to it",
@@ -179,7 +179,7 @@ QUESTIONS: tuple[Question, ...] = (
         needs=(Needs.HEALTHY_DEPLOYMENT,),
         command="exposed",
         of="commits",
-        shown="environment sha exposed findings rollback live_from live_to hours reason subject author",
+        shown="environment sha exposed findings hidden rollback live_from live_to hours reason subject author",
     ),
     Question(
         "least_exposure",

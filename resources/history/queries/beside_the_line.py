@@ -1,4 +1,4 @@
-"""Commits that were deployed though they are not on the line: their open findings, from their own scans."""
+"""Commits that were deployed though they are not on the line: their findings, from their own scans."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ from resources.history.stored_line import StoredLine
 _QUERY = 400
 
 
-def open_findings(line: StoredLine, shas: Collection[str]) -> dict[str, dict[str, sa.RowMapping]]:
-    """The open findings of some commits, by SHA and fingerprint."""
+def open_findings(
+    line: StoredLine, shas: Collection[str], status: FindingStatus = FindingStatus.OPEN
+) -> dict[str, dict[str, sa.RowMapping]]:
+    """The open findings of some commits, by SHA and fingerprint; or those of another status."""
     parts, f = schema.scan_parts, schema.findings
     found: dict[str, dict[str, sa.RowMapping]] = {sha: {} for sha in shas}
     wanted = sorted(found)
@@ -25,7 +27,7 @@ def open_findings(line: StoredLine, shas: Collection[str]) -> dict[str, dict[str
         query = (
             sa.select(parts.c.sha, f.c.fingerprint, f.c.severity, f.c.check_id, f.c.file_path, f.c.resource)
             .join(f, f.c.scan_key == parts.c.scan_key)
-            .where(parts.c.project == line.project, some, f.c.status == FindingStatus.OPEN.value)
+            .where(parts.c.project == line.project, some, f.c.status == status.value)
         )
         for row in line.history.rows(query):
             found[row["sha"]][row["fingerprint"]] = row

@@ -1,8 +1,8 @@
 """Exposure in an environment: each finding from its introduction until its fix was live, and each live commit.
 
 Hours count while a commit with the finding was live. Deliberately absent: suppressions of the configuration (the
-findings that they hide are in production nevertheless); a finding that is suppressed by a Checkov comment is not
-exposed.
+findings that they hide are in production nevertheless). What a commit hides itself, by a comment or its Checkov file, is
+not exposed: it is asked for by its status.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +31,10 @@ _NOWHERE = -1
 """The position of an introduction beside the line; the last of every lookup array, which is None."""
 
 
-def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame":
-    """One row for each finding that was ever live, the longest exposed first.
+def exposure(
+    line: StoredLine, environment: str, now: datetime, status: FindingStatus = FindingStatus.OPEN
+) -> "pd.DataFrame":
+    """One row for each finding that was ever live and open (or of another status), the longest exposed first.
 
     ``live_to`` is when the last commit with it left, None where it is live now; ``brought_back_by`` is the newest
     commit with the finding that a rollback deployed in place of one without it.
@@ -40,7 +42,7 @@ def exposure(line: StoredLine, environment: str, now: datetime) -> "pd.DataFrame
     import pandas as pd
 
     past, beside = _placed(line, spells(line, environment))
-    spans = _open_spans(line, beside)
+    spans = _spans_of(line, beside, status)
     if not past or not len(spans["life"]):
         return frame(EXPOSURE_COLUMNS, [])
     spans |= _reach(past, spans["start"], spans["end"], now)
@@ -62,8 +64,8 @@ def _placed(line: StoredLine, past: Sequence[Spell]) -> tuple[list[Spell], dict[
     return placed, beside
 
 
-def _open_spans(line: StoredLine, beside: Mapping[int, str]) -> "dict[str, np.ndarray]":
-    """Spans of open findings in the order of commits, column by column; one that has not ended ends after the line.
+def _spans_of(line: StoredLine, beside: Mapping[int, str], status: FindingStatus) -> "dict[str, np.ndarray]":
+    """Spans of findings of a status in the order of commits, column by column; one that has not ended ends after the line.
 
     The findings of commits beside the line are spans of one position, of the life that they have on the line if any.
     """
@@ -77,10 +79,10 @@ def _open_spans(line: StoredLine, beside: Mapping[int, str]) -> "dict[str, np.nd
         sa.func.coalesce(table.end_position, len(line.shas)).label("end"),
         sa.func.coalesce(table.ended_as, "").label("fixed"), table.introduced_after, table.introduced_sha,
         table.end_after, table.end_sha,
-    ).where(line.is_in(schema.spans), table.status == FindingStatus.OPEN.value)  # fmt: skip
+    ).where(line.is_in(schema.spans), table.status == status.value)  # fmt: skip
     names = query.selected_columns.keys()
     columns = dict(zip(names, columns_of(line.history, query.order_by(table.start_position)), strict=True))
-    rows = list(_spans_beside(line, beside, columns)) if beside else []
+    rows = list(_spans_beside(line, beside, columns, status)) if beside else []
     for name, values in columns.items():
         values[:0] = [row[name] for row in rows]
     spans = {
@@ -91,12 +93,12 @@ def _open_spans(line: StoredLine, beside: Mapping[int, str]) -> "dict[str, np.nd
 
 
 def _spans_beside(
-    line: StoredLine, beside: Mapping[int, str], columns: Mapping[str, Sequence[Any]]
+    line: StoredLine, beside: Mapping[int, str], columns: Mapping[str, Sequence[Any]], status: FindingStatus
 ) -> Iterator[dict[str, Any]]:
     names = ("life", "introduced", "introduced_after", "introduced_sha")
     on_line = zip(columns["fingerprint"], zip(*(columns[name] for name in names), strict=True), strict=True)
     known = {mark: dict(zip(names, values, strict=True)) for mark, values in on_line}
-    found = open_findings(line, set(beside.values()))
+    found = open_findings(line, set(beside.values()), status)
     for position, sha in sorted(beside.items()):
         for mark, finding in found[sha].items():
             yield {

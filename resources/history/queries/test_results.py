@@ -13,7 +13,8 @@ def always_passed(history: History, project: str, inputs_digest: str) -> tuple[s
     """The newest commit whose tests passed with these inputs, and its result; None where one failed with them, too.
 
     A test that failed once and passed once is flaky. Its failure counts also where a second run of the same commit
-    replaced the result: its stage remains.
+    replaced the result: its stage remains. A result whose cases were pruned answers for no new commit, which would have
+    no list of its cases.
     """
     runs, stages, commits = schema.test_runs, schema.stages, schema.commits
     with_inputs = (runs.c.project == project) & (runs.c.inputs_digest == inputs_digest) & runs.c.reused_from.is_(None)
@@ -35,4 +36,4 @@ def always_passed(history: History, project: str, inputs_digest: str) -> tuple[s
         return None
     sha = str(found[0]["sha"])
     result = history.test_run(project, sha)
-    return None if result is None else (sha, result)
+    return (sha, result) if result is not None and result.succeeded and result.pruned is None else None

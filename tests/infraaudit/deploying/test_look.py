@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from infraaudit.deploying import look as module
 from infraaudit.deploying.live_state import LiveState
 from infraaudit.deploying.look import look_after
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import Deployment, Outcome, Rollout
 from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.errors import ClusterError
 from infraaudit_domain.kubernetes.drift import Difference
@@ -58,6 +58,7 @@ def look(past: History, monkeypatch: pytest.MonkeyPatch) -> Callable[[LiveState]
         found = look_after(
             past, NO_MIRROR, SHOP, PRODUCTION, unreached, healed_before=healed, timeout=1, on_progress=print
         )
+        assert found is not None
         note_look(past, "shop", "production", found, NOW)
         return found
 
@@ -92,4 +93,66 @@ def test_what_cannot_be_compared_has_not_passed_and_forgets_nothing(past: Histor
 
     past.record_deployment(LIVE)
     found = look_after(past, NO_MIRROR, SHOP, PRODUCTION, dead, healed_before="abc", timeout=1, on_progress=print)
-    assert (found.passed, found.sha, found.healed) == (False, "", "abc") and "no answer" in found.words
+    assert (
+        found is not None
+        and (found.passed, found.sha, found.healed) == (False, "", "abc")
+        and "no answer" in found.words
+    )
+
+
+class Drifting:
+    """A target on which a new release is being applied: nothing is as the one before was deployed."""
+
+    name = LIVE.target
+
+    def __init__(self, during: Callable[[], None] = lambda: None) -> None:
+        self.during = during
+
+    def probe(self, project: str, environment: str) -> Rollout:
+        self.during()
+        return Rollout(True)
+
+    def drift(self, manifests: str) -> list[Difference]:
+        return [SCALED]
+
+
+def looked_at(past: History, target: Any, environment: Environment = PRODUCTION) -> Look | None:
+    return look_after(
+        past, NO_MIRROR, SHOP, environment, lambda _: target, healed_before="", timeout=1, on_progress=print
+    )
+
+
+def running(age: timedelta) -> Deployment:
+    began = datetime.now(UTC) - age
+    return replace(LIVE, sha="2" * 40, outcome=Outcome.RUNNING, started_at=began, finished_at=began)
+
+
+@pytest.mark.parametrize("environment", [PRODUCTION, replace(PRODUCTION, self_heal=False)])
+def test_nothing_is_said_of_an_environment_while_a_deployment_is_under_way(
+    past: History, environment: Environment
+) -> None:
+    past.record_deployment(LIVE)
+    past.record_deployment(running(timedelta(minutes=59)))
+    assert looked_at(past, Drifting(), environment) is None and not waiting_notices(past)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RUNNING, Outcome.DEPLOYED])
+def test_a_deployment_that_began_meanwhile_is_no_drift(past: History, outcome: Outcome) -> None:
+    past.record_deployment(LIVE)
+    target = Drifting(lambda: past.record_deployment(replace(running(timedelta()), outcome=outcome)))
+    assert looked_at(past, target) is None and not waiting_notices(past)
+
+    def dead() -> None:
+        raise ClusterError("its pods are being replaced")
+
+    past.record_deployment(running(timedelta()))
+    assert looked_at(past, Drifting(dead)) is None
+
+
+def test_a_deployment_that_was_killed_long_ago_stops_no_looks(past: History) -> None:
+    past.record_deployment(LIVE)
+    past.record_deployment(running(timedelta(minutes=61)))
+    found = looked_at(past, Drifting(), replace(PRODUCTION, self_heal=False))
+    assert found is not None and found.drift and waiting_notices(past)
+    soaking = replace(PRODUCTION, self_heal=False, soak=3600.0)
+    assert looked_at(past, Drifting(), soaking) is None, "it may soak for an hour"

@@ -15,6 +15,7 @@ from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.judging.suppressions import Suppression
 from infraaudit_domain.scans.findings import Finding
 from resources.history import History
+from resources.history.retention import prune
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import fresh_history
@@ -79,6 +80,13 @@ def test_what_returns_and_leaves_is_told_by_identity_and_not_by_number(shop: Sho
     assert {number: one.hours_live for number, one in ways.items()} == {3: 0, 2: 0, 1: 2, 0: 3}
     assert advise(ways.values()) == ways[1]
     assert ways[2].against == ("1 finding would return",) and "not known" in ways[3].against[0]
+
+
+def test_a_pruned_green_commit_is_still_green(shop: Shop) -> None:
+    shop.deploy(0, 0)
+    shop.deploy(1, 4)
+    prune(shop.history, "p", shop.shas[:2])
+    assert [shop.ways()[number].tests_green for number in (1, 0)] == [True, True]
 
 
 def test_what_the_configuration_hides_does_not_return(shop: Shop) -> None:

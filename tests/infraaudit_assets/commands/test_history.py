@@ -79,6 +79,8 @@ def test_prune_takes_what_is_old_and_leaves_what_is_live(home: Home) -> None:
     with home.dagster() as instance:
         for job, sha, status in (
             ("shop_pipeline", SHAS["gone"], dg.DagsterRunStatus.SUCCESS),
+            ("shop_watch", SHAS["gone"], dg.DagsterRunStatus.SUCCESS),
+            ("shop_watch", SHAS["gone"], dg.DagsterRunStatus.FAILURE),
             ("shop_pipeline", SHAS["gone"], dg.DagsterRunStatus.STARTED),
             ("other_pipeline", SHAS["gone"], dg.DagsterRunStatus.SUCCESS),
             ("shop_pipeline", SHAS["live"], dg.DagsterRunStatus.SUCCESS),
@@ -86,7 +88,7 @@ def test_prune_takes_what_is_old_and_leaves_what_is_live(home: Home) -> None:
             instance.add_run(DagsterRun(job, status=status, tags={"dagster/partition": sha}))
     done = home.infraaudit("prune", "--older-than", "30", "--keep", "1", "--json")
     assert done.returncode == 0, done.stderr
-    row = {"commits": 1, "findings": 1, "test_cases": 0, "messages": 0, "files": 1, "images": 0, "runs": 1}
+    row = {"commits": 1, "findings": 1, "test_cases": 0, "messages": 0, "files": 1, "runs": 3, "images": 0}
     assert json.loads(done.stdout)["projects"] == {"shop": row}
     reports = {path.stem for path in (home.folder / "reports" / "shop").iterdir()}
     assert reports == {SHAS["live"], SHAS["newest"]}

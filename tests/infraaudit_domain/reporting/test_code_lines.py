@@ -1,5 +1,7 @@
 """Code as people are shown it: numbered, bounded, and with no secret in it."""
 
+import time
+
 import pytest
 
 from infraaudit_domain.reporting.code_lines import MOST_LINES, code_lines, numbered
@@ -52,3 +54,93 @@ def test_lines_are_bounded_and_are_those_of_the_scanner() -> None:
     lines = code_lines(text, 1, 500)
     assert len(lines) == MOST_LINES and lines[0][1] == "x" * 300 + " …" and lines[2] == (3, "0")
     assert code_lines("a\nb", 5, 9) == [] and code_lines("a\r\nb", 0, 1) == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("- name: DB_PASSWORD\n  value: hunter2", "- name: DB_PASSWORD\n  value: ***"),
+        ("- value: hunter2\n  name: DB_PASSWORD", "- value: ***\n  name: DB_PASSWORD"),
+        ('- name: DB_PWD\n\n  # why\n  value: "hunter2"', "- name: DB_PWD\n\n  # why\n  value: ***"),
+        ('- {name: API_TOKEN, value: "hunter2"}', "- {name: API_TOKEN, value: ***}"),
+        ('[{"value": "hunter2", "name": "API_TOKEN"}]', '[{"value": ***, "name": "API_TOKEN"}]'),
+        ('{\n  "name": "DB_PASSWORD",\n  "value": "hunter2"\n}', '{\n  "name": "DB_PASSWORD",\n  "value": ***\n}'),
+        ('name = "DB_PASSWORD"\nvalue = "hunter2"', 'name = "DB_PASSWORD"\nvalue = ***'),
+        ('set {\n  name  = "auth.token"\n  value = "hunter2"\n}', 'set {\n  name  = "auth.token"\n  value = ***\n}'),
+        ("- ParameterKey: DBPassword\n  ParameterValue: hunter2", "- ParameterKey: DBPassword\n  ParameterValue: ***"),
+        ("- name: DB_PASSWORD\n  value: |\n    hunter2\n- b: 1", "- name: DB_PASSWORD\n  value: ***\n***\n- b: 1"),
+        ("a:\n  password: |\n    hunter2\n\n    hunter2\n  b: 1", "a:\n  password: ***\n***\n***\n***\n  b: 1"),
+        ("- password: >-\n    hunter2\n  b: 1", "- password: ***\n***\n  b: 1"),
+        ("password:\n  hunter2\nb: 1", "password:\n***\nb: 1"),
+        ("password = <<-EOT\n  hunter2\nEOT\nb = 1", "password = ***\n***\nEOT\nb = 1"),
+        ("password: correct hunter2 staple", "password: ***"),
+        ('password = "correct hunter2 staple"', 'password = "***"'),
+        ("ENV DB_PASSWORD hunter2 more", "ENV DB_PASSWORD ***"),
+    ],
+)
+def test_a_value_is_masked_by_the_name_beside_or_above_it(text: str, shown: str) -> None:
+    assert "\n".join(line for _, line in code_lines(text, 1, 99)) == shown
+
+
+SECRET_OBJECT = """\
+kind: ConfigMap
+data:
+  plain: shown
+---
+apiVersion: v1
+data:
+  user: aHVudGVyMg==
+  # hunter2
+  file: |
+    hunter2
+metadata: {name: shop}
+stringData: {db: hunter2}
+kind: Secret
+"""
+
+
+def test_nothing_of_a_secret_object_is_shown_but_its_names() -> None:
+    shown = [line for _, line in code_lines(SECRET_OBJECT, 1, 99)]
+    assert shown[:8] == [
+        "kind: ConfigMap",
+        "data:",
+        "  plain: shown",
+        "---",
+        "apiVersion: v1",
+        "data:",
+        "  user: ***",
+        "***",
+    ]
+    assert shown[8:] == ["  file: ***", "***", "metadata: {name: shop}", "stringData: ***", "kind: Secret", ""]
+    as_json = '{\n  "kind": "Secret",\n  "data": {\n    "user": "aHVudGVyMg=="\n  }\n}'
+    assert [line for _, line in code_lines(as_json, 3, 5)] == ['  "data": {', '    "user": ***', "  }"]
+    assert "aHVu" not in numbered(code_lines('{"kind": "Secret", "data": {"user": "aHVudGVyMg=="}}', 1, 1))
+    assert [line for _, line in code_lines(SECRET_OBJECT, 10, 10)] == ["***"], "also where only a part is shown"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- name: API_TOKEN\n  valueFrom:\n    secretKeyRef: {name: shop, key: api}",
+        "- name: LOG_LEVEL\n  value: debug\n- name: API_TOKEN\n  valueFrom: {secretKeyRef: {name: a, key: b}}",
+        '- name: DB_PASSWORD\n  value: "$(OTHER)"\n- name: PORT\n  value: "8080"',
+        'name = "DB_PASSWORD"\nvalue = var.password',
+        "automountServiceAccountToken: false  # as it should be",
+        "secrets:\n  - name: shop\n    mode: 288",
+        "metadata:\n  name: token-service\nspec:\n  value: 3",
+    ],
+)
+def test_values_of_other_names_stay_readable(text: str) -> None:
+    assert "\n".join(line for _, line in code_lines(text, 1, 99)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["value: a\n" * 5_000, "".join(" " * n + "data:\n" for n in range(1500)) + "kind: Secret",
+     "".join(" " * n + "password: |\n" for n in range(1500))],
+    ids=["values", "data", "blocks"],
+)  # fmt: skip
+def test_a_text_that_was_made_to_take_long_does_not(text: str) -> None:
+    began = time.process_time()
+    code_lines(text, 1, 10)
+    assert time.process_time() - began < 2

@@ -17,6 +17,7 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.errors import ConfigurationError, HistoryError
+from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.projects import Project
 from infraaudit_domain.pushes import PushState
 from infraaudit_domain.reporting.notices import Notice
@@ -24,6 +25,8 @@ from infraaudit_domain.retention import PRUNED, Aging, outdated
 from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 from infraaudit_domain.triggers import GitEvent
 from resources.history import History, schema
+from resources.history.decisions.rejections import reject
+from resources.history.deployments import deployed_before
 from resources.history.git_events import record_git_events
 from resources.history.outbox import write_notices
 from resources.history.pushes import Push, finish_pushes, store_pushes
@@ -150,6 +153,39 @@ def test_pruning_takes_details_and_nothing_that_is_used(history: History) -> Non
     untouched = ("commits", "parents", "scans", "stages", "deployments", "line_commits", "spans", "notices")
     assert {name: now[name] for name in untouched} == {name: kept[name] for name in untouched}
     assert prune(history, "p", shas).findings == 0
+
+
+def test_what_a_rollback_returns_to_is_in_use_though_it_was_not_replaced_last(history: History) -> None:
+    """After a rollback, what is live replaced a commit that no second rollback returns to."""
+    earliest, first, back, left, other = SHAS
+    for number, (sha, replaced) in enumerate([(earliest, None), (first, earliest), (back, first), (left, back)]):
+        history.record_deployment(deployment(sha, NOW + timedelta(hours=number), replaced))
+    history.record_deployment(deployment(back, NOW + timedelta(hours=4), left))
+    live = history.live("p", "production")
+    assert live is not None
+    way_back = deployed_before(history, live)
+    assert way_back is not None and way_back.sha == first
+    assert in_use(history, "p") == {back, left, first, earliest}, "the earliest where the first is rejected"
+    reject(history, "p", first, "it leaks", "ada")
+    assert in_use(history, "p") == {back, left, earliest}
+    assert other not in in_use(history, "p")
+
+
+@pytest.mark.parametrize("outcomes", [("passed", "skipped"), ("passed", "failed", "error"), ("skipped",), ()])
+def test_a_pruned_test_run_is_judged_by_its_counts(history: History, outcomes: tuple[str, ...]) -> None:
+    cases = tuple(TestCase(f"t::{name}", CaseOutcome(name), 0.1) for name in outcomes)
+    fill(history)
+    history.record_test_run("p", SHAS[0], TestRun(cases, 1.0, "output"))
+    before = history.test_run("p", SHAS[0])
+    prune(history, "p", SHAS[:1])
+    after = history.test_run("p", SHAS[0])
+    assert before is not None and after is not None and after.cases == ()
+    assert (after.counts, after.succeeded, after.bad) == (before.counts, before.succeeded, before.bad)
+    assert (
+        judge_tests(after).passed == judge_tests(before).passed == ("failed" not in outcomes and "passed" in outcomes)
+    )
+    history.record_test_run("p", SHAS[0], after)
+    assert history.test_run("p", SHAS[0]) == after, "what is stored again keeps its counts"
 
 
 def test_a_scan_that_a_younger_commit_shares_stays(history: History) -> None:

@@ -11,6 +11,7 @@ from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from resources.history import History
 from resources.history.queries.test_results import always_passed
+from resources.history.retention import prune
 from tests.resources.databases import DATABASES, fresh_history
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -54,3 +55,11 @@ def test_a_failure_that_a_second_run_replaced_counts(history: History) -> None:
     history.record_stage("p", OLD, "test_results", StageOutcome.FAILED, NOW, NOW, "run", "1 of 1 tests failed")
     history.record_test_run("p", OLD, run())
     assert always_passed(history, "p", "d") is None
+
+
+def test_a_result_whose_cases_were_pruned_answers_for_no_new_commit(history: History) -> None:
+    history.record_test_run("p", OLD, run())
+    prune(history, "p", [OLD])
+    assert always_passed(history, "p", "d") is None, "the tests run once more, and the commit has its list of cases"
+    history.record_test_run("p", NEW, run())
+    assert always_passed(history, "p", "d") == (NEW, run()), "the pruned result is no failure"
