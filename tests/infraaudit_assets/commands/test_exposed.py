@@ -1,6 +1,7 @@
 """`exposed` with a rule of the operator's own and with a check, against a full backfill, with the real Checkov."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from resources.checkov import CheckovRunner
 from resources.checkov.rule_file import RULED, RuledParent, read_rule
 from resources.history import open_history
 from resources.history.stored_line import stored_line
+from tests import ROOT
 from tests.conftest import Repository
 from tests.resources.databases import migrated_history
 
@@ -148,6 +150,18 @@ def test_a_check_is_answered_from_the_history_where_the_scanner_of_now_made_it(s
     done = asked("exposed", "--check", "CKV_AWS_18", "--of", "commits", "--json")
     assert "scanning" not in done.stderr
     assert [one["exposed"] for one in json.loads(done.stdout)][:2] == ["yes", "yes"]
+
+
+def test_what_the_site_says_of_a_rule_counts_more_than_the_rule(
+    shas: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").mkdir()
+    shutil.copy(ROOT / "configs" / "gate.yaml", tmp_path / "configs")
+    (tmp_path / "configs" / "checks.yaml").write_text("checks:\n  CUSTOM_SHOP_1: {severity: critical}\n")
+    monkeypatch.setenv("INFRAAUDIT_CONFIGS", str(tmp_path / "configs"))
+    settings.cache_clear()
+    found = rows("exposed", "--rule", str(tmp_path / "rule.yaml"), "--max-scans", "2")
+    assert {row["severity"] for row in found if row["state"] == "exposed"} == {"critical"}
 
 
 @pytest.mark.parametrize(
