@@ -5,11 +5,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.deployments import NOWHERE, TRIED, Deployment, Outcome
+from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
 from resources.history.decisions.rejections import rejected
-from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
+from resources.history.rows import DEPLOYMENT_COLUMNS, changed_nothing, deployment_of
 from resources.history.store import History
 
 
@@ -41,11 +41,6 @@ def last_tried(history: History, project: str, environment: str, among: Iterable
     wanted &= ~changed_nothing()
     rows = history.rows(sa.select(*DEPLOYMENT_COLUMNS).where(wanted).order_by(table.c.id.desc()).limit(1))
     return deployment_of(rows[0]) if rows else None
-
-
-def changed_nothing() -> sa.ColumnElement[bool]:
-    """The attempts that ended before they reached a target: what those before them left is as it was."""
-    return schema.deployments.c.target == NOWHERE
 
 
 def is_under_way(history: History, project: str, environment: str, since: datetime) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.deployments import NOWHERE, Deployment, Outcome
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
 from resources.history import schema
@@ -57,3 +57,8 @@ def record_brought(connection: sa.Connection, done: Deployment, brought: Sequenc
     ]
     if rows:
         connection.execute(table.insert(), rows)
+
+
+def changed_nothing() -> sa.ColumnElement[bool]:
+    """The attempts that ended before they reached a target: what those before them left is as it was."""
+    return schema.deployments.c.target == NOWHERE

@@ -14,8 +14,7 @@ from infraaudit_domain.delivery.approvals import Approval, Leave, folded
 from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
-from resources.history.deployments import changed_nothing
-from resources.history.rows import DEPLOYMENT_COLUMNS, deployment_of
+from resources.history.rows import DEPLOYMENT_COLUMNS, changed_nothing, deployment_of
 from resources.history.store import History
 
 _LONGEST = 2000
