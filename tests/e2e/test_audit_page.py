@@ -102,7 +102,7 @@ def test_it_is_used_with_the_keyboard_alone(page: Page, service: str) -> None:
     page.ask("document.querySelector('input[type=search]').focus()")
     page.call("Input.insertText", text="no such commit")
     page.press("Enter")
-    page.wait_for("location.search.includes('q=no+such+commit')")
+    page.wait_for("location.search.includes('q=no+such+commit') && document.readyState === 'complete'")
     assert "No commit matches." in page.ask("document.querySelector('main').innerText")
 
 
