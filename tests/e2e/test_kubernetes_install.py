@@ -162,7 +162,7 @@ def test_an_upgrade_replaces_the_roles_and_lets_a_run_end_with_its_image(
     assert installation.images(of_run(started(installation, installation.push()))) == {next_image}
 
 
-@pytest.mark.parametrize("commits", [6, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("commits", [4, pytest.param(20, marks=pytest.mark.long)])
 def test_many_commits_at_once_are_processed_with_the_configured_concurrency(
     installation: Installation, commits: int
 ) -> None:
