@@ -73,7 +73,8 @@ def test_it_says_what_a_look_at_every_deployment_says(past: Past, hour: int, is_
         sighted = [one for one in found if one["last_read"] is None]
         counts = Counter(one["severity"] for one in sighted if one["status"] == "open")
         assert counts == Counter(one.severity.value for one in still_open)
-        assert row["hidden_in_code"] == sum(not one.is_open for one in read)
+        beyond = row["hidden_in_code"] - sum(not one.is_open for one in read)
+        assert 0 <= beyond <= sum(one["status"] != "open" for one in unread), "what is hidden in a gap stands, too"
         assert (row["accepted"], row["suppressions"]) == (len(accepted), int(hides)) or commit.scanned
         assert row["open"] == sum(one["status"] == "open" for one in found)
         assert row["gaps"] == bool(commit.scanned) == len(at_gaps(question)[0])

@@ -49,7 +49,7 @@ EVERY_RULE = st.fixed_dictionaries(
         "unknown_age": st.sampled_from(["block", "allow"]),
         "allow_partial": st.booleans(),
         "required_frameworks": st.sampled_from([[], ["terraform"], ["kubernetes"]]),
-        "unskippable_checks": st.sampled_from([[], ["CKV_b"], ["*"]]),
+        "unskippable_checks": st.sampled_from([[], ["CKV_?"], ["*"]]),
         "inline_suppressions": st.sampled_from(["accept", "ignore", {"high": "need_reason"}]),
     },
 )
