@@ -1,6 +1,6 @@
 """Compute the next steps of the lifecycles along a line. It only reads, and asks Git as it has to; lifecycles.py writes.
 
-What it rests on is told by :func:`basis`: where that has changed since, the steps are computed again.
+What it rests on is what :func:`basis` returns: where that has changed since, the steps are computed again.
 """
 
 import hashlib

@@ -110,8 +110,12 @@ def judge_scan(policy: GatePolicy, evidence: Evidence) -> Verdict:
     verdicts = (
         *(_judge_required(name, scan) for name in policy.required_frameworks),
         _judge_status(policy, scan),
-        _within(policy.open, still_open, "open"),
-        _within(policy.new, [*_by_code(policy, evidence.new, evidence.by_rules), *_overdue(policy, evidence)], "new"),
+        _within(policy.open, still_open, "open {} findings"),
+        _within(
+            policy.new,
+            [*_by_code(policy, evidence.new, evidence.by_rules), *_overdue(policy, evidence)],
+            "new {} findings",
+        ),
         _judge_against_live(policy, evidence),
         _judge_ages(policy, still_open, evidence.ages),
         *(_judge_lapsed(one) for one in evidence.lapsed),
@@ -136,12 +140,12 @@ def _overdue(policy: GatePolicy, evidence: Evidence) -> list[Finding]:
 
 def _notes(policy: GatePolicy, evidence: Evidence, scan: Scan) -> Iterator[str]:
     yield from (f"{number} findings {what}" for what, number in sorted(hidden_counts(scan).items()))
-    for found, days, word in (
-        (evidence.new, evidence.by_rules, "new"),
-        (evidence.not_live or (), evidence.not_live_by_rules, "new in the environment"),
+    for found, days, words in (
+        (evidence.new, evidence.by_rules, "new findings"),
+        (evidence.not_live or (), evidence.not_live_by_rules, "findings new in the environment"),
     ):
         if left_out := len(found) - len(_by_code(policy, found, days)):
-            yield f"{left_out} {word} findings do not count: another scanner, rule or configuration brought them"
+            yield f"{left_out} {words} do not count: another scanner, rule or configuration brought them"
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
@@ -180,7 +184,7 @@ def _judge_against_live(policy: GatePolicy, evidence: Evidence) -> Verdict:
         unknown = "what is live has no usable scan, so that what would be new there is not known; scan it"
         return Verdict((unknown,)) if policy.new_in_environment else Verdict()
     counted = _by_code(policy, evidence.not_live, evidence.not_live_by_rules)
-    return _within(policy.new_in_environment, counted, "new in the environment")
+    return _within(policy.new_in_environment, counted, "{} findings new in the environment")
 
 
 def _judge_ages(policy: GatePolicy, still_open: Sequence[Finding], ages: Mapping[str, Age] | None) -> Verdict:
@@ -224,9 +228,10 @@ def _judge_lapsed(one: Lapsed) -> Verdict:
     )
 
 
-def _within(limits: Limits, findings: Sequence[Finding], word: str) -> Verdict:
+def _within(limits: Limits, findings: Sequence[Finding], words: str) -> Verdict:
+    """``words`` say of which findings, with the severity in their place."""
     return all_of(
-        Verdict((f"{len(found)} {word} {severity} findings, {limit} allowed, {_example(found)}",), found)
+        Verdict((f"{len(found)} {words.format(severity)}, {limit} allowed, {_example(found)}",), found)
         for severity, limit in limits.items()
         if len(found := tuple(f for f in findings if f.severity is severity)) > limit
     )

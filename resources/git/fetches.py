@@ -1,7 +1,7 @@
-"""Fetch without waiting for a remote that hangs: each fetch goes on in a thread of its own, one at a time for a mirror.
+"""Fetch without waiting for a remote that hangs: each fetch runs in a thread of its own, one at a time for a mirror.
 
 Sensors of all projects share a few threads of Dagster's daemon, so that a tick gives up waiting after seconds; a large
-fetch goes on meanwhile, and the next tick finds its result. A remote that hung is left alone for a while, longer each
+fetch continues meanwhile, and the next tick finds its result. A remote that hung is left alone for a while, longer each
 time. Deliberately absent: the fetch itself (fetching.py).
 """
 

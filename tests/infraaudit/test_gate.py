@@ -66,7 +66,7 @@ def test_a_finding_that_was_stopped_does_not_get_in_with_the_next_commit(release
     stopped = release.commit(finding("old"), finding("x"))
     assert "1 new high findings" in str(release.judge(stopped))
     after = release.judge(release.commit(finding("old"), finding("x")))
-    assert after.reasons == ("1 new in the environment high findings, 0 allowed, for example CKV_1 at main.tf:1",)
+    assert after.reasons == ("1 high findings new in the environment, 0 allowed, for example CKV_1 at main.tf:1",)
     assert [f.resource for f in after.findings] == ["x"]
     assert release.judge(release.commit(finding("old"))).passed
 

@@ -1,4 +1,4 @@
-"""What is live is judged by the rules of today: once for each change, told once for each cause, and never undeployed."""
+"""What is live is judged by the rules of today: once for each change, reported once for each cause, and never undeployed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -44,7 +44,7 @@ def decision(expires: date = DAY, **what: str) -> Suppression:
         (
             GatePolicy(new_in_environment={Severity.HIGH: 0}),
             Evidence(scan(HIGH), not_live=[HIGH]),
-            "1 new in the environment high findings, 0 allowed",
+            "1 high findings new in the environment, 0 allowed",
         ),
         (GatePolicy(new_in_environment={Severity.HIGH: 0}), Evidence(scan(HIGH), not_live=None), "is not known"),
         (GatePolicy(), Evidence(scan(HIGH), not_live=None), None),

@@ -1,4 +1,4 @@
-"""A commit whose run in a terminal was killed runs again, once; one that never began is told with its cause at the end."""
+"""A commit whose run in a terminal was killed runs again, once; one that never began is reported with its cause at the end."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -51,15 +51,15 @@ def test_the_digest_is_the_registrys(engine: Engine, tmp_path: Path) -> None:
 def test_a_push_that_says_nothing_has_its_digest_from_the_engine(engine: Engine, tmp_path: Path) -> None:
     require("registry")
     image = build(engine, tmp_path, {"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "3"})
-    told = push(engine, image, f"{REPOSITORY}-told")
+    printed = push(engine, image, f"{REPOSITORY}-printed")
     silent = tmp_path / "silent"
     silent.write_text(
         f'#!/bin/sh\n[ "$1" = push ] && exec {engine.program} "$@" >/dev/null\nexec {engine.program} "$@"\n'
     )
     silent.chmod(0o755)
     quiet = push(replace(engine, program=str(silent)), image, f"{REPOSITORY}-quiet")
-    assert quiet.rpartition("@")[2] == told.rpartition("@")[2]
-    for name in ("told", "quiet"):
+    assert quiet.rpartition("@")[2] == printed.rpartition("@")[2]
+    for name in ("printed", "quiet"):
         engine.remove_image(f"{REPOSITORY}-{name}:{image.reference.rpartition(':')[2]}")
     engine.remove_image(image.reference)
 
