@@ -30,11 +30,11 @@ def judge_live_where_due(
     live = history.live(project.name, environment.name)
     if live is None:
         return None
-    rules = rules_digest(history, project, gate_file)
+    rules = rules_digest(history, project, gate_file, live.sha)
     before = last_judged(history, project.name, environment.name)
     if not is_due(before, live.sha, rules, now):
         return None
-    return judge_live(history, mirror, project, environment, gate_file, now)
+    return _judged(history, mirror, project, environment, gate_file, live.sha, rules, now)
 
 
 def judge_live(
@@ -44,25 +44,38 @@ def judge_live(
     live = history.live(project.name, environment.name)
     if live is None:
         return None
-    rules = rules_digest(history, project, gate_file)
+    rules = rules_digest(history, project, gate_file, live.sha)
+    return _judged(history, mirror, project, environment, gate_file, live.sha, rules, now)
+
+
+def _judged(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: Environment,
+    gate_file: Path,
+    sha: str,
+    rules: str,
+    now: datetime,
+) -> LiveJudgement:
     try:
-        scan = judge_commit(history, mirror, project, environment.name, live.sha, gate_file, now)
+        scan = judge_commit(history, mirror, project, environment.name, sha, gate_file, now)
     except ConfigurationError as error:  # What cannot be judged does not pass.
         scan = Verdict((str(error),))
-    rejection = rejected(history, project.name).get(live.sha)
+    rejection = rejected(history, project.name).get(sha)
     verdict = all_of((scan, Verdict((str(rejection),) if rejection else ())))
-    judgement = LiveJudgement(project.name, environment.name, live.sha, verdict, rules, now)
+    judgement = LiveJudgement(project.name, environment.name, sha, verdict, rules, now)
     record_judgement(history, judgement)
     if not judgement.passes:
         write_notices(history, [passes_no_longer(judgement)])
     return judgement
 
 
-def rules_digest(history: History, project: Project, gate_file: Path) -> str:
-    """A digest of what a judgement depends on besides the commit: gate, acceptances, severities."""
+def rules_digest(history: History, project: Project, gate_file: Path, sha: str) -> str:
+    """A digest of what a judgement depends on besides the commit's content: gate, acceptances, severities, rejection."""
+    rules: list[object] = [rejected(history, project.name).get(sha), sorted(stored_ratings(history).items())]
     try:
-        policy, accepted = read_gate(gate_file), read_accepted(gate_file.parent, project.name)
+        rules += [read_gate(gate_file), read_accepted(gate_file.parent, project.name)]
     except ConfigurationError as error:
-        return hashlib.sha256(str(error).encode()).hexdigest()
-    rated = sorted(stored_ratings(history).items())
-    return hashlib.sha256(repr((policy, accepted, rated)).encode()).hexdigest()
+        rules.append(str(error))
+    return hashlib.sha256(repr(rules).encode()).hexdigest()

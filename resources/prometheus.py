@@ -98,11 +98,15 @@ def values_of(url: str, query: str) -> list[float]:
         said = answer.json()
         if said.get("status") != "success":
             raise MonitoringError(f"Prometheus refuses {excerpt(query, 200)}: {excerpt(str(said.get('error')), 300)}")
-        found = said["data"]["result"]
-        pairs = [found] if said["data"]["resultType"] == "scalar" else [series["value"] for series in found]
+        kind, found = said["data"]["resultType"], said["data"]["result"]
+        if kind not in ("vector", "scalar"):
+            raise MonitoringError(f"{excerpt(query, 200)} is a {kind}: it has to give one number for each series.")
+        pairs = [found] if kind == "scalar" else [series["value"] for series in found]
         return [float(value) for _, value in pairs]
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise MonitoringError(f"Prometheus at {url} does not answer: {excerpt(str(error), 200)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MonitoringError(f"{url} does not answer as a Prometheus does: {excerpt(str(error), 200)}") from error
 
 
 def reload_prometheus(url: str) -> None:

@@ -31,7 +31,7 @@ _RUNS = 100
 
 
 def build_continuing_sensors(project: Project, seconds: int) -> Iterator[dg.SensorDefinition]:
-    """A sensor for each environment: what waits would else wait for ever once its rules are removed from the configuration."""
+    """A sensor for each environment, also for one without rules: they may be removed while a commit waits."""
     for environment in project.environments:
         yield _build_sensor(project, environment, seconds)
 

@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from infraaudit_domain.errors import HistoryError
 from resources.history import History
-from resources.history.deployments import under_way
+from resources.history.deployments import being_measured
 from resources.history.queries.environments import environments
 from service.api import api_routes
 from service.audit import ProjectRules
@@ -150,7 +150,7 @@ def _targets(history: History) -> list[dict[str, object]]:
     """
     groups: list[dict[str, object]] = []
     for project, environment in environments(history):
-        found = (history.live(project, environment), under_way(history, project, environment))
+        found = (history.live(project, environment), being_measured(history, project, environment))
         shas = {urlsplit(one.url).netloc: one.sha for one in found if one and one.url}
         for address, sha in shas.items():
             labels = {"project": project, "environment": environment, "sha": sha}

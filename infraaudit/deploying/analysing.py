@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from infraaudit_domain.delivery.analysis import Analysis, Measured, judge
+from infraaudit_domain.delivery.analysis import Analysis, Measured, Threshold, judge
 from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.errors import ConfigurationError, MonitoringError
 from infraaudit_domain.projects import Environment
@@ -46,17 +46,19 @@ class Analyser:
         faults: dict[str, str] = {}
         end = time.monotonic() + self.analysis.seconds
         while True:
-            found = [self._once(release, number, values, faults) for number in range(len(self.analysis.thresholds))]
+            found = [self._once(release, threshold, values, faults) for threshold in self.analysis.thresholds]
             left = end - time.monotonic()
             if left <= 0 or any(one.value is not None and not one.passed for one in found):
                 return tuple(found)
             time.sleep(min(self.analysis.every, left))
 
-    def _once(self, release: Release, number: int, values: dict[str, list[float]], faults: dict[str, str]) -> Measured:
-        threshold = self.analysis.thresholds[number]
+    def _once(
+        self, release: Release, threshold: Threshold, values: dict[str, list[float]], faults: dict[str, str]
+    ) -> Measured:
         query = threshold.asked(release.project, release.environment, release.sha)
         try:
             values[threshold.name] += self.ask(query)
+            faults.pop(threshold.name, None)
         except MonitoringError as error:  # A Prometheus that restarts fails no release.
             faults[threshold.name] = str(error)
         return judge(threshold, query, values[threshold.name], faults.get(threshold.name, ""))

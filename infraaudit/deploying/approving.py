@@ -33,9 +33,13 @@ class Approved:
 def approve(
     history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, name: str, reason: str
 ) -> Approved:
-    """Record an approval. Raises NotAllowedError where it would not count: of an author, or of no approver."""
-    authors = authors_of(history, mirror, project, environment, sha)
+    """Record an approval. Raises NotAllowedError where it would not count: of an author, of no approver, or where none is asked for."""
+    if not environment.approval.number:
+        raise NotAllowedError(
+            f"{environment.name} of {project.name} asks for no approvals; set approvals: N to ask for N."
+        )
     _require_reason(reason)
+    authors = authors_of(history, mirror, project, environment, sha)
     if why := environment.approval.refuses(name, authors):
         raise NotAllowedError(f"An approval of {sha[:12]} by {name} does not count in {environment.name}: {why}.")
     record(history, _given(project, environment, sha, Leave.DEPLOY, name, reason))

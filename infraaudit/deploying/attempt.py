@@ -86,7 +86,10 @@ class Attempt:
             record(self.ended(Outcome.RUNNING, "It is healthy, and is measured.", rollout.url))
             try:
                 found = analyse(self.release, self.started, on_progress)
-            except InfraAuditError as error:  # What could not be measured has not passed.
+            except InfraAuditError as error:
+                if error.retryable:
+                    raise
+                # What could not be measured has not passed.
                 return self._taken_back(f"its analysis failed: {error}", timeout, on_progress)
         words = "\n".join(filter(None, (rollout.reason, *map(str, found))))
         if bad := sorted((one for one in found if not one.passed), key=lambda one: one.value is None):

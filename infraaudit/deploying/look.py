@@ -30,7 +30,7 @@ _ROLLOUT = timedelta(hours=1)
 
 def is_changing(history: History, project: Project, environment: Environment) -> bool:
     """Whether a deployment is under way: what runs is neither what is live nor what will be."""
-    longest = _ROLLOUT + timedelta(seconds=environment.soak + environment.analysis.seconds)
+    longest = _ROLLOUT + timedelta(seconds=environment.soak + environment.analysis.lasts)
     return is_under_way(history, project.name, environment.name, datetime.now(UTC) - longest)
 
 
@@ -64,12 +64,13 @@ def look_after(
         return Look(True, "Nothing is deployed yet.")
     if _has_changed(history, project, environment, live):
         return None
-    drift = tuple(excerpt(str(difference), _LONGEST) for difference in (found.drift or ())[:_MOST])
+    every = [str(difference) for difference in found.drift or ()]
+    drift = tuple(excerpt(difference, _LONGEST) for difference in every[:_MOST])
     is_to_heal = bool(drift) and environment.self_heal
     came_back = is_to_heal and healed_before == mark_of(drift)
     if is_to_heal and not came_back:
-        return _put_right(history, mirror, connect, found.live, drift, timeout, on_progress)
-    if notice := drifted(project.name, environment.name, found.live.sha, drift):
+        return _put_right(history, mirror, connect, found.live, drift, len(every), timeout, on_progress)
+    if notice := drifted(project.name, environment.name, found.live.sha, every):
         write_notices(history, [notice])
     look = _judged(found, found.live.sha, drift, came_back)
     return replace(look, healed=healed_before) if came_back else look
@@ -80,7 +81,10 @@ def _has_changed(history: History, project: Project, environment: Environment, l
 
 
 def _judged(found: LiveState, sha: str, drift: tuple[str, ...], came_back: bool) -> Look:
-    words = f"{len(drift)} fields differ" if drift else f"{sha[:12]} runs as it was deployed"
+    if drift:
+        words = _differences(len(found.drift or ()))
+    else:
+        words = f"{sha[:12]} runs" if found.drift is None else f"{sha[:12]} runs as it was deployed"
     words += "; they were put right and came back, so they are left until they change" if came_back else ""
     words = words if found.healthy else f"{sha[:12]} is not healthy: {found.reason}\n{words}"
     return Look(found.healthy and not drift, excerpt(words, _LONGEST), sha, drift)
@@ -92,13 +96,18 @@ def _put_right(
     connect: Callable[[Deployment], Target],
     live: Deployment,
     drift: tuple[str, ...],
+    number: int,
     timeout: float,
     on_progress: Callable[[str], None],
 ) -> Look:
     try:
         done = heal(history, mirror, connect(live), live, timeout=timeout, on_progress=on_progress)
     except InfraAuditError as error:
-        words = f"{len(drift)} fields differ, and could not be put right: {error}"
+        words = f"{_differences(number)} could not be put right: {error}"
         return Look(False, excerpt(words, _LONGEST), live.sha, drift)
-    words = f"{len(drift)} fields differed; they were put right" if done.is_live else done.reason
+    words = f"put right: {_differences(number)}" if done.is_live else done.reason
     return Look(done.is_live, words, live.sha, drift, mark_of(drift) if done.is_live else "")
+
+
+def _differences(number: int) -> str:
+    return f"{number} {'difference' if number == 1 else 'differences'} from what was deployed"

@@ -25,7 +25,7 @@ def approve(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Let a commit into an environment; once it has all its approvals, it is deployed by itself.
+    """Let a commit into an environment; once it has all its approvals, one that waits is deployed by itself.
 
     You are the user of this machine that runs the command. `infraaudit approvals` lists who let what through, and
     `infraaudit deployments --outcome waiting` what waits. For example:
@@ -44,6 +44,6 @@ def approve(
         print_result(fields, how, f"What {name} gave {sha[:12]} in {environment.name} counts no longer.")
         return
     done = approving.approve(past, mirror_of(found), found, environment, sha, name, reason)
-    then = "it is deployed by itself" if done.is_enough else "it waits for the others"
+    then = "that is enough" if done.is_enough else f"{done.needed - done.approvals} to go"
     said = f"{sha[:12]} in {environment.name}: {done.approvals} of {done.needed} approvals; {then}."
     print_result(asdict(done) | {"reason": reason, "enough": done.is_enough}, how, said)

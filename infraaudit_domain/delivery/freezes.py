@@ -80,6 +80,6 @@ def frozen(windows: Iterable[Freeze | Between], now: datetime) -> Frozen | None:
     while ends := [(end, window.reason) for window in every if (end := window.end(at))]:
         reasons += [reason for _, reason in ends if reason and reason not in reasons]
         at = max(end for end, _ in ends)
-        if at - now > _FOR_GOOD:
+        if at - now > _FOR_GOOD and any(window.end(at) for window in every):
             return Frozen(None, "; ".join(reasons))
     return Frozen(at.astimezone(UTC), "; ".join(reasons)) if at > now else None

@@ -24,11 +24,11 @@ def people_of(mirror: Path, new: Sequence[str], known: Sequence[str] = ()) -> fr
         done = run_git(*words, timeout=_SECONDS, folder=mirror, max_output=_BYTES, stdin=lines)
     except ToolError as error:
         raise RepositoryError(f"Who wrote {new[0][:12]} cannot be found: {error}") from error
-    entries = done.stdout.decode("utf-8", "replace").split("\0")
+    entries = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
     if done.truncated or len(entries) > _COMMITS:
         raise RepositoryError(
-            f"{new[0][:12]} brings more than {_COMMITS} commits, too many to find everybody who wrote them: deploy an "
-            "older one first, or set approve_own."
+            f"{new[0][:12]} brings too many commits to find everybody who wrote them: deploy an older one first, or set "
+            "approve_own."
         )
     people = {line for entry in entries for line in entry.split("\n") if line.strip()}
     return frozenset(name for person in people for name in _names(person))

@@ -133,7 +133,8 @@ def _start_from_theirs(tree: WorkingTree, into: Path, here: Sequence[str]) -> No
         head = _ask(tree.folder, "rev-parse", "--verify", "--quiet", "HEAD", absent="")
         run_git(*here, "read-tree", *([head] if head else ["--empty"]), timeout=_SECONDS)
     elif tree.index.is_file():
-        shutil.copyfile(tree.index, into / "index")
+        # With its time: Git compares contents where a file is as young as the index.
+        shutil.copy2(tree.index, into / "index")
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -52,8 +52,8 @@ def is_under_way(history: History, project: str, environment: str, since: dateti
 
 
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
-    """The attempts since the last one that was carried through: those that are under way, and those that ended before
-    they were; with their manifests, oldest first."""
+    """The attempts since the last one that was carried through: those that are under way or were interrupted; with
+    their manifests, oldest first."""
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment)
     carried_through = mine & table.c.outcome.in_(list(TRIED)) & ~changed_nothing()
@@ -62,7 +62,7 @@ def cut_off(history: History, project: str, environment: str) -> list[Deployment
     return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
 
 
-def under_way(history: History, project: str, environment: str) -> Deployment | None:
+def being_measured(history: History, project: str, environment: str) -> Deployment | None:
     """The newest attempt where it is under way and answers at an address already; without its manifests."""
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment) & ~changed_nothing()

@@ -80,11 +80,13 @@ def test_a_release_that_fails_more_requests_is_taken_back(namespace: Namespace, 
     assert (rows["error rate"]["value"], rows["error rate"]["passed"]) == (0.25, False)
 
 
-def test_what_prometheus_refuses_or_does_not_have_is_told_apart(scraped: tuple[str, Gauge]) -> None:
+def test_what_prometheus_refuses_differs_from_what_it_does_not_have(scraped: tuple[str, Gauge]) -> None:
     url, _ = scraped
     assert values_of(url, "vector(1)") == [1.0] and values_of(url, "2.5") == [2.5]
     assert values_of(url, "no_such_metric") == []
     with pytest.raises(MonitoringError, match="refuses rate"):
         values_of(url, "rate(")
+    with pytest.raises(MonitoringError, match="is a matrix"):
+        values_of(url, "up[5m]")
     with pytest.raises(MonitoringError, match="does not answer"):
         values_of(f"http://127.0.0.1:{free_port()}", "up")

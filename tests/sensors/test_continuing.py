@@ -52,7 +52,9 @@ class Shop:
         }  # fmt: skip
         answer = sensor(dg.build_sensor_context(self.instance, resources=resources))
         if isinstance(answer, dg.SensorResult) and answer.run_requests:
-            return answer.run_requests[0]
+            (request,), added = answer.run_requests, answer.dynamic_partitions_requests or ()
+            assert [each.partition_keys for each in added] == [[request.partition_key]]
+            return request
         assert isinstance(answer, dg.SkipReason)
         return answer.skip_message or ""
 

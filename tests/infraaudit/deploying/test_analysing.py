@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from infraaudit.deploying import analysing
 from infraaudit.deploying.analysing import Analyser, analyser_of
 from infraaudit.deploying.deploy import deploy
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
-from infraaudit_domain.errors import ConfigurationError, MonitoringError
+from infraaudit_domain.errors import ConfigurationError, HistoryError, MonitoringError
 from infraaudit_domain.projects import Environment
 from resources.history.decisions.measurements import measurement_rows
-from resources.history.deployments import under_way
+from resources.history.deployments import being_measured
 from resources.prometheus import values_of
 from tests.conftest import Repository
 from tests.infraaudit.deploying.test_deploy import Shop
@@ -117,18 +118,45 @@ def test_whatever_keeps_a_release_from_being_measured_takes_it_back(shop: Shop) 
     assert measured(shop, 2, partial(values_of, "http://[::1")).outcome is Outcome.ROLLED_BACK
 
 
+def test_a_history_that_is_busy_takes_nothing_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.deliver(0)
+
+    def busy(*_: object) -> None:
+        raise HistoryError("database is locked")
+
+    monkeypatch.setattr(analysing, "record_measurements", busy)
+    with pytest.raises(HistoryError):
+        measured(shop, 1, lambda query: [0.0] if "errors" in query else [1])
+    assert shop.target.running == shop.shas[1], "the next attempt takes it up"
+
+
+def test_the_cause_of_no_value_is_that_of_the_last_question(shop: Shop) -> None:
+    shop.deliver(0)
+    asked: list[str] = []
+
+    def ask(query: str) -> list[float]:
+        asked.append(query)
+        if len(asked) < 3:
+            raise MonitoringError("Prometheus does not answer")
+        return [] if query.startswith("errors") else [1]
+
+    done = measured(shop, 1, ask)
+    assert done.outcome is Outcome.ROLLED_BACK
+    assert "errors had no value" in done.reason and "does not answer" not in done.reason
+
+
 def test_while_it_is_measured_the_release_is_listed_where_it_answers(shop: Shop) -> None:
     shop.deliver(0)
     seen: list[Deployment | None] = []
 
     def ask(_: str) -> list[float]:
-        seen.append(under_way(shop.history, "shop", "production"))
+        seen.append(being_measured(shop.history, "shop", "production"))
         return [0.0] if "errors" in _ else [1]
 
     done = measured(shop, 1, ask)
     assert done.outcome is Outcome.DEPLOYED
     assert {(one.sha, one.url) for one in seen if one} == {(shop.shas[1], done.url)} and None not in seen
-    assert under_way(shop.history, "shop", "production") is None
+    assert being_measured(shop.history, "shop", "production") is None
 
 
 def test_the_first_value_is_asked_for_after_a_while(shop: Shop) -> None:

@@ -11,6 +11,7 @@ import pytest
 from infraaudit.deploying import look as module
 from infraaudit.deploying.live_state import LiveState
 from infraaudit.deploying.look import look_after
+from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Rollout
 from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.errors import ClusterError
@@ -74,7 +75,7 @@ def test_what_comes_back_after_it_was_put_right_is_reported_and_left_until_it_ch
     first = look(state)
     assert not first.passed and "could not be put right" in first.words, "it is tried again"
     right = look(replace(state, healthy=False))
-    assert right.passed and "were put right" in right.words, "what is unhealthy is put right too"
+    assert right.passed and right.words.startswith("put right: 1 difference"), "what is unhealthy is put right too"
     assert not waiting_notices(past)
     for _ in range(2):
         left = look(state)
@@ -156,3 +157,26 @@ def test_a_deployment_that_was_killed_long_ago_stops_no_looks(past: History) -> 
     assert found is not None and found.drift and waiting_notices(past)
     soaking = replace(PRODUCTION, self_heal=False, soak=3600.0)
     assert looked_at(past, Drifting(), soaking) is None, "it may soak for an hour"
+    measured = replace(PRODUCTION, self_heal=False, analysis=Analysis(after=3600.0))
+    assert looked_at(past, Drifting(), measured) is None, "it may wait for an hour to be measured"
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"),
+    [
+        (None, f"{LIVE.sha[:12]} runs"),
+        ((), f"{LIVE.sha[:12]} runs as it was deployed"),
+        ((SCALED,), "1 difference from what was deployed"),
+        ((SCALED,) * 300, "300 differences from what was deployed"),
+    ],
+)
+def test_a_look_says_no_more_than_it_saw(
+    past: History, monkeypatch: pytest.MonkeyPatch, drift: Any, words: str
+) -> None:
+    monkeypatch.setattr(module, "look_at", lambda *_: LiveState(LIVE, healthy=True, drift=drift))
+    calm = replace(PRODUCTION, self_heal=False)
+    found = look_after(past, NO_MIRROR, SHOP, calm, unreached, healed_before="", timeout=1, on_progress=print)
+    assert found is not None and found.words == words
+    assert [notice.title for notice in waiting_notices(past)] == (
+        [f"shop in production has drifted: {len(drift)} field{'s' * (len(drift) > 1)} changed"] if drift else []
+    )

@@ -58,6 +58,12 @@ def test_windows_that_overlap_or_touch_are_one() -> None:
     assert frozen([third, first], at(5, 4)) is None
 
 
+def test_one_long_window_has_its_end() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    found = frozen([Between(start, start + timedelta(days=730), "migration")], start)
+    assert found and found.until == start + timedelta(days=730)
+
+
 def test_windows_without_a_gap_have_no_end() -> None:
     found = frozen([Freeze(Daily(0), Lasting(days=1))], at(5, 1))
     assert found and found.until is None and "for good" in str(found)
