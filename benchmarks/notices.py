@@ -15,7 +15,8 @@ from threading import Thread
 from generated_history import arguments, history_at
 
 from infraaudit.notices.outgoing import send_notices
-from infraaudit_domain.reporting.notices import Address, Notice
+from infraaudit_domain.reporting.notices import Notice
+from infraaudit_domain.reporting.recipients import Address, Recipients
 from resources.history.outbox import write_notices
 from resources.notifier import Notifier
 
@@ -41,7 +42,7 @@ def main() -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     Thread(target=server.serve_forever, daemon=True).start()
-    notifier = Notifier([Address(f"http://127.0.0.1:{server.server_port}/")])
+    notifier = Notifier(Recipients((Address(f"http://127.0.0.1:{server.server_port}/"),)))
     with history_at(given.url) as history:
         began = time.perf_counter()
         stamp = f"{time.time():.0f}"

@@ -12,7 +12,7 @@ from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
-from infraaudit_domain.reporting.notices import Address
+from infraaudit_domain.reporting.recipients import Address, Recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,15 @@ class Project:
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()
     """Addresses that are notified, besides those of the settings."""
+    routes: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Addresses that get, instead of ``notify``, what concerns an owner: an author's e-mail, or a name of CODEOWNERS."""
     fault: str = ""
     """What is wrong with its entry in the projects file; such a project is loaded but runs nothing."""
+
+    @property
+    def recipients(self) -> Recipients:
+        """Those whom the project itself names."""
+        return Recipients(self.notify, self.routes)
 
     @property
     def environment(self) -> Environment:

@@ -4,13 +4,15 @@ A notice goes once to each address: those that accepted it are not asked again w
 absent: which notices are due (infraaudit/notices/outgoing.py).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.reporting.notices import Address, Notice
+from infraaudit_domain.reporting.notices import Notice
+from infraaudit_domain.reporting.recipients import Recipients
 
 if TYPE_CHECKING:
     import httpx
@@ -26,29 +28,36 @@ class Sending:
 
     accepted_by: frozenset[str]
     fault: str | None
+    held_until: datetime | None = None
+    """When the next of the addresses that collect theirs gets it; None where none does."""
+    is_missed: bool = False
+    """Whether nobody is configured to receive it."""
 
 
 class Notifier:
-    """Sends to fixed addresses; with none, a notice is only in the log."""
+    """Sends to those whom the configuration names; with none, a notice is only in the log, and undelivered."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self.addresses = tuple(addresses)
+    def __init__(self, recipients: Recipients) -> None:
+        self.recipients = recipients
 
     def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
-        """Send to every address that wants the notice and has not accepted it before."""
-        accepted, faults = set(accepted_by), []
-        for address in self.addresses:
-            if address.id in accepted or not address.wants(notice):
+        """Send to every address that gets the notice at once and has not accepted it before."""
+        accepted, faults, held, now = set(accepted_by), list[str](), list[datetime](), datetime.now(UTC)
+        for address in self.recipients.of(notice):
+            if address.id in accepted:
                 continue
-            fault = _send(address.url, notice)
-            if fault is None:
-                accepted.add(address.id)
-            else:
+            if until := address.collects_until(notice, now):
+                held.append(until)
+            elif fault := send(address.url, notice):
                 faults.append(fault)
-        return Sending(frozenset(accepted), "; ".join(faults) or None)
+            else:
+                accepted.add(address.id)
+        is_missed = not accepted and self.recipients.misses(notice)
+        return Sending(frozenset(accepted), "; ".join(faults) or None, min(held, default=None), is_missed)
 
 
-def _send(url: str, notice: Notice) -> str | None:
+def send(url: str, notice: Notice) -> str | None:
+    """Send to one address; returns what went wrong, None where it was accepted."""
     if url.startswith(("http://", "https://")):
         return _post(url, notice)
     import apprise

@@ -65,6 +65,8 @@ class ServiceOptions:
     named_tokens: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By the name of the person or program that has them; they may write, too."""
     dagster_url: str = ""
+    addresses: Mapping[str, int] = field(default_factory=dict)
+    """How many addresses would be notified of a failing test, by project."""
     spool: Path | None = None
     """A folder that exists, for large bodies; by default the system's for temporary files."""
     rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()
@@ -93,7 +95,7 @@ def build_app(
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     secured = bool(options.read_tokens or options.write_tokens or options.named_tokens)
     registry = CollectorRegistry()
-    registry.register(HistoryCollector(history, rejected))
+    registry.register(HistoryCollector(history, rejected, options.addresses))
 
     async def health(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -128,7 +130,7 @@ def build_app(
             Route("/sd", targets),
             *webhooks,
             *api_routes(history, options.rules, secured, narrowing, approve),
-            *page_routes(history, options.dagster_url, options.rules),
+            *page_routes(history, options.dagster_url, options.rules, options.addresses),
             *past_routes(history, options.rules, options.dagster_url),
         ],
         middleware=[

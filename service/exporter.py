@@ -29,6 +29,7 @@ from resources.history import History, schema
 from resources.history.decisions.judgements import judgement_rows
 from resources.history.deployments import live_since
 from resources.history.looks import looked_at
+from resources.history.outbox import UNHEARD_FOR, notices_by_project
 from resources.history.queries.coverage import files_of_result
 from resources.history.queries.environments import dora, environments, project_names
 from resources.history.queries.log_counts import lines_printed
@@ -43,8 +44,10 @@ _PUSH_OUTCOMES = (PushState.DONE, PushState.IGNORED, PushState.FAILED)
 class HistoryCollector(Collector):
     """Reads the history at each scrape."""
 
-    def __init__(self, history: History, rejected: Counter[str] | None = None) -> None:
-        self._history = history
+    def __init__(
+        self, history: History, rejected: Counter[str] | None = None, addresses: Mapping[str, int] | None = None
+    ) -> None:
+        self._history, self._addresses = history, addresses or {}
         self._totals = RunningTotals(history)
         self._rejected = rejected if rejected is not None else Counter()
         self._lock = threading.Lock()
@@ -198,28 +201,17 @@ class HistoryCollector(Collector):
         keys = [(p, s.value) for p in projects for s in _PUSH_OUTCOMES]
         ended = {key: stored.get(key, 0) + pruned.get(key, 0) for key in keys}
         undone = {(p,): stored.get((p, PushState.WAITING.value), 0) for p in projects}
-        table = schema.notices
-        per_project = history.rows(
-            sa.select(
-                table.c.project,
-                sa.func.count(table.c.sent_at).label("sent"),
-                (sa.func.count() - sa.func.count(table.c.sent_at)).label("waiting"),
-            ).group_by(table.c.project),
-        )
-        oldest = history.rows(
-            sa.select(table.c.project, sa.func.min(table.c.created_at).label("oldest"))
-            .where(table.c.sent_at.is_(None))
-            .group_by(table.c.project),
-        )
-        sent = {(p,): 0 for p in projects} | {(r["project"],): r["sent"] for r in per_project}
-        sent |= {(p,): sent.get((p,), 0) + n for (p, _), n in pruned_messages(history, "notice").items()}
-        waiting = {(p,): 0 for p in projects} | {(r["project"],): r["waiting"] for r in per_project}
+        notices = notices_by_project(history, projects, datetime.now(UTC) - UNHEARD_FOR)
+        pruned_notices = {project: n for (project, _), n in pruned_messages(history, "notice").items()}
+        sent = {(p,): found.sent + pruned_notices.get(p, 0) for p, found in notices.items()}
         return [
             _family(m.PUSHES, ended.items()),
             _family(m.PUSHES_WAITING, undone.items()),
             _family(m.NOTICES_SENT, sent.items()),
-            _family(m.NOTICES_WAITING, waiting.items()),
-            _family(m.NOTICE_OLDEST, [((r["project"],), r["oldest"].timestamp()) for r in oldest]),
+            _family(m.NOTICES_WAITING, [((p,), found.waiting) for p, found in notices.items()]),
+            _family(m.NOTICES_UNDELIVERED, [((p,), found.undelivered) for p, found in notices.items()]),
+            _family(m.NOTICE_ADDRESSES, [((p,), number) for p, number in self._addresses.items()]),
+            _family(m.NOTICE_OLDEST, [((p,), n.oldest.timestamp()) for p, n in notices.items() if n.oldest]),
         ]
 
 

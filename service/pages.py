@@ -4,7 +4,7 @@ Deliberately absent: the content and layout of a page (infraaudit/pages/audit), 
 commit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.marks import mark_of_line
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.reporting.columns import ORDERS
+from infraaudit_domain.reporting.recipients import unheard
 from resources.history import History
 from resources.history.queries.commit_pages import CommitFilter
 from resources.history.queries.environments import recorded_projects
@@ -59,11 +60,15 @@ class Shown:
     history: History
     dagster_url: str
     rules: Callable[[str], ProjectRules]
+    addresses: Mapping[str, int]
+    """How many would be notified of a failing test, of each project that is configured."""
 
 
-def page_routes(history: History, dagster_url: str, rules: Callable[[str], ProjectRules]) -> list[Route]:
+def page_routes(
+    history: History, dagster_url: str, rules: Callable[[str], ProjectRules], addresses: Mapping[str, int]
+) -> list[Route]:
     """The routes of the audit page."""
-    shown = Shown(history, dagster_url, rules)
+    shown = Shown(history, dagster_url, rules, addresses)
 
     def route(path: str, respond: Callable[[Shown, Request], Response]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -106,7 +111,8 @@ def _overview(shown: Shown, request: Request) -> Response:
         offset=offset_of(request),
     )
     values = overview(line, wanted, _links(line, shown.dagster_url), _now())
-    choices = {"windows": list(WINDOWS), "day_choices": _DAYS, "outcomes": _OUTCOMES}
+    note = unheard(line.project) if shown.addresses.get(line.project) == 0 else ""
+    choices = {"windows": list(WINDOWS), "day_choices": _DAYS, "outcomes": _OUTCOMES, "unheard": note}
     return _page("project.html", line, title=line.project, **values | choices)
 
 

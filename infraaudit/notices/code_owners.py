@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import NamedCommit
 from infraaudit_domain.reporting.owners import owners_of
+from infraaudit_domain.reporting.recipients import routed
 from resources.git.code_owners import owner_rules
 from resources.git.mirror import Mirror
 
@@ -21,4 +22,5 @@ def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
     owners = owners_of(owner_rules(mirror, project.deploy_branch), touched)
-    return NamedCommit(project.name, sha, commit.subject, author, owners)
+    concerned = routed((commit.author_email, *owners), project.routes)
+    return NamedCommit(project.name, sha, commit.subject, author, owners, concerned)

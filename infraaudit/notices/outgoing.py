@@ -1,7 +1,8 @@
 """Send the notices of the outbox that are due, several at a time.
 
 Where an address of a project does not answer, the project's other notices are postponed, so that they do not all wait
-for it. Deliberately absent: how a notice is sent (resources/notifier.py).
+for it. What nobody receives is undelivered, and sent after all where an address is configured within a day.
+Deliberately absent: how a notice is sent (resources/notifier.py).
 """
 
 import logging
@@ -11,7 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from resources.history.outbox import TakenNotice, postpone_notice, settle_notice, take_notices
+from infraaudit.notices.digests import send_digests
+from infraaudit_domain.reporting.notices import Notice
+from infraaudit_domain.reporting.recipients import unheard
+from resources.history.outbox import (
+    UNHEARD_FOR,
+    TakenNotice,
+    deliver_again,
+    hold_notice,
+    mark_undelivered,
+    postpone_notice,
+    settle_notice,
+    take_notices,
+)
 from resources.history.store import History
 from resources.notifier import AT_ONCE, Notifier, Sending
 
@@ -25,13 +38,18 @@ def send_notices(history: History, notifier_of: Callable[[str], Notifier], secon
     ``notifier_of`` gives a project's notifier, also of a project that is no longer configured.
     """
     end, sent = time.monotonic() + seconds, 0
+
+    def is_heard(notice: Notice) -> bool:
+        return not notifier_of(notice.project).recipients.misses(notice)
+
+    deliver_again(history, datetime.now(UTC) - UNHEARD_FOR, is_heard)
     send = partial(_send_unless_silent, notifier_of, set[str]())
     while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC), AT_ONCE)):
         with ThreadPoolExecutor(AT_ONCE) as pool:
             # Recorded by this thread alone: several writers of one database only wait for each other.
             for one, done in zip(taken, pool.map(send, taken), strict=True):
                 sent += _settle(history, one, done)
-    return sent
+    return sent + send_digests(history, notifier_of, end)
 
 
 def _send_unless_silent(notifier_of: Callable[[str], Notifier], silent: set[str], taken: TakenNotice) -> Sending | None:
@@ -45,13 +63,20 @@ def _send_unless_silent(notifier_of: Callable[[str], Notifier], silent: set[str]
 
 
 def _settle(history: History, taken: TakenNotice, done: Sending | None) -> bool:
-    now = datetime.now(UTC)
+    now, notice = datetime.now(UTC), taken.notice
     if done is None:
         postpone_notice(history, taken, now + _PAUSE)
         return False
-    settle_notice(history, taken, now, done.accepted_by, done.fault)
     if done.fault:
-        _LOG.warning("Notice %s of %s waits: %s", taken.notice.key, taken.notice.project, done.fault)
+        settle_notice(history, taken, now, done.accepted_by, done.fault)
+        _LOG.warning("Notice %s of %s waits: %s", notice.key, notice.project, done.fault)
+        return False
+    _LOG.warning("%s\n%s", notice.title, notice.body)
+    if done.is_missed:
+        mark_undelivered(history, taken, now)
+        _LOG.warning("Notice %s is undelivered: %s.", notice.key, unheard(notice.project))
+    elif done.held_until:
+        hold_notice(history, taken, done.accepted_by, done.held_until)
     else:
-        _LOG.warning("%s\n%s", taken.notice.title, taken.notice.body)
-    return done.fault is None
+        settle_notice(history, taken, now, done.accepted_by, None)
+    return not done.is_missed and not done.held_until

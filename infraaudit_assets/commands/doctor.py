@@ -10,12 +10,15 @@ from infraaudit.operations.doctor import Part, examine
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
+from infraaudit_assets.recipients import everyones
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.reporting.recipients import unheard
 from infraaudit_domain.scans.severity import ranges_of
-from resources.configuration.projects import read_projects
+from resources.configuration.projects import load_projects, read_projects
 
 app = typer.Typer()
+_NAMED = 10
 
 
 @app.command()
@@ -34,7 +37,7 @@ def doctor(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
         grafana_url=current.grafana_url,
         database_url=current.history_url,
     )
-    parts += [_dagster_yaml(current), _ratings(current)]
+    parts += [_notices(current), _dagster_yaml(current), _ratings(current)]
     columns = [each.name for each in fields(Part)]
     print_rows([asdict(part) for part in parts], columns, chosen(form, as_json), _table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
@@ -46,6 +49,23 @@ def _registries() -> list[str]:
     except ConfigurationError:
         # `infraaudit projects check` reports what is wrong with the file; the doctor looks at the rest.
         return []
+
+
+def _notices(current: Settings) -> Part:
+    """Whether somebody is notified of a failing test, of every project."""
+    try:
+        projects = load_projects(current.projects)
+    except ConfigurationError:
+        projects = ()
+    recipients = everyones(current, projects)
+    deaf = [project.name for project in projects if not recipients(project.name).hear_failures]
+    if projects and not deaf:
+        return Part("notices", True, "", f"of {len(projects)} {'project' if len(projects) == 1 else 'projects'}")
+    names = ", ".join(deaf[:_NAMED]) + (f" and {len(deaf) - _NAMED} more" if len(deaf) > _NAMED else "")
+    detail = unheard(names) if deaf else "there are no projects"
+    return Part(
+        "notices", False, "", detail, "anybody hearing of a failing test; it is only in the log and on the page"
+    )
 
 
 def _dagster_yaml(current: Settings) -> Part:

@@ -9,6 +9,7 @@ from rich.table import Table
 from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
+from infraaudit_assets.recipients import note_of_unheard
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
 from infraaudit_domain.projects import Project
@@ -111,11 +112,16 @@ def add(
     name: Annotated[str, typer.Option(help="Name of the project: lower case, digits, - and _.")],
     url: Annotated[str, typer.Option(help="Path or URL of its Git repository.")],
     branch: Annotated[str, typer.Option(help="Branch that is built and deployed.")] = "main",
+    notify: Annotated[
+        list[str] | None, typer.Option(help="Webhook or apprise URL that is notified; give it again for more.")
+    ] = None,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
     """Add a repository to the projects file; what is in the file stays as it is."""
-    project = add_project(settings().projects, name, url, branch)
+    project = add_project(settings().projects, name, url, branch, notify or ())
     listed = settings().projects
     message = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
+    if unheard := note_of_unheard(settings(), project):
+        message += f"\nNote: {unheard}."
     print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), message)

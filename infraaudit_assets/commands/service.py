@@ -14,6 +14,7 @@ from infraaudit_assets.commands.ask import rules_of
 from infraaudit_assets.commands.options import ProjectName
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
+from infraaudit_assets.recipients import everyones
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import HistoryError, NotThereError
 from infraaudit_domain.projects import Project
@@ -138,6 +139,7 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
             name: [s.get_secret_value() for s in given] for name, given in current.service_named_tokens.items()
         },
         dagster_url=current.dagster_link,
+        addresses={project.name: everyones(current, projects)(project.name).hear_failures for project in projects},
         spool=current.state.path,
         rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
     )
@@ -195,18 +197,16 @@ def _notice_worker(current: Settings, history: "History", projects: Sequence[Pro
     from infraaudit.notices.announcer import Announcer
     from infraaudit.notices.sensor_watch import SensorWatch
     from infraaudit_domain.dagster_names import pipeline_name, sensor_name
-    from infraaudit_domain.reporting.notices import Address, addresses_of
     from resources.dagster.api import DagsterApi
     from resources.notifier import Notifier
     from service.notices import NoticeWorker
 
     by_name = {project.name: project for project in projects}
-    everywhere = [Address(url.get_secret_value()) for url in current.notify]
-    own = {project.name: project.notify for project in projects}
+    recipients = everyones(current, projects)
     announcer = Announcer(history, by_name, mirror_of, current.dagster_link, current.service_url)
     sensors = {name: (pipeline_name(project), sensor_name(project)) for name, project in by_name.items()}
     watch = SensorWatch(history, DagsterApi(current.dagster_url), sensors)
-    return NoticeWorker(history, announcer, lambda name: Notifier(addresses_of(name, everywhere, own)), watch)
+    return NoticeWorker(history, announcer, lambda name: Notifier(recipients(name)), watch)
 
 
 def _launch(project: Project) -> "Launch":

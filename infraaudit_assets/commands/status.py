@@ -10,6 +10,7 @@ from infraaudit_assets.commands.delivery import target_of
 from infraaudit_assets.commands.formats import print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.commands.projects import find_project
+from infraaudit_assets.recipients import note_of_unheard
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Environment, Project
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _SCANNED = ("scanned_from", "commits_before", "commits_unscanned", "commits_failed", "commits_earlier_rules")
 _COLUMNS = ("project", "environment", "sha", "since", "state", "drift", "url", "target", "reason", "trusted_commit",
-            "trusted_hidings", *_SCANNED, "waiting")  # fmt: skip
+            "trusted_hidings", *_SCANNED, "waiting", "unheard")  # fmt: skip
 
 
 def status(
@@ -62,7 +63,8 @@ def _waiting_note(row: dict[str, Any]) -> str:
 def _notes(row: dict[str, Any]) -> str:
     """What is to be known of a project, whatever its environments are."""
     return "\n".join(
-        f"{row['project']}: {note}" for note in filter(None, (_trusted_note(row), _scanned_note(row), _rules_note(row)))
+        f"{row['project']}: {note}"
+        for note in filter(None, (_trusted_note(row), _scanned_note(row), _rules_note(row), row["unheard"]))
     )
 
 
@@ -101,7 +103,7 @@ def _status_row(project: Project, environment: Environment, past: "History") -> 
     live = past.live(project.name, environment.name)
     row: dict[str, Any] = {"project": project.name, "environment": environment.name, "sha": None, "since": None,
                            "state": "empty", "drift": None, "url": None, "target": "", "reason": ""}  # fmt: skip
-    row |= _trusted(past, project) | _scanned(past, project)
+    row |= _trusted(past, project) | _scanned(past, project) | {"unheard": note_of_unheard(settings(), project)}
     held = held_deployments(past, project.name, environment.name)
     row["waiting"] = [{"sha": one.sha, "outcome": one.outcome.value, "reason": one.reason} for one in held]
     if live is None:

@@ -20,6 +20,7 @@ def waits(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         project=commit.project,
         title=f"{commit.project} in {done.environment}: {commit.short} waits for approval",
         body=body_of(commit, done.reason, link=link),
+        owners=commit.routed,
     )
 
 

@@ -115,6 +115,12 @@ NOTICES_WAITING = Metric("infraaudit_notices_waiting", "gauge", "Notices in the 
 NOTICE_OLDEST = Metric(
     "infraaudit_notice_oldest_time_seconds", "gauge", "When the oldest waiting notice was written.", ("project",)
 )
+NOTICES_UNDELIVERED = Metric(
+    "infraaudit_notices_undelivered", "gauge", "Notices of the last day that nobody was to receive.", ("project",)
+)
+NOTICE_ADDRESSES = Metric(
+    "infraaudit_notice_addresses", "gauge", "Addresses that would be notified of a failing test.", ("project",)
+)
 READ_SECONDS = Metric("infraaudit_history_read_seconds", "gauge", "How long reading the history took for this scrape.")
 READ_OK = Metric("infraaudit_history_up", "gauge", "1 where the history could be read for this scrape.")
 

@@ -5,7 +5,7 @@ Deliberately absent: sending it, and finding out what happened.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
@@ -31,34 +31,12 @@ class Notice:
     body: str
     urgency: str = "info"
     """info, failure or critical."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where notices are sent: a webhook or apprise URL, and the lowest urgency it accepts."""
-
-    url: str
-    urgency: str = "info"
-
-    def wants(self, notice: Notice) -> bool:
-        return URGENCIES.index(notice.urgency) >= URGENCIES.index(self.urgency)
-
-    @property
-    def id(self) -> str:
-        """Identifies the address where its URL, which may hold a password, must not appear."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+    owners: tuple[str, ...] = ()
+    """Whom it concerns, of those that the project's configuration has a route for."""
 
 
 EVERY_PROJECT = ""
 """The project of a notice that concerns several: it goes to the addresses of all of them."""
-
-
-def addresses_of(
-    project: str, everywhere: Sequence[Address], own: Mapping[str, Sequence[Address]]
-) -> tuple[Address, ...]:
-    """Where the notices of a project go, each address once; one that is no longer configured has none of its own."""
-    mine = [one for some in own.values() for one in some] if project == EVERY_PROJECT else own.get(project, ())
-    return tuple(dict.fromkeys([*everywhere, *mine]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +49,14 @@ class NamedCommit:
     author: str = ""
     owners: tuple[str, ...] = ()
     """The owners of the files it touches, by the CODEOWNERS file; empty leaves the author alone."""
+    routed: tuple[str, ...] = ()
+    """Of the author and the owners, those that the project's configuration has a route for."""
+
+    @property
+    def routed_by_path(self) -> tuple[str, ...]:
+        """Those with a route who own the files, whoever wrote the commit."""
+        owners = {owner.casefold() for owner in self.owners}
+        return tuple(one for one in self.routed if one in owners)
 
     @property
     def short(self) -> str:
@@ -106,6 +92,7 @@ def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, deta
         title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
         body=body_of(commit, reason, detail, link=link),
         urgency="failure",
+        owners=commit.routed,
     )
 
 
@@ -117,6 +104,7 @@ def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Not
         title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
         body=body_of(commit, message or "It was ended from outside; see its log.", link=link),
         urgency="failure",
+        owners=commit.routed,
     )
 
 
@@ -138,6 +126,7 @@ def deployment_failed(commit: NamedCommit, done: Deployment, link: str) -> Notic
         title=title,
         body=body_of(commit, done.reason, after, link=link),
         urgency="critical" if done.outcome is Outcome.DEGRADED else "failure",
+        owners=commit.routed,
     )
 
 
@@ -148,6 +137,7 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
         project=commit.project,
         title=f"{commit.project} in {done.environment} has recovered: {commit.short} is healthy",
         body=body_of(commit, done.url or "", link=link),
+        owners=commit.routed,
     )
 
 
@@ -172,6 +162,7 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
         body=body_of(described, *(excerpt(line, 300) for line in named), more, link=""),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
+        owners=commit.routed if since is None else commit.routed_by_path,
     )
 
 

@@ -5,7 +5,7 @@ Deliberately absent: reading the file, and what entries may not have in common (
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -16,7 +16,7 @@ from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.reporting.notices import Address
+from resources.configuration.addresses import AddressEntry, Owner, addresses
 from resources.configuration.freezes import FreezeEntry
 
 _FOLDED = {
@@ -167,11 +167,6 @@ class _BuildLimits(Entry):
     log_lines: Annotated[int, Field(ge=100)] = BuildLimits().log_lines
 
 
-class _Address(Entry):
-    url: str
-    urgency: Literal["info", "failure", "critical"] = "info"
-
-
 class ProjectEntry(Entry):
     name: Name
     url: Annotated[str, AfterValidator(_known_transport)]
@@ -199,7 +194,8 @@ class ProjectEntry(Entry):
     paths_ignore: tuple[Pattern, ...] = ()
     reuse_tests: bool = False
     supersede: bool = False
-    notify: tuple[str | _Address, ...] = ()
+    notify: tuple[str | AddressEntry, ...] = ()
+    routes: dict[Owner, tuple[str | AddressEntry, ...]] = {}
 
     @field_validator("environments")
     @classmethod
@@ -220,8 +216,8 @@ class ProjectEntry(Entry):
         )
         fields["paths"] = Paths(**self.paths.model_dump())
         fields["environments"] = tuple(self._environment(given) for given in self.environments)
-        given = (_Address(url=one) if isinstance(one, str) else one for one in self.notify)
-        fields["notify"] = tuple(Address(one.url, one.urgency) for one in given)
+        fields["notify"] = addresses(self.notify)
+        fields["routes"] = {owner: addresses(given) for owner, given in self.routes.items()}
         fields["url"] = _absolute(self.url, folder)
         return Project(**fields)
 

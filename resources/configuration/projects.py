@@ -117,13 +117,14 @@ def _read(path: Path) -> Document:
         ) from error
 
 
-def add_project(path: Path, name: str, url: str, branch: str = "main") -> Project:
+def add_project(path: Path, name: str, url: str, branch: str = "main", notify: Sequence[str] = ()) -> Project:
     """Append a project to a projects file, creating the file where it is missing. Raises ConfigurationError.
 
     The existing text of the file, comments included, is unchanged.
     """
     text = read_text(path, _WHAT) if path.exists() else "projects:\n"
-    entry = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}
+    entry: dict[str, Any] = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}
+    entry |= {"notify": list(notify)} if notify else {}
     block = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
     items = re.search(r"^( *)- ", text, re.MULTILINE)
     indent = items.group(1) if items else "  "

@@ -15,7 +15,7 @@ import dagster as dg
 from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.projects import Environment, Project
-from infraaudit_domain.reporting.notices import Address, addresses_of
+from infraaudit_domain.reporting.recipients import Address, recipients_of
 from infraaudit_domain.reporting.remedies import Remedies
 from resources.checkov import CheckovRunner
 from resources.checkov.parent import Parent, SharedParent
@@ -199,4 +199,4 @@ class NotifierResource(dg.ConfigurableResource):
     def connect(self, project: str, projects: Mapping[str, Project]) -> Notifier:
         """The addresses of the settings, and those of a project that is still configured."""
         everywhere = [Address(url) for url in json.loads(self.urls or "[]")]
-        return Notifier(addresses_of(project, everywhere, {name: one.notify for name, one in projects.items()}))
+        return Notifier(recipients_of(project, everywhere, {name: one.recipients for name, one in projects.items()}))

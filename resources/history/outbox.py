@@ -1,9 +1,10 @@
 """The outbox: notices are written here first and sent later, each notice once to each address.
 
-A sender leases a notice for a minute; where the sender dies, the lease expires. Deliberately absent: sending.
+A sender leases a notice for a minute; where the sender dies, the lease expires. One that nobody is configured to
+receive is undelivered, neither sent nor waiting. Deliberately absent: sending.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,9 +17,12 @@ from resources.history.store import History
 
 LEASE = timedelta(seconds=60)
 """Longer than sending a notice to all its addresses takes, time-outs included: take only what is sent at once."""
+UNHEARD_FOR = timedelta(days=1)
+"""How long an undelivered notice is still news to an address that is configured meanwhile."""
 _LONGEST_WAIT = 300.0
 _QUERY = 400
 _TABLE = schema.notices
+_WAITING = _TABLE.c.sent_at.is_(None) & _TABLE.c.undelivered_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,18 @@ class TakenNotice:
     notice: Notice
     attempts: int
     accepted_by: frozenset[str]
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeCounts:
+    """The notices of one project."""
+
+    sent: int = 0
+    waiting: int = 0
+    undelivered: int = 0
+    oldest: datetime | None = None
+    """When the oldest was written that waits for its receiver alone, not for a digest."""
 
 
 def write_notices(history: History, notices: Iterable[Notice]) -> int:
@@ -57,7 +73,16 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
 
 def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
     """Take what is due, the most urgent and oldest first; no other sender gets it while the lease lasts."""
-    due = (_TABLE.c.sent_at.is_(None)) & (_TABLE.c.due_at <= now)
+    return _take(history, ~_TABLE.c.is_held, now, limit)
+
+
+def take_held_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
+    """Take those whose time to be sent with others has come, in the same way."""
+    return _take(history, _TABLE.c.is_held, now, limit)
+
+
+def _take(history: History, which: sa.ColumnElement[bool], now: datetime, limit: int) -> list[TakenNotice]:
+    due = _WAITING & which & (_TABLE.c.due_at <= now)
     # Reading first keeps an idle sender from locking the database every few seconds.
     if not history.rows(sa.select(_TABLE.c.key).where(due).limit(1)):
         return []
@@ -85,9 +110,44 @@ def postpone_notice(history: History, taken: TakenNotice, until: datetime) -> No
     _change(history, taken, {"due_at": until})
 
 
+def hold_notice(history: History, taken: TakenNotice, accepted_by: Collection[str], until: datetime) -> None:
+    """Keep a notice, which some may have got already, for addresses that collect theirs."""
+    _change(history, taken, {"is_held": True, "accepted_by": sorted(accepted_by), "due_at": until, "last_error": ""})
+
+
+def mark_undelivered(history: History, taken: TakenNotice, now: datetime) -> None:
+    """Record that nobody is configured to receive a notice; it does not wait any more."""
+    _change(history, taken, {"undelivered_at": now, "last_error": "nobody is configured to receive it"})
+
+
+def deliver_again(history: History, since: datetime, is_heard: Callable[[Notice], bool]) -> int:
+    """Have undelivered notices written ``since`` wait again where somebody receives them by now; returns the number."""
+    query = sa.select(_TABLE).where(_TABLE.c.undelivered_at.is_not(None), _TABLE.c.created_at >= since)
+    taken = [_taken(row) for row in history.rows(query)]
+    heard = [one for one in taken if is_heard(one.notice)]
+    for one in heard:
+        _change(history, one, {"undelivered_at": None, "due_at": datetime.now(UTC), "last_error": ""})
+    return len(heard)
+
+
+def notices_by_project(history: History, projects: Iterable[str], since: datetime) -> dict[str, NoticeCounts]:
+    """What became of the notices of some projects, and of every other that has one; undelivered are those ``since``."""
+    c, is_new = _TABLE.c, _TABLE.c.created_at >= since
+    query = sa.select(
+        c.project,
+        sa.func.count(c.sent_at).label("sent"),
+        sa.func.count(sa.case((_WAITING, c.key))).label("waiting"),
+        sa.func.count(sa.case((c.undelivered_at.is_not(None) & is_new, c.key))).label("undelivered"),
+        sa.func.min(sa.case((_WAITING & ~c.is_held, c.created_at))).label("oldest"),
+    ).group_by(c.project)
+    counted = {row["project"]: row for row in history.rows(query)}
+    found = {project: NoticeCounts(**{k: row[k] for k in NoticeCounts.__slots__}) for project, row in counted.items()}
+    return {project: NoticeCounts() for project in projects} | found
+
+
 def waiting_notices(history: History) -> Sequence[Notice]:
-    """What has not been sent to everyone yet, oldest first."""
-    query = sa.select(_TABLE).where(_TABLE.c.sent_at.is_(None)).order_by(_TABLE.c.created_at, _TABLE.c.key)
+    """What has not been sent yet to everyone who is to receive it, oldest first."""
+    query = sa.select(_TABLE).where(_WAITING).order_by(_TABLE.c.created_at, _TABLE.c.key)
     return [_taken(row).notice for row in history.rows(query)]
 
 
@@ -97,5 +157,5 @@ def _change(history: History, taken: TakenNotice, change: dict[str, object]) -> 
 
 
 def _taken(row: sa.RowMapping) -> TakenNotice:
-    notice = Notice(**{name: row[name] for name in Notice.__dataclass_fields__})
-    return TakenNotice(notice, row["attempts"], frozenset(row["accepted_by"]))
+    notice = Notice(**{name: row[name] for name in Notice.__dataclass_fields__} | {"owners": tuple(row["owners"])})
+    return TakenNotice(notice, row["attempts"], frozenset(row["accepted_by"]), row["created_at"])

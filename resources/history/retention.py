@@ -96,7 +96,8 @@ def prune_messages(history: History, project: str, before: datetime) -> int:
         for (kind, state), number in counts.items():
             _count_pruned(connection, kind, project, state, number)
         gone = connection.execute(pushes.delete().where(done)).rowcount
-        gone += connection.execute(notices.delete().where(sent)).rowcount
+        unheard = (notices.c.project == project) & (notices.c.undelivered_at < before)
+        gone += connection.execute(notices.delete().where(sent | unheard)).rowcount
         gone += connection.execute(
             events.delete().where(events.c.project == project, events.c.seen_at < before)
         ).rowcount

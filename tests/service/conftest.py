@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +48,8 @@ from service import webhook
 from service.app import ServiceOptions, build_app
 from service.received import Received
 from tests.infraaudit.scans.made_scans import PretendMirror
-from tests.resources.databases import history_like
+from tests.resources.databases import DATABASES, fresh_history, history_like
+from tests.service.receivers import Receiver
 
 SECRET = "a secret of the project"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
@@ -174,3 +175,21 @@ def served(history: History, received: Received, monkeypatch: pytest.MonkeyPatch
     yield int(server.servers[0].sockets[0].getsockname()[1])
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def receivers() -> Iterator[list[Receiver]]:
+    servers = [Receiver(), Receiver()]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    yield servers
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(params=DATABASES)
+def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
+    yield from fresh_history(request.param, tmp_path, needs, request)

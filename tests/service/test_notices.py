@@ -1,13 +1,10 @@
 """Notices end to end: facts in the history, real receivers; every notice once, also when receivers fail."""
 
 import asyncio
-import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,70 +17,23 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
-from infraaudit_domain.reporting.notices import Address, NamedCommit, Notice
+from infraaudit_domain.reporting.notices import NamedCommit, Notice
+from infraaudit_domain.reporting.recipients import Address, Recipients
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
 from resources.notifier import Notifier, Sending
 from service.notices import NoticeWorker
 from tests.conftest import Repository
-from tests.resources.databases import DATABASES, fresh_history
+from tests.service.receivers import Receiver
 
 NOW = datetime.now(UTC)
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook receiver that keeps what it took, or refuses."""
-
-    request_queue_size = 128
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.taken: list[dict[str, Any]] = []
-        self.refuses = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert self.headers["Idempotency-Key"] == body["key"]
-        if not self.server.refuses:
-            self.server.taken.append(body)
-        self.send_response(503 if self.server.refuses else 200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@pytest.fixture
-def receivers() -> Iterator[list[Receiver]]:
-    servers = [Receiver(), Receiver()]
-    threads = [Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield servers
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture(params=DATABASES)
-def past(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], None]) -> Iterator[History]:
-    yield from fresh_history(request.param, tmp_path, needs, request)
 
 
 def test_two_senders_and_a_backlog_of_500_give_each_notice_once(past: History, receivers: list[Receiver]) -> None:
     for _ in range(2):
         write_notices(past, [Notice(f"n{number}", "shop", "title", "body", "failure") for number in range(500)])
-    notifier = Notifier([Address(receivers[0].url)])
+    notifier = Notifier(Recipients((Address(receivers[0].url),)))
     senders = [Thread(target=send_notices, args=(past, lambda _: notifier)) for _ in range(2)]
     for sender in senders:
         sender.start()
@@ -107,7 +57,7 @@ def test_the_worker_goes_on_after_a_defect_of_ours(
 
     monkeypatch.setattr("service.notices.ROUND_SECONDS", 0.01)
     write_notices(past, [Notice("n", "shop", "title", "body")])
-    notifier = Notifier([Address(receivers[0].url)])
+    notifier = Notifier(Recipients((Address(receivers[0].url),)))
     worker = NoticeWorker(past, Defective(past, {}, lambda project: Mirror("", Path()), "", ""), lambda _: notifier)
 
     async def until_announced() -> None:
@@ -129,18 +79,26 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
     class Counting(Notifier):
         def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
             with past.reading() as connection:
-                leased = schema.notices.c.sent_at.is_(None) & (schema.notices.c.due_at > datetime.now(UTC))
+                waits = schema.notices.c.sent_at.is_(None) & schema.notices.c.undelivered_at.is_(None)
+                leased = waits & (schema.notices.c.due_at > datetime.now(UTC))
                 query = sa.select(sa.func.count()).select_from(schema.notices).where(leased)
                 taken.append(connection.execute(query).scalar_one())
             return super().send(notice, accepted_by)
 
-    assert send_notices(past, lambda _: Counting([])) == 30
+    assert send_notices(past, lambda _: Counting(Recipients())) == 0, "nobody received one"
     assert 1 <= max(taken) <= 8
 
 
 def test_only_the_address_that_failed_is_asked_again(past: History, receivers: list[Receiver]) -> None:
     good, bad = receivers
-    notifier = Notifier([Address(good.url), Address(bad.url)])
+    notifier = Notifier(
+        Recipients(
+            (
+                Address(good.url),
+                Address(bad.url),
+            )
+        )
+    )
     write_notices(past, [Notice("n", "shop", "title", "body")])
     bad.refuses, tried = True, datetime.now(UTC)
     assert send_notices(past, lambda _: notifier) == 0
@@ -157,7 +115,7 @@ def test_a_project_whose_receiver_is_down_keeps_nobody_else_waiting(past: Histor
     bad.refuses = True
     write_notices(past, [Notice(f"bad{n}", "ill", "title", "body", "critical") for n in range(150)])
     write_notices(past, [Notice("good", "shop", "title", "body")])
-    by_name = {"ill": Notifier([Address(bad.url)]), "shop": Notifier([Address(good.url)])}
+    by_name = {"ill": Notifier(Recipients((Address(bad.url),))), "shop": Notifier(Recipients((Address(good.url),)))}
     assert send_notices(past, by_name.__getitem__) == 1
     assert [one["key"] for one in good.taken] == ["good"]
     assert len(waiting_notices(past)) == 150
@@ -173,7 +131,7 @@ def test_what_a_sender_died_with_is_given_out_again(past: History) -> None:
 
 @pytest.mark.parametrize(("least", "expected"), [("info", 3), ("failure", 2), ("critical", 1)])
 def test_an_address_gets_the_urgencies_it_wants(least: str, expected: int, receivers: list[Receiver]) -> None:
-    notifier = Notifier([Address(receivers[0].url, least)])
+    notifier = Notifier(Recipients((Address(receivers[0].url, least),)))
     for urgency in ("info", "failure", "critical"):
         assert notifier.send(Notice(urgency, "shop", "title", "body", urgency)).fault is None
     assert len(receivers[0].taken) == expected

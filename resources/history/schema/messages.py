@@ -48,8 +48,14 @@ notices = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("last_error", sa.Text, nullable=False, default=""),
     sa.Column("accepted_by", sa.JSON, nullable=False),
+    sa.Column("owners", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("is_held", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("undelivered_at", UTCDateTime),
 )
-"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` the addresses that have accepted it."""
+"""The outbox: ``due_at`` is when a notice may be taken (again), ``accepted_by`` the addresses that have accepted it.
+
+Held is what only waits to be sent with others; undelivered, what nobody was configured to receive.
+"""
 
 pruned_messages = sa.Table(
     "pruned_messages",

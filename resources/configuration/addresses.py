@@ -1,0 +1,29 @@
+"""How addresses of notices are written in the projects file: a URL, or a URL with when it is sent what."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infraaudit_domain.reporting.recipients import Address
+
+Urgency = Literal["info", "failure", "critical"]
+Owner = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f]{1,254}$")]
+"""As a CODEOWNERS file names it, or the e-mail of a commit's author."""
+_COLLECTED = {"hourly": timedelta(hours=1), "daily": timedelta(days=1)}
+
+
+class AddressEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    urgency: Urgency = "info"
+    digest: Literal["hourly", "daily"] | None = None
+    at_once: Urgency = "critical"
+
+    def address(self) -> Address:
+        return Address(self.url, self.urgency, _COLLECTED[self.digest] if self.digest else None, self.at_once)
+
+
+def addresses(given: tuple[str | AddressEntry, ...]) -> tuple[Address, ...]:
+    return tuple(one.address() if isinstance(one, AddressEntry) else Address(one) for one in given)
