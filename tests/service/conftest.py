@@ -105,7 +105,9 @@ def received(history: History, tmp_path: Path) -> Received:
 
 @pytest.fixture
 def client(history: History, received: Received) -> TestClient:
-    options = ServiceOptions(["shop"], {"shop": ["an older one", SECRET]}, rules=lambda _: RULES)
+    options = ServiceOptions(
+        ["shop"], {"shop": ["an older one", SECRET]}, rules=lambda _: RULES, addresses={"shop": 0, "bank": 2}
+    )
     return TestClient(build_app(history, options, received=received))
 
 

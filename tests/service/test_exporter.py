@@ -10,10 +10,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.reporting.metrics import METRICS
+from infraaudit_domain.reporting.recipients import Recipients
 from resources.history import History
 from resources.history.queries.measures import RunningTotals
+from resources.notifier import Notifier
 from service.app import ServiceOptions, build_app
 from tests.service.conftest import SHAS, START
 
@@ -123,3 +126,13 @@ def test_a_scrape_is_asked_to_come_back_while_the_history_is_read_for_the_first_
         while (later := client.get("/metrics")).status_code == 503:
             time.sleep(0.01)
         assert "infraaudit_history_up 1.0" in later.text
+
+
+def test_undelivered_notices_and_who_would_hear_of_a_failing_test(client: TestClient, history: History) -> None:
+    assert value(client, "infraaudit_notice_addresses", project="shop") == 0
+    assert value(client, "infraaudit_notice_addresses", project="bank") == 2
+    assert value(client, "infraaudit_notices_undelivered", project="shop") == 0
+    send_notices(history, lambda _: Notifier(Recipients()))
+    assert value(client, "infraaudit_notices_undelivered", project="shop") == 1
+    assert value(client, "infraaudit_notices_waiting", project="shop") == 0
+    assert value(client, "infraaudit_notices_sent_total", project="shop") == 0

@@ -224,3 +224,9 @@ def test_all_projects_are_in_a_table_that_can_be_sorted(history: History, client
     assert by_name.index("/projects/bank") < by_name.index("/projects/shop")
     assert client.get("/", params={"order": "nothing"}).status_code == 400
     Markup(page)
+
+
+def test_a_project_whose_failing_tests_nobody_hears_of_says_so(client: TestClient, history: History) -> None:
+    assert "Nobody would be notified of a failing test of shop" in client.get("/projects/shop").text
+    history.record_project(Project("bank", "https://example.org/bank.git"))
+    assert "Nobody would be notified" not in client.get("/projects/bank").text
