@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from infraaudit_domain.errors import MonitoringError
 
+_BY_IMPORTANCE = 3
 _MINE = 'project=~"$project"'
 _ENVIRONMENT = f'{_MINE},environment=~"$environment"'
 
@@ -54,6 +55,9 @@ PANELS = (
     PanelSpec("Notices waiting, webhooks stored", f"sum(infraaudit_notices_waiting{{{_MINE}}}) + sum(infraaudit_webhook_deliveries_waiting{{{_MINE}}})", kind="lines"),
 )  # fmt: skip
 
+ALERTS = "Alerts that fire or are about to"
+"""The list of alerts, below the panels."""
+
 ANNOTATIONS = (("Deployments", "green", "deployed"), ("Rollbacks and failures", "red", "rolled_back|failed|degraded"))
 """Marks in every panel: name, colour, and the deployment outcomes that they show."""
 
@@ -75,6 +79,7 @@ def build_dashboard() -> str:
         board = board.with_variable(variable.refresh(_on_time_range_change()))
     for number, spec in enumerate(PANELS, start=1):
         board = board.with_panel(_panel(number, spec, source))
+    board = board.with_panel(_alert_list(len(PANELS) + 1))
     for name, color, outcomes in ANNOTATIONS:
         tried = f'increase(infraaudit_deployments_total{{{_ENVIRONMENT},outcome=~"{outcomes}"}}[$__interval])'
         mark = build.AnnotationQuery().name(name).datasource(source).enable(True).hide(False).icon_color(color)
@@ -116,6 +121,20 @@ def _panel(number: int, spec: PanelSpec, source: Any) -> Any:
         panel = timeseries.Panel().draw_style(style).fill_opacity(12).height(8)
     panel = panel.id(number).title(spec.title).description(spec.description).datasource(source)
     return panel.unit(spec.unit).span(spec.width).with_target(target)
+
+
+def _alert_list(number: int) -> Any:
+    """Of every source that Grafana knows, its own rules and Prometheus'.
+
+    Not cut down to the chosen projects: the alerts of the service itself have no project, and would be left out.
+    """
+    from grafana_foundation_sdk.builders import dashboard as build
+
+    shown = {"firing": True, "pending": True, "noData": False, "normal": False, "error": True, "recovering": True}
+    options = {"viewMode": "list", "groupMode": "default", "groupBy": [], "maxItems": 50, "sortOrder": _BY_IMPORTANCE,
+               "dashboardAlerts": False, "alertName": "", "alertInstanceLabelFilter": "", "showInstances": True,
+               "stateFilter": shown}  # fmt: skip
+    return build.Panel().type("alertlist").id(number).title(ALERTS).span(24).height(8).options(options)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 from infraaudit_domain.errors import MonitoringError, excerpt
 
 FOLDER = "infraaudit"
+FOLDER_TITLE = "InfraAudit"
 _SECONDS = 15
 
 
@@ -20,7 +21,7 @@ class Grafana:
     def __init__(self, url: str, token: str) -> None:
         self.url, self._token = url.rstrip("/"), token
 
-    def ensure_folder(self, uid: str = FOLDER, title: str = "InfraAudit") -> None:
+    def ensure_folder(self, uid: str = FOLDER, title: str = FOLDER_TITLE) -> None:
         """Create the folder unless it exists. Raises MonitoringError."""
         if self._call("GET", f"/api/folders/{uid}", missing_is_good=True) is None:
             self._call("POST", "/api/folders", {"uid": uid, "title": title})

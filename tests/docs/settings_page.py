@@ -45,6 +45,8 @@ DEPLOYMENT = {
     "IMAGE": ("infraaudit/pipeline:local", "image of the roles and of every run"),
     "COMPOSE_PROJECT": ("infraaudit", "Compose project whose networks and volumes a run's container gets"),
     "DOCKER_GID": ("0", "group of the engine's socket; compose.yaml sets it from DOCKER_GID"),
+    "ALERT_URL": ("", "webhook of a Grafana with configs/grafana/alerting; in Grafana's own environment"),
+    "ALERTMANAGER_URL": ("", "Alertmanager of a Grafana with configs/grafana; in Grafana's own environment"),
     "NAMESPACE": ("", "Kubernetes namespace in which the Jobs of runs are created"),
 }
 CHECKOUT = {

@@ -21,7 +21,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import start_http_server
 
-from infraaudit.pages.grafana_dashboard import PANELS, build_dashboard
+from infraaudit.pages.grafana_dashboard import ALERTS, PANELS, build_dashboard
 from infraaudit_assets.assets.monitoring import build_monitoring
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import MonitoringError
@@ -74,14 +74,15 @@ def test_the_committed_dashboard_is_the_generated_one() -> None:
     text = (CONFIGS / "grafana_dashboard.json").read_text()
     assert text == build_dashboard()
     panels = json.loads(text)["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels) == len(PANELS)
-    assert all(target["refId"] for panel in panels for target in panel["targets"])
+    assert len({panel["id"] for panel in panels}) == len(panels) == len(PANELS) + 1
+    assert all(target["refId"] for panel in panels[:-1] for target in panel["targets"])
+    assert (panels[-1]["type"], panels[-1]["options"]["stateFilter"]["firing"]) == ("alertlist", True)
 
 
 def test_grafanas_own_model_reads_the_dashboard_and_writes_the_same() -> None:
     board = json.loads((CONFIGS / "grafana_dashboard.json").read_text())
     read = Dashboard.from_json(board)
-    assert [panel.title for panel in read.panels or ()] == [spec.title for spec in PANELS]
+    assert [panel.title for panel in read.panels or ()] == [*(spec.title for spec in PANELS), ALERTS]
     assert json.loads(JSONEncoder().encode(read)) == board
 
 
