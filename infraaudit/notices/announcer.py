@@ -18,7 +18,7 @@ from infraaudit_domain.reporting.notices import NamedCommit, Notice
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.deployments import ends_an_incident, tried_deployments
-from resources.history.outbox import known_keys, write_notices
+from resources.history.outbox import keys_that_say, known_keys, write_notices
 from resources.history.queries.events import failed_stages
 
 LOOK_BACK = timedelta(days=1)
@@ -43,7 +43,7 @@ class Announcer:
         """Write notices for the events of the last day; returns the number of new ones."""
         since = now - LOOK_BACK
         events: dict[str, Callable[[], Notice | None]] = {}
-        for row in failed_stages(self._history, since):
+        for row in self._unreported_stages(since):
             key = notices.stage_key(row["run_id"], row["stage"])
             events[key] = lambda row=row: self._stage(row)  # type: ignore[misc]
         for done in tried_deployments(self._history, since):
@@ -66,6 +66,17 @@ class Announcer:
 
     def run_link(self, run_id: str) -> str:
         return f"{self._dagster_url}/runs/{run_id}"
+
+    def _unreported_stages(self, since: datetime) -> list[sa.RowMapping]:
+        """Stages that failed, without a gate's stop that the notice of the commit's new findings reports already."""
+        rows = failed_stages(self._history, since)
+        stopped = {notices.findings_key(row["project"], row["sha"]) for row in rows if _is_gates_stop(row)}
+        reported = keys_that_say(self._history, stopped, notices.NOT_DEPLOYED)
+        return [
+            row
+            for row in rows
+            if not (_is_gates_stop(row) and notices.findings_key(row["project"], row["sha"]) in reported)
+        ]
 
     def _stage(self, row: sa.RowMapping) -> Notice:
         project, sha, stage = row["project"], row["sha"], row["stage"]
@@ -90,3 +101,8 @@ class Announcer:
         if not ends_an_incident(self._history, done):
             return None
         return notices.recovered(self.commit(done.project, done.sha), done, link)
+
+
+def _is_gates_stop(row: sa.RowMapping) -> bool:
+    """Whether the gate of the first environment stopped a commit, as the scan's own notice says."""
+    return row["stage"] == "deployment" and str(row["reason"]).startswith(notices.NOT_DEPLOYED)

@@ -16,10 +16,11 @@ from infraaudit.scans.scan_commit import Reports, ScannedCommit, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.lifecycles.causes import CODE
 from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.projects import Project
-from infraaudit_domain.reporting.notices import Notice, severe_findings
+from infraaudit_domain.reporting.notices import Notice, severe_findings, severe_of
 from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
 from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE
@@ -63,7 +64,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
             remedies = history.explanations()
-            if (notice := _notice(past, mirror, project, done, remedies)) is not None:
+            if (notice := _notice(past, mirror, project, done, remedies, verdict)) is not None:
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),
@@ -76,7 +77,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
 
 
 def _notice(
-    history: History, mirror: Mirror, project: Project, done: ScannedCommit, remedies: Remedies
+    history: History, mirror: Mirror, project: Project, done: ScannedCommit, remedies: Remedies, verdict: Verdict
 ) -> Notice | None:
     """Severe findings that the code brought since the commit compared with; None where there are none."""
     sha, against, changes = done.scan.sha, done.counted.against, done.counted.changes
@@ -87,7 +88,8 @@ def _notice(
         by_rules = set(changes_of(history, mirror, project.name, done.scan)[1].by_rules)
     new = [remedies.explained(finding) for finding in changes.new if finding not in by_rules]
     is_parent = against in mirror.parents([sha])[sha]
-    return severe_findings(named_commit(project, mirror, sha), new, None if is_parent else against)
+    commit = named_commit(project, mirror, sha, {finding.file_path for finding in severe_of(new)})
+    return severe_findings(commit, new, None if is_parent else against, "" if verdict.passed else str(verdict))
 
 
 def _digest(scan: Scan) -> str:

@@ -73,6 +73,11 @@ def stage_key(run_id: str, stage: str) -> str:
     return f"stage:{run_id}:{stage}"
 
 
+def findings_key(project: str, sha: str) -> str:
+    """The key of the notice that a commit introduced severe findings."""
+    return f"findings:{project}:{sha}"
+
+
 def deployment_key(done: Deployment) -> str:
     """The key of the notice that a deployment failed."""
     return f"deployment:{done.project}:{done.environment}:{done.sha}:{done.started_at:%Y%m%dT%H%M%S.%f}"
@@ -90,7 +95,7 @@ def stage_failed(commit: NamedCommit, stage: str, run_id: str, reason: str, deta
         key=stage_key(run_id, stage),
         project=commit.project,
         title=f"{commit.project}: {'the gate stops' if reason.startswith(NOT_DEPLOYED) else what} {commit.short}",
-        body=body_of(commit, reason, detail, link=link),
+        body=body_of(commit, reason, detail, _what_to_do(commit), link=link),
         urgency="failure",
         owners=commit.routed,
     )
@@ -102,7 +107,7 @@ def run_failed(commit: NamedCommit, run_id: str, message: str, link: str) -> Not
         key=f"run:{run_id}",
         project=commit.project,
         title=f"{commit.project}: the run of {commit.short or 'no commit'} died",
-        body=body_of(commit, message or "It was ended from outside; see its log.", link=link),
+        body=body_of(commit, message or "It was ended from outside; see its log.", _what_to_do(commit), link=link),
         urgency="failure",
         owners=commit.routed,
     )
@@ -141,13 +146,20 @@ def recovered(commit: NamedCommit, done: Deployment, link: str) -> Notice:
     )
 
 
-def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | None = None) -> Notice | None:
+def severe_of(new: Sequence[Finding]) -> list[Finding]:
+    """The findings that are notified of, the worst first."""
+    return [finding for severity in SEVERE for finding in new if finding.severity is severity]
+
+
+def severe_findings(
+    commit: NamedCommit, new: Sequence[Finding], since: str | None = None, stopped: str = ""
+) -> Notice | None:
     """Findings of severity critical or high that a commit introduced; None where there are none.
 
     ``since`` is the commit that it was compared with where others lie between: any of them may have introduced them,
-    so that nobody is named.
+    so that nobody is named. ``stopped`` is why the gate stops the commit: it is reported here, and not once more.
     """
-    severe = [finding for severity in SEVERE for finding in new if finding.severity is severity]
+    severe = severe_of(new)
     if not severe:
         return None
     first, by = severe[0], f"with {commit.short}"
@@ -157,13 +169,20 @@ def severe_findings(commit: NamedCommit, new: Sequence[Finding], since: str | No
     named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
     return Notice(
-        key=f"findings:{commit.project}:{commit.sha}",
+        key=findings_key(commit.project, commit.sha),
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
-        body=body_of(described, *(excerpt(line, 300) for line in named), more, link=""),
+        body=body_of(
+            described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=""
+        ),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
         owners=commit.routed if since is None else commit.routed_by_path,
     )
+
+
+def _what_to_do(commit: NamedCommit) -> str:
+    again = f"infraaudit run --project {commit.project} --commit {commit.short}"
+    return f"Push a fix; where the commit was not at fault, run it again: {again}" if commit.sha else ""
 
 
 def _with_remedy(project: str, finding: Finding) -> tuple[str, str]:

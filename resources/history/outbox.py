@@ -71,6 +71,15 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
     return found
 
 
+def keys_that_say(history: History, keys: Collection[str], words: str) -> set[str]:
+    """Those of the given keys whose notice has some words in its body."""
+    found = known_keys(history, keys)
+    query = sa.select(_TABLE.c.key, _TABLE.c.body)
+    batches = (sorted(found)[start : start + _QUERY] for start in range(0, len(found), _QUERY))
+    rows = (row for some in batches for row in history.rows(query.where(_TABLE.c.key.in_(some))))
+    return {row["key"] for row in rows if words in row["body"]}
+
+
 def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
     """Take what is due, the most urgent and oldest first; no other sender gets it while the lease lasts."""
     return _take(history, ~_TABLE.c.is_held, now, limit)

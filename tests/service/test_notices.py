@@ -17,8 +17,9 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
-from infraaudit_domain.reporting.notices import NamedCommit, Notice
+from infraaudit_domain.reporting.notices import NamedCommit, Notice, severe_findings
 from infraaudit_domain.reporting.recipients import Address, Recipients
+from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
 from resources.git.mirror import Mirror
 from resources.history import History, schema
 from resources.history.outbox import take_notices, waiting_notices, write_notices
@@ -185,8 +186,42 @@ def test_failing_tests_name_the_test_the_author_and_the_owners(announced: Announ
     assert (notice.urgency, notice.title) == ("failure", f"shop: the tests stop {sha[:12]}")
     assert notice.body.splitlines() == [
         "Change a", "by Ada <ada@example.org> for @team-src", "1 of 2 tests failed", "t::b: boom",
+        f"Push a fix; where the commit was not at fault, run it again: infraaudit run --project shop --commit {sha[:12]}",
         "http://dagster/runs/run-1",
     ]  # fmt: skip
+
+
+def test_a_notice_concerns_those_of_the_author_and_the_owners_that_have_a_route(announced: Announced) -> None:
+    routes = {"Ada@Example.org": (), "@TEAM-src": (), "@everyone": (), "@evil": ()}
+    project = Project("shop", str(announced.mirror.url), routes=routes)
+    announcer = Announcer(announced.past, {"shop": project}, lambda _: announced.mirror, "", "")
+    announced.stage(announced.shas[1], "docker_image", StageOutcome.FAILED, "no such file")
+    announcer.announce(NOW)
+    (notice,) = waiting_notices(announced.past)
+    assert notice.owners == ("ada@example.org", "@team-src")
+
+
+def test_a_commits_own_codeowners_file_chooses_nobody(repository: Repository) -> None:
+    repository.write({"CODEOWNERS": "* @team\n", "a": "1"}, "Start")
+    repository.git("checkout", "--quiet", "-b", "hostile")
+    sha = repository.write({"CODEOWNERS": "* @victim https://evil.example\n", "a": "2"}, "Change")
+    project = Project("shop", "", routes={"@team": (), "@victim": ()})
+    assert named_commit(project, repository.mirror(), sha).routed == ("@team",)
+
+
+def test_a_gates_stop_that_the_new_findings_report_is_not_reported_again(announced: Announced) -> None:
+    told, untold, _ = announced.shas
+    finding = Finding(
+        "terraform", "CKV_A", "name", "src/a.py", "r", 1, 1, 0, FindingStatus.OPEN, severity=Severity.HIGH
+    )
+    for sha, stopped in ((told, "1 new high finding"), (untold, "")):
+        notice = severe_findings(NamedCommit("shop", sha), [finding], None, stopped)
+        assert notice and ("Not deployed: 1 new high finding" in notice.body) is bool(stopped)
+        write_notices(announced.past, [notice])
+        announced.stage(sha, "deployment", StageOutcome.FAILED, "Not deployed: 1 new high finding")
+    assert announced.announcer.announce(NOW) == 1
+    stops = [one.title for one in waiting_notices(announced.past) if "the gate stops" in one.title]
+    assert stops == [f"shop: the gate stops {untold[:12]}"]
 
 
 @pytest.mark.parametrize(
