@@ -171,7 +171,7 @@ def severe_findings(
     return Notice(
         key=findings_key(commit.project, commit.sha),
         project=commit.project,
-        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}",
+        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}{': not deployed' if stopped else ''}",
         body=body_of(
             described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=""
         ),

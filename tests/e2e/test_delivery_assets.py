@@ -33,7 +33,8 @@ from tests.conftest import require
 from tests.e2e.clusters import CRASHING, HEALTHY, IMAGE, kubectl, manifests, namespace
 from tests.e2e.test_delivery_commands import Shop, shop
 from tests.e2e.waiting import eventually
-from tests.service.test_notices import Receiver, receivers
+from tests.service.conftest import receivers
+from tests.service.receivers import Receiver
 
 pytestmark = pytest.mark.e2e
 __all__ = ["namespace", "receivers", "shop"]
