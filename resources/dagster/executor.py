@@ -79,7 +79,7 @@ def _begin_step() -> None:
         signal.set_wakeup_fd(-1)  # It is the run's, which waits there for interrupts of its own.
         die_with(parent)
         copy_without_programs()
-        multiprocess.DagsterInstance = _Inherited  # type: ignore[attr-defined]
+        multiprocess.DagsterInstance = _Inherited  # type: ignore[assignment,attr-defined]
 
 
 class _Inherited:

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -21,7 +22,7 @@ def bars(severity: Severity) -> list[Bar]:
     return [Bar(Posture(f"{n:040x}", Counter({severity: 40})), "<b>", moment, ("deployed",), "") for n in range(4)]
 
 
-def pixels(png: bytes) -> Counter[tuple[int, ...]]:
+def pixels(png: bytes) -> Counter[Any]:
     """How often each colour occurs in a PNG."""
     with Image.open(BytesIO(png)) as image:
         found = image.convert("RGB").getcolors(image.width * image.height)
