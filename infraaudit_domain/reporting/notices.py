@@ -168,10 +168,11 @@ def severe_findings(
         by, described = f"after {since[:12]}, by {commit.short}", None
     named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
+    stop = ": not deployed" if stopped else ""
     return Notice(
         key=findings_key(commit.project, commit.sha),
         project=commit.project,
-        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}{': not deployed' if stopped else ''}",
+        title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}{stop}",
         body=body_of(
             described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=""
         ),

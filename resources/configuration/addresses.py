@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from infraaudit_domain.reporting.recipients import Address
 
@@ -23,6 +23,17 @@ class AddressEntry(BaseModel):
 
     def address(self) -> Address:
         return Address(self.url, self.urgency, _COLLECTED[self.digest] if self.digest else None, self.at_once)
+
+
+def _each_owner_once(given: dict[str, tuple[str | AddressEntry, ...]]) -> dict[str, tuple[str | AddressEntry, ...]]:
+    folded = [owner.casefold() for owner in given]
+    if doubled := sorted({owner for owner in folded if folded.count(owner) > 1}):
+        raise ValueError(f"names {', '.join(doubled)} more than once (upper and lower case count as equal)")
+    return given
+
+
+Routes = Annotated[dict[Owner, tuple[str | AddressEntry, ...]], AfterValidator(_each_owner_once)]
+"""Addresses by owner."""
 
 
 def addresses(given: tuple[str | AddressEntry, ...]) -> tuple[Address, ...]:

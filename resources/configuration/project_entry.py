@@ -16,7 +16,7 @@ from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, Isolation, host_and_port
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
-from resources.configuration.addresses import AddressEntry, Owner, addresses
+from resources.configuration.addresses import AddressEntry, Routes, addresses
 from resources.configuration.freezes import FreezeEntry
 
 _FOLDED = {
@@ -195,7 +195,7 @@ class ProjectEntry(Entry):
     reuse_tests: bool = False
     supersede: bool = False
     notify: tuple[str | AddressEntry, ...] = ()
-    routes: dict[Owner, tuple[str | AddressEntry, ...]] = {}
+    routes: Routes = {}
 
     @field_validator("environments")
     @classmethod

@@ -1,5 +1,6 @@
 import json
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
+from infraaudit_domain.reporting.recipients import Address
 from resources.configuration import projects as module
 from resources.configuration.projects import add_project, load_projects, read_projects
 
@@ -182,3 +184,26 @@ def test_many_projects_are_compared_with_each_other_in_linear_time(
     file = tmp_path / "projects.yaml"
     file.write_text(json.dumps({"projects": [{"name": f"p{number}", "url": "/x"} for number in range(300)]}))
     assert len(load_projects(file)) == len(asked) == 300
+
+
+def test_addresses_by_owner_and_what_they_collect_are_read(tmp_path: Path) -> None:
+    given = "projects: [{name: a, url: x, notify: ['json://a'], routes: {'@Team': ['json://b', {url: 'json://c', digest: daily, at_once: failure}]}}]"
+    (project,) = read_projects(_file(tmp_path, given))
+    assert project.notify == (Address("json://a"),)
+    assert project.routes == {
+        "@Team": (Address("json://b"), Address("json://c", digest=timedelta(days=1), at_once="failure"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("routes", "fault"),
+    [
+        ("{'@a': [x], '@A': [y]}", "names @a more than once"),
+        ("{'two words': [x]}", "match pattern"),
+        ("{'@a': [{url: x, digest: 5m}]}", "'hourly' or 'daily'"),
+        ("{'@a': x}", "should be a valid"),
+    ],
+)
+def test_routes_that_cannot_be_followed_are_refused(tmp_path: Path, routes: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=fault):
+        read_projects(_file(tmp_path, f"projects: [{{name: a, url: x, routes: {routes}}}]"))
