@@ -67,7 +67,9 @@ def send(url: str, notice: Notice) -> str | None:
     scheme = url.partition(":")[0]
     if not sender.add(url):
         return f"apprise knows no {scheme}: URL like the configured one"
-    return None if sender.notify(notice.body, notice.title, notify_type=kind) else f"{scheme}: was not accepted"
+    # As text: what a commit's author wrote is no markup of a mail.
+    taken = sender.notify(notice.body, notice.title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
+    return None if taken else f"{scheme}: was not accepted"
 
 
 def _post(url: str, notice: Notice) -> str | None:

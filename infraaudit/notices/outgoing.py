@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from infraaudit.notices.digests import send_digests
-from infraaudit_domain.reporting.notices import Notice
 from infraaudit_domain.reporting.recipients import unheard
 from resources.history.outbox import (
     UNHEARD_FOR,
@@ -24,6 +23,7 @@ from resources.history.outbox import (
     postpone_notice,
     settle_notice,
     take_notices,
+    undelivered_projects,
 )
 from resources.history.store import History
 from resources.notifier import AT_ONCE, Notifier, Sending
@@ -38,11 +38,7 @@ def send_notices(history: History, notifier_of: Callable[[str], Notifier], secon
     ``notifier_of`` gives a project's notifier, also of a project that is no longer configured.
     """
     end, sent = time.monotonic() + seconds, 0
-
-    def is_heard(notice: Notice) -> bool:
-        return not notifier_of(notice.project).recipients.misses(notice)
-
-    deliver_again(history, datetime.now(UTC) - UNHEARD_FOR, is_heard)
+    _deliver_again(history, notifier_of)
     send = partial(_send_unless_silent, notifier_of, set[str]())
     while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC), AT_ONCE)):
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -50,6 +46,16 @@ def send_notices(history: History, notifier_of: Callable[[str], Notifier], secon
             for one, done in zip(taken, pool.map(send, taken), strict=True):
                 sent += _settle(history, one, done)
     return sent + send_digests(history, notifier_of, end)
+
+
+def _deliver_again(history: History, notifier_of: Callable[[str], Notifier]) -> None:
+    """Have what was undelivered wait again where somebody is configured to receive it by now."""
+    since = datetime.now(UTC) - UNHEARD_FOR
+    for project in undelivered_projects(history, since):
+        recipients = notifier_of(project).recipients
+        # Where nobody is configured at all, every round would read a day's notices for nothing.
+        if recipients.lists or recipients.routes:
+            deliver_again(history, project, since, lambda notice, known=recipients: not known.misses(notice))  # type: ignore[misc]
 
 
 def _send_unless_silent(notifier_of: Callable[[str], Notifier], silent: set[str], taken: TakenNotice) -> Sending | None:

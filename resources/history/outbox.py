@@ -129,14 +129,24 @@ def mark_undelivered(history: History, taken: TakenNotice, now: datetime) -> Non
     _change(history, taken, {"undelivered_at": now, "last_error": "nobody is configured to receive it"})
 
 
-def deliver_again(history: History, since: datetime, is_heard: Callable[[Notice], bool]) -> int:
-    """Have undelivered notices written ``since`` wait again where somebody receives them by now; returns the number."""
-    query = sa.select(_TABLE).where(_TABLE.c.undelivered_at.is_not(None), _TABLE.c.created_at >= since)
-    taken = [_taken(row) for row in history.rows(query)]
-    heard = [one for one in taken if is_heard(one.notice)]
+def undelivered_projects(history: History, since: datetime) -> set[str]:
+    """The projects with an undelivered notice written ``since``."""
+    query = sa.select(_TABLE.c.project).where(*_undelivered(since)).distinct()
+    return {row["project"] for row in history.rows(query)}
+
+
+def deliver_again(history: History, project: str, since: datetime, is_heard: Callable[[Notice], bool]) -> int:
+    """Have a project's undelivered notices written ``since`` wait again where somebody receives them by now; returns
+    the number."""
+    query = sa.select(_TABLE).where(_TABLE.c.project == project, *_undelivered(since))
+    heard = [one for row in history.rows(query) if is_heard((one := _taken(row)).notice)]
     for one in heard:
         _change(history, one, {"undelivered_at": None, "due_at": datetime.now(UTC), "last_error": ""})
     return len(heard)
+
+
+def _undelivered(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return _TABLE.c.undelivered_at.is_not(None), _TABLE.c.created_at >= since
 
 
 def notices_by_project(history: History, projects: Iterable[str], since: datetime) -> dict[str, NoticeCounts]:

@@ -1,6 +1,10 @@
 """Notices that nobody receives, that go to owners, and that are collected: on both databases, with real receivers."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -94,3 +98,39 @@ def test_what_waits_for_tomorrow_stays_when_an_hours_digest_is_sent(past: Histor
     with past.reading() as connection:
         row = connection.execute(sa.select(schema.notices.c.accepted_by, schema.notices.c.due_at)).one()
     assert row.accepted_by == [hourly.id] and row.due_at > datetime.now(UTC)
+
+
+def test_markup_of_a_commit_is_text_in_a_mail(mails: tuple[str, list[str]]) -> None:
+    url, taken = mails
+    notifier = Notifier(Recipients((Address(url),)))
+    done = notifier.send(Notice("n", "shop", "<b>title</b>", "<img src=http://evil.example/x>\nsecond", "failure"))
+    assert done.fault is None
+    (mail,) = taken
+    part = next(one for one in message_from_string(mail).walk() if one.get_content_type() == "text/html")
+    html = bytes(part.get_payload(decode=True) or b"").decode()
+    assert "&lt;img" in html and "<img" not in html
+
+
+@pytest.fixture
+def mails() -> Iterator[tuple[str, list[str]]]:
+    """The URL of a mail server, and what it took."""
+    taken: list[str] = []
+
+    class Session(StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            for line in self.rfile:
+                word = line.split()[0].upper()
+                self.wfile.write(b"354 go on\r\n" if word == b"DATA" else b"250 good\r\n")
+                if word == b"DATA":
+                    lines = iter(self.rfile.readline, b".\r\n")
+                    taken.append(b"".join(lines).decode())
+                    self.wfile.write(b"250 good\r\n")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"mailto://127.0.0.1:{server.server_address[1]}?from=a@example.org&to=b@example.org&format=html", taken
+        server.shutdown()
+        thread.join()
