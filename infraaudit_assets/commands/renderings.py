@@ -20,6 +20,10 @@ from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
+_UNSHOWN = (
+    "cannot be read from the mirror, or its secrets are not known and could not be masked: they were not scanned, or their"
+    " findings were pruned; then scan the commit again"
+)
 
 
 def _of_compare(asked: Asked, _: Rows) -> str:
@@ -63,7 +67,7 @@ def _print_help(rows: Rows) -> None:
         print(f"{row['severity']}: {row['check_id']} {excerpt(row['check_name'])}")
         print(f"{row['file_path']}:{lines}  {excerpt(row['resource'])}")
         print(f"{row['status']}; as it was last seen, in {row['commit'][:12]}")
-        code = row["code"] or f"(no code: {row['file_path']} of this commit cannot be read from the mirror)"
+        code = row["code"] or f"(no code: {row['file_path']} of this commit {_UNSHOWN})"
         print(f"\n{code}\n")
         about = {"remedy": row["remedy"], "read": row["guideline"], "owner": row["owner"], "its life": row["life"],
                  "accept in the code": row["accept_in_code"], f"or in {row['accept_file']}": row["accept_in_file"]}  # fmt: skip
