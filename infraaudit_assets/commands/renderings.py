@@ -1,4 +1,7 @@
-"""What a question's table for people has beside its rows: a note below, or a form of its own."""
+"""What a question's table for people has beside its rows: a note below, or a form of its own.
+
+A note is of every row of the answer, also where the table has only the first ones.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from infraaudit.questions.asked import Asked
+from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Question
 from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
@@ -90,6 +94,9 @@ def _length(seconds: float | None) -> str:
 
 
 def _of_replay(asked: Asked, rows: Rows) -> str:
+    wanted = asked.text("verdict") or Replayed.STOPPED
+    if wanted not in (Replayed.STOPPED, ANY):
+        return f"in {asked.environment()}: {len(rows)} {wanted}"
     stopped = [row for row in rows if row["verdict"] == Replayed.STOPPED]
     saved = Counter[str]()
     for row in stopped:

@@ -12,7 +12,9 @@ ONE_FAILED = TestRun((TestCase("a", CaseOutcome.FAILED, 0.1),), 1.0)
 
 
 @pytest.mark.parametrize(("tests", "word"), [(NONE_RAN, "stopped"), (ONE_FAILED, "stopped"), (None, "skipped")])
-def test_what_its_tests_stopped_is_stopped(tests: TestRun | None, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_its_tests_stopped_is_stopped(
+    tests: TestRun | None, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     reasons = {"test_results": "no test ran"}
     print_summary([CommitOverview("c" * 40, "a change", None, tests, None, None, None, reasons)])
     assert capsys.readouterr().out.split()[-1] == word
