@@ -158,6 +158,12 @@ def test_of_a_scan_that_failed_every_file_that_it_should_have_read_is_a_gap(
     assert (row.get("gaps"), gap["files"], gap["file_path"]) == (files, files, "*")
 
 
+def test_without_a_scan_there_are_no_gaps_to_count() -> None:
+    with recorded(replace(TWO, commits=(Made(NONE, ALL_OPEN), TWO.commits[1]))) as line:
+        (row,), (gaps, _) = answer_at(asked(line, 300, when=at(102).isoformat()))[0], at_gaps(asked(line, 102))
+    assert (row["scan"], row.get("gaps"), row.get("accepted_gaps"), gaps) == ("none", None, None, [])
+
+
 def deployed_by(start: float, end: float, outcome: StageOutcome) -> tuple[str, str | None]:
     """What is said of the second deployment, from hour 200 to 203, beside one stage of a run."""
     with recorded(TWO) as line:
@@ -172,6 +178,7 @@ def deployed_by(start: float, end: float, outcome: StageOutcome) -> tuple[str, s
         (199.9, 203.1, StageOutcome.SUCCEEDED, ("pipeline", "run-1")),
         (200, 203, StageOutcome.FAILED, ("pipeline", "run-1")),
         (199.9, 203.1, StageOutcome.SKIPPED, ("by hand", None)),
+        (199, 202, StageOutcome.SUCCEEDED, ("by hand", None)),
         (201, 204, StageOutcome.SUCCEEDED, ("by hand", None)),
         (150, 151, StageOutcome.SUCCEEDED, ("by hand", None)),
     ],
