@@ -167,8 +167,8 @@ def _approve(history: "History", current: Settings) -> "Approve":
         found = {one.name: one for one in load_projects(current.projects)}.get(project)
         if found is None or found.fault:
             raise NotThereError(f"There is no project {project!r} here.")
-        place, mirror = environment_of(found, environment), mirror_of(found)
-        return approving.approve(history, mirror, found, place, mirror.resolve(commit), name, reason)
+        deployed_to, mirror = environment_of(found, environment), mirror_of(found)
+        return approving.approve(history, mirror, found, deployed_to, mirror.resolve(commit), name, reason)
 
     return approve
 
