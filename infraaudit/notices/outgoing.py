@@ -1,7 +1,7 @@
 """Send the notices of the outbox that are due, several at a time.
 
-Where an address of a project does not answer, the project's other notices are postponed, so that they do not all wait
-for it. What nobody receives is undelivered, and sent after all where an address is configured within a day.
+Where an address does not answer, the other notices to the same owners of the project are postponed, so that they do not
+all wait for it. What nobody receives is undelivered, and sent after all where an address is configured within a day.
 Deliberately absent: how a notice is sent (resources/notifier.py).
 """
 
@@ -28,6 +28,8 @@ from resources.history.outbox import (
 from resources.history.store import History
 from resources.notifier import AT_ONCE, Notifier, Sending
 
+_Audience = tuple[str, tuple[str, ...]]
+"""A project and owners: those to whom the same addresses belong."""
 _PAUSE = timedelta(seconds=5)
 _LOG = logging.getLogger("infraaudit.notices")
 
@@ -39,7 +41,7 @@ def send_notices(history: History, notifier_of: Callable[[str], Notifier], secon
     """
     end, sent = time.monotonic() + seconds, 0
     _deliver_again(history, notifier_of)
-    send = partial(_send_unless_silent, notifier_of, set[str]())
+    send = partial(_send_unless_silent, notifier_of, set[_Audience]())
     while time.monotonic() < end and (taken := take_notices(history, datetime.now(UTC), AT_ONCE)):
         with ThreadPoolExecutor(AT_ONCE) as pool:
             # Recorded by this thread alone: several writers of one database only wait for each other.
@@ -58,13 +60,16 @@ def _deliver_again(history: History, notifier_of: Callable[[str], Notifier]) -> 
             deliver_again(history, project, since, lambda notice, known=recipients: not known.misses(notice))  # type: ignore[misc]
 
 
-def _send_unless_silent(notifier_of: Callable[[str], Notifier], silent: set[str], taken: TakenNotice) -> Sending | None:
-    """None where an address of the project has just failed, so that this one was not tried."""
-    if taken.notice.project in silent:
+def _send_unless_silent(
+    notifier_of: Callable[[str], Notifier], silent: set[_Audience], taken: TakenNotice
+) -> Sending | None:
+    """None where an address of those whom it concerns has just failed, so that this one was not tried."""
+    audience = (taken.notice.project, taken.notice.owners)
+    if audience in silent:
         return None
     done = notifier_of(taken.notice.project).send(taken.notice, taken.accepted_by)
     if done.fault:
-        silent.add(taken.notice.project)
+        silent.add(audience)
     return done
 
 
@@ -77,10 +82,14 @@ def _settle(history: History, taken: TakenNotice, done: Sending | None) -> bool:
         settle_notice(history, taken, now, done.accepted_by, done.fault)
         _LOG.warning("Notice %s of %s waits: %s", notice.key, notice.project, done.fault)
         return False
-    _LOG.warning("%s\n%s", notice.title, notice.body)
+    _LOG.warning(
+        "%s\n%s%s",
+        notice.title,
+        notice.body,
+        f"\n({unheard(notice.project or 'any project')})" if done.is_missed else "",
+    )
     if done.is_missed:
         mark_undelivered(history, taken, now)
-        _LOG.warning("Notice %s is undelivered: %s.", notice.key, unheard(notice.project))
     elif done.held_until:
         hold_notice(history, taken, done.accepted_by, done.held_until)
     else:

@@ -40,7 +40,7 @@ def test_a_notice_without_a_recipient_is_undelivered_until_somebody_receives_it(
     for _ in range(2):
         assert sent(past) == 0
     assert not waiting_notices(past), "it does not wait, so that nothing is tried again and again"
-    assert "undelivered: nobody would be notified of a failing test of shop" in caplog.text
+    assert "(nobody would be notified of a failing test of shop" in caplog.text
     assert caplog.text.count("http://link") == 1, "the log has it once"
     counts = notices_by_project(past, ["shop", "bank"], datetime.now(UTC) - DAY)
     assert (counts["shop"].undelivered, counts["shop"].sent, counts["bank"].undelivered) == (2, 0, 0)
@@ -65,6 +65,15 @@ def test_an_owners_route_gets_it_instead_of_the_list(past: History, receivers: l
     write_notices(past, [owned, FAILURE])
     assert sent(past, (Address(everyone.url),), team=Address(team.url)) == 2
     assert ([one["key"] for one in team.taken], [one["key"] for one in everyone.taken]) == (["owned"], ["n"])
+
+
+def test_a_route_that_does_not_answer_delays_only_its_owners(past: History, receivers: list[Receiver]) -> None:
+    receivers[0].refuses = True
+    for number in range(30):
+        write_notices(past, [Notice(f"b{number}", "shop", "title", "body", "failure", ("@broken",))])
+    write_notices(past, [Notice("well", "shop", "title", "body", "info", ("@well",))])
+    assert sent(past, broken=Address(receivers[0].url), well=Address(receivers[1].url)) == 1
+    assert [one["key"] for one in receivers[1].taken] == ["well"]
 
 
 def test_a_digest_is_one_message_when_its_hour_is_over(past: History, receivers: list[Receiver]) -> None:
