@@ -216,6 +216,31 @@ def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
     assert fast.findings and slow.findings == fast.findings
 
 
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        ("sys.exit()", "Checkov cannot be started: SyntaxError: its own words. Is it installed?"),
+        (
+            "time.sleep(600)",
+            "Checkov did not start within 1 s; it said: SyntaxError: its own words. The machine may be busy: scan again.",
+        ),
+    ],
+)
+def test_a_checkov_that_does_not_start_has_its_words_shown(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    checkov_begins_with: Callable[[str], None],
+    deed: str,
+    message: str,
+) -> None:
+    words = "open(os.environ['INFRAAUDIT_SCAN_LOG'], 'w').write('SyntaxError: its own words')"
+    checkov_begins_with(f"import os, sys, time\nif __name__ != '__mp_main__':\n    {words}\n    os.closerange(1, 3)\n    {deed}\n")
+    monkeypatch.setattr(parent, "_START_SECONDS", 1.0)
+    with pytest.raises(ScanError) as raised, CheckovRunner(tmp_path / "scans", {}) as runner:
+        runner.parent.ask("scan", tmp_path, tmp_path)
+    assert str(raised.value) == message
+
+
 def _family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [pid, *(child for one in children.read_text().split() for child in _family(int(one)))]
