@@ -18,8 +18,9 @@ from infraaudit.scans.lifecycles import Line
 from infraaudit.scans.moved_blocks import moves_between
 from infraaudit_domain.judging.ages import Age
 from infraaudit_domain.judging.as_judged import Counting, Judged
-from infraaudit_domain.judging.gate import Evidence, GatePolicy, Verdict, judge_scan
+from infraaudit_domain.judging.gate import Evidence, GatePolicy, judge_scan
 from infraaudit_domain.judging.suppressions import lapsed, suppressed_by
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.lifecycles.changes import FindingChanges, compare_scans
 from infraaudit_domain.lifecycles.spans import Span
 from infraaudit_domain.projects import Project

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from infraaudit.gate import judge_commit
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.judging.gate import Verdict, all_of
 from infraaudit_domain.judging.live import LiveJudgement, is_due
+from infraaudit_domain.judging.verdicts import Verdict, all_of
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.live_notices import passes_no_longer
 from resources.configuration.gate import read_gate

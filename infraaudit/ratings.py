@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from infraaudit.gate import evidence_of
-from infraaudit_domain.judging.gate import Evidence, Verdict, judge_scan
+from infraaudit_domain.judging.gate import Evidence, judge_scan
 from infraaudit_domain.judging.ratings import rated
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.gate import read_gate

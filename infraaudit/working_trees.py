@@ -18,7 +18,7 @@ from infraaudit.scans.against_parent import CountedScan, counted_scan
 from infraaudit.scans.cross_scanning import Runner
 from infraaudit.scans.scan_commit import follow_up, store_scan
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.scans.findings import Scan
 from resources.configuration.suppressions import read_suppressions

@@ -5,7 +5,7 @@ import warnings
 import dagster as dg
 
 from infraaudit_assets.assets.tables import findings_table, table
-from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
 
 TESTS_PASS = "tests_pass"

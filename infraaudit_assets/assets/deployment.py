@@ -27,7 +27,8 @@ from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name
 from infraaudit_domain.delivery.deployments import HELD, NOWHERE, Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
-from infraaudit_domain.judging.gate import Verdict, all_of, judge_tests
+from infraaudit_domain.judging.gate import judge_tests
+from infraaudit_domain.judging.verdicts import Verdict, all_of
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
 from resources.dagster.resources import (

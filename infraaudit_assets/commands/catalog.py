@@ -65,7 +65,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "approve": Entry(
         "approving:approve",
-        "Let a commit into an environment; once it has all its approvals, it is deployed by itself.",
+        "Let a commit into an environment; once it has all its approvals, one that waits is deployed by itself.",
         "Deliver",
     ),
     "logs": Entry("logs:logs", "Show the kept lines, newest last.", "Deliver"),

@@ -4,7 +4,7 @@ It fails closed: a fact that is missing is a reason. Deliberately absent: readin
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -13,6 +13,7 @@ from infraaudit_domain.judging.acceptances import AcceptedHiding
 from infraaudit_domain.judging.ages import Age
 from infraaudit_domain.judging.as_judged import InlineRule, hidden_counts
 from infraaudit_domain.judging.suppressions import Lapsed
+from infraaudit_domain.judging.verdicts import Verdict, all_of
 from infraaudit_domain.scans.findings import Finding, Scan, ScanStatus, Severity
 from infraaudit_domain.scans.hidings import CONFIGURATION
 
@@ -68,23 +69,6 @@ class Evidence:
     """The same of those that are not live."""
     standing_by_rules: Mapping[str, float] = field(default_factory=dict)
     """The same of all open findings; a time of grace ends for those that stood before, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the gate opens; every reason where it does not, and the findings that the reasons are about."""
-
-    reasons: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What it leaves out of account, and why."""
-
-    @property
-    def passed(self) -> bool:
-        return not self.reasons
-
-    def __str__(self) -> str:
-        return "; ".join(self.reasons) or "passed"
 
 
 def judge_tests(run: TestRun | None) -> Verdict:
@@ -146,14 +130,6 @@ def _notes(policy: GatePolicy, evidence: Evidence, scan: Scan) -> Iterator[str]:
     ):
         if left_out := len(found) - len(_by_code(policy, found, days)):
             yield f"{left_out} {words} do not count: another scanner, rule or configuration brought them"
-
-
-def all_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """One verdict of several: every reason, and every finding once."""
-    kept = list(verdicts)
-    reasons = tuple(reason for verdict in kept for reason in verdict.reasons)
-    findings = tuple(dict.fromkeys(finding for verdict in kept for finding in verdict.findings))
-    return Verdict(reasons, findings, tuple(note for verdict in kept for note in verdict.notes))
 
 
 def _judge_required(framework: str, scan: Scan) -> Verdict:

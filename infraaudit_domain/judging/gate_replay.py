@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from infraaudit_domain.delivery.deployments import TRIED, Deployment, Order, Outcome
-from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.scans.findings import Severity
 
 Standing = Mapping[str, Severity]

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.verdicts import Verdict
 
 AT_LEAST_EVERY = timedelta(hours=3)
 """Ages grow and acceptances end without a change of any file."""

@@ -9,7 +9,7 @@ import pytest
 from infraaudit.gate import judge_commit
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.judging.gate import Verdict
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Finding, ScanStatus
 from resources.configuration.suppressions import read_suppressions

@@ -66,44 +66,44 @@ def shop(repository: Repository, tmp_path: Path) -> Shop:
 
 def test_the_newest_that_is_free_is_launched(shop: Shop) -> None:
     approved, frozen = ApprovalRule(1), (Between(NOW - timedelta(hours=1), NOW + timedelta(hours=1)),)
-    place = Environment("production", approval=approved)
-    assert "may be deployed" in str(shop.tick(place))
+    production = Environment("production", approval=approved)
+    assert "may be deployed" in str(shop.tick(production))
     for number in (1, 0, 2):
         shop.waits(number)
-    assert "may be deployed" in str(shop.tick(place))
+    assert "may be deployed" in str(shop.tick(production))
     for number in (0, 1):
         given = Approval("shop", "production", shop.shas[number], Leave.DEPLOY, "bob", "fine", NOW)
         approve(shop.history, given)
-    request = shop.tick(place)
+    request = shop.tick(production)
     assert isinstance(request, dg.RunRequest) and request.partition_key == shop.shas[1]
-    again = shop.tick(place)
+    again = shop.tick(production)
     assert isinstance(again, dg.RunRequest) and again.run_key == request.run_key
-    assert "may be deployed" in str(shop.tick(replace(place, freeze=frozen)))
+    assert "may be deployed" in str(shop.tick(replace(production, freeze=frozen)))
     shop.waits(1, outcome=Outcome.FROZEN)
-    later = shop.tick(place)
+    later = shop.tick(production)
     assert isinstance(later, dg.RunRequest) and later.run_key != request.run_key, "it waited again"
     shop.waits(1, outcome=Outcome.ROLLED_BACK)
-    older = shop.tick(place)
+    older = shop.tick(production)
     assert isinstance(older, dg.RunRequest) and older.partition_key == shop.shas[0]
 
 
 def test_a_run_that_left_it_waiting_is_followed_by_another_and_hides_no_older_one(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Environment("production")
+    production = Environment("production")
     shop.waits(0)
     shop.waits(1)
-    first = shop.tick(place)
+    first = shop.tick(production)
     assert isinstance(first, dg.RunRequest) and first.partition_key == shop.shas[1]
     run = shop.ran(first, dg.DagsterRunStatus.STARTED)
-    assert "under way" in str(shop.tick(place))
+    assert "under way" in str(shop.tick(production))
     shop.instance.report_run_failed(run)
-    older = shop.tick(place)
+    older = shop.tick(production)
     assert isinstance(older, dg.RunRequest) and older.partition_key == shop.shas[0]
     shop.ran(older, dg.DagsterRunStatus.SUCCESS)
-    assert "tried again later" in str(shop.tick(place))
+    assert "tried again later" in str(shop.tick(production))
     monkeypatch.setattr(continuing, "_PAUSE", timedelta())
-    again = shop.tick(place)
+    again = shop.tick(production)
     assert isinstance(again, dg.RunRequest) and again.partition_key == shop.shas[1] and again.run_key != first.run_key
 
 
@@ -112,29 +112,29 @@ def test_a_run_that_left_it_waiting_is_followed_by_another_and_hides_no_older_on
     [(Outcome.INTERRUPTED, "x"), (Outcome.RUNNING, "x"), (Outcome.FAILED, "none"), (Outcome.SKIPPED, "none")],
 )
 def test_what_was_cut_off_or_never_tried_after_it_waited_waits_still(shop: Shop, last: Outcome, target: str) -> None:
-    place, now = Environment("production"), datetime.now(UTC)
+    production, now = Environment("production"), datetime.now(UTC)
     shop.waits(0)
     for sha in shop.shas[:2]:
         shop.history.record_deployment(Deployment("shop", "production", sha, target, last, now, now))
-    request = shop.tick(place)
+    request = shop.tick(production)
     assert isinstance(request, dg.RunRequest) and request.partition_key == shop.shas[0]
     shop.history.record_deployment(Deployment("shop", "production", "f" * 40, "x", Outcome.WAITING, now, now))
-    again = shop.tick(place)
+    again = shop.tick(production)
     assert isinstance(again, dg.RunRequest) and again.run_key == request.run_key, "a commit that is lost is none"
     later = datetime.now(UTC)
     shop.history.record_deployment(
         Deployment("shop", "production", shop.shas[0], "x", Outcome.ROLLED_BACK, later, later)
     )
-    assert "may be deployed" in str(shop.tick(place))
+    assert "may be deployed" in str(shop.tick(production))
 
 
 def test_dagster_takes_the_sensors_of_every_project() -> None:
-    places = (Environment("staging", approval=ApprovalRule(1)), Environment("production"))
-    projects = tuple(Project(name, "/x", environments=places) for name in ("shop", "bank"))
+    environments = (Environment("staging", approval=ApprovalRule(1)), Environment("production"))
+    projects = tuple(Project(name, "/x", environments=environments) for name in ("shop", "bank"))
     definitions = build_definitions(projects, Settings()).get_repository_def()
     jobs = {sensor.name: sensor.job_name for sensor in definitions.sensor_defs if "continue" in sensor.name}
     assert jobs == {
-        f"{name}_continue_{place}": job
+        f"{name}_continue_{environment}": job
         for name in ("shop", "bank")
-        for place, job in (("staging", f"{name}_delivery"), ("production", f"{name}_to_production"))
+        for environment, job in (("staging", f"{name}_delivery"), ("production", f"{name}_to_production"))
     }

@@ -21,9 +21,9 @@ from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
-from infraaudit_domain.judging.gate import Verdict
 from infraaudit_domain.judging.live import LiveJudgement
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice
 from infraaudit_domain.scans.evidence import Evidence

@@ -15,9 +15,10 @@ from infraaudit.questions.replay.past_scans import PastScan, cross_scanned, past
 from infraaudit.questions.replay.past_spans import PastSpans
 from infraaudit_domain.judging.ages import Age, age_of
 from infraaudit_domain.judging.as_judged import Counting, Judged
-from infraaudit_domain.judging.gate import Evidence, GatePolicy, Verdict, judge_scan
+from infraaudit_domain.judging.gate import Evidence, GatePolicy, judge_scan
 from infraaudit_domain.judging.gate_replay import Standing
 from infraaudit_domain.judging.suppressions import Lapsed, Suppression
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.lifecycles.causes import CODE
 from infraaudit_domain.scans.checkov_config import CheckovConfig
 from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, Severity

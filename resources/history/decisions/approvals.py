@@ -5,7 +5,6 @@ What was taken back stays as a row. Deliberately absent: which approvals count (
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,17 +13,17 @@ from infraaudit_domain.delivery.approvals import Approval, Leave, folded
 from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
+from resources.history.decisions.taking_back import LONGEST, taken_back
 from resources.history.rows import DEPLOYMENT_COLUMNS, changed_nothing, deployment_of
 from resources.history.store import History
 
-_LONGEST = 2000
 _TABLE = schema.approvals
 _STANDING = _TABLE.c.taken_back_at.is_(None)
 
 
 def approve(history: History, given: Approval) -> Approval:
     """Record an approval, or leave to deploy in a freeze; what the same person gave before stays beside it."""
-    kept = Approval(**asdict(given) | {"reason": excerpt(given.reason, _LONGEST), "approved_by": _name(given)})
+    kept = Approval(**asdict(given) | {"reason": excerpt(given.reason, LONGEST), "approved_by": _name(given)})
     with history.writing() as connection:
         connection.execute(_TABLE.insert(), [asdict(kept) | {"leave": kept.leave.value}])
     return kept
@@ -32,20 +31,13 @@ def approve(history: History, given: Approval) -> Approval:
 
 def take_back(history: History, project: str, environment: str, sha: str, reason: str, by: str) -> None:
     """Withdraw what somebody gave a commit in an environment. Raises NotThereError where that is nothing."""
-    undone = {
-        "taken_back_by": excerpt(by, 255),
-        "taken_back_at": datetime.now(UTC),
-        "taken_back_reason": excerpt(reason, _LONGEST),
-    }
     standing = sa.select(_TABLE.c.id, _TABLE.c.approved_by).where(_of(project, environment, sha) & _STANDING)
     with history.writing() as connection:
         rows = connection.execute(standing).mappings()
         # No database folds names as Python does.
         mine = [row["id"] for row in rows if folded(row["approved_by"]) == folded(excerpt(by, 255))]
-        if (
-            not mine
-            or not connection.execute(_TABLE.update().where(_TABLE.c.id.in_(mine) & _STANDING).values(undone)).rowcount
-        ):
+        undone = _TABLE.update().where(_TABLE.c.id.in_(mine) & _STANDING).values(taken_back(reason, by))
+        if not (mine and connection.execute(undone).rowcount):
             raise NotThereError(f"{by} has given nothing to {sha[:12]} in {environment}; see `infraaudit approvals`.")
 
 

@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.rejections import Rejection
 from infraaudit_domain.errors import NotThereError, excerpt
 from resources.history import schema
+from resources.history.decisions.taking_back import LONGEST, taken_back
 from resources.history.store import History
 
-_LONGEST = 2000
 _TABLE = schema.rejections
 _STANDING = _TABLE.c.taken_back_at.is_(None)
 
 
 def reject(history: History, project: str, sha: str, reason: str, by: str) -> Rejection:
     """Reject a commit; one that is rejected already gets the new reason as a further row."""
-    given = Rejection(project, sha, excerpt(reason, _LONGEST), excerpt(by, 255), datetime.now(UTC))
+    given = Rejection(project, sha, excerpt(reason, LONGEST), excerpt(by, 255), datetime.now(UTC))
     row = {name: getattr(given, name) for name in ("project", "sha", "reason", "rejected_by", "rejected_at")}
     with history.writing() as connection:
         connection.execute(_TABLE.insert(), [row])
@@ -27,14 +27,9 @@ def reject(history: History, project: str, sha: str, reason: str, by: str) -> Re
 
 def take_back(history: History, project: str, sha: str, reason: str, by: str) -> None:
     """Let a commit be deployed again. Raises NotThereError where it is not rejected."""
-    undone = {
-        "taken_back_by": excerpt(by, 255),
-        "taken_back_at": datetime.now(UTC),
-        "taken_back_reason": excerpt(reason, _LONGEST),
-    }
     mine = (_TABLE.c.project == project) & (_TABLE.c.sha == sha) & _STANDING
     with history.writing() as connection:
-        if not connection.execute(_TABLE.update().where(mine).values(undone)).rowcount:
+        if not connection.execute(_TABLE.update().where(mine).values(taken_back(reason, by))).rowcount:
             raise NotThereError(
                 f"{sha[:12]} of {project} is not rejected; `infraaudit rejections` lists those that are."
             )

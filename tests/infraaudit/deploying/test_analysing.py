@@ -23,7 +23,7 @@ from resources.history.decisions.measurements import measurement_rows
 from resources.history.deployments import being_measured
 from resources.prometheus import values_of
 from tests.conftest import Repository
-from tests.infraaudit.deploying.test_deploy import Shop
+from tests.infraaudit.deploying.scripted_shop import Shop
 from tests.resources.databases import fresh_history
 
 NOW = datetime.now(UTC)
@@ -101,9 +101,9 @@ def test_a_prometheus_that_is_away_fails_nothing_unless_it_stays_so(shop: Shop, 
 
 def test_without_a_prometheus_nothing_that_is_to_be_measured_is_deployed(shop: Shop) -> None:
     assert analyser_of(shop.history, Environment(), None) is None
-    place = replace(Environment(), analysis=ANALYSIS)
+    measured_environment = replace(Environment(), analysis=ANALYSIS)
     with pytest.raises(ConfigurationError, match="INFRAAUDIT_PROMETHEUS_URL"):
-        analyser_of(shop.history, place, "")
+        analyser_of(shop.history, measured_environment, "")
 
 
 def test_whatever_keeps_a_release_from_being_measured_takes_it_back(shop: Shop) -> None:

@@ -1,91 +1,30 @@
-"""Deployments and their records: real history, real Git, and a target whose behaviour the test sets."""
+"""Deployments and their records."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
+from infraaudit.deploying.deploy import recorded_when_it_fails
 from infraaudit.deploying.live_state import look_at
 from infraaudit.deploying.self_heal import heal
-from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.errors import (
     ClusterError,
     ClusterUnavailableError,
-    InfraAuditError,
     NotThereError,
     RejectedByClusterError,
 )
 from infraaudit_domain.projects import Project
-from resources.history import History
 from resources.history.decisions.rejections import reject, rejected, rejection_rows, take_back
 from resources.history.deployments import (
-    cut_off,
     deployed_before,
-    deployments,
     ends_an_incident,
-    last_tried,
     live_since,
 )
 from resources.history.queries.environments import dora
-from resources.targets.target import LogLine
-from tests.conftest import Repository
-from tests.resources.databases import fresh_history
-
-
-@dataclass
-class ToldTarget:
-    """Healthy except for the commits that are named as bad."""
-
-    bad: set[str] = field(default_factory=set)
-    name: str = "scripted"
-    running: str = ""
-    applied: int = 0
-    bad_manifests: set[str] = field(default_factory=set)
-    error: InfraAuditError | None = None
-
-    def describe(self) -> str:
-        return self.name
-
-    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        if self.error:
-            raise self.error
-        self.running = release.sha
-        self.applied += 1
-        is_bad = release.sha in self.bad or release.manifests in self.bad_manifests
-        fault = f"{release.sha[:12]} crashes" if is_bad else ""
-        return Rollout(not fault, fault, f"http://{self.name}:{self.applied}")
-
-    def probe(self, project: str, environment: str) -> Rollout:
-        return Rollout(self.running not in self.bad, "it crashes")
-
-    def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
-        return ()
-
-
-class Shop:
-    def __init__(self, repository: Repository, history: History) -> None:
-        self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(5)]
-        self.mirror, self.history, self.target = repository.mirror(), history, ToldTarget()
-
-    def deliver(self, number: int, by_hand: bool = False, image: str = "i:1", manifests: str = "") -> Deployment:
-        sha = self.shas[number]
-        release = Release("shop", "production", sha, image, manifests)
-        rule = (lambda _: "") if by_hand else in_order(self.history, self.mirror, release)
-        return deploy(
-            self.history, self.mirror, self.target, release, timeout=1, superseded=rule, on_progress=lambda _: None
-        )
-
-
-@pytest.fixture
-def shop(
-    repository: Repository, tmp_path: Path, needs: Callable[[str], None], request: pytest.FixtureRequest
-) -> Iterator[Shop]:
-    for history in fresh_history("sqlite", tmp_path, needs, request):
-        yield Shop(repository, history)
+from tests.infraaudit.deploying.scripted_shop import ScriptedTarget, Shop
 
 
 def test_a_rollback_by_hand_stays_until_a_newer_commit_comes(shop: Shop) -> None:
@@ -166,10 +105,10 @@ def test_another_target_than_the_one_that_was_deployed_to_is_not_taken_for_it(sh
     shop.deliver(0)
     project = Project("shop", "/x")
     with pytest.raises(ClusterUnavailableError, match="deployed to scripted; what answers is other"):
-        look_at(shop.history, project, project.environment, lambda live: ToldTarget(name="other"))
+        look_at(shop.history, project, project.environment, lambda live: ScriptedTarget(name="other"))
 
 
-class LockedTarget(ToldTarget):
+class LockedTarget(ScriptedTarget):
     """Refuses the lock of an environment, as a cluster without the namespace does."""
 
     @contextmanager
@@ -198,75 +137,8 @@ def test_every_attempt_has_a_row_with_its_cause(shop: Shop) -> None:
     unprepared = shop.history.last_deployment("shop", "production", shop.shas[3])
     assert unprepared and (unprepared.outcome, unprepared.target) == (Outcome.FAILED, "none")
     assert "login has expired" in unprepared.reason
-    shop.target = ToldTarget(name="scripted")
+    shop.target = ScriptedTarget(name="scripted")
     assert shop.deliver(0).outcome is Outcome.DEPLOYED, "what an interrupted attempt left is not known"
-
-
-class KilledTarget(ToldTarget):
-    """Is killed in the middle of the commits that are named, and notes what it is to put in order."""
-
-    def __init__(self, killed: set[str]) -> None:
-        super().__init__()
-        self.killed, self.put_in_order = killed, list[tuple[str, str, str]]()
-
-    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        if release.sha in self.killed:
-            self.running = release.sha
-            raise KeyboardInterrupt
-        return super().deploy(release, timeout=timeout, on_progress=on_progress)
-
-    def tidy(self, killed: Release, since: datetime, stays: Release | None, live: Release | None) -> list[str]:
-        self.put_in_order.append(tuple(one.sha if one else "" for one in (killed, stays, live)))
-        return ["ConfigMap/half is removed"]
-
-
-@pytest.mark.parametrize("is_bad", [False, True])
-def test_a_killed_attempt_leaves_a_row_and_the_next_one_puts_in_order_what_it_left(shop: Shop, is_bad: bool) -> None:
-    zero, one, two, three, _ = shop.shas
-    shop.target = target = KilledTarget({one, two})
-    shop.deliver(0, manifests="zero")
-    for number in (1, 2):
-        with pytest.raises(KeyboardInterrupt):
-            shop.deliver(number, manifests=f"of {number}")
-        row = shop.history.last_deployment("shop", "production", shop.shas[number])
-        assert row and (row.outcome, row.manifests) == (Outcome.RUNNING, f"of {number}")
-    target.bad = {three} if is_bad else set()
-    done = shop.deliver(3, manifests="three")
-    assert done.outcome is (Outcome.ROLLED_BACK if is_bad else Outcome.DEPLOYED)
-    stays = zero if is_bad else three
-    assert target.put_in_order == [(one, stays, zero), (two, stays, zero)]
-    assert f"ConfigMap/half is removed (of {one[:12]}, which was cut off)" in done.reason
-    rows = [d.outcome for d in deployments(shop.history, "shop") if d.sha in (one, two)]
-    assert rows == [Outcome.INTERRUPTED] * 2, "each attempt has one row"
-    assert dora(shop.history, "shop", "production", datetime.now(UTC)).attempts == 2
-    target.bad, target.put_in_order = set(), []
-    shop.deliver(4, manifests="four")
-    assert target.put_in_order == [], "it was put in order"
-
-
-@pytest.mark.parametrize("way_back", [Outcome.SKIPPED, Outcome.DEGRADED, Outcome.INTERRUPTED])
-def test_what_was_cut_off_and_is_then_kept_out_does_not_stay_in_place(shop: Shop, way_back: Outcome) -> None:
-    zero, one, *_ = shop.shas
-    shop.target = target = KilledTarget({one})
-    shop.deliver(0, manifests="zero")
-    with pytest.raises(KeyboardInterrupt):
-        shop.deliver(1, manifests="one")
-    assert target.running == one
-    reject(shop.history, "shop", one, "loses orders", "bob")
-    target.bad = {zero} if way_back is Outcome.DEGRADED else set()
-    target.error = ClusterError("no answer") if way_back is Outcome.INTERRUPTED else None
-    target.killed = set()
-    if way_back is Outcome.INTERRUPTED:
-        with pytest.raises(ClusterError):
-            shop.deliver(1, manifests="one")
-        target.error, way_back = None, Outcome.SKIPPED
-    done = shop.deliver(1, manifests="one")
-    assert (done.outcome, target.running) == (way_back, zero) and "loses orders" in done.reason
-    assert f"{one[:12]} had been cut off" in done.reason
-    if way_back is Outcome.SKIPPED:
-        assert set(target.put_in_order) == {(one, zero, zero)}
-    live = shop.history.live("shop", "production")
-    assert live and live.sha == zero
 
 
 def test_what_comes_after_a_deployment_changes_nothing_of_how_it_ended(
@@ -282,15 +154,6 @@ def test_what_comes_after_a_deployment_changes_nothing_of_how_it_ended(
     assert shop.deliver(1).outcome is Outcome.DEPLOYED
     row = shop.history.last_deployment("shop", "production", shop.shas[1])
     assert row and row.outcome is Outcome.DEPLOYED
-
-
-def test_an_attempt_that_is_resumed_is_not_put_in_order(shop: Shop) -> None:
-    shop.target = target = KilledTarget({shop.shas[1]})
-    shop.deliver(0)
-    with pytest.raises(KeyboardInterrupt):
-        shop.deliver(1, manifests="one")
-    target.killed = set()
-    assert shop.deliver(1, manifests="one").outcome is Outcome.DEPLOYED and target.put_in_order == []
 
 
 def test_other_manifests_of_the_live_commit_that_fail_are_put_back(shop: Shop) -> None:
@@ -343,64 +206,3 @@ def test_healing_ends_where_what_is_live_is_another_release_of_the_same_commit(s
     ended = heal(shop.history, shop.mirror, shop.target, seen, timeout=1, on_progress=print)
     assert ended.outcome is Outcome.SUPERSEDED and shop.target.applied == applied
     assert shop.history.live("shop", "production") == other
-
-
-class RefusingTarget(ToldTarget):
-    """Refuses all but the first commit before it changes anything."""
-
-    accepted: str = ""
-
-    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        if self.error is None and release.sha != self.accepted:
-            return Rollout(False, "it fits no schema", changed=False)
-        return super().deploy(release, timeout=timeout, on_progress=on_progress)
-
-
-def test_a_refusal_after_an_attempt_that_was_cut_off_puts_back_what_is_live(shop: Shop) -> None:
-    shop.target = target = RefusingTarget()
-    target.accepted = shop.shas[0]
-    shop.deliver(0)
-    assert (shop.deliver(1).outcome, target.applied) == (Outcome.FAILED, 1), "nothing was changed"
-    target.error = ClusterError("no answer")
-    with pytest.raises(ClusterError):
-        shop.deliver(1)
-    target.error = None
-    assert (shop.deliver(1).outcome, target.applied) == (Outcome.ROLLED_BACK, 2)
-
-
-class KeepingTarget(ToldTarget):
-    """Keeps the releases that it was asked to deploy."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[Release] = []
-
-    def deploy(self, release: Release, *, timeout: float, on_progress: Callable[[str], None]) -> Rollout:
-        self.asked.append(release)
-        return super().deploy(release, timeout=timeout, on_progress=on_progress)
-
-
-def test_an_attempt_resumes_only_one_of_its_own_commit_that_was_cut_off_and_never_healthy(shop: Shop) -> None:
-    shop.target = target = KeepingTarget()
-    for number, is_cut_off, resumes in [
-        (0, True, False), (0, False, True),  # The second try of the first.
-        (1, True, False), (2, False, False),  # Another commit.
-        (0, True, False), (0, False, False),  # It was healthy once: what bears its commit may be of then.
-    ]:  # fmt: skip
-        target.error = ClusterError("no answer") if is_cut_off else None
-        if is_cut_off:
-            with pytest.raises(ClusterError):
-                shop.deliver(number, by_hand=True)
-        else:
-            shop.deliver(number, by_hand=True)
-        assert target.asked[-1].resumes is resumes
-
-
-def test_what_never_reached_a_target_hides_nothing_of_what_an_attempt_before_it_left(shop: Shop) -> None:
-    now = datetime.now(UTC)
-    for sha, target, done in ((shop.shas[0], "scripted", Outcome.RUNNING), (shop.shas[1], "none", Outcome.FAILED)):
-        shop.history.record_deployment(
-            Deployment("shop", "production", sha, target, done, now, now, manifests="kind: A")
-        )
-    assert [one.sha for one in cut_off(shop.history, "shop", "production")] == [shop.shas[0]]
-    assert last_tried(shop.history, "shop", "production") is None

@@ -22,7 +22,7 @@ from resources.history.decisions.approvals import approval_rows, approvals_of, a
 from resources.history.deployments import deployments
 from resources.history.queries.environments import dora
 from tests.conftest import Repository
-from tests.infraaudit.deploying.test_deploy import ToldTarget
+from tests.infraaudit.deploying.scripted_shop import ScriptedTarget
 from tests.resources.databases import fresh_history
 
 NOW = datetime.now(UTC)
@@ -33,7 +33,7 @@ LATER = NOW + timedelta(hours=2)
 class Shop:
     def __init__(self, repository: Repository, history: History) -> None:
         self.shas = [repository.write({"a": str(number)}, "a commit") for number in range(4)]
-        self.mirror, self.history, self.target = repository.mirror(), history, ToldTarget()
+        self.mirror, self.history, self.target = repository.mirror(), history, ScriptedTarget()
         self.environment = Environment()
 
     @property

@@ -15,8 +15,8 @@ from infraaudit.gate import judge_commit
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.replay.gate_replay import play
 from infraaudit_domain.delivery.deployments import TRIED, Outcome
-from infraaudit_domain.judging.gate import Verdict
 from infraaudit_domain.judging.gate_replay import Played, Replayed
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.gate import read_gate
 from resources.configuration.suppressions import read_accepted
