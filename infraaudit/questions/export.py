@@ -10,7 +10,7 @@ from typing import Protocol
 from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
 from infraaudit_domain.reporting.cyclonedx import cyclonedx
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.reporting.sarif import sarif
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
 
@@ -38,7 +38,7 @@ def exported(
     raw: Scan,
     suppressions: Sequence[Suppression],
     day: date,
-    remedies: Remedies = NO_REMEDIES,
+    remedies: Remedies,
     code: CodeOfFindings | None = None,
 ) -> str:
     """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed.

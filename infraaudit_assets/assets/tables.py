@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.scans.findings import Finding, Severity
 
 _ROWS = 50
@@ -28,7 +28,7 @@ class _Link:
     address: str
 
 
-def findings_table(findings: Iterable[Finding], remedies: Remedies = NO_REMEDIES) -> dg.MetadataValue:
+def findings_table(findings: Iterable[Finding], remedies: Remedies) -> dg.MetadataValue:
     """Findings, one a row, the most severe first; the check links to how it is fixed."""
     rank = list(Severity)
     ordered = sorted(findings, key=lambda f: (rank.index(f.severity), f.file_path, f.line_start, f.check_id))
