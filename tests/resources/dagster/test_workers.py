@@ -35,7 +35,7 @@ from pathlib import Path
 from resources.dagster import executor
 from resources.dagster.workers import working_on
 with working_on(Path(sys.argv[1]), "run", sys.argv[2]):
-    executor._tie_forks_to_this_process()
+    executor._tie_forks_to_this_process(None)  # Its step uses no instance.
     step = os.fork()
     if step == 0:
         time.sleep(600)
