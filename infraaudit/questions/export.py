@@ -11,7 +11,7 @@ from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
 from infraaudit_domain.reporting.cyclonedx import cyclonedx
 from infraaudit_domain.reporting.order import finding_worst_first
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.reporting.sarif import sarif
 from infraaudit_domain.scans.findings import Finding, Scan
 
@@ -37,7 +37,7 @@ def exported(
     raw: Scan,
     suppressions: Sequence[Suppression],
     day: date,
-    remedies: Remedies = NO_REMEDIES,
+    remedies: Remedies,
     code: CodeOfFindings | None = None,
 ) -> str:
     """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed.

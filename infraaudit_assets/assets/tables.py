@@ -8,7 +8,7 @@ import dagster as dg
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.order import finding_worst_first
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.scans.findings import Finding
 
 _ROWS = 50
@@ -29,7 +29,7 @@ class _Link:
     address: str
 
 
-def findings_table(findings: Iterable[Finding], remedies: Remedies = NO_REMEDIES) -> dg.MetadataValue:
+def findings_table(findings: Iterable[Finding], remedies: Remedies) -> dg.MetadataValue:
     """Findings, one a row, the most severe first; the check links to how it is fixed."""
     rows = [
         (
