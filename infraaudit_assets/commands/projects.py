@@ -1,6 +1,7 @@
 """`infraaudit projects`: which repositories there are."""
 
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -108,14 +109,50 @@ def events(
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Option(help="Name of the project: lower case, digits, - and _.")],
-    url: Annotated[str, typer.Option(help="Path or URL of its Git repository.")],
-    branch: Annotated[str, typer.Option(help="Branch that is built and deployed.")] = "main",
+    url: Annotated[str | None, typer.Argument(help="Path or URL of its Git repository.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the project; by default that of the repository.")] = None,
+    branch: Annotated[
+        str | None, typer.Option(help="Branch that is built and deployed; the repository's default.")
+    ] = None,
+    dockerfile: Annotated[str, typer.Option(help="Its Dockerfile, where it has several.")] = "",
+    tests: Annotated[str, typer.Option(help="Folder of its tests in pytest.")] = "",
+    manifests: Annotated[list[str] | None, typer.Option(help="A manifest, folder or overlay; may be repeated.")] = None,
+    notify: Annotated[
+        list[str] | None, typer.Option(help="Webhook or apprise URL for notices; may be repeated.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The projects file to write, tracked by Git or not; INFRAAUDIT_PROJECTS.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the entry without asking.")] = False,
+    written_url: Annotated[str | None, typer.Option("--url", hidden=True)] = None,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Add a repository to the projects file; what is in the file stays as it is."""
+    """Read a repository, show what the pipeline would use of it, and add it to the projects file.
+
+    On a terminal it asks before it writes; elsewhere only --yes writes, and without it the exit code is 3. What is in the
+    file stays as it is, comments too.
+    """
+    if written_url is not None:
+        _add_unread(name, written_url, branch or "main", chosen(form, as_json))
+        return
+    if url is None:
+        raise ConfigurationError("Name the repository: infraaudit projects add URL.")
+    from infraaudit_assets.commands.project_adding import Request, add_repository
+    from infraaudit_domain.repositories.selection import Wanted
+
+    wanted = Wanted(dockerfile, tests, tuple(manifests or ()))
+    add_repository(
+        Request(url, name, branch, wanted, tuple(notify or ()), file, yes),
+        chosen(form, as_json),
+    )
+
+
+def _add_unread(name: str | None, url: str, branch: str, how: Format) -> None:
+    """The way of scripts from before: the entry is written without a look at the repository."""
+    if name is None:
+        raise ConfigurationError("--url needs --name; `infraaudit projects add URL` finds a name by itself.")
     project = add_project(settings().projects, name, url, branch)
     listed = settings().projects
     message = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
-    print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), message)
+    print_result({"name": project.name, "url": project.url, "file": str(listed)}, how, message)

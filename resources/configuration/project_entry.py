@@ -177,6 +177,7 @@ class ProjectEntry(Entry):
     url: Annotated[str, AfterValidator(_known_transport)]
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     deploy_branch: str = "main"
+    audit_only: bool = False
     paths: _Paths = _Paths()
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()

@@ -47,6 +47,12 @@ class Mirror:
         lines = self._read(*words, undecodable="backslashreplace").split("\n")
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines if line)}
 
+    def head(self) -> str | None:
+        """The branch that the repository's HEAD named when it was cloned; it need not exist. None where it named none."""
+        done = self._git("symbolic-ref", "--quiet", "HEAD", timeout=READ_SECONDS, check=False)
+        name = done.stdout.decode("utf-8", "backslashreplace").strip()
+        return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else None
+
     def tip(self, branch: str) -> str:
         """The newest commit of a branch, whatever else has its name. Raises UnknownRevisionError."""
         if found := self.branches().get(branch):
