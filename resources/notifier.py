@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.notices import Address, Notice
@@ -26,6 +27,16 @@ class Sending:
 
     accepted_by: frozenset[str]
     fault: str | None
+
+
+def fault_of(address: Address) -> str:
+    """Why nothing can be sent to an address, as far as its text shows it; empty where something may be."""
+    scheme = address.url.partition(":")[0]
+    if scheme in ("http", "https"):
+        return "" if urlsplit(address.url).hostname else f"the {scheme} address has no host"
+    import apprise
+
+    return "" if apprise.Apprise().add(address.url) else f"apprise knows no {excerpt(scheme, 40)}: URL like it"
 
 
 class Notifier:

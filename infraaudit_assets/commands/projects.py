@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +11,7 @@ from infraaudit_assets.commands.example import write_missing_example
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.settings import settings
-from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.configuration.projects import add_project, load_projects
@@ -51,21 +51,18 @@ def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
-    """Check the projects file, and that every repository can be read. Exits with 1 where one cannot."""
-    rows = [_verdict(project) for project in load_projects(settings().projects)]
-    if (how := chosen(form, as_json)) is Format.TABLE:
-        for row in rows:
-            print(f"{row['name']}: {row['fault'] or 'good, {branches} branches'.format(**row)}")
-    print_rows(rows, ("name", "good", "branches", "fault"), how)
-    raise typer.Exit(0 if all(row["good"] for row in rows) else 1)
+def check(
+    project: Annotated[str | None, typer.Option(help="Only this one; by default every project.")] = None,
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """Check all that a run will need: entry, branches, paths, secrets, registry, cluster. Exits with 1 where one is wrong.
 
+    Nothing is built, pushed, deployed or sent; what was not looked at is said to be not checked.
+    """
+    from infraaudit_assets.commands.project_checking import check_projects
 
-def _verdict(project: Project) -> dict[str, Any]:
-    try:
-        return {"name": project.name, "good": True, "branches": _branches_of(project), "fault": None}
-    except (ConfigurationError, RepositoryError) as error:
-        return {"name": project.name, "good": False, "branches": None, "fault": str(error)}
+    raise typer.Exit(0 if check_projects(project, chosen(form, as_json)) else 1)
 
 
 @app.command()
@@ -73,18 +70,6 @@ def example() -> None:
     """Write the sample repository, where a project names one (…/example.git) that is not there yet."""
     for project in load_projects(settings().projects):
         write_missing_example(project)
-
-
-def _branches_of(project: Project) -> int:
-    if project.fault:
-        raise ConfigurationError(project.fault)
-    write_missing_example(project)
-    mirror = mirror_of(project)
-    mirror.fetch()
-    branches = mirror.branches()
-    if project.deploy_branch not in branches:
-        raise RepositoryError(f"it has no branch {project.deploy_branch}; set deploy_branch in the projects file.")
-    return len(branches)
 
 
 @app.command()
