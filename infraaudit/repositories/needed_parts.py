@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infraaudit.operations import outside
 from infraaudit.operations.outside import NotConfiguredError, Part, Question, ask_all
-from infraaudit.repositories.project_check import Checked, Site, State
+from infraaudit.repositories.project_check import ONLY_AUDITED, Checked, Site, State
 from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Environment, Project
@@ -41,17 +41,18 @@ def asked(projects: Sequence[Project], site: Site) -> Parts:
 
 
 def _questions(project: Project, site: Site) -> Iterator[Question]:
-    if not project.audit_only:
-        yield Question("engine", "", outside.engine(site.engine))
-        if _is_boxed(project, site):
-            yield Question("build box", "", outside.build_box)
-        if project.registry:
-            yield Question(_registry(project.registry), "", outside.registry(project.registry))
-        for environment in project.environments:
-            if site.target in ("auto", "kubernetes"):
-                place = outside.cluster(site.target, site.kubeconfig, environment.context)
-                yield Question(_cluster(environment), "", place)
-                yield Question(_namespace(environment), "", _needs_of(site.kubeconfig, environment))
+    if project.audit_only:
+        return
+    yield Question("engine", "", outside.engine(site.engine))
+    if _is_boxed(project, site):
+        yield Question("build box", "", outside.build_box)
+    if project.registry:
+        yield Question(_registry(project.registry), "", outside.registry(project.registry))
+    for environment in project.environments:
+        if site.target in ("auto", "kubernetes"):
+            place = outside.cluster(site.target, site.kubeconfig, environment.context)
+            yield Question(_cluster(environment), "", place)
+            yield Question(_namespace(environment), "", _needs_of(site.kubeconfig, environment))
     yield Question("promtool", "", outside.tool("promtool", "--version"))
     if site.prometheus_url:
         yield Question("prometheus", "", outside.http(site.prometheus_url, "prometheus_url", "/-/ready"))
@@ -64,20 +65,19 @@ def check_parts(project: Project, site: Site, parts: Parts) -> Iterator[Checked]
     if project.fault:
         return
     if project.audit_only:
-        yield Checked("engine, registry and cluster", State.NOT_CHECKED, "it is only audited (audit_only)")
+        yield Checked("engine, registry, cluster and monitoring", State.NOT_CHECKED, ONLY_AUDITED)
+        return
+    yield _needed("engine", parts["engine"])
+    yield _box(project, site, parts)
+    if project.registry:
+        yield _needed(_registry(project.registry), parts[_registry(project.registry)])
     else:
-        yield _needed("engine", parts["engine"])
-        yield _box(project, site, parts)
-        if project.registry:
-            yield _needed(_registry(project.registry), parts[_registry(project.registry)])
-        else:
-            yield Checked("registry", State.ABSENT, "it names none: images stay on the engine that built them")
-        if project.build.base_images:
-            yield Checked("base images", State.NOT_CHECKED, "a build looks for them in the engine, then pulls them")
-        for environment in project.environments:
-            yield from _target(environment, site, parts)
-    promtool = parts["promtool"]
-    yield _optional("promtool", promtool)
+        yield Checked("registry", State.ABSENT, "it names none: images stay on the engine that built them")
+    if project.build.base_images:
+        yield Checked("base images", State.NOT_CHECKED, "a build looks for them in the engine, then pulls them")
+    for environment in project.environments:
+        yield from _target(environment, site, parts)
+    yield _optional("promtool", parts["promtool"])
     for name, variable in (("prometheus", "PROMETHEUS_URL"), ("grafana", "GRAFANA_URL")):
         if name in parts:
             yield _needed(name, parts[name])
@@ -142,14 +142,8 @@ def _target(environment: Environment, site: Site, parts: Parts) -> Iterator[Chec
 
 def _namespace_checked(environment: Environment, parts: Parts) -> Iterator[Checked]:
     part, what = parts[_namespace(environment)], f"namespace {environment.namespace}"
-    if part.found:
-        yield Checked(what, State.GOOD, part.detail)
-    else:
-        remedy = (
-            f"Make the namespace with what it lacks, and give our user configs/kubernetes/role.yaml there: "
-            f"kubectl create namespace {environment.namespace}"
-        )
-        yield Checked(what, State.FAULT, part.detail, remedy)
+    detail, _, remedy = part.detail.partition(". ")
+    yield Checked(what, State.GOOD, part.detail) if part.found else Checked(what, State.FAULT, detail, remedy)
 
 
 def _needs_of(kubeconfig: Path | None, environment: Environment) -> outside.Ask:
@@ -157,9 +151,14 @@ def _needs_of(kubeconfig: Path | None, environment: Environment) -> outside.Ask:
         cluster, namespace = connect(kubeconfig, environment.context), environment.namespace
         presence = namespace_presence(cluster, namespace)
         if presence is Presence.ABSENT:
-            raise NotConfiguredError(f"the cluster has no namespace {namespace}")
+            raise NotConfiguredError(
+                f"the cluster has no namespace {namespace}. Make it: kubectl create namespace {namespace}."
+            )
         if lacking := lacking_rights(cluster, namespace):
-            raise NotConfiguredError(f"our user may not {', '.join(lacking)} in the namespace {namespace}")
+            raise NotConfiguredError(
+                f"our user may not {', '.join(lacking)} in the namespace {namespace}. Give it the rights there: "
+                f"kubectl --namespace {namespace} apply -f configs/kubernetes/role.yaml"
+            )
         seen = "it is there" if presence is Presence.THERE else "that it is there was not checked: it may not be read"
         return "", f"{seen}; its rights allow a release{_of_uses(cluster, environment)}"
 
@@ -169,7 +168,9 @@ def _needs_of(kubeconfig: Path | None, environment: Environment) -> outside.Ask:
 def _of_uses(cluster: Cluster, environment: Environment) -> str:
     found = {one: object_presence(cluster, environment.namespace, *one.split("/", 1)) for one in environment.uses}
     if absent := [one for one, presence in found.items() if presence is Presence.ABSENT]:
-        raise NotConfiguredError(f"the namespace {environment.namespace} has no {', '.join(absent)}, which uses names")
+        raise NotConfiguredError(
+            f"the namespace {environment.namespace} has no {', '.join(absent)}. Make it there, or correct uses in the entry."
+        )
     there = [one for one, presence in found.items() if presence is Presence.THERE]
     unknown = [one for one, presence in found.items() if presence is Presence.UNKNOWN]
     words = f"; it has {', '.join(there)}" if there else ""

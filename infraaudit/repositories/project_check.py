@@ -42,6 +42,11 @@ class Checked:
     detail: str
     remedy: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """Both, to be read in one go."""
+        return f"{self.detail.rstrip('.')}. {self.remedy}" if self.remedy else self.detail
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -61,11 +66,12 @@ class Site:
     grafana_token: str | None = None
 
 
-_ONLY_AUDITED = "or set audit_only: true in its entry, so that it is only scanned"
+ONLY_AUDITED = "it is only audited (audit_only in its entry)"
+_OR_ONLY_AUDIT = "or set audit_only: true in its entry, so that it is only scanned"
 _REMEDIES = {
-    "image": f"Add it, set paths.dockerfile, {_ONLY_AUDITED}.",
-    "tests": f"Set paths.tests to the folder of its tests in pytest, {_ONLY_AUDITED}.",
-    "manifests": f"Set paths.manifests, {_ONLY_AUDITED}.",
+    "image": f"Add it, set paths.dockerfile, {_OR_ONLY_AUDIT}.",
+    "tests": f"Set paths.tests to the folder of its tests in pytest, {_OR_ONLY_AUDIT}.",
+    "manifests": f"Set paths.manifests, {_OR_ONLY_AUDIT}.",
 }
 _USUAL = Paths()
 
@@ -140,7 +146,8 @@ def _paths(project: Project, mirror: Mirror, head: str, site: Site) -> Iterator[
             yield Checked("build context", State.FAULT, f"there is no folder {context}", "Set paths.context.")
         yield _scan_configuration(project, mirror, head, project.paths.checkov_config in tree)
         if project.audit_only:
-            yield Checked("image, tests and manifests", State.NOT_CHECKED, "it is only audited (audit_only)")
+            yield Checked("image, tests and manifests", State.NOT_CHECKED, ONLY_AUDITED)
+            return
         for part in working_trees.files(mirror, head, project, site.scratch, site.gate_file):
             yield _of_part(part, project)
     except InfraAuditError as error:

@@ -32,7 +32,10 @@ def check_projects(name: str | None, how: Format) -> bool:
     for project in projects:
         if not project.fault:
             write_missing_example(project)
-        checked = [*check_repository(project, Mirror(project.url, settings().state.mirror(project.name)), site), *check_parts(project, site, parts)]
+        checked = [
+            *check_repository(project, Mirror(project.url, settings().state.mirror(project.name)), site),
+            *check_parts(project, site, parts),
+        ]
         checked += () if project.fault else check_installation(project, site)
         rows.append(_row(project, checked))
         if how is Format.TABLE:
@@ -69,7 +72,7 @@ def _site() -> Site:
 
 
 def _row(project: Project, checked: Sequence[Checked]) -> dict[str, Any]:
-    faults = [f"{one.what}: {one.detail} {one.remedy}".strip() for one in checked if one.state is State.FAULT]
+    faults = [f"{one.what}: {one.sentence}" for one in checked if one.state is State.FAULT]
     branches = next((one.detail for one in checked if one.what == "repository" and one.state is State.GOOD), "")
     return {
         "name": project.name,
@@ -84,8 +87,5 @@ def _lines(row: dict[str, Any], checked: Sequence[Checked]) -> list[str]:
     faults = sum(one.state is State.FAULT for one in checked)
     said = f"good, {row['branches']} branches" if row["good"] else f"{faults} fault{'s' if faults > 1 else ''}"
     width = max(len(one.what) for one in checked)
-    lines = [
-        f"  {one.state:11}  {one.what:{width}}  {excerpt(f'{one.detail} {one.remedy}'.strip(), _LONGEST)}"
-        for one in checked
-    ]
+    lines = [f"  {one.state:11}  {one.what:{width}}  {excerpt(one.sentence, _LONGEST)}" for one in checked]
     return [f"{row['name']}: {said}", *lines]
