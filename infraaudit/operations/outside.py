@@ -63,7 +63,7 @@ class NotConfiguredError(InfraAuditError):
 
 def ask_all(questions: Sequence[Question]) -> list[Part]:
     """The answers, in the order of the questions. Takes seconds at most, and raises nothing."""
-    for client in _CLIENTS:
+    for client in _CLIENTS if questions else ():
         # What cannot be imported is reported by the check that needs it.
         with suppress(ImportError):
             import_module(client)

@@ -59,7 +59,7 @@ def _default_branch(mirror: Mirror, branches: Mapping[str, str]) -> str:
     if not branches:
         raise RepositoryError("The repository has no branch yet: push a commit first.")
     alone = list(branches) if len(branches) == 1 else []
-    usual = next((name for name in (mirror.head(), *alone, *_USUAL_BRANCHES) if name in branches), None)
+    usual = next((name for name in (mirror.default_branch(), *alone, *_USUAL_BRANCHES) if name in branches), None)
     if usual is None:
         raise ConfigurationError(
             f"HEAD of the repository names no branch: name one by --branch. It has {_listed(branches)}."
