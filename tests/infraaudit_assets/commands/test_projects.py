@@ -144,8 +144,8 @@ def test_check_names_every_fault_with_its_remedy(
     assert by_name["branches v*"]["state"] == "absent"
     assert "audit_only" in by_name["image"]["remedy"]
     assert not broken["good"] and [part["state"] for part in broken["parts"]] == ["fault", "not checked"]
-    assert not check_projects("shop", Format.TABLE)
-    assert f"shop: {len(faults)} faults" in capsys.readouterr().out
+    assert not check_projects("broken", Format.TABLE)
+    assert "broken: 1 fault\n  fault " in capsys.readouterr().out
 
 
 def test_two_that_add_at_the_same_time_both_stay(listed: Path) -> None:
