@@ -156,5 +156,5 @@ def is_tracked(file: Path) -> bool:
     folder = file.resolve().parent
     if not folder.is_dir():
         return False
-    words = ("ls-files", "--error-unmatch", "--", f"./{file.resolve().name}")
+    words = ("ls-files", "--error-unmatch", "--", f":(literal){file.resolve().name}")
     return run_git(*words, timeout=_SECONDS, folder=folder, check=False).returncode == 0
