@@ -21,6 +21,7 @@ from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.repositories.address import fault_of, name_of, same_repository
+from infraaudit_domain.repositories.layout import counted_files
 from infraaudit_domain.repositories.selection import Found, Wanted
 from resources.configuration.projects import add_entry, check_entry, entry_text, load_projects
 from resources.git.mirror import Mirror
@@ -166,7 +167,7 @@ def _print_result(request: Request, found: Discovery, entry: Mapping[str, Any], 
 
 
 def _summary(found: Discovery) -> str:
-    lines = [f"{found.branch} at {found.sha[:12]} has {found.files} files."]
+    lines = [f"{found.branch} at {found.sha[:12]} has {counted_files(found.files)}."]
     if found.unseen:
         lines.append(f"{found.unseen} of them were not looked into: too many, too large, or without a readable name.")
     if missing := found.selection.missing:

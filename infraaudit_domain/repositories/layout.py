@@ -112,10 +112,10 @@ def _tests(tree: Tree) -> Iterator[Sight]:
     inside = [path for path in sorted(tree.files) if not _ASIDE.search(path)]
     folders = Counter(_folder(path, _TESTS_FOLDER) for path in inside if _PYTEST.fullmatch(path))
     for folder, count in folders.most_common():
-        yield Sight(Part.TESTS, folder, f"pytest, {_files(count)}")
+        yield Sight(Part.TESTS, folder, f"pytest, {counted_files(count)}")
     for language, pattern in _OTHER_TESTS.items():
         if found := [path for path in inside if pattern.fullmatch(path)]:
-            kind = f"{language}, {_files(len(found))}"
+            kind = f"{language}, {counted_files(len(found))}"
             yield Sight(Part.TESTS, posixpath.commonpath([posixpath.dirname(one) or "." for one in found]) or ".", kind,
                         "cannot be run yet: only pytest is")  # fmt: skip
 
@@ -131,7 +131,7 @@ def _manifests(tree: Tree) -> Iterator[Sight]:
     )
     for folder, count in folders.most_common():
         unusable = _NO_MAIN_PLACE if _is_aside(f"{folder}/") else ""
-        yield Sight(Part.MANIFESTS, folder, f"manifests, {_files(count)} with a workload", unusable)
+        yield Sight(Part.MANIFESTS, folder, f"manifests, {counted_files(count)} with a workload", unusable)
     for chart in sorted(of_charts):
         yield Sight(Part.MANIFESTS, chart.rstrip("/") or ".", "Helm chart", "cannot be delivered yet; it is scanned")
     for path in sorted(tree.files):
@@ -171,7 +171,7 @@ def _scanned(tree: Tree) -> Iterator[Sight]:
         if _CHECKOV.fullmatch(posixpath.basename(path)) and not _ASIDE.search(path.removeprefix(".")):
             yield Sight(Part.SCAN, path, "Checkov configuration")
     if count := sum(kind_of(path) == "terraform" for path in tree.files):
-        yield Sight(Part.SCAN, ".", f"Terraform, {_files(count)}")
+        yield Sight(Part.SCAN, ".", f"Terraform, {counted_files(count)}")
 
 
 def _monitoring(tree: Tree) -> Iterator[Sight]:
@@ -211,5 +211,6 @@ def _depth(path: str) -> tuple[int, str]:
     return path.count("/"), path
 
 
-def _files(count: int) -> str:
+def counted_files(count: int) -> str:
+    """A number of files in words."""
     return "1 file" if count == 1 else f"{count} files"

@@ -5,7 +5,8 @@ Deliberately absent: finding them (layout.py).
 """
 
 import posixpath
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ _USUAL = Paths()
 _DOCKERFILES = (_USUAL.dockerfile, "Dockerfile", "Containerfile")
 _TESTS = (_USUAL.tests, "tests", "test")
 _MAIN_OVERLAYS = ("production", "prod")
+_MOST_LISTED = 50
 _MOST_FILES = 20
 """Manifests that are named one by one."""
 
@@ -72,8 +74,19 @@ def select(tree: Tree, wanted: Wanted) -> Selection:
     missing = tuple(_missing(seen, dockerfile, tests, manifests))
     used = {*_used(paths), (Part.SCAN, ".")}
     changed = {name: value for name, value in paths.items() if value and value != getattr(_USUAL, name)}
-    found = tuple(_found(one, used, len(_of(seen, one.part))) for one in seen)
-    return Selection(found, changed, missing)
+    equals = Counter(one.part for one in seen if not one.unusable)
+    found = [_found(one, used, equals[one.part]) for one in seen]
+    return Selection(tuple(_listed(found)), changed, missing)
+
+
+def _listed(found: Sequence[Found]) -> Iterator[Found]:
+    """What is used, and of the rest of each part so much as somebody reads."""
+    for part in Part:
+        of_part = sorted((one for one in found if one.part is part), key=lambda one: not one.used)
+        yield from of_part[:_MOST_LISTED]
+        if len(of_part) > _MOST_LISTED:
+            more = f"{len(of_part) - _MOST_LISTED} more"
+            yield Found(part, "", more, False, "not listed; any of them can be named")
 
 
 def _used(paths: Mapping[str, Any]) -> set[tuple[Part, str]]:
