@@ -43,9 +43,10 @@ def asked(projects: Sequence[Project], site: Site) -> Parts:
 def _questions(project: Project, site: Site) -> Iterator[Question]:
     if project.audit_only:
         return
-    yield Question("engine", "", outside.engine(site.engine))
-    if _is_boxed(project, site):
-        yield Question("build box", "", outside.build_box)
+    if site.engine != "none":
+        yield Question("engine", "", outside.engine(site.engine))
+        if _is_boxed(project, site):
+            yield Question("build box", "", outside.build_box)
     if project.registry:
         yield Question(_registry(project.registry), "", outside.registry(project.registry))
     for environment in project.environments:
@@ -67,8 +68,11 @@ def check_parts(project: Project, site: Site, parts: Parts) -> Iterator[Checked]
     if project.audit_only:
         yield Checked("engine, registry, cluster and monitoring", State.NOT_CHECKED, ONLY_AUDITED)
         return
-    yield _needed("engine", parts["engine"])
-    yield _box(project, site, parts)
+    if site.engine == "none":
+        yield Checked("engine", State.ABSENT, "INFRAAUDIT_ENGINE is none: nothing is built, tested or deployed")
+    else:
+        yield _needed("engine", parts["engine"])
+        yield _box(project, site, parts)
     if project.registry:
         yield _needed(_registry(project.registry), parts[_registry(project.registry)])
     else:
