@@ -24,6 +24,8 @@ FILE_BYTES = 512 * 1024
 _KUSTOMIZATION = Bounds(size=100_000, nodes=5_000)
 _USUAL_BRANCHES = ("main", "master")
 _NAMED = 10
+_LONGEST_PATH = 1000
+"""Characters; Git sets no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ def _default_branch(mirror: Mirror, branches: Mapping[str, str]) -> str:
     if not branches:
         raise RepositoryError("The repository has no branch yet: push a commit first.")
     alone = list(branches) if len(branches) == 1 else []
-    usual = next((name for name in (mirror.default_branch(), *alone, *_USUAL_BRANCHES) if name in branches), None)
+    candidates = (mirror.default_branch() or "", *alone, *_USUAL_BRANCHES)
+    usual = next((name for name in candidates if name in branches and name.isprintable()), None)
     if usual is None:
         raise ConfigurationError(
-            f"HEAD of the repository names no branch: name one by --branch. It has {_listed(branches)}."
+            f"HEAD of the repository names no branch with a readable name: name one by --branch. It has {_listed(branches)}."
         )
     return usual
 
@@ -74,7 +77,7 @@ def _listed(branches: Mapping[str, str]) -> str:
 
 def _read(mirror: Mirror, entries: Sequence[TreeEntry], scratch: Path, also: str) -> tuple[Tree, int]:
     """The tree, and how many of its files were not looked into."""
-    named = [one for one in entries if one.path.isprintable()]
+    named = [one for one in entries if one.path.isprintable() and len(one.path) <= _LONGEST_PATH]
     wanted = [one for one in named if one.is_file and (is_looked_into(one.path) or one.path == also)]
     read = _within_bounds(wanted)
     texts = _texts(mirror, read, scratch)

@@ -20,7 +20,7 @@ from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, excerpt
-from infraaudit_domain.repositories.address import fault_of, name_of, same_repository
+from infraaudit_domain.repositories.address import fault_of, is_local, name_of, same_repository
 from infraaudit_domain.repositories.layout import counted_files
 from infraaudit_domain.repositories.selection import Found, Wanted
 from resources.configuration.projects import add_entry, check_entry, entry_text, load_projects
@@ -79,7 +79,7 @@ def _checked(asked: Request) -> Request:
     """The request with its name, and a local path as it is from everywhere. Raises ConfigurationError."""
     if fault := fault_of(asked.url):
         raise ConfigurationError(f"This repository is not added: {fault}.")
-    url = str(Path(asked.url).expanduser().resolve()) if _is_local(asked.url) else asked.url
+    url = _from_everywhere(asked.url)
     name = asked.name or name_of(url)
     if not name:
         raise ConfigurationError("No name follows from this address: give the project one by --name.")
@@ -97,8 +97,12 @@ def _checked(asked: Request) -> Request:
     return replace(asked, url=url, name=name)
 
 
-def _is_local(url: str) -> bool:
-    return "://" not in url and (Path(url).expanduser().exists() or ":" not in url.partition("/")[0])
+def _from_everywhere(url: str) -> str:
+    """The address, a local path as it is from everywhere. Raises ConfigurationError."""
+    try:
+        return str(Path(url).expanduser().resolve()) if is_local(url) else url
+    except (RuntimeError, OSError) as error:
+        raise ConfigurationError(f"{excerpt(url, 200)} is no path on this machine: {error}.") from error
 
 
 def _refuse_tracked(file: Path) -> None:

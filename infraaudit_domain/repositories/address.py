@@ -19,7 +19,8 @@ def fault_of(url: str) -> str:
     if not url.strip() or not url.isprintable() or url.startswith("-") or "::" in url:
         return "it must be a local path, or an https, ssh or git URL"
     if "://" not in url:
-        return ""
+        is_host = is_local(url) and ":" in url.partition("/")[0]
+        return "write git@host:path for a host, and ./ before a path with a colon" if is_host else ""
     try:
         parts = urlsplit(url)
         user, password, host = parts.username or "", parts.password, parts.hostname
@@ -40,6 +41,11 @@ def fault_of(url: str) -> str:
     if parts.query or parts.fragment:
         return "it holds a query or a fragment, which no repository has"
     return ""
+
+
+def is_local(url: str) -> bool:
+    """Whether an entry of the projects file takes the address for a path."""
+    return "://" not in url and not re.match(r"[^/]+@[^/]+:", url)
 
 
 def name_of(url: str) -> str:

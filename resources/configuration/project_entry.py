@@ -38,6 +38,10 @@ def _inside(path: str) -> str:
 def _known_transport(url: str) -> str:
     if url.startswith("-") or "::" in url or not url.strip():
         raise ValueError("must be a local path or an https, ssh or git URL")
+    try:
+        _absolute(url, Path())
+    except (RuntimeError, ValueError, OSError) as error:  # The home of nobody, a null character, a circle of links.
+        raise ValueError(f"is no path on this machine: {error}") from error
     return url
 
 

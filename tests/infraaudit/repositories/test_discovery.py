@@ -43,6 +43,10 @@ def test_a_head_that_names_no_branch(repository: Repository) -> None:
     with pytest.raises(ConfigurationError, match="--branch.*one, two"):
         found(repository)
     assert found(repository, "two").sha == sha
+    repository.git("symbolic-ref", "HEAD", "refs/heads/\u202eevil")
+    repository.git("update-ref", "refs/heads/\u202eevil", sha)
+    with pytest.raises(ConfigurationError, match="readable name"):
+        found(repository)
     with pytest.raises(ConfigurationError, match="no branch 'three'"):
         found(repository, "three")
 

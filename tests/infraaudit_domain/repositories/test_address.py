@@ -15,7 +15,7 @@ NAME = re.compile(r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")
     "url",
     [
         "https://example.org/a/b.git", "git@example.org:a/b.git", "ssh://git@example.org:22/a", "../shop", "/srv/shop.git",
-        "git://example.org/a", "https://team@dev.azure.example/team/shop/_git/shop", "C:shop",
+        "git://example.org/a", "https://team@dev.azure.example/team/shop/_git/shop", "./a:b",
     ],
 )  # fmt: skip
 def test_good_addresses(url: str) -> None:
@@ -31,6 +31,7 @@ def test_good_addresses(url: str) -> None:
         ("ext::sh -c id", "local path"),
         ("https://example.org/a\nurl: b", "local path"),
         ("https://example.org/\x1b[31m", "local path"),
+        ("host:shop.git", "git@host:path"),
         ("file:///etc", "path itself"),
         ("ftp://example.org/a", "begins with"),
         ("https:///a", "begins with"),

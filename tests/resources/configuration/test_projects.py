@@ -115,6 +115,13 @@ def test_where_nothing_can_be_appended_the_entry_is_shown_and_the_file_stays(tmp
     assert path.read_text() == text
 
 
+@pytest.mark.parametrize("url", ["~nobody-of-that-name/shop", '"a\\0b"'])
+def test_an_address_that_is_no_path_here_stops_no_other_project(tmp_path: Path, url: str) -> None:
+    path = _file(tmp_path, f"projects:\n- {{name: odd, url: {url}}}\n- {{name: good, url: x}}\n")
+    odd, good = load_projects(path)
+    assert "no path on this machine" in odd.fault and good.fault == ""
+
+
 def test_what_the_file_links_to_is_written_and_its_rights_stay(tmp_path: Path) -> None:
     real = _file(tmp_path, "projects: []\n")
     real.chmod(0o600)
