@@ -22,6 +22,7 @@ from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.scans.findings import Scan
 from resources.configuration.suppressions import read_suppressions
+from resources.git.mirror import Mirror
 from resources.git.working_tree import Snapshot
 from resources.history import History
 from resources.prometheus import check_prometheus, render_prometheus
@@ -81,55 +82,57 @@ def foresee(
     suppressions = read_suppressions(gate_file.parent, project.name)
     verdict = judge_commit(history, mirror, project, project.environment.name, sha, gate_file, now)
     return Foreseen(
-        (*_files(snapshot, project, scratch, gate_file), _of_verdict(verdict)),
+        (*files(mirror, sha, project, scratch, gate_file), _of_verdict(verdict)),
         scan,
         counted_scan(history, mirror, project.name, scan, suppressions, now.date()),
     )
 
 
-def _files(snapshot: Snapshot, project: Project, scratch: Path, gate_file: Path) -> Iterator[Part]:
+def files(mirror: Mirror, sha: str, project: Project, scratch: Path, gate_file: Path) -> Iterator[Part]:
+    """What the pipeline reads of a commit besides what it scans, judged without an engine."""
     paths = project.paths
-    yield _present("image", snapshot, paths.dockerfile, "no image would be built, and nothing deployed")
-    yield _tests(snapshot, paths.tests)
-    for environment in project.environments:
-        yield _manifests(snapshot, project, environment, scratch, gate_file)
-    yield _file("monitoring", snapshot, paths.prometheus, lambda text: _prometheus(project, text))
-    yield _file("dashboard", snapshot, paths.dashboard, lambda text: str(check_dashboard(text)["title"]))
+    if not project.audit_only:
+        yield _present(mirror, sha, paths.dockerfile)
+        yield _tests(mirror, sha, paths.tests)
+        for environment in project.environments:
+            yield _manifests(mirror, sha, project, environment, scratch, gate_file)
+    yield _file("monitoring", mirror, sha, paths.prometheus, lambda text: _prometheus(project, text))
+    yield _file("dashboard", mirror, sha, paths.dashboard, lambda text: str(check_dashboard(text)["title"]))
 
 
-def _present(part: str, snapshot: Snapshot, path: str, lost: str) -> Part:
-    if snapshot.mirror.read(snapshot.sha, path, _FILE_LIMIT) is None:
-        return Part(part, State.ABSENT, f"there is no {path}: {lost}")
-    return Part(part, State.GOOD, f"{path} is there; it is not built here")
+def _present(mirror: Mirror, sha: str, path: str) -> Part:
+    if mirror.read(sha, path, _FILE_LIMIT) is None:
+        return Part("image", State.ABSENT, f"there is no {path}: no image would be built, and nothing deployed")
+    return Part("image", State.GOOD, f"{path} is there; it is not built here")
 
 
-def _tests(snapshot: Snapshot, folder: str) -> Part:
-    below = f"{folder.rstrip('/')}/"
-    found = [
-        one for one in snapshot.mirror.tree(snapshot.sha) if one.path.startswith(below) and one.path.endswith(".py")
-    ]
+def _tests(mirror: Mirror, sha: str, folder: str) -> Part:
+    below = "" if folder.rstrip("/") == "." else f"{folder.rstrip('/')}/"
+    found = [one for one in mirror.tree(sha) if one.path.startswith(below) and one.path.endswith(".py")]
     if not found:
         return Part("tests", State.ABSENT, f"there is no Python file below {folder}: nothing would be deployed")
     return Part("tests", State.GOOD, f"{len(found)} files below {folder}; they are not run here")
 
 
-def _manifests(snapshot: Snapshot, project: Project, environment: Environment, scratch: Path, gate_file: Path) -> Part:
+def _manifests(
+    mirror: Mirror, sha: str, project: Project, environment: Environment, scratch: Path, gate_file: Path
+) -> Part:
     part = f"manifests of {environment.name}"
     wanted = environment.manifests or project.paths.manifests
-    tree = {one.path for one in snapshot.mirror.tree(snapshot.sha)}
+    tree = {one.path for one in mirror.tree(sha)}
     if not any(path in tree or any(one.startswith(f"{path}/") for one in tree) for path in wanted):
         return Part(part, State.ABSENT, f"there is none of {', '.join(wanted)}: nothing would be deployed")
     try:
-        build_release(snapshot.mirror, scratch, project, environment, snapshot.sha, _IMAGE, gate_file)
+        build_release(mirror, scratch, project, environment, sha, _IMAGE, gate_file)
     except InfraAuditError as error:
         return Part(part, State.REFUSED, str(error))
     return Part(part, State.GOOD, "within the policy")
 
 
-def _file(part: str, snapshot: Snapshot, path: str, judge: Callable[[str], str]) -> Part:
+def _file(part: str, mirror: Mirror, sha: str, path: str, judge: Callable[[str], str]) -> Part:
     """A file that is generated where a commit has none."""
     try:
-        text = snapshot.mirror.read(snapshot.sha, path, _FILE_LIMIT)
+        text = mirror.read(sha, path, _FILE_LIMIT)
         if text is None:
             return Part(part, State.ABSENT, f"there is no {path}: a generated one would be used")
         return Part(part, State.GOOD, judge(text.decode("utf-8", "replace")))

@@ -78,6 +78,8 @@ class Project:
     branches: tuple[str, ...] = ("main",)
     """Branch names or glob patterns whose commits become partitions."""
     deploy_branch: str = "main"
+    audit_only: bool = False
+    """Whether commits are scanned and nothing of them is built, tested or deployed, as of a repository of Terraform."""
     paths: Paths = field(default_factory=Paths)
     environments: tuple[Environment, ...] = (Environment(),)
     """In the order of promotion; a commit is deployed to the first automatically."""

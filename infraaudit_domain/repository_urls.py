@@ -18,10 +18,10 @@ _MOST = 40
 
 def other_repository(payload: Any, url: str) -> str:
     """The address of the repository that a push is of, where that is certainly not the one at ``url``; else empty."""
-    own = _place(url)
+    own = place_of(url)
     if own is None or not isinstance(payload, Mapping):
         return ""
-    given = [(address, place) for address in list(_addresses(payload))[:_MOST] if (place := _place(address))]
+    given = [(address, place) for address in list(_addresses(payload))[:_MOST] if (place := place_of(address))]
     here = [(address, place) for address, place in given if place[0] == own[0]]
     if not here or any(place == own for _, place in here):
         return ""
@@ -50,7 +50,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
     yield from (value for value in values if isinstance(value, str) and len(value) <= 1000)
 
 
-def _place(address: str) -> tuple[str, str] | None:
+def place_of(address: str) -> tuple[str, str] | None:
     """Host and path, however they are written; None where there is no host."""
     if match := _SCP.fullmatch(address):
         host, path = match["host"], match["path"]

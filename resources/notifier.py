@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.notices import Notice
-from infraaudit_domain.reporting.recipients import Recipients
+from infraaudit_domain.reporting.recipients import Address, Recipients
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +33,16 @@ class Sending:
     """When the next of the addresses that collect theirs gets it; None where none does."""
     is_missed: bool = False
     """Whether nobody is configured to receive it."""
+
+
+def fault_of(address: Address) -> str:
+    """Why nothing can be sent to an address, as far as its text shows it; empty where something may be."""
+    scheme = address.url.partition(":")[0]
+    if scheme in ("http", "https"):
+        return "" if urlsplit(address.url).hostname else f"the {scheme} address has no host"
+    import apprise
+
+    return "" if apprise.Apprise().add(address.url) else f"apprise knows no {excerpt(scheme, 40)}: URL like it"
 
 
 class Notifier:

@@ -33,6 +33,9 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
         with stage(context, project, history.connect()) as current:
+            if project.audit_only:
+                current.skip(f"{project.name} is only audited (audit_only in the projects file).")
+                return
             try:
                 engine = docker.connect()
                 image = _build(project, current, git, docker, engine)

@@ -1,7 +1,9 @@
 """`infraaudit projects`: which repositories there are."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +13,7 @@ from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
 from infraaudit_assets.recipients import note_of_unheard
 from infraaudit_assets.settings import settings
-from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.configuration.projects import add_project, load_projects
@@ -51,21 +53,18 @@ def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
-    """Check the projects file, and that every repository can be read. Exits with 1 where one cannot."""
-    rows = [_verdict(project) for project in load_projects(settings().projects)]
-    if (how := chosen(form, as_json)) is Format.TABLE:
-        for row in rows:
-            print(f"{row['name']}: {row['fault'] or 'good, {branches} branches'.format(**row)}")
-    print_rows(rows, ("name", "good", "branches", "fault"), how)
-    raise typer.Exit(0 if all(row["good"] for row in rows) else 1)
+def check(
+    project: Annotated[str | None, typer.Option(help="Only this one; by default every project.")] = None,
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """Check all that a run will need: entry, branches, paths, secrets, registry, cluster. Exits with 1 where one is wrong.
 
+    Nothing is built, pushed, deployed or sent; what was not looked at is said to be not checked.
+    """
+    from infraaudit_assets.commands.project_checking import check_projects
 
-def _verdict(project: Project) -> dict[str, Any]:
-    try:
-        return {"name": project.name, "good": True, "branches": _branches_of(project), "fault": None}
-    except (ConfigurationError, RepositoryError) as error:
-        return {"name": project.name, "good": False, "branches": None, "fault": str(error)}
+    raise typer.Exit(0 if check_projects(project, chosen(form, as_json)) else 1)
 
 
 @app.command()
@@ -73,18 +72,6 @@ def example() -> None:
     """Write the sample repository, where a project names one (…/example.git) that is not there yet."""
     for project in load_projects(settings().projects):
         write_missing_example(project)
-
-
-def _branches_of(project: Project) -> int:
-    if project.fault:
-        raise ConfigurationError(project.fault)
-    write_missing_example(project)
-    mirror = mirror_of(project)
-    mirror.fetch()
-    branches = mirror.branches()
-    if project.deploy_branch not in branches:
-        raise RepositoryError(f"it has no branch {project.deploy_branch}; set deploy_branch in the projects file.")
-    return len(branches)
 
 
 @app.command()
@@ -109,19 +96,52 @@ def events(
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Option(help="Name of the project: lower case, digits, - and _.")],
-    url: Annotated[str, typer.Option(help="Path or URL of its Git repository.")],
-    branch: Annotated[str, typer.Option(help="Branch that is built and deployed.")] = "main",
-    notify: Annotated[
-        list[str] | None, typer.Option(help="Webhook or apprise URL that is notified; give it again for more.")
+    url: Annotated[str | None, typer.Argument(help="Path or URL of its Git repository.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the project; by default that of the repository.")] = None,
+    branch: Annotated[
+        str | None, typer.Option(help="Branch that is built and deployed; the repository's default.")
     ] = None,
+    dockerfile: Annotated[str, typer.Option(help="Its Dockerfile, where it has several.")] = "",
+    tests: Annotated[str, typer.Option(help="Folder of its tests in pytest.")] = "",
+    manifests: Annotated[list[str] | None, typer.Option(help="A manifest, folder or overlay; may be repeated.")] = None,
+    notify: Annotated[
+        list[str] | None, typer.Option(help="Webhook or apprise URL for notices; may be repeated.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The projects file to write, tracked by Git or not; INFRAAUDIT_PROJECTS.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the entry without asking.")] = False,
+    written_url: Annotated[str | None, typer.Option("--url", hidden=True)] = None,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Add a repository to the projects file; what is in the file stays as it is."""
-    project = add_project(settings().projects, name, url, branch, notify or ())
+    """Read a repository, show what the pipeline would use of it, and add it to the projects file.
+
+    On a terminal it asks before it writes; elsewhere only --yes writes, and without it the exit code is 3. What is in the
+    file stays as it is, comments too.
+    """
+    if written_url is not None:
+        _add_unread(name, written_url, branch or "main", notify or (), chosen(form, as_json))
+        return
+    if url is None:
+        raise ConfigurationError("Name the repository: infraaudit projects add URL.")
+    from infraaudit_assets.commands.project_adding import Request, add_repository
+    from infraaudit_domain.repositories.selection import Wanted
+
+    wanted = Wanted(dockerfile, tests, tuple(manifests or ()))
+    add_repository(
+        Request(url, name, branch, wanted, tuple(notify or ()), file, yes),
+        chosen(form, as_json),
+    )
+
+
+def _add_unread(name: str | None, url: str, branch: str, notify: Sequence[str], how: Format) -> None:
+    """The way of scripts from before: the entry is written without a look at the repository."""
+    if name is None:
+        raise ConfigurationError("--url needs --name; `infraaudit projects add URL` finds a name by itself.")
+    project = add_project(settings().projects, name, url, branch, notify)
     listed = settings().projects
     message = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
     if unheard := note_of_unheard(settings(), project):
         message += f"\nNote: {unheard}."
-    print_result({"name": project.name, "url": project.url, "file": str(listed)}, chosen(form, as_json), message)
+    print_result({"name": project.name, "url": project.url, "file": str(listed)}, how, message)

@@ -38,6 +38,10 @@ def _inside(path: str) -> str:
 def _known_transport(url: str) -> str:
     if url.startswith("-") or "::" in url or not url.strip():
         raise ValueError("must be a local path or an https, ssh or git URL")
+    try:
+        _absolute(url, Path())
+    except (RuntimeError, ValueError, OSError) as error:  # The home of nobody, a null character, a circle of links.
+        raise ValueError(f"is no path on this machine: {error}") from error
     return url
 
 
@@ -172,6 +176,7 @@ class ProjectEntry(Entry):
     url: Annotated[str, AfterValidator(_known_transport)]
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     deploy_branch: str = "main"
+    audit_only: bool = False
     paths: _Paths = _Paths()
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()

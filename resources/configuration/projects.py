@@ -4,7 +4,8 @@ Every fault of the file is reported at once, with its line and key. Deliberately
 """
 
 import re
-from collections.abc import Sequence
+import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -19,8 +20,10 @@ from infraaudit_domain.projects import Environment, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
 from resources.configuration.project_entry import Entry, ProjectEntry
 from resources.machine.atomic_file import READABLE, write_atomically
+from resources.machine.locks import locked_folder
 
 _WHAT = "projects file"
+_EMPTY = "projects:\n"
 
 
 class _File(Entry):
@@ -118,18 +121,62 @@ def _read(path: Path) -> Document:
 
 
 def add_project(path: Path, name: str, url: str, branch: str = "main", notify: Sequence[str] = ()) -> Project:
-    """Append a project to a projects file, creating the file where it is missing. Raises ConfigurationError.
-
-    The existing text of the file, comments included, is unchanged.
-    """
-    text = read_text(path, _WHAT) if path.exists() else "projects:\n"
+    """Append a project with the usual layout; see ``add_entry``."""
     entry: dict[str, Any] = {"name": name, "url": url, "branches": [branch], "deploy_branch": branch}
-    entry |= {"notify": list(notify)} if notify else {}
-    block = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
+    return add_entry(path, entry | ({"notify": list(notify)} if notify else {}))
+
+
+def add_entry(path: Path, entry: Mapping[str, Any]) -> Project:
+    """Append a project's entry to a projects file, creating the file where it is missing. Raises ConfigurationError.
+
+    The existing text of the file, comments included, is unchanged, and so are its rights.
+    """
+    path = path.resolve()
+    with locked_folder(path.parent):
+        text = read_text(path, _WHAT) if path.exists() else _EMPTY
+        grown = _with_entry(text, entry_text(entry))
+        projects = _validated(path, text, grown, entry)
+        write_atomically(path, grown.encode(), stat.S_IMODE(path.stat().st_mode) if path.exists() else READABLE)
+    return projects[-1].project(path.parent)
+
+
+def check_entry(path: Path, entry: Mapping[str, Any]) -> None:
+    """Raises ConfigurationError where the entry could not be appended to the projects file as it is now."""
+    text = read_text(path, _WHAT) if path.exists() else _EMPTY
+    _validated(path, text, _with_entry(text, entry_text(entry)), entry)
+
+
+def entry_text(entry: Mapping[str, Any]) -> str:
+    """A project's entry as it stands in a projects file, without its indentation."""
+    return yaml.safe_dump([dict(entry)], sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _with_entry(text: str, block: str) -> str:
+    if not re.search(r"^projects[ \t]*:", text, re.MULTILINE):
+        text = f"{text.rstrip()}\nprojects:\n".lstrip()
     items = re.search(r"^( *)- ", text, re.MULTILINE)
     indent = items.group(1) if items else "  "
     indented = "".join(f"{indent}{line}\n" for line in block.splitlines())
-    grown = re.sub(r"^projects:\s*\[\]\s*$", "projects:", text.rstrip("\n"), flags=re.MULTILINE) + "\n" + indented
-    projects = parse_document(path, grown, _WHAT).validate(_File, _WHAT).projects
-    write_atomically(path, grown.encode(), READABLE)
-    return projects[-1].project(path.resolve().parent)
+    opened = re.sub(r"^(projects[ \t]*:)[ \t]*\[[ \t]*\]", r"\1", text.rstrip("\r\n"), flags=re.MULTILINE)
+    grown = f"{opened}\n{indented}"
+    return re.sub(r"\r?\n", "\r\n", grown) if "\r\n" in text else grown
+
+
+def _validated(path: Path, text: str, grown: str, entry: Mapping[str, Any]) -> tuple[ProjectEntry, ...]:
+    """The entries of the grown file, which are those of before and the new one. Raises ConfigurationError."""
+    before = (parse_document(path, text, _WHAT).value or {}).get("projects") or []
+    try:
+        document = parse_document(path, grown, _WHAT)
+        listed = (document.value or {}).get("projects")
+    except ConfigurationError:
+        listed = None
+    if listed != [*before, _plain(entry)]:
+        raise ConfigurationError(
+            f"The {_WHAT} {path} is written in a way in which nothing can be appended to it. Add this entry yourself:\n"
+            f"{entry_text(entry)}"
+        )
+    return document.validate(_File, _WHAT).projects
+
+
+def _plain(entry: Mapping[str, Any]) -> Any:
+    return yaml.safe_load(entry_text(entry))[0]

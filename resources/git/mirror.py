@@ -17,7 +17,7 @@ from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevision
 from resources.git.changes import Changes, changes_between
 from resources.git.fetching import fetch_into
 from resources.git.files import export_blobs, lacks_blob, link_targets, unpacked
-from resources.git.output import COMMIT_FORMAT, commit_time, parse_commit, parse_entry
+from resources.git.output import COMMIT_FORMAT, commit_time, named_by_head, parse_commit, parse_entry
 from resources.git.program import run_git, without_password
 from resources.git.revisions import commit_at, resolve_in
 from resources.git.shallow import boundary, written_parents
@@ -28,6 +28,7 @@ _LOG = logging.getLogger("infraaudit.git")
 CHECKOUT_BYTES = 2 * 1024**3
 CHECKOUT_FILES = 200_000
 _ANSWER_BYTES = 512 * 1024 * 1024
+_HEAD_BYTES = 10_000
 
 
 class Mirror:
@@ -46,6 +47,16 @@ class Mirror:
         # No branch has a backslash in its name: what is no UTF-8 keeps a name of its own.
         lines = self._read(*words, undecodable="backslashreplace").split("\n")
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines if line)}
+
+    def default_branch(self) -> str | None:
+        """The branch that HEAD of the repository itself names now; it need not exist. Raises RepositoryError."""
+        try:
+            done = run_git(
+                "ls-remote", "--symref", "--", self.url, "HEAD", timeout=READ_SECONDS, max_output=_HEAD_BYTES
+            )
+        except ToolError as error:
+            raise RepositoryError(f"{without_password(self.url)} does not say what its HEAD is: {error}") from error
+        return named_by_head(done.stdout.decode("utf-8", "backslashreplace"))
 
     def tip(self, branch: str) -> str:
         """The newest commit of a branch, whatever else has its name. Raises UnknownRevisionError."""

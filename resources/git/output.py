@@ -53,3 +53,9 @@ def parse_entry(line: str) -> TreeEntry:
     # Git prints "-" for a submodule, and "BAD" for a file whose content a partial clone lacks.
     known = {"-": 0, "BAD": None}
     return TreeEntry(mode=mode, blob=blob, size=known[size] if size in known else int(size), path=path)
+
+
+def named_by_head(listing: str) -> str | None:
+    """The branch in what ``git ls-remote --symref`` says of HEAD; None where it is a commit, or there is none."""
+    target = listing.partition("\t")[0]
+    return target.removeprefix("ref: refs/heads/") if target.startswith("ref: refs/heads/") else None

@@ -66,4 +66,5 @@ def run_git(
 
 def without_password(url: str) -> str:
     """A URL without its password."""
-    return re.sub(r"(://)[^/@]*@", r"\1", url)
+    # The last @ before the path ends it: a password may hold one, too.
+    return re.sub(r"(://)[^/\s]*@", r"\1", url)

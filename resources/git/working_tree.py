@@ -149,3 +149,12 @@ def _ask(folder: Path, *words: str, absent: str | None = None) -> str:
         if absent is not None:
             return absent
         raise RepositoryError(f"{folder}: {excerpt(str(error), 300)}") from error
+
+
+def is_tracked(file: Path) -> bool:
+    """Whether a file is one of those that the checkout around it is made of."""
+    folder = file.resolve().parent
+    if not folder.is_dir():
+        return False
+    words = ("ls-files", "--error-unmatch", "--", f":(literal){file.resolve().name}")
+    return run_git(*words, timeout=_SECONDS, folder=folder, check=False).returncode == 0

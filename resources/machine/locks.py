@@ -5,6 +5,7 @@ polls where the kernel can wait.
 """
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,18 @@ def locked_within(path: Path, seconds: float) -> Iterator[bool]:
         while not (held := _try(stream)) and time.monotonic() < end:
             time.sleep(0.05)
         yield held
+
+
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Wait for the lock of a folder, and hold it; no file is left in it, as where somebody keeps their own files."""
+    path.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _opened(path: Path) -> IO[str]:

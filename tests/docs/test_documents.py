@@ -19,7 +19,10 @@ from tests import ROOT
 from tests.docs.test_settings_page import LISTED
 from tests.service.conftest import history_of_four_commits
 
-DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("answers", "operations", "security"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("answers", "operations", "repositories", "security")),
+]
 QUESTIONS = ("findings", "blame", "compare", "trends", "exposure", "sla", "suppressions", "export")
 MADE_BY_THE_READER = (
     "docker/secrets",

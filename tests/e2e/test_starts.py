@@ -23,7 +23,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture(scope="module")
 def installation(work: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     projects = [
-        {"name": "shop", "url": f"{work.path}.git"},
+        {"name": "shop", "url": f"{work.path}.git", "audit_only": True},
         {"name": "broken", "url": "x", "environments": []},
         {"name": "gone", "url": "/nowhere/at/all"},
     ]

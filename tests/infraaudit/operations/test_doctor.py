@@ -64,7 +64,7 @@ def test_parts_that_hang_are_reported_and_keep_no_other_waiting(
         f"clusters: [{{name: a, cluster: {{server: '{address}'}}}}]\n"
         "contexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {token: x}}]\n"
     )
-    monkeypatch.setattr("infraaudit.operations.doctor.SECONDS", 1.5)
+    monkeypatch.setattr("infraaudit.operations.outside.SECONDS", 1.5)
     parts = _by_name(
         examine(
             kubeconfig=tmp_path / "kubeconfig",

@@ -12,7 +12,7 @@ from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
 from infraaudit_domain.reporting.recipients import Address
 from resources.configuration import projects as module
-from resources.configuration.projects import add_project, load_projects, read_projects
+from resources.configuration.projects import add_entry, add_project, load_projects, read_projects
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -80,6 +80,58 @@ def test_adding_keeps_what_is_there(tmp_path: Path, text: str | None) -> None:
     with pytest.raises(ConfigurationError, match="two projects"):
         add_project(path, "new", "y")
     assert len(read_projects(path)) == before + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# only a comment\n",
+        "projects: []  # none yet\n",
+        "projects:\r\n- {name: a, url: x}\r\n",
+        "\ufeffprojects:\n- {name: a, url: x}",
+        "projects:\n- name: a\n  url: x\n  paths:\n    manifests:\n    - k8s\n\n# the end\n\n",
+        "projects:\n    -   name: a\n        url: x\n",
+    ],
+)
+def test_an_entry_is_appended_to_any_block_of_entries(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "projects.yaml"
+    path.write_bytes(text.encode())
+    before = [project.name for project in read_projects(path)]
+    odd = {"name": "new", "url": "u", "paths": {"dockerfile": "[a]: {b} # c/\u00e9 'd' \"e\" *x &y !z"}}
+    added = add_entry(path, odd)
+    assert added.paths.dockerfile == odd["paths"]["dockerfile"]  # type: ignore[index]
+    assert [project.name for project in read_projects(path)] == [*before, "new"]
+    grown = path.read_bytes()
+    assert grown.count(b"\r\n") in (0, grown.count(b"\n")), "lines end as they did"
+
+
+@pytest.mark.parametrize(
+    "text", ["projects: [{name: a, url: x}]\n", "projects:\n- {name: a, url: x}\n...\n", "projects: &a\n- {name: a, url: x}\nx: *a\n",
+             "projects: [\n"]
+)  # fmt: skip
+def test_where_nothing_can_be_appended_the_entry_is_shown_and_the_file_stays(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(ConfigurationError, match=r"Add this entry yourself:\n- name: new|no YAML"):
+        add_entry(path, {"name": "new", "url": "u"})
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("url", ["~nobody-of-that-name/shop", '"a\\0b"'])
+def test_an_address_that_is_no_path_here_stops_no_other_project(tmp_path: Path, url: str) -> None:
+    path = _file(tmp_path, f"projects:\n- {{name: odd, url: {url}}}\n- {{name: good, url: x}}\n")
+    odd, good = load_projects(path)
+    assert "no path on this machine" in odd.fault and good.fault == ""
+
+
+def test_what_the_file_links_to_is_written_and_its_rights_stay(tmp_path: Path) -> None:
+    real = _file(tmp_path, "projects: []\n")
+    real.chmod(0o600)
+    link = tmp_path / "link.yaml"
+    link.symlink_to(real)
+    add_entry(link, {"name": "new", "url": "u"})
+    assert link.is_symlink() and real.stat().st_mode & 0o777 == 0o600
+    assert [project.name for project in read_projects(real)] == ["new"]
 
 
 def test_the_shipped_file_shows_every_field(tmp_path: Path) -> None:

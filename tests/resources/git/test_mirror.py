@@ -6,6 +6,7 @@ import pytest
 
 from infraaudit_domain.errors import RepositoryError, UnknownRevisionError
 from resources.git.mirror import Mirror
+from resources.git.program import without_password
 from tests.conftest import Repository
 
 
@@ -184,3 +185,23 @@ def test_what_is_no_utf8_is_read_as_text_and_files_keep_their_names(repository: 
     assert mirror.read(odd, changed.path) == b"1"
     with pytest.raises(RepositoryError, match="^f\ufffd at "):
         mirror.read(odd, changed.path, limit=0)
+
+
+def test_the_default_branch_is_what_head_names_now(repository: Repository) -> None:
+    mirror = Mirror(str(repository.path), repository.path / "no mirror is needed")
+    assert mirror.default_branch() is None, "a repository without a commit"
+    sha = repository.write({"a": ""}, "first")
+    assert mirror.default_branch() == "main"
+    repository.git("checkout", "--quiet", "-b", "feature/x")
+    assert mirror.default_branch() == "feature/x"
+    repository.git("checkout", "--quiet", "--detach", sha)
+    assert mirror.default_branch() is None
+    with pytest.raises(RepositoryError, match="HEAD"):
+        Mirror(str(repository.path / "nowhere"), repository.path).default_branch()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://ada:pass@example.org/a", "https://ada:p@ss@example.org/a", "ssh://ada@example.org/a"]
+)
+def test_no_part_of_a_password_is_shown(url: str) -> None:
+    assert without_password(url).endswith("://example.org/a")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_domain.errors import RepositoryError, UnknownRevisionError
-from resources.git.working_tree import Snapshot, deploy_tip, merge_base, snapshot, working_tree
+from resources.git.working_tree import Snapshot, deploy_tip, is_tracked, merge_base, snapshot, working_tree
 from tests.conftest import Repository
 
 
@@ -140,3 +140,14 @@ def test_what_is_missing_is_named(repository: Repository, tmp_path: Path) -> Non
     with pytest.raises(RepositoryError, match="no commit in common"):
         merge_base(tree, repository.git("rev-parse", "main"))
     assert merge_base(tree, other) == other
+
+
+def test_a_file_is_tracked_or_not(repository: Repository, tmp_path: Path) -> None:
+    repository.write({"configs/projects.yaml": "", ".gitignore": "own.yaml"}, "first")
+    (repository.path / "configs/own.yaml").touch()
+    link = tmp_path / "link.yaml"
+    link.symlink_to(repository.path / "configs/projects.yaml")
+    assert is_tracked(repository.path / "configs/projects.yaml") and is_tracked(link)
+    for name in ("configs/own.yaml", "configs/*.yaml", "gone/projects.yaml"):
+        assert not is_tracked(repository.path / name)
+    assert not is_tracked(tmp_path / "projects.yaml")

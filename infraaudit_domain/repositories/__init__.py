@@ -1,0 +1,1 @@
+"""What a repository holds, and what of it the pipeline would use."""

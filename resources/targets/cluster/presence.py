@@ -1,0 +1,83 @@
+"""Ask a cluster, before anything is deployed, for what a deployment will need: the namespace, our rights, other objects.
+
+Nothing is changed. Deliberately absent: objects of kinds that the core API does not have.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from resources.targets.cluster.connection import Cluster, translated
+
+_SECONDS = 5
+_READERS = {
+    "Secret": "read_namespaced_secret",
+    "ConfigMap": "read_namespaced_config_map",
+    "ServiceAccount": "read_namespaced_service_account",
+    "PersistentVolumeClaim": "read_namespaced_persistent_volume_claim",
+    "Service": "read_namespaced_service",
+}
+_CHANGED = (("apps", "deployments"), ("", "services"), ("coordination.k8s.io", "leases"))
+"""What nearly every release writes, and the lease that it is written under."""
+
+
+class Presence(StrEnum):
+    """Whether something is in a cluster."""
+
+    THERE = "there"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+    """We may not read it."""
+
+
+def namespace_presence(cluster: Cluster, namespace: str) -> Presence:
+    """Raises ClusterError or RejectedByClusterError."""
+    from kubernetes import client
+
+    api = client.CoreV1Api(cluster.client)
+    return _presence(
+        f"reading the namespace {namespace}", lambda: api.read_namespace(namespace, _request_timeout=_SECONDS)
+    )
+
+
+def object_presence(cluster: Cluster, namespace: str, kind: str, name: str) -> Presence:
+    """Raises ClusterError or RejectedByClusterError. Unknown for a kind that is none of the core API."""
+    from kubernetes import client
+
+    if kind not in _READERS:
+        return Presence.UNKNOWN
+    read = getattr(client.CoreV1Api(cluster.client), _READERS[kind])
+    return _presence(f"reading {kind}/{name}", lambda: read(name, namespace, _request_timeout=_SECONDS))
+
+
+def lacking_rights(cluster: Cluster, namespace: str) -> tuple[str, ...]:
+    """What of nearly every release we may not write. Raises ClusterError or RejectedByClusterError."""
+    from kubernetes import client
+
+    api = client.AuthorizationV1Api(cluster.client)
+    lacking = []
+    for group, resource in _CHANGED:
+        verb = "update" if resource == "leases" else "patch"
+        asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": asked}}  # fmt: skip
+        with translated(f"asking for our rights in the namespace {namespace}"):
+            answer = api.create_self_subject_access_review(body, _request_timeout=_SECONDS)
+        if not answer.status.allowed:
+            lacking.append(f"{verb} {resource}")
+    return tuple(lacking)
+
+
+def _presence(doing: str, read: Callable[[], Any]) -> Presence:
+    from kubernetes.client.exceptions import ApiException
+
+    with translated(doing):
+        try:
+            read()
+        except ApiException as error:
+            if error.status == 404:
+                return Presence.ABSENT
+            if error.status == 403:
+                return Presence.UNKNOWN
+            raise
+    return Presence.THERE
