@@ -11,6 +11,7 @@ from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
+from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.notices import Address
 
@@ -105,6 +106,8 @@ class Project:
     """Whether the queued run of a commit is cancelled when a newer commit of its branch has one too."""
     notify: tuple[Address, ...] = ()
     """Addresses that are notified, besides those of the settings."""
+    forge: Forge | None = None
+    """Where the statuses of its commits are sent; None sends none."""
     fault: str = ""
     """What is wrong with its entry in the projects file; such a project is loaded but runs nothing."""
 

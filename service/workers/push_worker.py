@@ -151,6 +151,11 @@ class PushWorker:
             commits = self._commits(mirror, project, push)
             skipped = reasons_to_skip(mirror, project, commits)
             wanted = [sha for sha in commits if sha not in skipped]
+            if project.forge:
+                from resources.history.forge.statuses import expect_statuses
+
+                # Before the runs are asked for: Dagster takes longer than the forge does.
+                expect_statuses(self._history, project.name, wanted)
             for sha in wanted:
                 self._start(launch, sha, push.branch)
         except InfraAuditError as error:
