@@ -7,9 +7,11 @@ again (infraaudit/forge).
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -47,7 +49,15 @@ def new_connections() -> "httpx.AsyncClient":
 
     # No content coding: a small compressed answer may be gigabytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "infraaudit"}
-    return httpx.AsyncClient(timeout=SECONDS, headers=headers, follow_redirects=False)
+    return httpx.AsyncClient(timeout=SECONDS, headers=headers, follow_redirects=False, verify=_trusted())
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates count; reading them takes longer than sending."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,9 @@ class ForgeClient:
         try:
             async with asyncio.timeout(SECONDS):
                 return await self._sent(url, request)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+        except (httpx.LocalProtocolError, UnicodeError):
+            return Answer(Result.DENIED, "the token cannot be sent: it has characters that no token has")
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
             words = self._without_token(str(error)) or type(error).__name__
             return Answer(Result.BUSY, f"{url.host} does not answer: {words}")
 
@@ -113,7 +125,11 @@ class ForgeClient:
 
     def _without_token(self, words: str) -> str:
         """Words for a log: what repeats our request must not bring the token there."""
-        return excerpt(words.replace(self.token, "…"), _WORDS)
+        headers = self.adapter.headers(self.token)
+        sent = (headers[name].split(" ")[-1] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers)
+        for secret in (self.token, *sent):
+            words = words.replace(secret, "…")
+        return excerpt(words, _WORDS)
 
 
 def _message(words: str) -> str:
