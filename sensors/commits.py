@@ -32,6 +32,7 @@ from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submi
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.forge.statuses import end_expected, expect_statuses
 from resources.history.git_events import record_git_events, recorded_commits
 
 _FETCH_SECONDS = 5.0
@@ -99,8 +100,6 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
 
 def _show(history: History, project: Project, wanted: Sequence[str], events: Sequence[GitEvent]) -> None:
     """Have the project's forge shown which commits are going to run, and which no longer are."""
-    from resources.history.forge.statuses import end_expected, expect_statuses
-
     expect_statuses(history, project.name, wanted)
     for event in events:
         if event.kind == "superseded":

@@ -18,6 +18,7 @@ from infraaudit_domain.reporting.notices import Notice, run_failed
 from resources.dagster.lost_runs import begins_again, why_it_failed
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
+from resources.history.forge.statuses import end_expected
 from resources.history.outbox import write_notices
 from resources.history.queries.events import stages_of_run
 
@@ -74,6 +75,4 @@ def _died(
 
 def _show_end(past: History, project: Project, sha: str) -> None:
     """Have the project's forge shown that nothing more is to be expected of a commit's run."""
-    from resources.history.forge.statuses import end_expected
-
     end_expected(past, project.name, sha)

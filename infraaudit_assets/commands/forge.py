@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -129,7 +130,7 @@ def _forget_fault(current: Settings, project: Project) -> None:
     from resources.history.forge.faults import clear_fault
 
     if clear_fault(open_history(current.history_url), project.name):
-        print(f"What waits for the forge of {project.name} is sent now.")
+        print(f"What waits for the forge of {project.name} is sent now.", file=sys.stderr)
 
 
 @app.command("list")

@@ -19,7 +19,10 @@ from tests import ROOT
 from tests.docs.test_settings_page import LISTED
 from tests.service.conftest import history_of_four_commits
 
-DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("answers", "operations", "security"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("answers", "forges", "operations", "security")),
+]
 QUESTIONS = ("findings", "blame", "compare", "trends", "exposure", "sla", "suppressions", "export")
 MADE_BY_THE_READER = (
     "docker/secrets",
@@ -35,6 +38,7 @@ COMPLETED: dict[str, tuple[str, ...]] = {
     "infraaudit at 2026-03-01T14:03": _SHOP,
     "infraaudit backup": ("-",),
     "infraaudit exposed --rule FILE": _SHOP,
+    "infraaudit forge test": _SHOP,
     "infraaudit gate replay --file new-gate.yaml": _SHOP,
     "infraaudit least-exposure": _SHOP,
     "infraaudit projects events": _SHOP,

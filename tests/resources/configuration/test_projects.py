@@ -8,6 +8,7 @@ import pytest
 from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration import projects as module
 from resources.configuration.projects import add_project, load_projects, read_projects
@@ -182,3 +183,32 @@ def test_many_projects_are_compared_with_each_other_in_linear_time(
     file = tmp_path / "projects.yaml"
     file.write_text(json.dumps({"projects": [{"name": f"p{number}", "url": "/x"} for number in range(300)]}))
     assert len(load_projects(file)) == len(asked) == 300
+
+
+def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp_path: Path) -> None:
+    text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}}]"
+    off, guessed = read_projects(_file(tmp_path, text))
+    assert off.forge is None
+    assert guessed.forge == Forge(ForgeKind.GITLAB, "https://gitlab.com/api/v4", "g/s")
+
+
+@pytest.mark.parametrize(
+    ("url", "forge", "key"),
+    [
+        ("https://git.example.org/a/b", "{}", "projects[0].forge"),
+        ("https://github.com/a/b", "{token: secret}", "projects[0].forge.token"),
+        ("https://github.com/a/b", "{token_file: token}", "projects[0].forge.token_file"),
+        ("https://github.com/a/b", "{kind: sourcehut}", "projects[0].forge.kind"),
+        ("https://github.com/a/b", "{api: 'http://api.github.com'}", "projects[0].forge"),
+        ("https://github.com/a/b", "{repository: ../..}", "projects[0].forge"),
+    ],
+)
+def test_a_forge_that_is_wrong_is_named_and_the_project_keeps_the_rest(
+    tmp_path: Path, url: str, forge: str, key: str
+) -> None:
+    path = _file(tmp_path, f"projects: [{{name: a, url: '{url}', forge: {forge}}}]")
+    with pytest.raises(ConfigurationError) as caught:
+        read_projects(path)
+    assert [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]] == [key]
+    (project,) = load_projects(path)
+    assert project.fault and project.forge is None and project.url == url
