@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 
 from infraaudit.pages.audit import audit_file
+from infraaudit.pages.audit.exposure_picture import draw_exposures
+from infraaudit.pages.audit.png import inline, png_of
 from infraaudit.pages.grafana_dashboard import build_dashboard, check_dashboard
-from infraaudit.pages.least_exposure_picture import draw_least_exposure
-from infraaudit.pages.trend_picture import inline
 from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.replay.least_exposure import exposures
 from infraaudit_assets.assets.stage import RETRY, stage
@@ -80,7 +80,6 @@ def _ways_back(past: History, project: Project, configuration: Path) -> dict[str
     rules = ProjectRules(name, read_suppressions(configuration, project.name))
     asked = Asked(stored_line(past, project.name), rules, datetime.now(UTC))
     found, advised = exposures(asked) if past.live(project.name, name) else ([], None)
-    if not any(one.is_known for one in found):
-        return {}
-    picture = draw_least_exposure(found, advised, f"{project.name}: ways back in {name}")
-    return {"ways back": dg.MetadataValue.md(inline(picture, "ways back"))}
+    picture = draw_exposures(found, advised, link=lambda _: "")
+    title = f"{project.name}: ways back in {name}"
+    return {"ways back": dg.MetadataValue.md(inline(png_of(picture, title), "ways back"))} if picture else {}

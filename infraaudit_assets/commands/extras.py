@@ -117,12 +117,17 @@ _PICTURE = typer.Option("--picture", help="Draw the candidates into this PNG fil
 def _with_picture(project: Project, asked: "Asked", _until: ExitStack, picture: Path | None) -> "Asked":
     if picture is None:
         return asked
-    from infraaudit.pages.least_exposure_picture import draw_least_exposure
+    from infraaudit.pages.audit.exposure_picture import draw_exposures
+    from infraaudit.pages.audit.png import png_of
     from infraaudit.questions.replay.least_exposure import exposures
     from resources.machine.atomic_file import READABLE, write_atomically
 
     title = f"{project.name}: ways back in {asked.environment()}"
-    write_atomically(picture.resolve(), draw_least_exposure(*exposures(asked), title), READABLE)
+    drawn = draw_exposures(*exposures(asked), link=lambda _: "")
+    if drawn:
+        write_atomically(picture.resolve(), png_of(drawn, title), READABLE)
+    else:
+        print(f"No picture: of no way back in {asked.environment()} is it known what it would return.", file=sys.stderr)
     return asked
 
 

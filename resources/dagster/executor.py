@@ -15,12 +15,15 @@ from dagster._core.definitions.executor_definition import multiple_process_execu
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
+from dagster._core.executor import multiprocess
 from dagster._core.executor.init import InitExecutorContext
 from dagster._core.executor.multiprocess import MultiprocessExecutor
+from dagster._core.instance.ref import InstanceRef
 
 from infraaudit_domain.dagster_names import PARTITION
 from resources.dagster.pools import wait_patiently
 from resources.dagster.skipped_steps import failure_of, report_skipped
+from resources.dagster.sqlite_engines import keep_engines
 from resources.dagster.step_output import copy_without_programs
 from resources.dagster.workers import working_on
 from resources.machine.process import die_with
@@ -35,8 +38,9 @@ class ForkedSteps(MultiprocessExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         with working_on(Path(plan_context.instance.root_directory), plan_context.run_id):
-            _tie_forks_to_this_process()
+            _tie_forks_to_this_process(plan_context.instance)
             wait_patiently()
+            keep_engines()
             begun: set[str] = set()
             reasons: list[str] = []
             try:
@@ -58,12 +62,14 @@ def forked_executor(_: InitExecutorContext) -> MultiprocessExecutor:
 
 _run = 0
 """This process, where what it forks are steps of a run."""
+_instance: dg.DagsterInstance | None = None
+"""The run's, which its steps go on using: to open one takes longer than most steps."""
 
 
-def _tie_forks_to_this_process() -> None:
-    """Have what this process forks from now on die with it."""
-    global _run
-    _run = os.getpid()
+def _tie_forks_to_this_process(instance: dg.DagsterInstance) -> None:
+    """Have what this process forks from now on die with it, and use its instance."""
+    global _run, _instance
+    _run, _instance = os.getpid(), instance
 
 
 def _begin_step() -> None:
@@ -73,6 +79,16 @@ def _begin_step() -> None:
         signal.set_wakeup_fd(-1)  # It is the run's, which waits there for interrupts of its own.
         die_with(parent)
         copy_without_programs()
+        multiprocess.DagsterInstance = _Inherited  # type: ignore[assignment,attr-defined]
+
+
+class _Inherited:
+    """What a step sees in place of DagsterInstance."""
+
+    @staticmethod
+    def from_ref(_: InstanceRef) -> dg.DagsterInstance:
+        assert _instance is not None
+        return _instance
 
 
 os.register_at_fork(after_in_child=_begin_step)

@@ -23,7 +23,7 @@ PRELOAD = (
     "alembic.command",
     "resources.history",
 )
-HEAVY = ("kubernetes.client", "kubernetes.config", "kubernetes.watch", "jinja2", "altair", "vl_convert", "httpx")
+HEAVY = ("kubernetes.client", "kubernetes.config", "kubernetes.watch", "jinja2", "vl_convert", "httpx")
 """What some stages import where they need it."""
 
 

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from infraaudit.pages.trend_picture import TrendPoint, draw_trend
 from infraaudit_domain.errors import MonitoringError
-from infraaudit_domain.scans.findings import Severity
 from resources.prometheus import check_prometheus, render_prometheus
 
 HOSTILE = """
@@ -46,9 +44,3 @@ def test_what_is_rendered_passes_promtool(needs: Callable[[str], None]) -> None:
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(MonitoringError):
         render_prometheus("shop", text, ["a:1"])
-
-
-def test_a_trend_is_drawn_without_a_browser() -> None:
-    points = [TrendPoint(n, f"{n:040x}", severity, n) for n in range(4) for severity in Severity]
-    png = draw_trend(points, "open findings")
-    assert png.startswith(b"\x89PNG") and len(png) > 5000

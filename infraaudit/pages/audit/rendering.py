@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import jinja2
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLE = (_TEMPLATES / "style.css").read_text().strip()
-STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}"
+STYLE = (_TEMPLATES / "style.css").read_text().strip()
+STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}"
 """The hash of the one style sheet, so that a content security policy can allow it alone."""
 
 
@@ -53,7 +53,7 @@ def _environment() -> "jinja2.Environment":
     }
     environment.globals |= {
         "severities": [severity.value for severity in Severity],
-        "style": _STYLE,
+        "style": STYLE,
         "heading": _heading,
         "word_of": word_of,
         "style_hash": STYLE_HASH,

@@ -10,7 +10,7 @@ from infraaudit_assets.cli import app
 from infraaudit_assets.commands.catalog import COMMANDS
 from infraaudit_assets.commands.lazy import load
 
-_HEAVY = ("dagster", "kubernetes", "checkov", "starlette", "altair", "pandas")
+_HEAVY = ("dagster", "kubernetes", "checkov", "starlette", "vl_convert", "pandas")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
