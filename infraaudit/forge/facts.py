@@ -18,10 +18,12 @@ from infraaudit_domain.forge.statuses import CommitFacts, EnvironmentFacts, stat
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from resources.history import History, schema
-from resources.history.forge.statuses import drop_oldest, end_overdue, pending_since, want_statuses
+from resources.history.forge.statuses import drop_oldest, drop_stale, end_overdue, pending_since, want_statuses
 
 LOOK_BACK = timedelta(days=1)
-"""How long all services may be down without missing a fact; what is pending is looked after for longer."""
+"""How long all services may be down without missing a fact of a commit that is new to its forge."""
+_STALE = timedelta(days=7)
+"""The same for what a forge shows as pending; and what a forge did not take in this time, nobody looks for there."""
 _SETTLING = timedelta(seconds=60)
 """Clocks of two machines may differ, and a transaction be recorded after its time."""
 _OVERDUE, _OVERDUE_EVERY = timedelta(days=1), timedelta(minutes=10)
@@ -49,11 +51,9 @@ class FactWatch:
         """
         if not self._projects:
             return 0
-        if now >= self._next_overdue:
-            self._next_overdue = now + _OVERDUE_EVERY
-            end_overdue(self._history, self._projects, now - _OVERDUE)
         found = self._facts_since(self._since or self._first(now))
-        new = [key for key, rows in found.items() if self._seen.get(key) != rows]
+        # Rows that have left the window are no news.
+        new = [key for key, rows in found.items() if not rows <= self._seen.get(key, frozenset())]
         for project, sha in new[:_AT_ONCE]:
             try:
                 facts = facts_of(self._history, self._projects[project], sha, self._judge)
@@ -67,11 +67,19 @@ class FactWatch:
             drop_oldest(self._history, project)
         if len(new) <= _AT_ONCE:
             self._seen, self._since = found, now - _SETTLING
+            self._end_what_is_old(now)
         return max(0, len(new) - _AT_ONCE)
+
+    def _end_what_is_old(self, now: datetime) -> None:
+        """Only once every fact is read: what is pending may have its outcome since the service stopped."""
+        if now >= self._next_overdue:
+            self._next_overdue = now + _OVERDUE_EVERY
+            end_overdue(self._history, self._projects, now - _OVERDUE)
+            drop_stale(self._history, self._projects, now - _STALE)
 
     def _first(self, now: datetime) -> datetime:
         pending = pending_since(self._history, self._projects)
-        return min(now - LOOK_BACK, pending or now)
+        return min(now - LOOK_BACK, max(pending or now, now - _STALE))
 
     def _facts_since(self, since: datetime) -> dict[tuple[str, str], frozenset[object]]:
         """What tells a commit with new facts from one without, by project and commit."""
@@ -109,9 +117,13 @@ def _stages(history: History, project: str, sha: str) -> dict[str, StageOutcome]
 
 
 def _verdict(project: Project, sha: str, judge: Judge) -> Verdict | None:
-    """None where it cannot be judged, which the status then says."""
+    """None where it cannot be judged, which the status then says. Raises HistoryError where that may pass."""
     try:
         return judge(project, sha)
+    except HistoryError as error:
+        if error.retryable:
+            raise
+        return None
     except InfraAuditError:
         return None
 

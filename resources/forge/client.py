@@ -114,6 +114,10 @@ class ForgeClient:
         result = result_of(status, pause)
         # What a forge says in its own way is never more than what its limits say.
         result = result if pause is not None else self.adapter.read(status, words) or result
+        if result is Result.TAKEN and headers.get("content-type", "").startswith("text/html"):
+            # Of a sign-in page or the forge's own pages: nothing was taken.
+            said = "it answers with a page and not as an API: correct api in the projects file"
+            return Answer(Result.DENIED, f"HTTP {status}: {said}")
         if result is Result.TAKEN:
             return Answer(result)
         if 300 <= status < 400:

@@ -34,5 +34,5 @@ def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
 
 
 def read(status: int, words: str) -> Result | None:
-    """A job that is in that state already cannot be brought there again."""
-    return Result.TAKEN if status == 400 and "Cannot transition status" in words else None
+    """A job that waits or runs already cannot be made to wait once more; it is shown as pending."""
+    return Result.TAKEN if status == 400 and "Cannot transition status via :enqueue" in words else None

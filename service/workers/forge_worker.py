@@ -6,6 +6,7 @@ Deliberately absent: what a status says, and what an answer means (infraaudit_do
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -58,10 +59,11 @@ class ForgeWorker:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            left = 0
+            left, began = 0, time.monotonic()
             with errors_logged(_LOG, "What became of commits could not be read"):
                 left = await loop.run_in_executor(self._threads, self._facts.look, datetime.now(UTC))
-            await asyncio.sleep(0 if left else ROUND_SECONDS)
+            # While there is more, half of one processor is left to others.
+            await asyncio.sleep(time.monotonic() - began if left else ROUND_SECONDS)
 
     async def _send_in_rounds(self) -> None:
         loop = asyncio.get_running_loop()

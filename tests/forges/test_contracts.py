@@ -119,7 +119,8 @@ def test_the_stand_in_refuses_what_the_description_refuses(forge: StandIn) -> No
         (Script(500, {"Retry-After": "soon"}), Result.BUSY, None),
         (Script(401), Result.DENIED, None),
         (Script(422, {}, b"[" * 100_000), Result.REJECTED, None),
-        (Script(200, {}, b"<html>any page</html>"), Result.TAKEN, None),
+        (Script(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Sign in</html>"), Result.DENIED, None),
+        (Script(204), Result.TAKEN, None),
     ],
 )
 def test_what_an_answer_means(github: StandIn, script: Script, result: Result, pause: float | None) -> None:

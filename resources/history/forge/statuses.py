@@ -161,6 +161,14 @@ def postpone_status(history: History, taken: TakenStatus, now: datetime, error: 
         connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change))
 
 
+def drop_stale(history: History, projects: Collection[str], before: datetime) -> None:
+    """Drop what has waited since before a time: of a forge that was away, or switched off, for so long."""
+    stale = (_TABLE.c.due_at.is_not(None)) & (_TABLE.c.changed_at < before) & _TABLE.c.project.in_(projects)
+    if history.rows(sa.select(_TABLE.c.sha).where(stale).limit(1)):
+        with history.writing() as connection:
+            connection.execute(_TABLE.update().where(stale).values(due_at=None, last_error="waited too long"))
+
+
 def drop_oldest(history: History, project: str, most: int = MOST_WAITING) -> int:
     """Drop the oldest statuses that wait where there are too many; returns how many."""
     waiting = (_TABLE.c.project == project) & _TABLE.c.due_at.is_not(None)

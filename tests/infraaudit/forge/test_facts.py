@@ -10,12 +10,12 @@ from infraaudit.forge.facts import FactWatch
 from infraaudit_domain.delivery.deployments import NOWHERE, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
-from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.errors import HistoryError, RepositoryError
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Scan
 from resources.history import History
-from resources.history.forge.statuses import expect_statuses, statuses_of_commit
+from resources.history.forge.statuses import drop_stale, expect_statuses, projects_due, statuses_of_commit
 from tests.resources.databases import migrated_history
 
 SHA = "a" * 40
@@ -123,10 +123,44 @@ def test_a_commit_that_a_gate_stops(history: History) -> None:
     assert shown(history) == {"deploy-production": "failure"}
 
 
-def test_after_a_restart_what_is_pending_is_looked_after_however_long_ago(history: History) -> None:
+def test_a_forge_that_is_new_is_not_sent_the_past(history: History) -> None:
     ended(history, "docker_image", StageOutcome.FAILED, at=datetime.now(UTC) - timedelta(days=3))
     watch(history, Judge(Verdict())).look(datetime.now(UTC))
-    assert shown(history) == {}, "a forge that is new is not sent the past"
+    assert shown(history) == {}
+
+
+def test_after_a_long_stop_what_is_pending_gets_its_outcome(history: History) -> None:
+    expect_statuses(history, "shop", [SHA])
+    ended(history, "docker_image", StageOutcome.SUCCEEDED)
+    later = datetime.now(UTC) + timedelta(days=3)
+    watch(history, Judge(Verdict())).look(later)
+    assert shown(history) == {"image": "success", "tests": "error", "scan": "error"}
+    drop_stale(history, ["other"], later)
+    assert projects_due(history, later) == ["shop"]
+    watch(history, Judge(Verdict())).look(later + timedelta(days=30))
+    assert projects_due(history, later) == [], "nobody looks for them any more"
+
+
+def test_a_commit_whose_older_facts_leave_the_window_is_not_judged_again(history: History) -> None:
+    judge, now = Judge(Verdict()), datetime.now(UTC)
+    looks = watch(history, judge)
+    ended(history, "docker_image", StageOutcome.SUCCEEDED, at=now - timedelta(seconds=50))
+    scanned(history)
+    looks.look(now)
+    for seconds in (5, 30, 55):
+        looks.look(now + timedelta(seconds=seconds))
+    assert judge.asked == 1
+
+
+def test_a_history_that_is_busy_is_asked_again(history: History) -> None:
+    judge = Judge(HistoryError("busy"))
+    looks = watch(history, judge)
+    scanned(history)
+    with pytest.raises(HistoryError):
+        looks.look(datetime.now(UTC))
+    judge.verdict = Verdict()
+    looks.look(datetime.now(UTC))
+    assert shown(history) == {"scan": "success"}
 
 
 def test_many_commits_are_looked_at_some_at_a_time_and_none_is_left_out(
