@@ -147,8 +147,10 @@ def _verdict(verdict: Verdict | None, open_findings: int) -> tuple[StatusState, 
         return _ERROR, "It was scanned, and could not be judged"
     if verdict.passed:
         return _SUCCESS, f"The gate lets it in; open findings: {open_findings}"
+    # What follows a colon may be what a scanner printed.
+    reason = verdict.reasons[0].partition(": ")[0]
     more = f" (and {len(verdict.reasons) - 1} more)" if len(verdict.reasons) > 1 else ""
-    return _FAILURE, one_line(verdict.reasons[0], LONGEST_WORDS - len(more)) + more
+    return _FAILURE, one_line(reason, LONGEST_WORDS - len(more)) + more
 
 
 def _unread(facts: CommitFacts) -> _Said:

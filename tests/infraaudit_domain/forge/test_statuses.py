@@ -72,6 +72,8 @@ def test_what_was_not_run_is_never_a_success() -> None:
         (GOOD, Verdict(), ("success", "The gate lets it in; open findings: 4")),
         (GOOD, Verdict(("2 new findings of high",)), ("failure", "2 new findings of high")),
         (GOOD, Verdict(("a", "b", "c")), ("failure", "a (and 2 more)")),
+        (GOOD, Verdict(("its scan is failed: /srv/x at 10.0.0.3",)), ("failure", "its scan is failed")),
+        (GOOD, Verdict(("3 high, 0 allowed, CKV_1 at a.tf:3",)), ("failure", "3 high, 0 allowed, CKV_1 at a.tf:3")),
         (GOOD, None, ("error", "It was scanned, and could not be judged")),
         (BAD, Verdict(), ("error", "It could not be scanned")),
     ],
