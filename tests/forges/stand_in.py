@@ -70,7 +70,7 @@ class StandIn(ThreadingHTTPServer):
 
     def shown(self, sha: str) -> dict[str, str]:
         """What people see of a commit: the newest state of each context."""
-        names = ("context", "name", "key")
+        names = ("context", "key", "name")
         found = [body for each, body in self.statuses if each == sha]
         return {next(body[name] for name in names if name in body): body["state"] for body in found}
 

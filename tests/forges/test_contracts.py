@@ -3,8 +3,12 @@
 import asyncio
 import gzip
 import logging
+import socketserver
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 
 import pytest
 
@@ -139,13 +143,49 @@ def test_no_redirect_is_followed_with_the_token(github: StandIn, status: int) ->
         assert TOKEN not in answer.words and other.received == []
 
 
-def test_an_answer_has_an_end(github: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    github.scripts = [Script(422, {"Content-Encoding": "gzip"}, gzip.compress(b"0" * 2_000_000))]
-    assert sent(github).result is Result.REJECTED
-    monkeypatch.setattr(client_module, "SECONDS", 0.1)
-    github.scripts = [Script(201, seconds=0.25)]
-    began = time.monotonic()
-    assert sent(github).result is Result.BUSY and time.monotonic() - began < 1
+@contextmanager
+def _answering(parts: Iterable[bytes], between: float) -> Iterator[StandIn]:
+    """A stand-in at whose address these bytes are answered instead, with so many seconds between them."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with suppress(OSError):
+                for part in parts:
+                    self.request.sendall(part)
+                    time.sleep(between)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with running(ForgeKind.GITHUB, [SHA]) as forge:
+            forge.server_port = server.server_address[1]
+            yield forge
+        server.shutdown()
+
+
+def test_an_answer_that_is_endless_is_read_to_a_limit() -> None:
+    head = b"HTTP/1.1 422 No\r\nContent-Type: application/json\r\n\r\n"
+    with _answering(chain([head], repeat(b"x" * 65536)), 0) as forge:
+        began = time.monotonic()
+        answer = sent(forge)
+        assert answer.result is Result.REJECTED and len(answer.words) < 300
+        assert time.monotonic() - began < client_module.SECONDS / 2
+
+
+def test_an_answer_that_trickles_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "SECONDS", 0.15)
+    with _answering((bytes([byte]) for byte in b"HTTP/1.1 201 Created\r\nX-Slow: " + b"a" * 100), 0.03) as forge:
+        began = time.monotonic()
+        assert sent(forge).result is Result.BUSY
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_packed_answer_is_not_unpacked(github: StandIn) -> None:
+    packed = gzip.compress(b"0" * 2_000_000)
+    github.scripts = [Script(422, {"Content-Encoding": "gzip"}, packed)]
+    assert "000" not in sent(github).words
+    assert github.received[0].headers["accept-encoding"] == "identity"
 
 
 def test_the_token_appears_nowhere(github: StandIn, caplog: pytest.LogCaptureFixture) -> None:
