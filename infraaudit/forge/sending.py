@@ -66,7 +66,8 @@ def _settle(history: History, taken: TakenStatus, answer: Answer) -> bool:
             postpone_status(history, taken, now)
             pause = answer.pause if answer.result is Result.BUSY else _DENIED_SECONDS
             if note_fault(history, taken.project, answer.words, now, pause):
-                _LOG.warning("The forge of %s takes no statuses: %s", taken.project, answer.words)
+                next_step = f"`infraaudit forge test --project {taken.project}` says what is wrong"
+                _LOG.warning("The forge of %s takes no statuses: %s; %s", taken.project, answer.words, next_step)
             return False
     return True
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from infraaudit_domain.errors import excerpt
+from infraaudit_domain.errors import ConfigurationError, excerpt
 from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forge.answers import Answer, Result, pause_of, result_of
 from infraaudit_domain.forge.statuses import CommitStatus
@@ -44,12 +44,25 @@ def adapter_of(kind: ForgeKind) -> Adapter:
 
 
 def new_connections() -> "httpx.AsyncClient":
-    """Connections to forges, for one event loop; to be closed."""
+    """Connections to forges, for one event loop; to be closed. Raises ConfigurationError."""
     import httpx
 
     # No content coding: a small compressed answer may be gigabytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "infraaudit"}
-    return httpx.AsyncClient(timeout=SECONDS, headers=headers, follow_redirects=False, verify=_trusted())
+    try:
+        return httpx.AsyncClient(
+            timeout=SECONDS,
+            headers=headers,
+            follow_redirects=False,
+            verify=_trusted(),
+            # Plain HTTP is for a forge on this machine: no proxy is shown the token.
+            mounts={"http://": None},
+        )
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        raise ConfigurationError(
+            "No forge can be asked: correct the environment's SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY or ALL_PROXY "
+            f"({excerpt(str(error), _WORDS)})."
+        ) from error
 
 
 @lru_cache(maxsize=1)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS = 1.0
 _NO_TOKEN_SECONDS = 60.0
+"""Until it is looked again for a token, or for certificates."""
 _LOG = logging.getLogger("infraaudit.forge")
 
 
@@ -66,16 +67,22 @@ class ForgeWorker:
             await asyncio.sleep(time.monotonic() - began if left else ROUND_SECONDS)
 
     async def _send_in_rounds(self) -> None:
+        while True:
+            with errors_logged(_LOG, "No statuses of commits can be sent"):
+                async with new_connections() as connections, asyncio.TaskGroup() as tasks:
+                    await self._rounds(connections, tasks)
+            await asyncio.sleep(_NO_TOKEN_SECONDS)
+
+    async def _rounds(self, connections: "httpx.AsyncClient", tasks: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
-        async with new_connections() as connections, asyncio.TaskGroup() as tasks:
-            while True:
-                with errors_logged(_LOG, "It could not be read what is to be sent to forges"):
-                    due = await loop.run_in_executor(self._threads, projects_due, self._history, datetime.now(UTC))
-                    for name in due:
-                        if name in self._projects and name not in self._sending:
-                            self._sending.add(name)
-                            tasks.create_task(self._send(self._projects[name], connections))
-                await asyncio.sleep(ROUND_SECONDS)
+        while True:
+            with errors_logged(_LOG, "It could not be read what is to be sent to forges"):
+                due = await loop.run_in_executor(self._threads, projects_due, self._history, datetime.now(UTC))
+                for name in due:
+                    if name in self._projects and name not in self._sending:
+                        self._sending.add(name)
+                        tasks.create_task(self._send(self._projects[name], connections))
+            await asyncio.sleep(ROUND_SECONDS)
 
     async def _send(self, project: Project, connections: "httpx.AsyncClient") -> None:
         loop = asyncio.get_running_loop()

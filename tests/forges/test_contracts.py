@@ -12,6 +12,7 @@ from itertools import chain, repeat
 
 import pytest
 
+from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.forge.address import ForgeKind
 from infraaudit_domain.forge.answers import Answer, Result
 from infraaudit_domain.forge.statuses import LONGEST_WORDS, CommitStatus, StatusState, one_line
@@ -203,3 +204,23 @@ def test_a_forge_that_is_not_there_is_busy(github: StandIn) -> None:
     assert sent(github).result is Result.BUSY
     github.server_close()
     assert sent(github).result is Result.BUSY
+
+
+def test_no_proxy_is_shown_a_token_in_plain_text(github: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(ForgeKind.GITHUB, [SHA]) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert sent(github).result is Result.TAKEN and proxy.received == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("SSL_CERT_FILE", "/nowhere/ca.pem"), ("HTTPS_PROXY", "no-proxy://x")])
+def test_an_environment_in_which_nothing_can_be_asked_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    client_module._trusted.cache_clear()
+    with pytest.raises(ConfigurationError, match=name):
+        new_connections()
+    client_module._trusted.cache_clear()
