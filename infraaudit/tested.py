@@ -5,7 +5,6 @@ Deliberately absent: reuse for a commit that has a result of its own. Who runs i
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from infraaudit_domain.delivery.test_runs import TestRun
@@ -24,8 +23,6 @@ def run_or_reuse_tests(
     sha: str,
     image_id: str,
     limits: Limits,
-    *,
-    on_line: Callable[[str], None] = lambda line: None,
 ) -> TestRun:
     """The result of a commit's tests; see :func:`run_tests` for what is raised.
 
@@ -35,9 +32,8 @@ def run_or_reuse_tests(
     if project.reuse_tests and history.test_run(project.name, sha) is None:
         earlier = always_passed(history, project.name, digest)
         if earlier is not None:
-            on_line(f"The tests passed in the same image for {earlier[0][:12]}: they are not run again.")
             return replace(earlier[1], reused_from=earlier[0])
-    run = run_tests(engine, image_id, project.paths.tests, limits=limits, on_line=on_line)
+    run = run_tests(engine, image_id, project.paths.tests, limits=limits)
     return replace(run, inputs_digest=digest)
 
 

@@ -1,5 +1,6 @@
 """Every environment variable of InfraAudit, with its unit and default. Nothing else reads the environment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,25 @@ def _not_blank(secret: SecretStr) -> SecretStr:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The files by which commits are judged, and their findings explained."""
+
+    configs: Path
+    severities: Path
+    remedies: Path
+    """Where to read about each check."""
+
+    @property
+    def gate(self) -> Path:
+        return self.configs / "gate.yaml"
+
+    @property
+    def checks(self) -> Path:
+        """What the site itself says of checks: their severity, and how they are fixed. It need not be there."""
+        return self.configs / "checks.yaml"
 
 
 class Settings(BaseSettings):
@@ -114,45 +134,36 @@ class Settings(BaseSettings):
         return self.configs.resolve() if self.configs else _with_us("configs", "gate.yaml")
 
     @property
+    def judges(self) -> Judges:
+        """The tables are those of the working directory, or what came with the program."""
+        return _judges(self.shipped, _with_us)
+
+    @property
     def gate_file(self) -> Path:
-        return self.shipped / "gate.yaml"
+        return self.judges.gate
 
     @property
     def severities(self) -> Path:
-        """The severities table of the working directory, or the one that came with the program."""
-        return _with_us("scanner", "severities.csv") / "severities.csv"
+        return self.judges.severities
 
     @property
     def remedies(self) -> Path:
-        """Where to read about each check: of the working directory, or what came with the program."""
-        return _with_us("scanner", "remedies.csv") / "remedies.csv"
+        return self.judges.remedies
 
     @property
     def checks_file(self) -> Path:
-        """What the site itself says of checks: their severity, and how they are fixed. It need not be there."""
-        return self.shipped / "checks.yaml"
+        return self.judges.checks
+
+
+def _judges(configs: Path, folder_with: Callable[[str, str], Path]) -> Judges:
+    severities, remedies = (folder_with("scanner", name) / name for name in ("severities.csv", "remedies.csv"))
+    return Judges(configs, severities, remedies)
 
 
 def _with_us(folder: str, file: str) -> Path:
     """A folder of the project: where we work, in our checkout, or in the installed package. ``file`` shows that it is
     ours, because a repository that somebody works in has a folder of that name, too."""
     return next((found.resolve() for found in _places(folder) if (found / file).is_file()), Path(folder))
-
-
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """The files by which a working tree is judged."""
-
-    configs: Path
-    severities: Path
-
-    @property
-    def gate(self) -> Path:
-        return self.configs / "gate.yaml"
-
-    @property
-    def checks(self) -> Path:
-        return self.configs / "checks.yaml"
 
 
 def judges_of(tree: Path) -> Judges:
@@ -166,8 +177,7 @@ def judges_of(tree: Path) -> Judges:
         return next((place for place in found if not place.is_relative_to(tree)), _with_us(folder, file))
 
     given = settings().configs
-    configs = given.resolve() if given else outside("configs", "gate.yaml")
-    return Judges(configs, outside("scanner", "severities.csv") / "severities.csv")
+    return _judges(given.resolve() if given else outside("configs", "gate.yaml"), outside)
 
 
 def _places(folder: str) -> tuple[Path, ...]:

@@ -1,9 +1,8 @@
 """The always-on HTTP service: webhooks, metrics, targets, the trend API and the audit page.
 
-It reads the history; webhooks, findings whose commits are to be named, and approvals are the only ways to write through
-it.
-Loopback by default; with tokens set, every path except health and signed webhooks needs one. Deliberately absent:
-settings, which the command passes in.
+It reads the history, and writes what a webhook, a request to narrow a finding or an approval brings. Loopback by default;
+with tokens set, every path except health and signed webhooks needs one. Deliberately absent: settings, which the command
+passes in.
 """
 
 import asyncio

@@ -1,16 +1,14 @@
 """Rows as JSON or CSV, and the values of a query string. Every refusal names the parameter and what it may be."""
 
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from infraaudit.questions.csv_text import csv_text
+from infraaudit.questions.csv_text import csv_text, plain
 from infraaudit.questions.question import Schema
 from infraaudit.questions.table import MAX_TEXT
 from infraaudit_domain.errors import excerpt
@@ -89,7 +87,7 @@ def page_answer(
     if choice(request, "format", "json", ("json", "csv")) == "csv":
         headers = {f"X-{name.replace('_', '-').title()}": _ascii(text) for name, text in notes.items()}
         return Response(to_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=count | headers)
-    items = [{name: _plain(row.get(name)) for name in columns} for row in rows]
+    items = [{name: plain(row.get(name)) for name in columns} for row in rows]
     following = request.url.include_query_params(offset=offset + limit)
     # Without the host: behind a proxy the service knows another one than its client.
     more = f"{following.path}?{following.query}" if offset + limit < total else None
@@ -107,12 +105,5 @@ def to_csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _clean(value: Any) -> Any:
-    plain = _plain(value)
-    return excerpt(plain) if isinstance(plain, str) else plain
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has a value for: of numbers, those that are finite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.isoformat() if isinstance(value, datetime) else value
+    shown = plain(value)
+    return excerpt(shown) if isinstance(shown, str) else shown

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from infraaudit_domain.errors import ScanError
+from resources.checkov import tree
 from resources.git.healing import CLONE_PREFIX
 from resources.machine.state_folder import StateFolder
 
@@ -25,13 +27,14 @@ def sweep(state: StateFolder) -> list[Path]:
             if time.time() - path.lstat().st_mtime > OLD_HOURS * 3600:
                 shutil.rmtree(path)
                 gone.append(path)
+    if state.scans.is_dir():
+        with suppress(ScanError):  # Where no folder is private, no scan has left anything.
+            gone += tree.sweep(tree.neutral_folder(state.scans))
     return gone
 
 
 def _leftovers(state: StateFolder) -> Iterator[Path]:
     yield from (path for path in state.checkouts.glob("*-*") if path.is_dir())
-    for kind in ("scan-*", "parent-*"):
-        yield from state.scans.glob(kind)
     yield from state.mirrors.glob(f"{CLONE_PREFIX}*")
     for kind in (".backup-*", ".restore-*"):
         yield from state.path.glob(kind)

@@ -1,9 +1,11 @@
-"""CSV of an answer, safe to open in a spreadsheet."""
+"""The values of an answer as JSON and CSV have them; CSV that is safe to open in a spreadsheet."""
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 _FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]")
@@ -17,6 +19,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]], line_end: st
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return out.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """What JSON has a value for: of numbers, those that are finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _cell(value: Any) -> Any:

@@ -10,11 +10,10 @@ from typing import Protocol
 from infraaudit.questions.csv_text import csv_text
 from infraaudit_domain.judging.suppressions import Suppression, hide_in
 from infraaudit_domain.reporting.cyclonedx import cyclonedx
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
+from infraaudit_domain.reporting.order import finding_worst_first
+from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.reporting.sarif import sarif
-from infraaudit_domain.scans.findings import Finding, Scan, Severity
-
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+from infraaudit_domain.scans.findings import Finding, Scan
 
 
 class CodeOfFindings(Protocol):
@@ -38,7 +37,7 @@ def exported(
     raw: Scan,
     suppressions: Sequence[Suppression],
     day: date,
-    remedies: Remedies = NO_REMEDIES,
+    remedies: Remedies,
     code: CodeOfFindings | None = None,
 ) -> str:
     """A commit's findings as a text of this form; what a suppression hides on the day is marked as suppressed.
@@ -48,7 +47,7 @@ def exported(
     scan = hide_in(raw, suppressions, day)
     findings = sorted(
         map(remedies.explained, scan.findings),
-        key=lambda f: (_RANK[f.severity], f.file_path, f.line_start, f.check_id, f.fingerprint),
+        key=lambda finding: (*finding_worst_first(finding), finding.fingerprint),
     )
     if form is Exchange.CSV:
         return _csv(findings)

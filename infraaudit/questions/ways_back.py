@@ -11,7 +11,8 @@ from infraaudit_domain.delivery.deployments import TRIED, Deployment
 from infraaudit_domain.delivery.live_periods import Period, live_periods
 from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.judging.suppressions import Suppression, suppressed_by
-from infraaudit_domain.scans.findings import Finding, ScanStatus, Severity
+from infraaudit_domain.reporting.order import finding_worst_first
+from infraaudit_domain.scans.findings import Finding, ScanStatus
 from resources.history import schema
 from resources.history.decisions.rejections import rejected
 from resources.history.deployments import deployments
@@ -112,5 +113,4 @@ def _findings(
 
 def _without(some: Mapping[str, Finding] | None, others: Mapping[str, Finding] | None) -> tuple[Finding, ...]:
     left = [finding for life, finding in (some or {}).items() if life not in (others or {})]
-    worst_first = list(Severity)
-    return tuple(sorted(left, key=lambda f: (worst_first.index(f.severity), f.file_path, f.line_start, f.fingerprint)))
+    return tuple(sorted(left, key=lambda finding: (*finding_worst_first(finding), finding.fingerprint)))

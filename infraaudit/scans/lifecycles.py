@@ -65,7 +65,7 @@ class Line(StoredLine):
         return path, sorted(active.values(), key=_order)
 
     def _follow_some(self) -> bool:
-        """Follow some commits: computed over a snapshot, with what Git says, and then written in a short transaction.
+        """Follow some commits: compute their lifecycles over a snapshot and Git, then store them in a short transaction.
 
         Returns whether more is left.
         """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ class _Turn:
         """Scan what judging the commit here needs, which is nothing where the scanner and the rules are the same."""
         prepare_judgement(self.stage.history, self.mirror, self.project, self.environment.name, self.stage.sha, runner)
 
-    @property
+    @cached_property
     def commit(self) -> Commit:
         return self.mirror.commit(self.stage.sha)
 

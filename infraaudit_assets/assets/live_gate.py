@@ -37,8 +37,10 @@ def build_live_gate_check(
             return _result(False, f"It could not be judged: {error}")
         if found is None:
             return _result(True, "Nothing is deployed yet.")
-        listed = {"findings": findings_table(found.verdict.findings)} if found.verdict.findings else {}
-        return _result(found.passes, str(found), commit=dg.MetadataValue.text(found.sha), **listed)
+        about: dict[str, dg.MetadataValue] = {"commit": dg.MetadataValue.text(found.sha)}
+        if found.verdict.findings:
+            about["findings"] = findings_table(found.verdict.findings, history.explanations())
+        return _result(found.passes, str(found), **about)
 
     return live_still_passes
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.reporting.remedies import NO_REMEDIES, Remedies
-from infraaudit_domain.scans.findings import Finding, Severity
+from infraaudit_domain.reporting.order import finding_worst_first
+from infraaudit_domain.reporting.remedies import Remedies
+from infraaudit_domain.scans.findings import Finding
 
 _ROWS = 50
 
@@ -28,10 +29,8 @@ class _Link:
     address: str
 
 
-def findings_table(findings: Iterable[Finding], remedies: Remedies = NO_REMEDIES) -> dg.MetadataValue:
+def findings_table(findings: Iterable[Finding], remedies: Remedies) -> dg.MetadataValue:
     """Findings, one a row, the most severe first; the check links to how it is fixed."""
-    rank = list(Severity)
-    ordered = sorted(findings, key=lambda f: (rank.index(f.severity), f.file_path, f.line_start, f.check_id))
     rows = [
         (
             f.severity.value,
@@ -41,7 +40,7 @@ def findings_table(findings: Iterable[Finding], remedies: Remedies = NO_REMEDIES
             f.resource,
             f.fingerprint[:12],
         )
-        for f in ordered
+        for f in sorted(findings, key=finding_worst_first)
     ]
     return table(["severity", "check", "what", "where", "resource", "id"], rows)
 

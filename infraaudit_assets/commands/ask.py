@@ -197,7 +197,7 @@ def _print_rows(question: Question, asked: "Asked", how: Format, limit: int | No
         print_it(rows)
         return
     note = NOTES.get(question.name)
-    show(question, rows, how, note(asked, rows) if note else "", len(every_row))
+    show(question, rows, how, note(asked, every_row) if note else "", len(every_row))
 
 
 def _write_document(asked: "Asked", output: Path | None) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -84,7 +84,7 @@ def check(
         with _history(folder / "history.db") as past:
             foreseen = foresee(commit, found, past, partial(_scanner, state, judges, past), state.checkouts, gate_file)
     if sarif is not None:
-        _write_sarif(sarif, found, foreseen, gate_file.parent)
+        _write_sarif(sarif, found, foreseen, gate_file.parent, judges)
     _print(foreseen, base, found, gate_file, chosen(form, as_json))
     raise typer.Exit(0 if foreseen.passes else 1)
 
@@ -97,15 +97,19 @@ def _project_of(tree: "WorkingTree", name: str | None) -> Project:
     if name is not None:
         return find_project(name)
     here = {_address(url) for url in (tree.origin, str(tree.folder)) if url}
-    listed = settings().projects.resolve()
-    if "projects" not in settings().model_fields_set and listed.is_relative_to(tree.folder):
-        # A change cannot bring its own environments. The file may also be another program's.
-        return Project(tree.folder.name, tree.origin or str(tree.folder))
-    with suppress(ConfigurationError):
-        for project in load_projects(settings().projects):
-            if not project.fault and _address(project.url) in here:
-                return project
-    return Project(tree.folder.name, tree.origin or str(tree.folder))
+    unlisted = Project(tree.folder.name, tree.origin or str(tree.folder))
+    listed, is_given = settings().projects, "projects" in settings().model_fields_set
+    if not is_given and listed.resolve().is_relative_to(tree.folder):  # A change cannot bring its own environments.
+        return unlisted
+    try:
+        found = next((one for one in load_projects(listed) if _address(one.url) in here), unlisted)
+    except ConfigurationError:
+        if is_given:
+            raise
+        return unlisted  # None is needed here, and a file of that name may be another program's.
+    if found.fault:
+        raise ConfigurationError(found.fault)
+    return found
 
 
 def _address(url: str) -> str:
@@ -151,16 +155,16 @@ def _scanner(state: StateFolder, judges: Judges, past: "History") -> "CheckovRun
     return CheckovRunner(state.scans, severities, reuse=past.framework_scan, parent=parent)
 
 
-def _write_sarif(file: Path, project: Project, foreseen: "Foreseen", configs: Path) -> None:
+def _write_sarif(file: Path, project: Project, foreseen: "Foreseen", configs: Path, judges: Judges) -> None:
     from infraaudit.questions.export import Exchange, exported
+    from resources.configuration.checks import read_remedies
     from resources.configuration.suppressions import read_suppressions
 
-    suppressions = read_suppressions(configs, project.name)
+    suppressions, remedies = read_suppressions(configs, project.name), read_remedies(judges.remedies, judges.checks)
     day = datetime.now(UTC).date()
+    text = exported(Exchange.SARIF, project.name, project.url, foreseen.scan, suppressions, day, remedies)
     try:
-        file.write_text(
-            exported(Exchange.SARIF, project.name, project.url, foreseen.scan, suppressions, day), encoding="utf-8"
-        )
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"{file} cannot be written: {error.strerror}. Name another file by --sarif."

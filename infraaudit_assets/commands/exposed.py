@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from infraaudit.scans.scan_live import LiveCommit
     from resources.checkov import CheckovRunner
     from resources.checkov.rule_file import Rule
+    from resources.git.mirror import Mirror
     from resources.history import History
 
 
@@ -111,7 +112,7 @@ def _scanner(history: "History", beside: "History", folder: Path, rule: "Rule | 
 
 
 def _scanned(
-    runner: "CheckovRunner", mirror: object, project: Project, wanted: "Sequence[LiveCommit]", of: int
+    runner: "CheckovRunner", mirror: "Mirror", project: Project, wanted: "Sequence[LiveCommit]", of: int
 ) -> Iterator[Scan]:
     """The scans, as far as Ctrl-C lets them go: what was not scanned is unknown."""
     from infraaudit_assets.commands.progress import progress
@@ -121,7 +122,7 @@ def _scanned(
         for number, one in enumerate(wanted):
             bar.update(task, description=f"scanning {one.sha[:12]}, live for {one.hours:.1f} h")
             try:
-                scan = runner.scan(mirror, one.sha, project.paths.checkov_config)  # type: ignore[arg-type]
+                scan = runner.scan(mirror, one.sha, project.paths.checkov_config)
             except KeyboardInterrupt:
                 print(f"Interrupted: {of - number} commits that were live are not scanned.", file=sys.stderr)
                 return

@@ -1,16 +1,14 @@
 """How commands print rows and results: a table or a sentence for people, CSV and JSON for programs."""
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TextIO
 
 from rich import box
 from rich.table import Table
 
-from infraaudit.questions.csv_text import csv_text
+from infraaudit.questions.csv_text import csv_text, plain
 from infraaudit.questions.question import Question
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.commands.terminal import standard_output
@@ -109,23 +107,16 @@ def _in_one_cell(value: Any) -> Any:
     """A list is one cell, a line for each of its entries; an object is its JSON."""
     if isinstance(value, list | tuple):
         return "\n".join(map(str, value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else _plain(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else plain(value)
 
 
 def _named(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    return {name: _plain(row.get(name)) for name in columns}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has a value for: of numbers, those that are finite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.isoformat() if isinstance(value, datetime) else value
+    return {name: plain(row.get(name)) for name in columns}
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], note: str, width: int) -> Table:
     """The first columns matter most: the last ones are left out, and named below, where the terminal is too narrow."""
-    cells = {name: [_cell(name, _plain(row.get(name))) for row in rows] for name in columns}
+    cells = {name: [_cell(name, plain(row.get(name))) for row in rows] for name in columns}
     shown = _fitting({name: [columns[name], *cells[name]] for name in columns}, width)
     hidden = [label for name, label in columns.items() if name not in shown]
     caption = counted(len(rows))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 LINE_SECONDS = 5.0
-"""A log, or whoever waits for a pipe, hears so often that something is going on."""
+"""How often a log, or whoever reads a pipe, gets a line while work continues."""
 
 
 class _Lines(Progress):

@@ -1,7 +1,7 @@
 """`infraaudit prune`: retention. Details of old commits go; lineage, lifecycles of findings and counts stay."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ import typer
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.dagster_names import PARTITION, former_names
+from infraaudit_domain.dagster_names import former_names
 from infraaudit_domain.errors import EngineUnavailableError, HistoryError
 from infraaudit_domain.projects import Project
 
@@ -108,23 +108,18 @@ def _delete_images(engine: "Engine | None", project: Project, shas: Collection[s
     return forget_images(engine, {image_reference(project.name, sha) for sha in shas}) if engine and shas else 0
 
 
-def _delete_runs(current: Settings, project: Project, shas: Collection[str]) -> int:
+def _delete_runs(current: Settings, project: Project, shas: Sequence[str]) -> int:
     """Finished runs of these commits, also of a job of earlier versions, with their events and the logs of their steps."""
-    import dagster as dg
-
     from infraaudit_assets.jobs import build_jobs
     from infraaudit_assets.runs import dagster_instance
-    from resources.dagster.deleted_runs import delete_run
+    from resources.dagster.deleted_runs import delete_run, finished_runs
 
     jobs = {job.name for job in build_jobs(project)} | former_names(project)
-    gone = 0
     with dagster_instance(current) as instance:
-        for sha in shas:
-            for run in instance.get_runs(dg.RunsFilter(tags={PARTITION: sha})):
-                if run.is_finished and run.job_name in jobs:
-                    delete_run(instance, run.run_id)
-                    gone += 1
-    return gone
+        found = finished_runs(instance, shas, jobs)
+        for run_id in found:
+            delete_run(instance, run_id)
+    return len(found)
 
 
 def _shrink(current: Settings, past: "History") -> None:

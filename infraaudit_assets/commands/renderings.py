@@ -1,4 +1,7 @@
-"""What a question's table for people has beside its rows: a note below, or a form of its own."""
+"""What a question's table for people has beside its rows: a note below, or a form of its own.
+
+A note is of every row of the answer, also where the table has only the first ones.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from infraaudit.questions.asked import Asked
+from infraaudit.questions.parameters import ANY
 from infraaudit.questions.question import Question
 from infraaudit.questions.table import asked_as
 from infraaudit_assets.commands.formats import print_rows
@@ -20,6 +24,10 @@ from infraaudit_domain.scans.findings import Severity
 from resources.configuration.suppressions import suppressions_path
 
 Rows = Sequence[Mapping[str, Any]]
+_UNSHOWN = (
+    "cannot be read from the mirror, or its secrets are not known and could not be masked: they were not scanned, or their"
+    " findings were pruned; then scan the commit again"
+)
 
 
 def _of_compare(asked: Asked, _: Rows) -> str:
@@ -63,7 +71,7 @@ def _print_help(rows: Rows) -> None:
         print(f"{row['severity']}: {row['check_id']} {excerpt(row['check_name'])}")
         print(f"{row['file_path']}:{lines}  {excerpt(row['resource'])}")
         print(f"{row['status']}; as it was last seen, in {row['commit'][:12]}")
-        code = row["code"] or f"(no code: {row['file_path']} of this commit cannot be read from the mirror)"
+        code = row["code"] or f"(no code: {row['file_path']} of this commit {_UNSHOWN})"
         print(f"\n{code}\n")
         about = {"remedy": row["remedy"], "read": row["guideline"], "owner": row["owner"], "its life": row["life"],
                  "accept in the code": row["accept_in_code"], f"or in {row['accept_file']}": row["accept_in_file"]}  # fmt: skip
@@ -86,6 +94,9 @@ def _length(seconds: float | None) -> str:
 
 
 def _of_replay(asked: Asked, rows: Rows) -> str:
+    wanted = asked.text("verdict") or Replayed.STOPPED
+    if wanted not in (Replayed.STOPPED, ANY):
+        return f"in {asked.environment()}: {len(rows)} {wanted}"
     stopped = [row for row in rows if row["verdict"] == Replayed.STOPPED]
     saved = Counter[str]()
     for row in stopped:

@@ -109,6 +109,7 @@ def page(
 
 def build_service(current: Settings, watch: bool = False) -> "Starlette":
     """The service of this installation; with ``watch`` it looks after what is live."""
+    from infraaudit.operations.sweeping import sweep
     from infraaudit_assets.commands.scan import scanner_for
     from infraaudit_assets.commands.watch import watch_worker
     from resources.configuration.projects import load_projects
@@ -153,6 +154,7 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
         others.append(watch_worker(current, history, projects, dagster))
     if any(project.forge for project in projects):
         others.append(_forge_worker(current, history, projects))
+    sweep(current.state)
     if prune := _prune_worker(current):
         others.append(prune)
     return build_app(history, options, worker, notices, received, upgrades, narrowing, approve, others)
@@ -168,17 +170,15 @@ def _approve(history: "History", current: Settings) -> "Approve":
         found = {one.name: one for one in load_projects(current.projects)}.get(project)
         if found is None or found.fault:
             raise NotThereError(f"There is no project {project!r} here.")
-        place, mirror = environment_of(found, environment), mirror_of(found)
-        return approving.approve(history, mirror, found, place, mirror.resolve(commit), name, reason)
+        deployed_to, mirror = environment_of(found, environment), mirror_of(found)
+        return approving.approve(history, mirror, found, deployed_to, mirror.resolve(commit), name, reason)
 
     return approve
 
 
 def _prune_worker(current: Settings) -> "PruneWorker | None":
-    from infraaudit.operations.sweeping import sweep
     from service.workers.prune_worker import PruneWorker
 
-    sweep(current.state)
     if not current.prune_days:
         return None
     program = str(Path(sys.executable).parent / "infraaudit")

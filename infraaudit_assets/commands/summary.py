@@ -73,7 +73,7 @@ def _outcome(row: CommitOverview) -> str:
 def _word(row: CommitOverview) -> str:
     """The outcome as the audit page names it: what a gate did not let through was stopped."""
     refused = row.reasons.get("deployment", "").startswith(NOT_DEPLOYED)
-    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons and row.tests.bad > 0)
+    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons)
     return "stopped" if is_stopped and _outcome(row) == Outcome.SKIPPED else _outcome(row)
 
 

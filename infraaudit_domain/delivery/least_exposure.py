@@ -35,14 +35,14 @@ class Exposure:
 
 def least_first(candidates: Iterable[Candidate], hours: float) -> list[Exposure]:
     """Every candidate, what exposes least first; equal ones in the order given, unknown ones last."""
-    found = [
-        Exposure(one, hours, _finding_hours(one.returning, hours), _finding_hours(one.leaving, hours))
-        for one in candidates
-    ]
+    found = [Exposure(one, hours, _hours_of(one.returning, hours), _hours_of(one.leaving, hours)) for one in candidates]
     return sorted(found, key=lambda one: (not one.is_known, one.net))
 
 
-def _finding_hours(findings: Sequence[Finding] | None, hours: float) -> Counter[Severity] | None:
-    if findings is None:
-        return None
-    return Counter({severity: number * hours for severity, number in Counter(f.severity for f in findings).items()})
+def finding_hours(severities: Iterable[Severity], hours: float) -> Counter[Severity]:
+    """What findings of these severities come to in some hours."""
+    return Counter({severity: number * hours for severity, number in Counter(severities).items()})
+
+
+def _hours_of(findings: Sequence[Finding] | None, hours: float) -> Counter[Severity] | None:
+    return None if findings is None else finding_hours((one.severity for one in findings), hours)

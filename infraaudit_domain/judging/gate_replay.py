@@ -6,16 +6,17 @@ stopped already: nobody knows how they would have ended.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from infraaudit_domain.delivery.deployments import TRIED, Deployment, Order, Outcome
+from infraaudit_domain.delivery.least_exposure import finding_hours
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.scans.findings import Severity
 
-Standing = Mapping[str, Severity]
+OpenFindings = Mapping[str, Severity]
 """The open findings of a commit: severity by lifecycle."""
 Judge = Callable[[Deployment, str | None], Verdict | None]
 """Judges a deployment, at its own time, against the commit that would have been live; None where it cannot."""
@@ -57,7 +58,7 @@ def replay(
     attempts: Sequence[Deployment],
     positions: Mapping[str, int],
     judge: Judge,
-    standing: Callable[[str], Standing | None],
+    standing: Callable[[str], OpenFindings | None],
     now: datetime,
     since: datetime | None = None,
 ) -> list[Played]:
@@ -104,7 +105,7 @@ def _stopped(
     end: datetime,
     live: str | None,
     reasons: tuple[str, ...],
-    standing: Callable[[str], Standing | None],
+    standing: Callable[[str], OpenFindings | None],
 ) -> Played:
     if one.outcome is not Outcome.DEPLOYED:
         nothing = Counter[Severity]()
@@ -113,10 +114,6 @@ def _stopped(
     there, instead = standing(one.sha), standing(live) if live else {}
     if there is None or instead is None:
         return Played(one, Replayed.STOPPED, reasons, live, hours)
-    saved = _hours(hours, (severity for life, severity in there.items() if life not in instead))
-    added = _hours(hours, (severity for life, severity in instead.items() if life not in there))
+    saved = finding_hours((severity for life, severity in there.items() if life not in instead), hours)
+    added = finding_hours((severity for life, severity in instead.items() if life not in there), hours)
     return Played(one, Replayed.STOPPED, reasons, live, hours, saved, added)
-
-
-def _hours(hours: float, severities: Iterable[Severity]) -> Counter[Severity]:
-    return Counter({severity: number * hours for severity, number in Counter(severities).items()})

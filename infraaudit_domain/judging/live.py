@@ -44,7 +44,7 @@ class LiveJudgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedBefore:
     """The judgement before, as far as the next one depends on it."""
 
     sha: str
@@ -52,7 +52,7 @@ class Judged:
     judged_at: datetime
 
 
-def is_due(before: Judged | None, sha: str, rules: str, now: datetime) -> bool:
+def is_due(before: JudgedBefore | None, sha: str, rules: str, now: datetime) -> bool:
     """Whether what is live is to be judged now: it is another commit, the rules changed, or time has passed."""
     if before is None or (before.sha, before.rules) != (sha, rules):
         return True

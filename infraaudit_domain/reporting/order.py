@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infraaudit_domain.scans.findings import Severity
+from infraaudit_domain.scans.findings import Finding, Severity
 
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
@@ -12,6 +12,11 @@ def worst_first(row: Mapping[str, Any]) -> tuple[int, str, int, str]:
     """The key by which rows of findings are sorted."""
     rank = SEVERITY_RANK.get(row["severity"], len(SEVERITY_RANK))
     return rank, row["file_path"] or "", row.get("line_start") or 0, row["check_id"] or ""
+
+
+def finding_worst_first(finding: Finding) -> tuple[int, str, int, str]:
+    """The key by which findings are sorted, in the order of their rows."""
+    return SEVERITY_RANK[finding.severity], finding.file_path, finding.line_start, finding.check_id
 
 
 def tally(rows: list[Mapping[str, Any]], noun: str) -> str:

@@ -1,8 +1,9 @@
 """What Checkov's text for a resource names, without the positions in it.
 
 The text is part of a finding's identity, and for some frameworks it holds the index of a step, lines, or what the
-resource stands in: a module call, the key of a for_each, a namespace, a block of tasks. A resource whose text changed in these alone is still the same one (successors.py). Deliberately absent:
-the content of resources, which a scan does not keep.
+resource stands in: a module call, the key of a for_each, a namespace, a block of tasks. A resource whose text changed in
+these alone is still the same one (successors.py). Deliberately absent: the content of resources, which a scan does not
+keep.
 """
 
 import re

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov.reading import own_rule, proof, reasons, secret_files, serverless_files, yaml_check
+from resources.checkov.reading import order, own_rule, proof, reasons, secret_files, serverless_files, yaml_check
 from resources.checkov.rendering import build
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
@@ -71,6 +71,7 @@ def run(request: dict[str, Any]) -> None:
         os.environ.update(HOME=request["scratch"], TMPDIR=request["scratch"])
         tempfile.tempdir = request["scratch"]
         os.chdir(request["scratch"])
+        order.keep_order(root)
         _confine(root, request["scratch"], os.environ["INFRAAUDIT_PARSED"])
         for framework, files in request["only"].items():
             _restrict(framework, root, files)

@@ -62,6 +62,8 @@ class Parent:
         self._scratch, self._limits, self._state = scratch, limits, state
         self._stack = ExitStack()
         self._channel: Channel | None = None
+        self._folder: Path | None = None
+        """Of a parent of our own."""
         self.pid: int | None = None
         """Of the running parent, where there is one."""
         self.is_offline = False
@@ -73,7 +75,7 @@ class Parent:
 
     def close(self) -> None:
         """Stop the parent and its children."""
-        self._channel = self.pid = None
+        self._channel = self._folder = self.pid = None
         self._stack.close()
 
     def ask(self, task: str, root: Path, work: Path, seconds: float | None = None, **details: Any) -> Answer:
@@ -121,11 +123,14 @@ class Parent:
         if self._channel is None:
             self._stack = ExitStack()
             self._channel = self._start(self._stack)
+        if self._folder is not None:
+            with suppress(OSError):
+                os.utime(self._folder)  # What is used is not swept (tree.py), however long ago it was made.
         return self._channel
 
     def _start(self, stack: ExitStack) -> "Channel":
         temporary = stack.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="parent-"))
-        log = Path(temporary) / "log"
+        self._folder, log = Path(temporary), Path(temporary) / "log"
         child = stack.enter_context(
             process.spawned(
                 [sys.executable, *_SERVER],
@@ -137,13 +142,17 @@ class Parent:
         )
         assert child.stdin is not None and child.stdout is not None
         channel = Channel(child.stdin, child.stdout.fileno())
+        began = time.monotonic()
         if not self._is_greeted(channel):
-            said = log.read_text("utf-8", "replace") if log.exists() else ""
-            is_slow = child.poll() is None
+            is_slow = time.monotonic() - began >= _START_SECONDS
+            said = excerpt(log.read_text("utf-8", "replace"), 800) if log.exists() else ""
             self.close()
             if is_slow:
-                raise ScanError(f"Checkov did not start within {_START_SECONDS:g} s: the machine is busy. Scan again.")
-            raise ScanError(f"Checkov cannot be started: {excerpt(said, 800) or 'it said nothing'}. Is it installed?")
+                raise ScanError(
+                    f"Checkov did not start within {_START_SECONDS:g} s; it said: {said or 'nothing'}. The machine may "
+                    "be busy: scan again."
+                )
+            raise ScanError(f"Checkov cannot be started: {said or 'it said nothing'}. Is it installed?")
         return channel
 
     def _is_greeted(self, channel: "Channel") -> bool:

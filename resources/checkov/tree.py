@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _TAINTED = re.compile(
 )
 """Checkov drops findings of files with one of these words anywhere in their absolute path; a hidden folder in it, such
 as .infraaudit, hides every Kubernetes manifest."""
-_LEFT_BEHIND_SECONDS = 24 * 3600
+LEFT_BEHIND_SECONDS = 24 * 3600
 _NEVER_READ = 100
 """Files that Checkov never opens, listed by their own names."""
 _OWN_SETTINGS = (".checkov.yaml", ".checkov.yml")
@@ -162,12 +163,12 @@ def link_files(tree: Path, paths: Iterable[str], destination: Path) -> Path:
     return destination
 
 
-def sweep(scratch: Path) -> None:
-    """Remove what killed scans left behind: our folders that were not touched for a day."""
+def sweep(scratch: Path) -> list[Path]:
+    """Remove what killed scans left behind: our folders that were not touched for a day. Returns what went."""
+    gone = []
     for folder in (*scratch.glob("scan-*"), *scratch.glob("parent-*")):
-        try:
-            is_old = time.time() - folder.stat().st_mtime > _LEFT_BEHIND_SECONDS
-        except FileNotFoundError:
-            continue
-        if is_old:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
+                shutil.rmtree(folder)
+                gone.append(folder)
+    return gone

@@ -22,7 +22,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from infraaudit_domain.dagster_names import PARTITION
 from resources.dagster.pools import wait_patiently
-from resources.dagster.skipped_steps import failure_of, report_skipped
+from resources.dagster.skipped_steps import Steps, report_skipped
 from resources.dagster.sqlite_engines import keep_engines
 from resources.dagster.step_output import copy_without_programs
 from resources.dagster.workers import working_on
@@ -41,17 +41,14 @@ class ForkedSteps(MultiprocessExecutor):
             _tie_forks_to_this_process(plan_context.instance)
             wait_patiently()
             keep_engines()
-            begun: set[str] = set()
-            reasons: list[str] = []
+            steps = Steps()
             try:
                 for event in super().execute(plan_context, execution_plan):
-                    begun |= {event.step_key} if event.is_step_start and event.step_key else set()
-                    reasons += filter(None, [failure_of(event)])
+                    steps.note(event)
                     yield event
             finally:
                 partition = plan_context.dagster_run.tags.get(PARTITION)
-                reason = "; ".join(reasons) or "the run ended before"
-                report_skipped(plan_context.instance, execution_plan, begun, partition, reason)
+                report_skipped(plan_context.instance, execution_plan, steps, partition)
 
 
 @dg.executor(name="forked", requirements=multiple_process_executor_requirements())

@@ -102,7 +102,9 @@ class WarmRuns(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Failed where a process of this machine took the run and is gone."""
         found = workers.state_of(self._home, run.run_id)
-        if found is workers.Worker.UNKNOWN and self._never_took_it(run):
+        if found is not workers.Worker.UNKNOWN:
+            self._without_process.pop(run.run_id, None)
+        elif self._never_took_it(run):
             found = workers.Worker.GONE
         message = "Its process was killed." if found is workers.Worker.GONE else None
         return CheckRunHealthResult(_HEALTH[found], message)

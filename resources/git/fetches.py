@@ -5,6 +5,7 @@ fetch continues meanwhile, and the next tick finds its result. A remote that hun
 time. Deliberately absent: the fetch itself (fetching.py).
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ HUNG_SECONDS = 60.0
 _FAILED_LATE_SECONDS = 20.0
 """A fetch that failed after so long did not fail by an answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+_LOG = logging.getLogger("infraaudit.fetches")
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Fetches:
         # One that others have waited for is not waited for again.
         if fetch.ended.wait(0 if fetch is last else seconds):
             fetch.is_taken = True
-            self._raise_for(mirror, fetch)
+            self._raise_for(fetch)
             return ""
         so_far = self._clock() - fetch.started
         if so_far >= HUNG_SECONDS and not fetch.is_clone:
@@ -75,10 +77,10 @@ class Fetches:
     def _run(self, mirror: Mirror, fetch: _Fetch) -> None:
         try:
             mirror.fetch()
-            fetch.hung_times = 0
         except InfraAuditError as error:
             fetch.error = str(error)
         except Exception as error:
+            _LOG.exception("%s could not be fetched", without_password(mirror.url))
             fetch.error = f"{type(error).__name__}: {error}"
         now = self._clock()
         has_hung = bool(fetch.error) and now - fetch.started >= _FAILED_LATE_SECONDS
@@ -87,7 +89,7 @@ class Fetches:
         fetch.not_before = now + pause
         fetch.ended.set()
 
-    def _raise_for(self, mirror: Mirror, fetch: _Fetch) -> None:
+    def _raise_for(self, fetch: _Fetch) -> None:
         if not fetch.error:
             return
         left = fetch.not_before - self._clock()

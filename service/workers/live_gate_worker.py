@@ -63,8 +63,8 @@ class LiveGateWorker:
                 self._show_it(project, environment)
 
     def _show_it(self, project: Project, environment: Environment) -> None:
-        place = (project.name, environment.name)
-        if (judgement := self._unshown.get(place)) is None:
+        judged = (project.name, environment.name)
+        if (judgement := self._unshown.get(judged)) is None:
             return
         asset, about = [group_of(project), deployment_name(project, environment)], {"commit": judgement.sha}
         try:
@@ -72,4 +72,4 @@ class LiveGateWorker:
         except DagsterUnavailableError as error:
             _LOG.info("Dagster was not shown it yet: %s", error)
         else:
-            del self._unshown[place]
+            del self._unshown[judged]

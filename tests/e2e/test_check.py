@@ -58,6 +58,7 @@ def test_what_a_change_brings_is_shown_before_it_is_committed(checkout: Checkout
     assert changed["open"] == clean["open"] + len(brought)
     (run,) = json.loads((tmp_path / "found.sarif").read_text())["runs"]
     assert "CKV_AWS_24" in {result["ruleId"] for result in run["results"]}
+    assert all(rule["helpUri"].startswith("https://") for rule in run["tool"]["driver"]["rules"])
     (tmp_path / "strict.yaml").write_text(STRICT)
     done = checkout.check("--gate", str(tmp_path / "strict.yaml"))
     assert done.returncode == 1 and "It would be stopped (gate)" in done.stdout, done.stdout + done.stderr

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from infraaudit_domain.errors import ScanError
 from infraaudit_domain.scans.findings import ScanStatus
-from resources.checkov import CheckovRunner, ScanLimits
+from resources.checkov import CheckovRunner, ScanLimits, parent
 from tests.conftest import Repository
 from tests.e2e.waiting import eventually
 
@@ -214,6 +215,24 @@ def test_a_patch_that_does_not_fit_is_left_out_and_said_so(
         slow = runner.scan(repository.mirror(), sha, CONFIG)
     assert fast.warnings == () and "remember_evaluations does not fit" in slow.warnings[0]
     assert fast.findings and slow.findings == fast.findings
+
+
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        ("os.closerange(1, 3); time.sleep(600)", "Checkov cannot be started: its own words. Is it installed?"),
+        ("time.sleep(600)", "Checkov did not start within 1 s; it said: its own words. The machine may be busy: scan again."),
+    ],
+)  # fmt: skip
+def test_a_checkov_that_does_not_start_has_its_words_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkov_begins_with: Callable[[str], None], deed: str, message: str
+) -> None:
+    said = "open(os.environ['INFRAAUDIT_SCAN_LOG'], 'w').write('its own words')"
+    checkov_begins_with(f"import os, time\n{said}\n{deed}\n")
+    monkeypatch.setattr(parent, "_START_SECONDS", 1.0)
+    with pytest.raises(ScanError) as raised, CheckovRunner(tmp_path / "scans", {}) as runner:
+        runner.parent.ask("scan", tmp_path, tmp_path)
+    assert str(raised.value) == message
 
 
 def _family(pid: int) -> list[int]:

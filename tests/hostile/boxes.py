@@ -14,6 +14,7 @@ import pytest
 
 from infraaudit_domain.delivery.builds import BuildLimits, BuildRules
 from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.errors import BuildFailedError
 from resources.engine import Engine
 from resources.engine.box.building import BoxedBuild, build_boxed
 from resources.engine.box.requirements import missing
@@ -73,6 +74,13 @@ class BoxedProject:
             self.engine.run("rmi", "--force", image, check=False)
 
 
+def refused(project: BoxedProject, dockerfile: str, seconds: float = 120) -> str:
+    """The words of a build that has to fail."""
+    with pytest.raises(BuildFailedError) as caught:
+        project.build(dockerfile, seconds)
+    return str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def boxed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoxedProject]:
     """A project with a box, where this machine gives one."""
@@ -83,4 +91,4 @@ def boxed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     project.close()
 
 
-__all__ = ["BoxedProject", "boxed"]
+__all__ = ["BoxedProject", "boxed", "refused"]

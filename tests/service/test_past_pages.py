@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.projects import Project
+from resources.history import History
 from service.app import ServiceOptions, build_app
 from tests.resources.databases import migrated_history
 from tests.service.conftest import SHAS, START
@@ -19,6 +21,19 @@ def test_a_moment_is_shown_with_its_findings(client: TestClient) -> None:
     assert answer.status_code == 200
     assert SHAS[0][:7] in answer.text and "CKV_B" in answer.text
     assert "Deployed by the pipeline" not in answer.text, "its stage had ended before"
+
+
+@pytest.mark.parametrize(
+    ("sha", "said", "unread"),
+    [(SHAS[2], "its scan failed", "3"), ("9" * 40, "it has not been scanned", "not known")],
+)
+def test_what_was_live_without_a_usable_scan_says_why_its_findings_are_not_known(
+    history: History, client: TestClient, sha: str, said: str, unread: str
+) -> None:
+    then = START + timedelta(hours=4)
+    history.record_deployment(Deployment("shop", "production", sha, "container", Outcome.DEPLOYED, then, then))
+    page = client.get(f"{PAST}/at", params={"when": then.isoformat()}).text
+    assert f"Its findings are not known: {said}." in page and f"Files not read: {unread}" in page
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from infraaudit.operations.sweeping import OLD_HOURS, sweep
 from infraaudit_domain.errors import ToolError
+from resources.checkov.tree import LEFT_BEHIND_SECONDS, neutral_folder
 from resources.machine.locks import locked
 from resources.machine.state_folder import StateFolder
 from service.workers.prune_worker import PruneWorker
@@ -50,8 +51,7 @@ def test_a_failure_is_tried_again_the_next_day(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_goes_and_what_may_be_in_use_stays(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
-    left = [state.checkouts / "0123456789ab-x", state.scans / "scan-x", state.scans / "parent-x",
-            state.mirrors / ".clone-shop-x", tmp_path / ".backup-x"]  # fmt: skip
+    left = [state.checkouts / "0123456789ab-x", state.mirrors / ".clone-shop-x", tmp_path / ".backup-x"]
     kept = [state.checkouts / "fedcba987654-x", state.scans / "server", state.mirror("shop"), state.dagster]
     for path in (*left, *kept):
         (path / "deep").mkdir(parents=True)
@@ -61,3 +61,19 @@ def test_what_killed_processes_left_goes_and_what_may_be_in_use_stays(tmp_path: 
     assert sorted(sweep(state)) == sorted(left)
     assert not any(path.exists() for path in left) and all(path.exists() for path in kept)
     assert sweep(StateFolder(tmp_path / "nowhere")) == []
+
+
+@pytest.mark.parametrize("home", ["state", ".infraaudit"])
+def test_what_killed_scans_left_goes_from_where_scans_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    state = StateFolder(tmp_path / home)
+    scratch = neutral_folder(state.scans)
+    ages = {"scan-x": 1.0, "parent-x": 1.0, "scan-young": -1.0, "parent-young": -1.0}
+    for name, minutes in ages.items():
+        (scratch / name / "deep").mkdir(parents=True)
+        then = time.time() - LEFT_BEHIND_SECONDS - 60 * minutes
+        os.utime(scratch / name, (then, then))
+    assert sorted(sweep(state)) == [scratch / "parent-x", scratch / "scan-x"]
+    assert sorted(path.name for path in scratch.iterdir()) == ["parent-young", "scan-young"]

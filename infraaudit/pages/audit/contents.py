@@ -100,9 +100,10 @@ def finding_of(
     line: StoredLine, fingerprint: str, links: Links, rules: ProjectRules, today: date
 ) -> dict[str, Any] | None:
     """One finding with its whole lifecycle, and what helps to fix it."""
-    life, help = finding_life(line, fingerprint), help_for(line, rules, fingerprint, today)
-    if life is None or help is None:
+    life = finding_life(line, fingerprint)
+    if life is None:
         return None
+    help = help_for(line, rules, life, today)
     return {"project": line.project, "branch": line.branch, "links": links, "life": life, "help": help}
 
 

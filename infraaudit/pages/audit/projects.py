@@ -72,23 +72,23 @@ def _spark(line: StoredLine) -> Markup:
     return Markup(shape).format(_WIDTH, _HEIGHT, label, points)
 
 
-def _worst(card: Mapping[str, Any]) -> tuple[Any, ...]:
+def _worst_first(card: Mapping[str, Any]) -> tuple[Any, ...]:
     counts = card["head"].open if card["head"] else {}
     return (*(-counts.get(severity, 0) for severity in Severity), card["name"])
 
 
-def _newest_first(card: Mapping[str, Any]) -> tuple[float, str]:
+def _newest_live_first(card: Mapping[str, Any]) -> tuple[float, str]:
     moment = max((live.finished_at for live in card["live"]), default=None)
     return (-moment.timestamp() if moment else 0.0, card["name"])
 
 
-def _failed_last(card: Mapping[str, Any]) -> tuple[float, str]:
+def _newest_failure_first(card: Mapping[str, Any]) -> tuple[float, str]:
     return (-card["failure"]["finished_at"].timestamp() if card["failure"] else 0.0, card["name"])
 
 
 ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-    "worst": _worst,
+    "worst": _worst_first,
     "name": lambda card: card["name"],
-    "live": _newest_first,
-    "failure": _failed_last,
+    "live": _newest_live_first,
+    "failure": _newest_failure_first,
 }

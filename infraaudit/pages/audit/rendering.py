@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 
 from infraaudit.pages.audit.verdict import word_of
+from infraaudit.questions.parameters import SEVERITIES
 from infraaudit.questions.table import asked_as
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.scans.findings import Severity
 
 if TYPE_CHECKING:
     import jinja2
@@ -52,7 +52,7 @@ def _environment() -> "jinja2.Environment":
         "query": _query,
     }
     environment.globals |= {
-        "severities": [severity.value for severity in Severity],
+        "severities": SEVERITIES,
         "style": STYLE,
         "heading": _heading,
         "word_of": word_of,

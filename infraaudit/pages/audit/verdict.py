@@ -43,7 +43,13 @@ def verdict_of(
             return CommitVerdict(word, f"Stopped by {_name(commit['stopped_by'])}{why}", True)
         case "failed" if commit["deployment"] in (None, Outcome.SKIPPED):
             return CommitVerdict(word, f"Failed in {_name(commit['stopped_by'])}{why}", True)
-        case Outcome.DEPLOYED:
+        case Outcome.RUNNING:
+            return CommitVerdict(word, f"It is being deployed to {where}.")
+        case Outcome.WAITING | Outcome.FROZEN:
+            return CommitVerdict(word, f"Not deployed to {where} yet{why}")
+        case Outcome.INTERRUPTED:
+            return CommitVerdict(word, f"Its deployment to {where} was interrupted, and is tried again{why}", True)
+        case Outcome.DEPLOYED | Outcome.UNCHANGED:
             now = f"live in {' and '.join(live_in)}" if live_in else "replaced since"
             return CommitVerdict(word, f"Deployed to {where}, and {now}.")
         case Outcome.ROLLED_BACK:
@@ -62,6 +68,8 @@ def verdict_of(
 def _not_deployed(commit: Mapping[str, Any]) -> CommitVerdict:
     if commit["scan"] is None and not commit["run_id"]:
         return CommitVerdict("unknown", "Nothing was done with it yet: it was neither scanned nor built.")
+    if commit["scan"] is None:
+        return CommitVerdict("unknown", "Not scanned yet, and not deployed.")
     if commit["scan"] == "failed":
         return CommitVerdict("unknown", "Its scan failed, and it was not deployed.", True)
     return CommitVerdict("scanned", "Scanned, and not deployed.")

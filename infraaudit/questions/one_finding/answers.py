@@ -22,10 +22,7 @@ def finding_narrow(asked: Asked) -> Page:
 
 
 def finding_help(asked: Asked) -> Page:
-    found = help_for(asked.line, asked.rules, _known(asked), asked.now.date())
-    if found is None:
-        raise _no_finding()
-    return asked.cut([found])
+    return asked.cut([help_for(asked.line, asked.rules, _life(asked), asked.now.date())])
 
 
 def _life(asked: Asked) -> FindingLife:

@@ -19,7 +19,7 @@ from infraaudit_domain.judging.acceptances import accepting
 from infraaudit_domain.judging.suppressions import suppressed_by
 from infraaudit_domain.scans.findings import Finding, FindingStatus, ScanStatus, Severity
 from resources.history import schema
-from resources.history.queries.coverage import count_of, scanned_parts
+from resources.history.queries.coverage import count_of, scanned_parts, unread_count
 from resources.history.queries.finding_pages import FindingFilter, finding_page
 from resources.history.queries.frames import commits_named
 
@@ -124,7 +124,10 @@ def _counted(asked: Asked, then: LiveThen) -> Row:
 
 
 def _covered(asked: Asked, then: LiveThen) -> Row:
+    """The files that were not read; nothing where the commit has no scan, or one that counted no files."""
     gaps = list(_gaps(asked, then))
+    if _scan_of(asked, then) is None or any(gap["files"] is None for gap in gaps):
+        return {}
     return {
         "gaps": sum(gap["files"] for gap in gaps if not gap["accepted"]),
         "accepted_gaps": sum(gap["files"] for gap in gaps if gap["accepted"]),
@@ -194,7 +197,7 @@ def _gaps(asked: Asked, then: LiveThen) -> Iterator[Row]:
     for part in scanned_parts(asked.history, asked.project, then.period.sha):
         named = {"framework": part["framework"]}
         if part["status"] == ScanStatus.FAILED:
-            files = part["evidence"].expected if part["evidence"] else 1
+            files = unread_count(part) if part["evidence"] else None
             yield named | {"file_path": "*", "reason": part["reason"], "files": files, "accepted": False}
             continue
         for gap in part["unreadable"]:

@@ -166,7 +166,9 @@ def _doubt(scan: sa.RowMapping | None, gaps: Sequence[str], standing: int) -> st
         return "it has not been scanned for this"
     if scan["status"] == ScanStatus.FAILED:
         return "its scan failed"
-    if (scan["scanner_version"], scan["rules"]) != (scanner_version(), RULES):
+    if scan["scanner_version"] == scanner_version() and scan["rules"] != RULES:
+        return f"its scan was read by version {scan['rules']} of InfraAudit's rules, and not by version {RULES}"
+    if scan["scanner_version"] != scanner_version():
         return f"it was scanned by {scan['scanner_version']}, and not by {scanner_version()}"
     if gaps:
         more = f", and {len(gaps) - 3} more" if len(gaps) > 3 else ""

@@ -1,6 +1,7 @@
 """The answer to "gate replay": what another gate would have done to the deployments of an environment."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from infraaudit.questions.replay.past_judge import PastJudge
 from infraaudit_domain.delivery.deployments import TRIED, Deployment
 from infraaudit_domain.judging.gate import GatePolicy
 from infraaudit_domain.judging.gate_replay import Played, Replayed, replay
+from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.scans.findings import Severity
 from resources.configuration.gate import parse_gate
 from resources.history.deployments import deployments
@@ -22,11 +24,14 @@ GIVEN = "the gate that was given"
 
 def gate_replay(asked: Asked) -> Page:
     """The deployments that the gate would have stopped, newest first, or those with the verdict that is asked for."""
-    played = play(asked, policy_of(asked))
-    wanted = asked.text("verdict") or Replayed.STOPPED.value
-    shown = [one for one in reversed(played) if wanted in (ANY, one.verdict)]
+    return asked.cut(replayed_rows(asked, play(asked, policy_of(asked)), asked.text("verdict") or Replayed.STOPPED))
+
+
+def replayed_rows(asked: Asked, played: Sequence[Played], verdict: str) -> list[Row]:
+    """The deployments of a replay that have a verdict, or any, newest first."""
+    shown = [one for one in reversed(played) if verdict in (ANY, one.verdict)]
     named = commits_named(asked.history, asked.project, {one.deployment.sha for one in shown})
-    return asked.cut([_row(one, named.get(one.deployment.sha)) for one in shown])
+    return [_row(one, named.get(one.deployment.sha)) for one in shown]
 
 
 def policy_of(asked: Asked) -> GatePolicy:
@@ -41,7 +46,7 @@ def play(asked: Asked, policy: GatePolicy) -> list[Played]:
     tried = {one.sha for one in attempts if one.outcome in TRIED}
     judge = PastJudge(asked.line, policy, asked.rules, tried, asked.now.date())
 
-    def judged(one: Deployment, live: str | None) -> Any:
+    def judged(one: Deployment, live: str | None) -> Verdict | None:
         return judge.verdict(one.sha, live, one.started_at)
 
     positions = asked.line.positions()

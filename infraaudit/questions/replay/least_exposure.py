@@ -1,6 +1,7 @@
 """The answer to "least-exposure": every way back by the finding-hours that it would return and avoid."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -17,11 +18,15 @@ DAY, MOST = 24.0, 60
 
 def least_exposure(asked: Asked) -> Page:
     """One row for each commit to go back to, what exposes least first."""
-    found, advised = exposures(asked)
+    return asked.cut(exposure_rows(asked, *exposures(asked)))
+
+
+def exposure_rows(asked: Asked, found: Sequence[Exposure], advised: str | None) -> list[Row]:
+    """Candidates as rows, in their order."""
     named = commits_named(asked.history, asked.project, [one.candidate.sha for one in found])
     rows = [_row(one, named.get(one.candidate.sha), one.candidate.sha == advised) for one in found]
     environment, live = asked.environment(), asked.live()
-    return asked.cut([{"environment": environment, "live": live} | row for row in rows])
+    return [{"environment": environment, "live": live} | row for row in rows]
 
 
 def exposures(asked: Asked) -> tuple[list[Exposure], str | None]:

@@ -27,7 +27,7 @@ class LiveThen:
     at: datetime
     period: Period | None
     brought: Deployment | None = None
-    """The deployment that put it in place."""
+    """The deployment that made it live."""
     doubt: str = ""
     """Why it may not have run as it was deployed."""
     under_way: str = ""
@@ -86,4 +86,5 @@ def _doubt(attempts: Sequence[Deployment], at: datetime) -> str:
     last = ended[-1] if ended else None
     if last is None or last.outcome not in IN_DOUBT:
         return ""
-    return f"{last.sha[:12]} ended {last.outcome.value} before, and nobody knows that it still ran as it was deployed"
+    how = f"the last deployment before, of {last.sha[:12]}, ended as {last.outcome.value}"
+    return f"{how}; it is not known whether what was live still ran as it was deployed"

@@ -4,6 +4,7 @@ from infraaudit.questions.parameters import (
     ANY,
     ANY_ENVIRONMENT,
     ENVIRONMENT,
+    SEVERITIES,
     SINCE,
     document,
     moment_or_commit,
@@ -12,10 +13,8 @@ from infraaudit.questions.parameters import (
 )
 from infraaudit.questions.question import Needs, Question, typed
 from infraaudit_domain.judging.gate_replay import Replayed
-from infraaudit_domain.scans.findings import Severity
 
 _OF = "/projects/{project}"
-_SEVERITIES = tuple(severity.value for severity in Severity)
 _AT = {
     "when": moment_or_commit(
         "A time such as 2026-03-01T14:03 (in UTC unless it names a zone), a day (its end), or a commit (its time); now by"
@@ -40,11 +39,11 @@ QUESTIONS: tuple[Question, ...] = (
             (
                 "environment", "at", "state", "sha", "subject", "author", "live_from", "live_to", "hours_live",
                 "deployed_by", "run_id", "replaced", "brought", "authors", "under_way", "doubt", "scan", "scanned_at",
-                "open", *_SEVERITIES, "not_read", "hidden_in_code", "accepted", "suppressions", "gaps",
+                "open", *SEVERITIES, "not_read", "hidden_in_code", "accepted", "suppressions", "gaps",
                 "accepted_gaps", "gate", "gate_reason",
             ),
             integer=f"brought open not_read hidden_in_code accepted suppressions gaps accepted_gaps"
-            f" {' '.join(_SEVERITIES)}",
+            f" {' '.join(SEVERITIES)}",
             number="hours_live",
             live_from="live since (UTC)", scanned_at="scanned (UTC)", replaced="in place of", hours_live="hours so far",
         ),
@@ -113,9 +112,9 @@ QUESTIONS: tuple[Question, ...] = (
         typed(
             (
                 "environment", "finished_at", "sha", "subject", "author", "outcome", "verdict", "for_nothing", "hours",
-                "saved", *(f"saved_{name}" for name in _SEVERITIES), "added", "instead", "reasons",
+                "saved", *(f"saved_{name}" for name in SEVERITIES), "added", "instead", "reasons",
             ),
-            number=f"hours saved added {' '.join(f'saved_{name}' for name in _SEVERITIES)}",
+            number=f"hours saved added {' '.join(f'saved_{name}' for name in SEVERITIES)}",
             boolean="for_nothing",
             finished_at="deployed (UTC)", saved="finding-hours saved", added="finding-hours added",
             hours="hours live", instead="instead of it", reasons="why",
@@ -188,12 +187,12 @@ QUESTIONS: tuple[Question, ...] = (
         typed(
             (
                 "environment", "live", "sha", "subject", "author", "advised", "hours", "returned", "avoided",
-                "findings_returning", "findings_leaving", *(f"returned_{name}" for name in _SEVERITIES),
-                *(f"avoided_{name}" for name in _SEVERITIES), "hours_live", "outcomes", "against",
+                "findings_returning", "findings_leaving", *(f"returned_{name}" for name in SEVERITIES),
+                *(f"avoided_{name}" for name in SEVERITIES), "hours_live", "outcomes", "against",
             ),
             integer="findings_returning findings_leaving",
             number="hours returned avoided hours_live"
-            f" {' '.join(f'{word}_{name}' for word in ('returned', 'avoided') for name in _SEVERITIES)}",
+            f" {' '.join(f'{word}_{name}' for word in ('returned', 'avoided') for name in SEVERITIES)}",
             boolean="advised",
             hours="hours ahead", returned="finding-hours returned", avoided="finding-hours avoided",
             findings_returning="would return", findings_leaving="would leave", against="against it",

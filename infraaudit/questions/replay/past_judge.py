@@ -16,7 +16,7 @@ from infraaudit.questions.replay.past_spans import PastSpans
 from infraaudit_domain.judging.ages import Age, age_of
 from infraaudit_domain.judging.as_judged import Counting, Judged
 from infraaudit_domain.judging.gate import Evidence, GatePolicy, judge_scan
-from infraaudit_domain.judging.gate_replay import Standing
+from infraaudit_domain.judging.gate_replay import OpenFindings
 from infraaudit_domain.judging.suppressions import Lapsed, Suppression
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.lifecycles.causes import CODE
@@ -28,7 +28,6 @@ from resources.history.queries.rules import arrivals_of_rules
 from resources.history.stored_line import StoredLine
 from resources.history.trusted import trusted_configuration
 
-_SEVERITIES = {severity.value: severity for severity in Severity}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -99,14 +98,14 @@ class PastJudge:
             ),
         )
 
-    def standing(self, sha: str) -> Standing | None:
+    def standing(self, sha: str) -> OpenFindings | None:
         """The open findings of a commit; None where it has no usable scan, or is not on the line."""
         past, position = self._scans.get(sha), self._positions.get(sha)
         if past is None or position is None or past.status is ScanStatus.FAILED:
             return None
         status, severity = self._spans.columns["status"], self._spans.columns["severity"]
         still_open = (span for span in self._spans.at[position] if status[span] == FindingStatus.OPEN)
-        return {self._lives[span]: _SEVERITIES[severity[span]] for span in still_open}
+        return {self._lives[span]: Severity(severity[span]) for span in still_open}
 
     @property
     def _has_hidings(self) -> bool:

@@ -4,8 +4,7 @@ They are written out as files, so that nothing is followed on disk. Deliberately
 does not enter.
 """
 
-import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from infraaudit_domain.commits import TreeEntry
@@ -13,7 +12,8 @@ from infraaudit_domain.errors import excerpt
 from infraaudit_domain.scans.scan_key import may_read
 from resources.git.mirror import Mirror
 
-_MOST_STEPS = 40
+_MOST_STEPS = 1000
+"""Names on the way of one link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ def followed(mirror: Mirror, tree: Sequence[TreeEntry], frameworks: Sequence[str
     if not read:
         return Followed([*tree], {})
     files = {entry.path: entry for entry in tree if entry.is_file}
-    folders = {folder for path in files for folder in _folders(path)}
+    folders = {folder for entry in tree for folder in _folders(entry.path)}
     targets = mirror.link_targets(links)
     found, lost = dict[str, TreeEntry](), dict[str, str]()
     for link in read:
-        place = _end(link.path, targets)
+        place = _end(link.path, targets, folders)
         if place in files:
             found[link.path] = replace(files[place], path=link.path)
         elif place not in folders:
@@ -44,12 +44,27 @@ def followed(mirror: Mirror, tree: Sequence[TreeEntry], frameworks: Sequence[str
     return Followed([found.get(entry.path, entry) for entry in tree], lost)
 
 
-def _end(path: str, targets: Mapping[str, str]) -> str:
-    """Where a link leads to, over other links to files; out of the tree, or round in a circle, is nowhere."""
+def _end(path: str, targets: Mapping[str, str], folders: Collection[str]) -> str:
+    """Where a link leads to, over other links to files and folders; out of the tree, or in a circle, is nowhere."""
+    ahead, place = path.split("/")[::-1], list[str]()
     for _ in range(_MOST_STEPS):
-        if path not in targets:
-            return path
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), targets[path]))
+        if not ahead:
+            return "/".join(place) or "."
+        part = ahead.pop()
+        if part == "..":
+            if not place:
+                return ""
+            place.pop()
+        elif part not in ("", "."):
+            place.append(part)
+            here = "/".join(place)
+            if target := targets.get(here):
+                if target.startswith("/"):
+                    return ""
+                place.pop()
+                ahead += target.split("/")[::-1]
+            elif ahead and here not in folders:
+                return ""
     return ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from infraaudit_domain.errors import excerpt
-from infraaudit_domain.judging.live import Judged, LiveJudgement
+from infraaudit_domain.judging.live import JudgedBefore, LiveJudgement
 from resources.history import schema
 from resources.history.database import upsert
 from resources.history.store import History
@@ -22,11 +22,11 @@ def record_judgement(history: History, judgement: LiveJudgement) -> None:
         upsert(connection, _TABLE, [row])
 
 
-def last_judged(history: History, project: str, environment: str) -> Judged | None:
+def last_judged(history: History, project: str, environment: str) -> JudgedBefore | None:
     """The judgement before, as far as the next one depends on it."""
     mine = (_TABLE.c.project == project) & (_TABLE.c.environment == environment)
     row = history.row(sa.select(_TABLE.c.sha, _TABLE.c.rules, _TABLE.c.judged_at).where(mine))
-    return None if row is None else Judged(row["sha"], row["rules"], row["judged_at"])
+    return None if row is None else JudgedBefore(row["sha"], row["rules"], row["judged_at"])
 
 
 def judgement_rows(history: History) -> Sequence[sa.RowMapping]:

@@ -190,8 +190,9 @@ def deployment_page(
 def _was_stopped(d: sa.Table) -> sa.ColumnElement[bool]:
     """Whether it is a gate that refused a deployment which was skipped: nothing else makes its stage fail then."""
     s = schema.stages
-    same = (s.c.project == d.c.project) & (s.c.sha == d.c.sha) & (s.c.finished_at >= d.c.started_at)
-    refused = same & (s.c.outcome == StageOutcome.FAILED.value) & s.c.stage.startswith("deployment")
+    same = (s.c.project == d.c.project) & (s.c.sha == d.c.sha)
+    during = (s.c.started_at <= d.c.started_at) & (s.c.finished_at >= d.c.finished_at)
+    refused = same & during & (s.c.outcome == StageOutcome.FAILED.value) & s.c.stage.startswith("deployment")
     return (d.c.outcome == Outcome.SKIPPED.value) & sa.exists().where(refused)
 
 

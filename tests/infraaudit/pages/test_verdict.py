@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from infraaudit.pages.audit.verdict import verdict_of, word_of
+from infraaudit_domain.delivery.deployments import Outcome
 
 COMMIT = {"deployment": None, "environment": None, "deployment_reason": None, "stopped_by": None, "passed": None,
           "scan": "complete", "run_id": "r"}  # fmt: skip
@@ -36,6 +37,7 @@ def stage(name: str, reason: str) -> dict[str, Any]:
         ({"deployment": "deployed", "environment": "x"}, [], "deployed", "Deployed to x, and replaced since."),
         ({}, [], "scanned", "Scanned, and not deployed."),
         ({"scan": "failed"}, [], "unknown", "Its scan failed, and it was not deployed."),
+        ({"scan": None}, [], "unknown", "Not scanned yet, and not deployed."),
         ({"scan": None, "run_id": None}, [], "unknown", "Nothing was done with it yet: it was neither scanned nor built."),
     ],
 )  # fmt: skip
@@ -44,7 +46,31 @@ def test_a_commit_has_its_verdict(
 ) -> None:
     found = verdict_of(COMMIT | of_commit, stages)
     assert (found.word, found.sentence) == (word, sentence)
-    assert word_of(COMMIT | of_commit) in (word, "")
+    assert word_of(COMMIT | of_commit) == ("" if word in ("scanned", "unknown") else word)
+
+
+OF_OUTCOMES = {
+    Outcome.DEPLOYED: "Deployed to x, and replaced since.",
+    Outcome.SKIPPED: "Not deployed to x: why.",
+    Outcome.ROLLED_BACK: "Rolled back in x: what ran before runs again: why.",
+    Outcome.SUPERSEDED: "Superseded: a newer commit was deployed to x in its place.",
+    Outcome.FAILED: "In x it could not be deployed: why.",
+    Outcome.DEGRADED: "In x it failed, and so did going back: why.",
+    Outcome.INTERRUPTED: "Its deployment to x was interrupted, and is tried again: why.",
+    Outcome.UNCHANGED: "Deployed to x, and replaced since.",
+    Outcome.RUNNING: "It is being deployed to x.",
+    Outcome.FROZEN: "Not deployed to x yet: why.",
+    Outcome.WAITING: "Not deployed to x yet: why.",
+}
+BAD = {Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.DEGRADED, Outcome.INTERRUPTED}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_its_sentence(outcome: Outcome) -> None:
+    commit = COMMIT | {"deployment": outcome.value, "environment": "x", "deployment_reason": "why.\nlog"}
+    found = verdict_of(commit, [])
+    assert (found.word, found.sentence, found.is_bad) == (outcome, OF_OUTCOMES[outcome], outcome in BAD)
+    assert word_of(commit) == outcome
 
 
 def test_what_is_live_says_where() -> None:

@@ -11,6 +11,7 @@ import pytest
 from infraaudit.questions.csv_text import csv_text
 from infraaudit.questions.export import Exchange, exported
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.reporting.remedies import NO_REMEDIES
 from infraaudit_domain.scans.findings import Finding, FrameworkScan, Scan, ScanStatus, Severity
 
 FORMULA = "=HYPERLINK(1)"
@@ -21,7 +22,7 @@ HIDDEN = (Suppression("no need", "ops", date(2026, 2, 1), check="CKV_A"),)
 
 
 def text(form: Exchange, day: date = date(2026, 1, 2)) -> str:
-    return exported(form, "shop", "https://example.org/shop.git", SCAN, HIDDEN, day)
+    return exported(form, "shop", "https://example.org/shop.git", SCAN, HIDDEN, day, NO_REMEDIES)
 
 
 def test_a_formula_in_a_csv_is_a_text() -> None:
@@ -34,9 +35,11 @@ def test_a_formula_in_a_csv_is_a_text() -> None:
 def test_the_most_severe_findings_come_first_in_every_form() -> None:
     others = [replace(FOUND, file_path="0.tf", severity=severity) for severity in (Severity.UNKNOWN, Severity.LOW)]
     scan = replace(SCAN, frameworks=(replace(SCAN.frameworks[0], findings=(*others, FOUND)),))
-    given = exported(Exchange.JSON, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2))
+    given = exported(Exchange.JSON, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2), NO_REMEDIES)
     assert [each["severity"] for each in json.loads(given)] == ["high", "low", "unknown"]
-    log = json.loads(exported(Exchange.SARIF, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2)))
+    log = json.loads(
+        exported(Exchange.SARIF, "shop", "https://example.org/shop.git", scan, (), date(2026, 1, 2), NO_REMEDIES)
+    )
     assert [each["level"] for each in log["runs"][0]["results"]] == ["error", "note", "warning"]
 
 

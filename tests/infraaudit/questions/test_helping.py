@@ -1,7 +1,7 @@
 """What helps with one finding, by every face: its remedy, its code at its commit, its owner, and what to paste."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from infraaudit_assets.cli import app
 from infraaudit_assets.commands.ask import rules_of
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
-from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus
+from infraaudit_domain.scans.findings import Finding, FindingStatus, FrameworkScan, Scan, ScanStatus, UnreadableFile
 from resources.configuration.suppressions import read_suppressions
 from resources.history import History, open_history
+from resources.history.retention import prune
 from service.app import ServiceOptions, build_app
 from tests import ROOT
 from tests.conftest import Repository
@@ -75,6 +76,40 @@ def test_the_program_shows_all_that_helps_with_a_finding() -> None:
     assert SECRET not in shown + printed("explain", KEY.fingerprint)
     (row,) = json.loads(printed("explain", SSH.fingerprint, "--json"))
     assert "0.0.0.0/0" in row["code"] and row["guideline"].startswith("https://")
+
+
+def gone_from(history: History, sha: str) -> None:
+    prune(history, "shop", [sha])
+
+
+def failed_at(history: History, sha: str) -> None:
+    store_secrets(history, sha, FrameworkScan("secrets", f"failed {sha}", ScanStatus.FAILED, (), reason="it crashed"))
+
+
+def unread_at(history: History, sha: str) -> None:
+    gap = (UnreadableFile("network.tf", "no UTF-8"),)
+    store_secrets(history, sha, FrameworkScan("secrets", f"gap {sha}", ScanStatus.PARTIAL, (), gap))
+
+
+def absent_from(history: History, sha: str) -> None:
+    store_secrets(history, sha)
+
+
+def store_secrets(history: History, sha: str, *parts: FrameworkScan) -> None:
+    code = FrameworkScan("terraform", f"terraform {sha}", ScanStatus.COMPLETE, (SSH,))
+    history.record_scan("shop", Scan(sha, (code, *parts), "3", "c", datetime.now(UTC), 1.0))
+
+
+@pytest.mark.parametrize("become_unknown", [gone_from, failed_at, unread_at, absent_from])
+def test_without_what_is_known_of_its_secrets_no_code_is_shown(
+    history: History, repository: Repository, become_unknown: Callable[[History, str], None]
+) -> None:
+    become_unknown(history, repository.git("rev-parse", "HEAD~1"))
+    shown = printed("explain", SSH.fingerprint)
+    assert SECRET not in shown and "(no code: " in shown and "its secrets are not known" in shown
+    client = TestClient(build_app(history, ServiceOptions(["shop"], rules=lambda name: rules_of(find_project(name)))))
+    page = client.get(f"/projects/shop/findings/{SSH.fingerprint}").text
+    assert SECRET not in page and "its secrets are not known" in page
 
 
 @pytest.mark.usefixtures("history")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from infraaudit_domain.reporting.order import tally, worst_first
+from infraaudit_domain.reporting.order import finding_worst_first, tally, worst_first
 from infraaudit_domain.reporting.path_filters import names, too_many_stars
+from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
 
 
 def row(severity: str, path: str = "a.tf", line: int = 1, status: str = "open") -> dict[str, object]:
@@ -23,6 +24,18 @@ def test_severity_then_file_then_line() -> None:
         ("critical", "b.tf", 9), ("critical", "b.tf", 10), ("critical", "z.tf", 1), ("low", "a.tf", 1),
         ("unknown", "a.tf", 1),
     ]  # fmt: skip
+
+
+def test_findings_are_in_the_order_of_their_rows() -> None:
+    places = [("low", "a.tf", 1), ("critical", "z.tf", 1), ("critical", "b.tf", 10), ("critical", "b.tf", 9)]
+    findings = [
+        Finding("terraform", "C", "", path, "r", line, line, 0, FindingStatus.OPEN, severity=Severity(severity))
+        for severity, path, line in places
+    ]
+    ordered = [(f.severity.value, f.file_path, f.line_start) for f in sorted(findings, key=finding_worst_first)]
+    assert ordered == [places[3], places[2], places[1], places[0]]
+    rows = sorted((row(*place) for place in places), key=worst_first)
+    assert [(each["severity"], each["file_path"], each["line_start"]) for each in rows] == ordered
 
 
 def test_a_line_counts_by_severity() -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -273,3 +274,11 @@ def test_trees_lie_where_their_own_path_hides_nothing(tmp_path: Path, monkeypatc
     (tmp_path / "theirs").mkdir()
     folder.symlink_to(tmp_path / "theirs")
     assert neutral_folder(tmp_path / ".infraaudit/scans").parent in (Path("/var/tmp"), Path("/tmp"))
+
+
+def test_a_process_that_is_used_is_not_taken_for_left_behind(runner: CheckovRunner, repository: Repository) -> None:
+    scan_files(runner, repository, {"a.tf": BUCKET.replace('"b"', '"first"')})
+    folder = Path(f"/proc/{runner.parent.pid}/cwd").resolve()
+    os.utime(folder, (0, 0))
+    scan_files(runner, repository, {"a.tf": BUCKET.replace('"b"', '"second"')})
+    assert folder.name.startswith("parent-") and time.time() - folder.stat().st_mtime < 3600

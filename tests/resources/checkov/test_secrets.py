@@ -7,7 +7,7 @@ from infraaudit_domain.scans.findings import FrameworkScan
 from resources.checkov import CheckovRunner
 from resources.checkov.reading.other_readings import values
 from tests.conftest import Repository
-from tests.resources.checkov.test_reading import gaps, scan
+from tests.resources.checkov.scanned import gaps, scan
 
 TEXT = """data:
   # token = "ghp_1234567890abcdefghij1234567890abcdEF"

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from pathlib import Path
 from resources.dagster import executor
 from resources.dagster.workers import working_on
 with working_on(Path(sys.argv[1]), "run", sys.argv[2]):
-    executor._tie_forks_to_this_process()
+    executor._tie_forks_to_this_process(None)  # Its step uses no instance.
     step = os.fork()
     if step == 0:
         time.sleep(600)
@@ -126,6 +127,21 @@ def test_a_terminals_run_that_was_killed_before_it_took_the_run_is_noticed(
     monkeypatch.setattr(warm_runs, "_PATIENCE_SECONDS", 0.0)
     assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
     assert launcher.check_run_worker_health(other).status is WorkerStatus.RUNNING, "nobody knows whose that is"
+
+
+def test_patience_begins_again_when_a_run_has_had_a_process(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_runs, "_PATIENCE_SECONDS", 0.05)
+    launcher = WarmRuns()
+    launcher.register_instance(instance)
+    run, states = dg.DagsterRun("job", run_id="run", tags={"dagster/run_key": "shop:1"}), []
+    states.append(launcher.check_run_worker_health(run).status)
+    with working_on(Path(instance.root_directory), "run"):
+        time.sleep(0.06)
+        states.append(launcher.check_run_worker_health(run).status)
+    states.append(launcher.check_run_worker_health(run).status)
+    assert states == [WorkerStatus.RUNNING] * 3, "it has just ended"
 
 
 def test_a_second_worker_of_a_run_takes_nothing_away_from_the_first(tmp_path: Path) -> None:

@@ -122,6 +122,20 @@ def test_one_that_fails_at_once_is_tried_at_each_tick(tmp_path: Path) -> None:
         assert "It hung" not in str(raised.value)
 
 
+def test_what_nobody_expected_is_reported_and_logged_with_its_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RepositoryError, match="KeyError: 'theirs'"):
+        Fetches().fetch(_Broken("https://ada:secret@example.org/shop", tmp_path / "mirror"), 30)
+    (record,) = caplog.records
+    assert record.exc_info and "secret" not in record.getMessage()
+
+
+class _Broken(Mirror):
+    def fetch(self) -> None:
+        raise KeyError("theirs")
+
+
 def test_a_fetch_that_always_takes_longer_than_a_tick_waits_is_used_by_the_next(
     repository: Repository, tmp_path: Path
 ) -> None:

@@ -14,8 +14,11 @@ from infraaudit.questions.replay.at import at as answer_at
 from infraaudit.questions.replay.at import at_findings, at_gaps, at_suppressions
 from infraaudit.questions.table import asked_as
 from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.scans.evidence import Evidence
+from infraaudit_domain.scans.findings import FrameworkScan, Scan, ScanStatus
 from tests.infraaudit.questions.replay.random_pasts import (
     FAILED,
     NONE,
@@ -58,7 +61,7 @@ def test_it_says_what_a_look_at_every_deployment_says(past: Past, hour: int, is_
         since = max(one.end for one in past.attempts if one.outcome is LIVE and one.end <= hour and _began(past, one))
         assert (row["live_from"], row["hours_live"]) == (at(since).isoformat(), hour - since)
         if commit.scanned in (NONE, FAILED):
-            assert row.get("open") is None, "no scan is not zero findings"
+            assert row.get("open") is row.get("gaps") is None, "no scan is neither zero findings nor zero gaps"
             return
         read = [one for one in commit.there if one.file_path != commit.scanned]
         accepted = [one for one in read if one.is_open and hides and one.check_id == "CKV_b"]
@@ -133,7 +136,7 @@ def test_the_future_is_refused_and_named() -> None:
 
 def test_an_attempt_after_which_nobody_knows_what_ran_is_named() -> None:
     assert summary(at(211).isoformat())["doubt"] is None and summary(at(211).isoformat())["under_way"] == TWO.shas[0]
-    assert "ended failed before" in summary(at(212).isoformat())["doubt"]
+    assert f"of {TWO.shas[0][:12]}, ended as failed" in summary(at(212).isoformat())["doubt"]
 
 
 def test_the_gate_of_now_judges_what_was_live_then_and_the_gap_is_counted() -> None:
@@ -141,6 +144,49 @@ def test_the_gate_of_now_judges_what_was_live_then_and_the_gap_is_counted() -> N
     assert (row["gate"], row["gaps"], row["scan"], row["not_read"]) == ("stopped", 1, "partial", 3)
     assert "its scan is partial" in row["gate_reason"] and row["deployed_by"] == "by hand"
     assert summary(at(102).isoformat())["gate"] == "passed"
+
+
+@pytest.mark.parametrize(("evidence", "files"), [(Evidence(7), 7), (None, None)])
+def test_of_a_scan_that_failed_every_file_that_it_should_have_read_is_a_gap(
+    evidence: Evidence | None, files: int | None
+) -> None:
+    crashed = FrameworkScan("terraform", "crashed", ScanStatus.FAILED, (), reason="it crashed", evidence=evidence)
+    with recorded(TWO) as line:
+        line.history.record_scan("p", Scan(TWO.shas[1], (crashed,), "3", "c", at(1), 1.0))
+        question = asked(line, 300, when=at(203).isoformat())
+        (row,), ((gap,), _) = answer_at(question)[0], at_gaps(question)
+    assert (row.get("gaps"), gap["files"], gap["file_path"]) == (files, files, "*")
+
+
+def test_without_a_scan_there_are_no_gaps_to_count() -> None:
+    with recorded(replace(TWO, commits=(Made(NONE, ALL_OPEN), TWO.commits[1]))) as line:
+        (row,), (gaps, _) = answer_at(asked(line, 300, when=at(102).isoformat()))[0], at_gaps(asked(line, 102))
+    assert (row["scan"], row.get("gaps"), row.get("accepted_gaps"), gaps) == ("none", None, None, [])
+
+
+def deployed_by(start: float, end: float, outcome: StageOutcome) -> tuple[str, str | None]:
+    """What is said of the second deployment, from hour 200 to 203, beside one stage of a run."""
+    with recorded(TWO) as line:
+        line.history.record_stage("p", TWO.shas[1], "deployment", outcome, at(start), at(end), "run-1", "")
+        (row,), _ = answer_at(asked(line, 300, when=at(203).isoformat()))
+    return row["deployed_by"], row["run_id"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "outcome", "said"),
+    [
+        (199.9, 203.1, StageOutcome.SUCCEEDED, ("pipeline", "run-1")),
+        (200, 203, StageOutcome.FAILED, ("pipeline", "run-1")),
+        (199.9, 203.1, StageOutcome.SKIPPED, ("by hand", None)),
+        (199, 202, StageOutcome.SUCCEEDED, ("by hand", None)),
+        (201, 204, StageOutcome.SUCCEEDED, ("by hand", None)),
+        (150, 151, StageOutcome.SUCCEEDED, ("by hand", None)),
+    ],
+)
+def test_the_pipeline_brought_what_became_live_within_a_stage_of_its_own(
+    start: float, end: float, outcome: StageOutcome, said: tuple[str, str | None]
+) -> None:
+    assert deployed_by(start, end, outcome) == said
 
 
 def test_suppressions_are_those_that_were_valid_then() -> None:

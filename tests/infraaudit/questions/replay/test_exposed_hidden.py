@@ -31,10 +31,10 @@ class Shop:
         self.shas = [repository.write({"main.tf": str(number)}, "a commit") for number in range(4)]
         self.mirror = repository.mirror()
 
-    def live(self, hour: int, sha: str, *found: Finding) -> None:
+    def live(self, hour: int, sha: str, *found: Finding, rules: int = RULES, version: str = "") -> None:
         at = NOW + timedelta(hours=hour)
-        result = scan(sha, list(found), version=scanner_version())
-        self.history.record_scan("p", replace(result, rules=RULES))
+        result = scan(sha, list(found), version=version or scanner_version())
+        self.history.record_scan("p", replace(result, rules=rules))
         self.history.record_deployment(Deployment("p", "prod", sha, "t", Outcome.DEPLOYED, at, at))
 
     def asked(self) -> Asked:
@@ -77,3 +77,14 @@ def test_a_finding_that_was_only_ever_hidden_is_listed(shop: Shop) -> None:
     shop.live(0, shop.shas[0], HIDDEN)
     (row,) = exposed(shop.asked())[0]
     assert (row["state"], row["live_now"], row["file_path"]) == ("hidden in code", True, "main.tf")
+
+
+def test_a_scan_of_another_scanner_or_by_other_rules_says_which_of_them_it_was(shop: Shop) -> None:
+    shop.live(0, shop.shas[0], OPEN)
+    shop.live(1, shop.shas[1], rules=RULES - 1)
+    shop.live(2, shop.shas[2], version="3.0")
+    shop.live(3, shop.shas[3], rules=RULES - 1, version="3.0")
+    newest_first = [row["reason"] for row in exposed_commits(shop.asked())[0]]
+    by_rules = f"its scan was read by version {RULES - 1} of InfraAudit's rules, and not by version {RULES}"
+    by_scanner = f"it was scanned by 3.0, and not by {scanner_version()}"
+    assert newest_first == [by_scanner, by_scanner, by_rules, None]

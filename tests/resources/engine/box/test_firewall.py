@@ -1,4 +1,4 @@
-"""The rules of a box's network. That they hold is in tests/hostile/test_builds.py, on a real one."""
+"""The rules of a box's network. That they hold is in tests/hostile/test_build_egress.py, on a real one."""
 
 import shutil
 import subprocess

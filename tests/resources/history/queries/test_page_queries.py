@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import ScanStatus, Severity
 from resources.history.queries.commit_findings import newest_scanned, postures
-from resources.history.queries.commit_pages import CommitFilter, changes_at, commit_page, commit_row
+from resources.history.queries.commit_pages import CommitFilter, changes_at, commit_page, commit_row, deployment_page
 from resources.history.queries.finding_life import finding_life
 from resources.history.queries.finding_pages import FindingFilter, finding_page, live_page
 from resources.history.stored_line import StoredLine, stored_line
@@ -136,3 +137,11 @@ def test_a_text_is_never_a_pattern(audit: Audit, line: StoredLine, text: str) ->
     assert commit_page(line, CommitFilter(text), 50, 0) == (0, [])
     literal = sum(text in part for part in ("CKV_1", "n", "infra/new.tf", "x"))
     assert finding_page(line, audit.back, FindingFilter(text=text), NOW, 10, 0)[0] == (1 if literal else 0)
+
+
+def test_a_gate_stopped_only_the_attempt_that_its_failed_stage_spans(audit: Audit, line: StoredLine) -> None:
+    early, late = (deploy(audit, audit.first, hour, Outcome.SKIPPED) for hour in (1, 3))
+    refused = ("p", audit.first, "deployment", StageOutcome.FAILED)
+    audit.history.record_stage(*refused, late - timedelta(minutes=1), late + timedelta(minutes=1), "run", "refused")
+    _, rows = deployment_page(audit.history, "p")
+    assert {row["started_at"]: bool(row["is_stopped"]) for row in rows} == {early: False, late: True}
