@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     webhook_secrets: dict[str, list[Secret]] = Field(
         default_factory=dict, description="JSON: project to its webhook secrets; two while one is being replaced"
     )
+    forge_tokens: dict[str, Secret] = Field(
+        default_factory=dict,
+        description="JSON: project to the token by which its forge is shown statuses; forge.token_file goes before it",
+    )
     service_tokens: list[Secret] = Field(
         default_factory=list, description="JSON list: tokens that may read the service; none leaves it open"
     )

@@ -11,6 +11,7 @@ from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
+from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.recipients import Address, Recipients
 
@@ -109,6 +110,8 @@ class Project:
     """Addresses that are notified, besides those of the settings."""
     routes: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Addresses that get, instead of ``notify``, what concerns an owner: an author's e-mail, or a name of CODEOWNERS."""
+    forge: Forge | None = None
+    """Where the statuses of its commits are sent; None sends none."""
     fault: str = ""
     """What is wrong with its entry in the projects file; such a project is loaded but runs nothing."""
 

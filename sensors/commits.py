@@ -31,6 +31,8 @@ from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.forge.statuses import end_expected, expect_statuses
 from resources.history.git_events import record_git_events, recorded_commits
 
 _FETCH_SECONDS = 5.0
@@ -71,6 +73,8 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
         if project.supersede:
             events += _supersede(context.instance, mirror, project, wanted)
         record_git_events(past, project.name, events)
+        if project.forge:
+            _show(past, project, list(wanted), events)
         for event in events:
             context.log.info(f"{event.branch}: {event.kind} {event.before} {event.after} {event.reason}")
         requests = [
@@ -92,6 +96,14 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
         )
 
     return commits
+
+
+def _show(history: History, project: Project, wanted: Sequence[str], events: Sequence[GitEvent]) -> None:
+    """Have the project's forge shown which commits are going to run, and which no longer are."""
+    expect_statuses(history, project.name, wanted)
+    for event in events:
+        if event.kind == "superseded":
+            end_expected(history, project.name, event.before, f"Not run: superseded by {event.after[:12]}")
 
 
 def _run_again(instance: dg.DagsterInstance, project: Project) -> Iterator[dg.RunRequest]:

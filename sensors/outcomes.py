@@ -18,6 +18,7 @@ from infraaudit_domain.reporting.notices import Notice, run_failed
 from resources.dagster.lost_runs import begins_again, why_it_failed
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
+from resources.history.forge.statuses import end_expected
 from resources.history.outbox import write_notices
 from resources.history.queries.events import stages_of_run
 
@@ -59,9 +60,19 @@ def _died(
     for record in instance.get_run_records(failed, order_by="update_timestamp", ascending=True):
         run = record.dagster_run
         project = by_job.get(run.job_name)
-        if project is None or StageOutcome.FAILED in stages_of_run(past, run.run_id).values():
+        if project is None:
             continue
-        if begins_again(instance, record):
+        said_why = StageOutcome.FAILED in stages_of_run(past, run.run_id).values()
+        if not said_why and begins_again(instance, record):
+            continue
+        if project.forge and (sha := run.tags.get(PARTITION)):
+            _show_end(past, project, sha)
+        if said_why:
             continue
         commit = announcer.commit(project.name, run.tags.get(PARTITION, ""))
         yield run_failed(commit, run.run_id, why_it_failed(instance, run.run_id), announcer.run_link(run.run_id))
+
+
+def _show_end(past: History, project: Project, sha: str) -> None:
+    """Have the project's forge shown that nothing more is to be expected of a commit's run."""
+    end_expected(past, project.name, sha)

@@ -12,7 +12,8 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.dagster_home import advice_on_edited_file, instance_file
 from infraaudit_assets.recipients import everyones
 from infraaudit_assets.settings import Settings, settings
-from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError, HistoryError
+from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.recipients import unheard
 from infraaudit_domain.scans.severity import ranges_of
 from resources.configuration.projects import load_projects, read_projects
@@ -37,18 +38,22 @@ def doctor(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
         grafana_url=current.grafana_url,
         database_url=current.history_url,
     )
-    parts += [_notices(current), _dagster_yaml(current), _ratings(current)]
+    parts += [_notices(current), _dagster_yaml(current), _ratings(current), *_forges(current)]
     columns = [each.name for each in fields(Part)]
     print_rows([asdict(part) for part in parts], columns, chosen(form, as_json), _table(parts))
     raise typer.Exit(0 if all(part.found for part in parts if part.needed) else 1)
 
 
 def _registries() -> list[str]:
+    return [project.registry for project in _projects() if project.registry]
+
+
+def _projects() -> tuple[Project, ...]:
     try:
-        return [project.registry for project in read_projects(settings().projects) if project.registry]
+        return read_projects(settings().projects)
     except ConfigurationError:
         # `infraaudit projects check` reports what is wrong with the file; the doctor looks at the rest.
-        return []
+        return ()
 
 
 def _notices(current: Settings) -> Part:
@@ -87,6 +92,32 @@ def _ratings(current: Settings) -> Part:
     left = sorted(checks.keys() - known.keys())
     detail = f"{len(left)} of {len(checks)} checks have none: {ranges_of(left)}" if left else str(current.severities)
     return Part("severities", not left, "", detail, lost)
+
+
+def _forges(current: Settings) -> list[Part]:
+    """Of each project that has a forge, whether there is a token, and why the forge last took nothing."""
+    found = [project for project in _projects() if project.forge]
+    if not found:
+        return []
+    from infraaudit_assets.commands.forge import token_of
+    from resources.history import open_history
+    from resources.history.forge.faults import faults
+
+    try:
+        known = faults(open_history(current.history_url))
+    except HistoryError:
+        known = {}  # The database has its own row.
+    parts = []
+    for project in found:
+        place = f"{project.forge.kind} at {project.forge.api}" if project.forge else ""
+        fault = known[project.name].fault if project.name in known else ""
+        try:
+            token_of(current, project)
+        except ConfigurationError as error:
+            fault = str(error)
+        lost = f"statuses of commits on {place}; try `infraaudit forge test --project {project.name}`"
+        parts.append(Part(f"forge of {project.name}", not fault, "", fault or place, lost))
+    return parts
 
 
 def _table(parts: list[Part]) -> Table:

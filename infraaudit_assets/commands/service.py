@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from infraaudit.deploying.approving import Approved
     from infraaudit.questions.asked import ProjectRules
+    from infraaudit_domain.judging.verdicts import Verdict
     from resources.history import History
     from service.app import Background
     from service.notices import NoticeWorker
@@ -153,6 +154,8 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     others: list[Background] = [live_gate]
     if watch:
         others.append(watch_worker(current, history, projects, dagster))
+    if any(project.forge for project in projects):
+        others.append(_forge_worker(current, history, projects))
     sweep(current.state)
     if prune := _prune_worker(current):
         others.append(prune)
@@ -183,6 +186,22 @@ def _prune_worker(current: Settings) -> "PruneWorker | None":
     program = str(Path(sys.executable).parent / "infraaudit")
     limits = ["--older-than", str(current.prune_days), "--keep", str(current.prune_keep)]
     return PruneWorker([program, "prune", *limits], current.state.last_prune)
+
+
+def _forge_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "Background":
+    from datetime import UTC, datetime
+    from functools import partial
+
+    from infraaudit.gate import judge_commit
+    from infraaudit_assets.commands.forge import token_of
+    from service.workers.forge_worker import ForgeWorker
+
+    def judge(project: Project, sha: str) -> "Verdict":
+        rated, place = rated_history(current), project.environment.name
+        return judge_commit(rated, mirror_of(project), project, place, sha, current.gate_file, datetime.now(UTC))
+
+    by_name = {project.name: project for project in projects}
+    return ForgeWorker(history, by_name, partial(token_of, current), judge, current.public_url or "")
 
 
 def _rules(current: Settings, project: Project | None) -> "ProjectRules":

@@ -17,6 +17,7 @@ from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, I
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.addresses import AddressEntry, Routes, addresses
+from resources.configuration.forge import ForgeOf, secret_file
 from resources.configuration.freezes import FreezeEntry
 
 _FOLDED = {
@@ -156,12 +157,6 @@ def _address_and_port(text: str) -> str:
     return text
 
 
-def _secret_file(path: str) -> str:
-    if not PurePosixPath(path).is_absolute() or "," in path:
-        raise ValueError("must be the absolute path of a file, without a comma")
-    return path
-
-
 class _BuildLimits(Entry):
     memory_megabytes: Annotated[int, Field(ge=256)] = BuildLimits().memory_megabytes
     processes: Annotated[int, Field(ge=100)] = BuildLimits().processes
@@ -189,7 +184,7 @@ class ProjectEntry(Entry):
     build_egress: Egress | tuple[Annotated[str, AfterValidator(_address_and_port)], ...] = Egress.PUBLIC
     build_limits: _BuildLimits = _BuildLimits()
     build_secrets: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, AfterValidator(_secret_file)]
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, AfterValidator(secret_file)]
     ] = {}
     base_images: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s]{0,254}$")], ...] = ()
     registry: str | None = None
@@ -201,6 +196,7 @@ class ProjectEntry(Entry):
     supersede: bool = False
     notify: tuple[str | AddressEntry, ...] = ()
     routes: Routes = {}
+    forge: ForgeOf = None
 
     @field_validator("environments")
     @classmethod
@@ -224,6 +220,7 @@ class ProjectEntry(Entry):
         fields["notify"] = addresses(self.notify)
         fields["routes"] = {owner: addresses(given) for owner, given in self.routes.items()}
         fields["url"] = _absolute(self.url, folder)
+        fields["forge"] = self.forge.forge(self.url) if self.forge else None
         return Project(**fields)
 
     def _environment(self, given: _Environment) -> Environment:

@@ -81,13 +81,15 @@ def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
 
 
 def prune_messages(history: History, project: str, before: datetime) -> int:
-    """Delete a project's processed pushes, sent notices and events of branches from before a time; returns the number.
+    """Delete a project's processed pushes, sent notices and statuses, and events of branches from before a time; returns
+    the number.
 
     What was counted stays counted, and what waits stays, however old.
     """
-    pushes, notices, events = schema.deliveries, schema.notices, schema.git_events
+    pushes, notices, events, statuses = schema.deliveries, schema.notices, schema.git_events, schema.commit_statuses
     done = (pushes.c.project == project) & (pushes.c.done_at < before) & (pushes.c.state != PushState.WAITING.value)
     sent = (notices.c.project == project) & (notices.c.sent_at < before)
+    shown = (statuses.c.project == project) & statuses.c.due_at.is_(None) & (statuses.c.changed_at < before)
     with history.writing() as connection:
         states = sa.select(pushes.c.state, sa.func.count()).where(done).group_by(pushes.c.state)
         counts = {("push", row[0]): row[1] for row in connection.execute(states)}
@@ -98,6 +100,7 @@ def prune_messages(history: History, project: str, before: datetime) -> int:
         gone = connection.execute(pushes.delete().where(done)).rowcount
         unheard = (notices.c.project == project) & (notices.c.undelivered_at < before)
         gone += connection.execute(notices.delete().where(sent | unheard)).rowcount
+        gone += connection.execute(statuses.delete().where(shown)).rowcount
         gone += connection.execute(
             events.delete().where(events.c.project == project, events.c.seen_at < before)
         ).rowcount

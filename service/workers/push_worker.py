@@ -23,6 +23,7 @@ from infraaudit_domain.triggers import is_watched
 from resources.dagster.api import DagsterApi
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.forge.statuses import expect_statuses
 from resources.history.git_events import recorded_commits
 from resources.history.pushes import Push, abandon_pushes, finish_pushes, waiting_pushes
 from service.faults import errors_logged
@@ -151,6 +152,9 @@ class PushWorker:
             commits = self._commits(mirror, project, push)
             skipped = reasons_to_skip(mirror, project, commits)
             wanted = [sha for sha in commits if sha not in skipped]
+            if project.forge:
+                # Before the runs are asked for: Dagster takes longer than the forge does.
+                expect_statuses(self._history, project.name, wanted)
             for sha in wanted:
                 self._start(launch, sha, push.branch)
         except InfraAuditError as error:

@@ -21,7 +21,7 @@ from tests.service.conftest import history_of_four_commits
 
 DOCUMENTS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("answers", "operations", "repositories", "security")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("answers", "forges", "operations", "repositories", "security")),
 ]
 QUESTIONS = ("findings", "blame", "compare", "trends", "exposure", "sla", "suppressions", "export")
 MADE_BY_THE_READER = (
@@ -38,6 +38,7 @@ COMPLETED: dict[str, tuple[str, ...]] = {
     "infraaudit at 2026-03-01T14:03": _SHOP,
     "infraaudit backup": ("-",),
     "infraaudit exposed --rule FILE": _SHOP,
+    "infraaudit forge test": _SHOP,
     "infraaudit gate replay --file new-gate.yaml": _SHOP,
     "infraaudit least-exposure": _SHOP,
     "infraaudit projects events": _SHOP,

@@ -13,10 +13,12 @@ from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Project
 from resources.configuration.projects import load_projects
 from resources.dagster.run_queue import submit_forgotten
 from resources.history import open_history
+from resources.history.forge.statuses import newest_statuses
 from resources.history.git_events import git_events
 from sensors.commits import build_commit_sensor
 from tests import ROOT
@@ -129,6 +131,21 @@ def test_a_newer_commit_cancels_queued_runs_of_older_ones_of_its_branch(
     assert {(event.before, event.after) for event in superseded} == {
         (run.tags["dagster/partition"], newest) for run in older
     }
+
+
+def test_the_forge_is_shown_which_commits_wait_and_which_gave_way(repository: Repository, ticking: Ticking) -> None:
+    past = open_history(ticking.url)
+    repository.write({"a": "1"}, "base")
+    ticking.tick()
+    assert newest_statuses(past, "shop", 9) == [], "it has no forge"
+    object.__setattr__(ticking.project, "forge", Forge(ForgeKind.GITHUB, "https://api.github.com", "acme/shop"))
+    older = repository.write({"a": "2"}, "older")
+    ticking.tick()
+    ticking.run(older, "main")
+    newest = repository.write({"a": "3"}, "newest")
+    ticking.tick()
+    states = {(row["sha"], row["state"]) for row in newest_statuses(past, "shop", 9)}
+    assert states == {(older, "error"), (newest, "pending")}
 
 
 def test_a_commit_that_reaches_the_deploy_branch_later_is_delivered(repository: Repository, ticking: Ticking) -> None:

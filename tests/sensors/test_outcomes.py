@@ -13,10 +13,12 @@ from infraaudit_domain.dagster_names import pipeline_name
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import DagsterUnavailableError
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Project
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
+from resources.history.forge.statuses import expect_statuses, statuses_of_commit
 from resources.history.outbox import waiting_notices
 from sensors.outcomes import build_notice_sensor
 from tests.conftest import Repository
@@ -34,7 +36,8 @@ def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
     past: History, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sha = repository.write({"a": "1"}, "Start")
-    project = Project("shop", str(repository.path))
+    project = Project("shop", str(repository.path), forge=Forge(ForgeKind.GITHUB, "https://api.github.com", "a/shop"))
+    expect_statuses(past, "shop", [sha, "b" * 40])
     said = past.url
     resources = {
         "git": GitResource(state=str(tmp_path)),
@@ -54,6 +57,8 @@ def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
         *([f"shop: the run of {sha[:12]} died"] * 59),
     ]
     assert not waiting_notices(past)
+    assert {one.state.value for one in statuses_of_commit(past, "shop", sha)} == {"error"}
+    assert {one.state.value for one in statuses_of_commit(past, "shop", "b" * 40)} == {"pending"}
 
 
 def _dead_run(instance: dg.DagsterInstance, job: str, sha: str) -> str:

@@ -14,11 +14,13 @@ from starlette.testclient import TestClient
 
 from infraaudit_domain.dagster_names import run_tags
 from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.projects import Project
 from resources.dagster.api import DagsterApi, Started
 from resources.git.mirror import Mirror
 from resources.history import History
+from resources.history.forge.statuses import newest_statuses
 from resources.history.pushes import Push, waiting_pushes
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -152,7 +154,7 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
 ) -> None:
     repository = Repository(tmp_path / "shop")
     shas = [repository.write({"a": str(n)}, f"commit {n}") for n in range(3)]
-    project = Project("shop", str(repository.path))
+    project = Project("shop", str(repository.path), forge=Forge(ForgeKind.GITHUB, "https://api.github.com", "a/shop"))
     dagster, mirror = RecordingDagster(), repository.mirror()
     launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}", run_tags)
     worker = PushWorker(history, received, {"shop": launch}, lambda _: mirror, dagster)
@@ -160,6 +162,7 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
     dagster.answers = False
     worker.take_in()
     assert worker.process("shop") == 0
+    assert {row["sha"] for row in newest_statuses(history, "shop", 9)} == set(shas[1:]), "shown before Dagster is back"
     assert waiting(received, history)[0].attempts == 1
     dagster.answers = True
     monkeypatch.setattr("time.monotonic", lambda: 1e12)

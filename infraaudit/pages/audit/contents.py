@@ -14,6 +14,7 @@ from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
 from resources.history.decisions.approvals import approval_rows
+from resources.history.forge.faults import faults
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -71,6 +72,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "unscanned": len(line.shas) - 1 - line.positions()[head.sha] if head else 0,
         "picture": draw(bars) if bars else None,
         "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],
+        "forge_fault": faults(line.history).get(line.project),
     }
 
 

@@ -14,7 +14,14 @@ from resources.history.schema.deployments import (
     measurements,
     rejections,
 )
-from resources.history.schema.messages import deliveries, git_events, notices, pruned_messages
+from resources.history.schema.messages import (
+    commit_statuses,
+    deliveries,
+    forge_faults,
+    git_events,
+    notices,
+    pruned_messages,
+)
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
     cross_scan_parts,
@@ -31,12 +38,14 @@ from resources.history.schema.scans import (
 
 __all__ = [
     "approvals",
+    "commit_statuses",
     "commits",
     "cross_scan_parts",
     "deliveries",
     "deployed_commits",
     "deployments",
     "findings",
+    "forge_faults",
     "framework_scans",
     "git_events",
     "images",

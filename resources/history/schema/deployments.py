@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from resources.history.column_types import UTCDateTime
+from resources.history.schema.column_types import UTCDateTime
 from resources.history.schema.metadata import metadata
 
 deployments = sa.Table(

@@ -1,8 +1,8 @@
-"""Incoming and outgoing messages: pushes, events of Git, notices."""
+"""Incoming and outgoing messages: pushes, events of Git, notices, statuses for forges."""
 
 import sqlalchemy as sa
 
-from resources.history.column_types import UTCDateTime
+from resources.history.schema.column_types import UTCDateTime
 from resources.history.schema.metadata import metadata
 
 deliveries = sa.Table(
@@ -66,3 +66,33 @@ pruned_messages = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
 )
 """How many deliveries and notices retention has deleted: counters of them never go back."""
+
+commit_statuses = sa.Table(
+    "commit_statuses",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("sha", sa.String(64), primary_key=True),
+    sa.Column("context", sa.String(255), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", UTCDateTime, nullable=False),
+    sa.Column("due_at", UTCDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_state", sa.String(16), nullable=False),
+    sa.Column("sent_words", sa.Text, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Index("ix_commit_statuses_due_at", "due_at"),
+)
+"""What a forge is to show of a commit, and what it was last sent; ``due_at`` is NULL where the two are the same."""
+
+forge_faults = sa.Table(
+    "forge_faults",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("fault", sa.Text, nullable=False),
+    sa.Column("since", UTCDateTime, nullable=False),
+    sa.Column("until", UTCDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+)
+"""Why a project's forge takes nothing, and until when it is not asked again."""

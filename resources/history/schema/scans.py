@@ -6,7 +6,7 @@ with the changes and not with commits times findings.
 
 import sqlalchemy as sa
 
-from resources.history.column_types import PackedEvidence, UTCDateTime
+from resources.history.schema.column_types import PackedEvidence, UTCDateTime
 from resources.history.schema.metadata import commit_key, metadata
 
 framework_scans = sa.Table(

@@ -9,6 +9,7 @@ import pytest
 from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Environment, Paths, Project
 from infraaudit_domain.reporting.recipients import Address
 from resources.configuration import projects as module
@@ -259,3 +260,32 @@ def test_addresses_by_owner_and_what_they_collect_are_read(tmp_path: Path) -> No
 def test_routes_that_cannot_be_followed_are_refused(tmp_path: Path, routes: str, fault: str) -> None:
     with pytest.raises(ConfigurationError, match=fault):
         read_projects(_file(tmp_path, f"projects: [{{name: a, url: x, routes: {routes}}}]"))
+
+
+def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp_path: Path) -> None:
+    text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}}]"
+    off, guessed = read_projects(_file(tmp_path, text))
+    assert off.forge is None
+    assert guessed.forge == Forge(ForgeKind.GITLAB, "https://gitlab.com/api/v4", "g/s")
+
+
+@pytest.mark.parametrize(
+    ("url", "forge", "key"),
+    [
+        ("https://git.example.org/a/b", "{}", "projects[0].forge"),
+        ("https://github.com/a/b", "{token: secret}", "projects[0].forge.token"),
+        ("https://github.com/a/b", "{token_file: token}", "projects[0].forge.token_file"),
+        ("https://github.com/a/b", "{kind: sourcehut}", "projects[0].forge.kind"),
+        ("https://github.com/a/b", "{api: 'http://api.github.com'}", "projects[0].forge"),
+        ("https://github.com/a/b", "{repository: ../..}", "projects[0].forge"),
+    ],
+)
+def test_a_forge_that_is_wrong_is_named_and_the_project_keeps_the_rest(
+    tmp_path: Path, url: str, forge: str, key: str
+) -> None:
+    path = _file(tmp_path, f"projects: [{{name: a, url: '{url}', forge: {forge}}}]")
+    with pytest.raises(ConfigurationError) as caught:
+        read_projects(path)
+    assert [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]] == [key]
+    (project,) = load_projects(path)
+    assert project.fault and project.forge is None and project.url == url

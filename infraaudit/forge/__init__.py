@@ -1,0 +1,1 @@
+"""What a project's forge is shown of its commits."""

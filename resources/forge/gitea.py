@@ -1,0 +1,32 @@
+"""Gitea and Forgejo: API v1."""
+
+from collections.abc import Mapping
+
+from infraaudit_domain.forge.address import Forge
+from infraaudit_domain.forge.answers import Result
+from infraaudit_domain.forge.statuses import CommitStatus
+from resources.forge.request import Request, path_of, without_empty
+
+NEEDS = "a token with the permission 'repository: read and write', of a user who may push to this repository"
+
+
+def headers(token: str) -> Mapping[str, str]:
+    return {"Authorization": f"token {token}", "Accept": "application/json"}
+
+
+def repository(forge: Forge) -> Request:
+    return Request("GET", path_of("repos", *forge.parts))
+
+
+def commit(forge: Forge, sha: str) -> Request:
+    return Request("GET", path_of("repos", *forge.parts, "git", "commits", sha))
+
+
+def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
+    body = without_empty(state=status.state.value, context=status.context, description=status.words, target_url=link)
+    return Request("POST", path_of("repos", *forge.parts, "statuses", sha), body)
+
+
+def read(status: int, words: str) -> Result | None:
+    """Gitea says all of it by the HTTP status."""
+    return None

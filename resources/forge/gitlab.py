@@ -1,0 +1,38 @@
+"""GitLab: REST API v4. A status there is a job of an external pipeline."""
+
+from collections.abc import Mapping
+
+from infraaudit_domain.forge.address import Forge
+from infraaudit_domain.forge.answers import Result
+from infraaudit_domain.forge.statuses import CommitStatus, StatusState
+from resources.forge.request import Request, path_of, without_empty
+
+NEEDS = "a project access token with the scope api and the role Developer, or Maintainer for protected branches"
+_STATES = {
+    StatusState.PENDING: "pending",
+    StatusState.SUCCESS: "success",
+    StatusState.FAILURE: "failed",
+    StatusState.ERROR: "failed",
+}
+
+
+def headers(token: str) -> Mapping[str, str]:
+    return {"PRIVATE-TOKEN": token, "Accept": "application/json"}
+
+
+def repository(forge: Forge) -> Request:
+    return Request("GET", path_of("projects", forge.repository))
+
+
+def commit(forge: Forge, sha: str) -> Request:
+    return Request("GET", path_of("projects", forge.repository, "repository", "commits", sha))
+
+
+def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
+    body = without_empty(state=_STATES[status.state], name=status.context, description=status.words, target_url=link)
+    return Request("POST", path_of("projects", forge.repository, "statuses", sha), body)
+
+
+def read(status: int, words: str) -> Result | None:
+    """A job that waits or runs already cannot be made to wait once more; it is shown as pending."""
+    return Result.TAKEN if status == 400 and "Cannot transition status via :enqueue" in words else None

@@ -1,0 +1,1 @@
+"""What forges are to show of commits, and which of them take nothing."""

@@ -1,0 +1,55 @@
+"""The forges that take nothing: why, since when, and until when each is left alone.
+
+Deliberately absent: what waits for them (statuses.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from resources.history import schema
+from resources.history.database import upsert
+from resources.history.store import History
+
+_LONGEST_WAIT = 300.0
+_FAULTS = schema.forge_faults
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeFault:
+    """Why a project's forge takes nothing."""
+
+    project: str
+    fault: str
+    since: datetime
+    until: datetime
+    attempts: int
+
+
+def note_fault(history: History, project: str, fault: str, now: datetime, pause: float | None) -> bool:
+    """Record why a project's forge takes nothing; returns whether that is news.
+
+    Without a pause that the forge asks for, it is left alone for longer each time, up to five minutes.
+    """
+    known = faults(history).get(project)
+    attempts = known.attempts + 1 if known else 1
+    seconds = min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)) if pause is None else pause
+    row = {"project": project, "fault": fault, "until": now + timedelta(seconds=seconds), "attempts": attempts}
+    with history.writing() as connection:
+        upsert(connection, _FAULTS, [row | {"since": known.since if known else now}])
+    return known is None or known.fault != fault
+
+
+def clear_fault(history: History, project: str) -> bool:
+    """Record that a project's forge takes statuses; returns whether that is news."""
+    if project not in faults(history):
+        return False
+    with history.writing() as connection:
+        return bool(connection.execute(_FAULTS.delete().where(_FAULTS.c.project == project)).rowcount)
+
+
+def faults(history: History) -> dict[str, ForgeFault]:
+    """The projects whose forge takes nothing, and why."""
+    rows = history.rows(sa.select(_FAULTS).order_by(_FAULTS.c.project))
+    return {row["project"]: ForgeFault(**row) for row in rows}

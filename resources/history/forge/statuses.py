@@ -1,0 +1,221 @@
+"""The outbox of forges: what each is to show of a commit, written first and sent later, the newest of a context alone.
+
+A row holds what is wanted and what was last sent. A sender leases one for half a minute; where it dies, the status is sent
+again, which changes nothing on a forge. Deliberately absent: sending (infraaudit/forge), and what a status says
+(infraaudit_domain/forge/statuses.py).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from infraaudit_domain.forge.statuses import EXPECTED, QUEUED, CommitStatus, StatusState, context_of
+from resources.history import schema
+from resources.history.store import History
+
+LEASE = timedelta(seconds=30)
+"""Longer than a forge's answer may take."""
+MOST_WAITING = 1000
+"""Of a project: of a forge that is away for long, the newest are what people look at."""
+_LONGEST_WAIT = 300.0
+_KEY = ("project", "sha", "context")
+_TABLE, _FAULTS = schema.commit_statuses, schema.forge_faults
+
+
+@dataclass(frozen=True, slots=True)
+class TakenStatus:
+    """A status that is leased to this sender."""
+
+    project: str
+    sha: str
+    status: CommitStatus
+    revision: int
+    attempts: int
+    is_sent: bool
+    """Whether it is what the forge was last sent."""
+
+
+def expect_statuses(history: History, project: str, shas: Collection[str]) -> None:
+    """Want what shows that these commits have a run: pending, where a commit has no status yet."""
+    known = _known(history, project, shas)
+    queued = [CommitStatus(context_of(project, one), StatusState.PENDING, QUEUED) for one in EXPECTED]
+    rows = [_first(project, sha, one) for sha in shas if sha not in known for one in queued]
+    if rows:
+        with history.writing() as connection:
+            # A run that was quick may have said more meanwhile.
+            connection.execute(_insert(history).on_conflict_do_nothing(), rows)
+
+
+def end_expected(history: History, project: str, sha: str, words: str = "Not run: its run ended before") -> None:
+    """Want an error where a commit's statuses still say that it is queued: its run has ended without them."""
+    queued = [one for one in statuses_of_commit(history, project, sha) if _is_queued(one)]
+    want_statuses(history, project, sha, [CommitStatus(one.context, StatusState.ERROR, words) for one in queued])
+
+
+def end_overdue(history: History, projects: Collection[str], before: datetime) -> None:
+    """The same for commits that were queued before a time, whatever became of their runs."""
+    query = sa.select(_TABLE.c.project, _TABLE.c.sha).where(
+        _TABLE.c.state == StatusState.PENDING.value,
+        _TABLE.c.words == QUEUED,
+        _TABLE.c.changed_at < before,
+        _TABLE.c.project.in_(projects),
+    )
+    for row in history.rows(query.distinct().limit(100)):
+        end_expected(history, row["project"], row["sha"], "Not run: nothing came of it in time")
+
+
+def want_statuses(history: History, project: str, sha: str, wanted: Iterable[CommitStatus]) -> int:
+    """Want these statuses of a commit; returns how many differ from what was wanted before.
+
+    One that is not sent yet is replaced. One that waits, for its forge or for its sender, goes on waiting.
+    """
+    before = {one.context: one for one in statuses_of_commit(history, project, sha)}
+    differing = [one for one in wanted if before.get(one.context) != one]
+    if not differing:
+        return 0
+    insert = _insert(history)
+    now = sa.literal(datetime.now(UTC), _TABLE.c.due_at.type)
+    replaced = {name: insert.excluded[name] for name in ("state", "words", "changed_at", "attempts", "last_error")}
+    replaced |= {"revision": _TABLE.c.revision + 1, "due_at": sa.func.coalesce(_TABLE.c.due_at, now)}
+    with history.writing() as connection:
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=_KEY, set_=replaced),
+            [_first(project, sha, one) for one in differing],
+        )
+    return len(differing)
+
+
+def statuses_of_commit(history: History, project: str, sha: str) -> list[CommitStatus]:
+    """What is wanted of a commit, sent or not."""
+    query = sa.select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.sha == sha).order_by(_TABLE.c.context)
+    return [_status(row) for row in history.rows(query)]
+
+
+def newest_statuses(history: History, project: str, limit: int) -> list[dict[str, Any]]:
+    """What a project's forge is to show, newest first, as rows for people."""
+    query = sa.select(_TABLE).where(_TABLE.c.project == project).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.context)
+    return [
+        {name: row[name] for name in ("sha", "context", "state", "words", "attempts", "last_error")}
+        | {"changed_at": row["changed_at"].isoformat()}
+        | {"sent": (row["sent_state"], row["sent_words"]) == (row["state"], row["words"])}
+        for row in history.rows(query.limit(limit))
+    ]
+
+
+def pending_since(history: History, projects: Collection[str]) -> datetime | None:
+    """When the oldest status that is pending still became so."""
+    query = sa.select(sa.func.min(_TABLE.c.changed_at)).where(
+        _TABLE.c.state == StatusState.PENDING.value, _TABLE.c.project.in_(projects)
+    )
+    with history.reading() as connection:
+        return connection.execute(query).scalar()
+
+
+def projects_due(history: History, now: datetime) -> list[str]:
+    """The projects that have something to send, and whose forge may be asked."""
+    paused = sa.exists().where(_FAULTS.c.project == _TABLE.c.project, _FAULTS.c.until > now)
+    query = sa.select(_TABLE.c.project).where(_TABLE.c.due_at <= now, ~paused).distinct()
+    return [row["project"] for row in history.rows(query)]
+
+
+def take_status(history: History, project: str, now: datetime) -> TakenStatus | None:
+    """Take what has been due for longest; no other sender gets it while the lease lasts.
+
+    Those of one commit are taken in the order in which they were wanted.
+    """
+    due = (_TABLE.c.project == project) & (_TABLE.c.due_at <= now)
+    query = sa.select(_TABLE).where(due).order_by(_TABLE.c.changed_at, _TABLE.c.context).limit(1)
+    with history.writing() as connection:
+        row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
+        if row is None:
+            return None
+        status = _status(row)
+        is_sent = (row["sent_state"], row["sent_words"]) == (status.state.value, status.words)
+        # Where we die before it is settled, nobody knows what the forge shows.
+        forgotten = {} if is_sent else {"sent_state": "", "sent_words": ""}
+        connection.execute(_TABLE.update().where(*_is(row)).values(forgotten | {"due_at": now + LEASE}))
+    return TakenStatus(project, row["sha"], status, row["revision"], row["attempts"], is_sent)
+
+
+def settle_status(history: History, taken: TakenStatus, now: datetime) -> None:
+    """Record that a status was sent; a newer one that was wanted meanwhile is due now."""
+    sent = {"sent_state": taken.status.state.value, "sent_words": taken.status.words, "last_error": ""}
+    _release(history, taken, sent | {"attempts": 0}, now)
+
+
+def give_up_status(history: History, taken: TakenStatus, now: datetime, error: str) -> None:
+    """Record that the forge will never take a status."""
+    _release(history, taken, {"last_error": error}, now)
+
+
+def postpone_status(history: History, taken: TakenStatus, now: datetime, error: str = "") -> None:
+    """Return a status that was not taken; with an error it waits longer with every attempt."""
+    attempts = taken.attempts + bool(error)
+    wait = timedelta(seconds=min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)) if error else 0.0)
+    with history.writing() as connection:
+        change = {"due_at": now + wait, "attempts": attempts, "last_error": error}
+        connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change))
+
+
+def drop_stale(history: History, projects: Collection[str], before: datetime) -> None:
+    """Drop what has waited since before a time: of a forge that was away, or switched off, for so long."""
+    stale = (_TABLE.c.due_at.is_not(None)) & (_TABLE.c.changed_at < before) & _TABLE.c.project.in_(projects)
+    if history.rows(sa.select(_TABLE.c.sha).where(stale).limit(1)):
+        with history.writing() as connection:
+            connection.execute(_TABLE.update().where(stale).values(due_at=None, last_error="waited too long"))
+
+
+def drop_oldest(history: History, project: str, most: int = MOST_WAITING) -> int:
+    """Drop the oldest statuses that wait where there are too many; returns how many."""
+    waiting = (_TABLE.c.project == project) & _TABLE.c.due_at.is_not(None)
+    over = sa.select(_TABLE.c.sha, _TABLE.c.context).where(waiting).order_by(_TABLE.c.changed_at.desc()).offset(most)
+    rows = history.rows(over.limit(1000))
+    if rows:
+        with history.writing() as connection:
+            for row in rows:
+                key = {"project": project, "sha": row["sha"], "context": row["context"]}
+                connection.execute(_TABLE.update().where(*_is(key)).values(due_at=None, last_error="too many waited"))
+    return len(rows)
+
+
+def _release(history: History, taken: TakenStatus, change: dict[str, object], now: datetime) -> None:
+    newer = sa.case((_TABLE.c.revision == taken.revision, None), else_=sa.literal(now, _TABLE.c.due_at.type))
+    with history.writing() as connection:
+        connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change | {"due_at": newer}))
+
+
+def _insert(history: History) -> Any:
+    return (postgresql if history.dialect == "postgresql" else sqlite).insert(_TABLE)
+
+
+def _first(project: str, sha: str, wanted: CommitStatus) -> dict[str, Any]:
+    """The row of a status that was never wanted before."""
+    now = datetime.now(UTC)
+    key = {"project": project, "sha": sha, "context": wanted.context}
+    what = {"state": wanted.state.value, "words": wanted.words, "revision": 1, "changed_at": now, "due_at": now}
+    return key | what | {"attempts": 0, "sent_state": "", "sent_words": "", "last_error": ""}
+
+
+def _known(history: History, project: str, shas: Collection[str]) -> set[str]:
+    query = sa.select(_TABLE.c.sha).where(_TABLE.c.project == project, _TABLE.c.sha.in_(sorted(shas))).distinct()
+    return {row["sha"] for row in history.rows(query)} if shas else set()
+
+
+def _is_queued(status: CommitStatus) -> bool:
+    return status.state is StatusState.PENDING and status.words == QUEUED
+
+
+def _key(taken: TakenStatus) -> dict[str, str]:
+    return {"project": taken.project, "sha": taken.sha, "context": taken.status.context}
+
+
+def _is(key: dict[str, str] | sa.RowMapping) -> Sequence[sa.ColumnElement[bool]]:
+    return [_TABLE.c[name] == key[name] for name in _KEY]
+
+
+def _status(row: sa.RowMapping) -> CommitStatus:
+    return CommitStatus(row["context"], StatusState(row["state"]), row["words"])

@@ -1,0 +1,226 @@
+"""What every forge's API is asked, held against its published description; and what its answers are taken for."""
+
+import asyncio
+import gzip
+import logging
+import socketserver
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
+
+import pytest
+
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.forge.answers import Answer, Result
+from infraaudit_domain.forge.statuses import LONGEST_WORDS, CommitStatus, StatusState, one_line
+from resources.forge import client as client_module
+from resources.forge.client import ForgeClient, new_connections
+from resources.forge.request import Request
+from tests.forges.stand_in import TOKEN, Script, StandIn, running
+
+SHA = "a" * 40
+LINK = "https://audit.example/projects/shop/commits/" + SHA
+HOSTILE = "<script>alert(1)</script> ](javascript:x) @everyone \x1b[31m\u202e\r\nSet-Cookie: a=b\x00" + "ü" * 300
+
+
+@pytest.fixture(params=list(ForgeKind))
+def forge(request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    with running(request.param, [SHA]) as server:
+        yield server
+
+
+@pytest.fixture
+def github() -> Iterator[StandIn]:
+    with running(ForgeKind.GITHUB, [SHA]) as server:
+        yield server
+
+
+def asked(server: StandIn, work: Callable[[ForgeClient], Awaitable[Answer]], token: str = TOKEN) -> Answer:
+    async def run() -> Answer:
+        async with new_connections() as connections:
+            return await work(ForgeClient(server.forge, token, connections))
+
+    return asyncio.run(run())
+
+
+def sent(
+    server: StandIn,
+    state: StatusState = StatusState.SUCCESS,
+    words: str = "3 of 3 passed",
+    sha: str = SHA,
+    token: str = TOKEN,
+    context: str = "infraaudit/shop/tests",
+    link: str = LINK,
+) -> Answer:
+    status = CommitStatus(context, state, words)
+    return asked(server, lambda client: client.set_status(sha, status, link), token)
+
+
+@pytest.mark.parametrize("link", [LINK, ""])
+def test_every_state_is_taken_by_every_forge(forge: StandIn, link: str) -> None:
+    for state in StatusState:
+        assert sent(forge, state, link=link).result is Result.TAKEN, forge.received[-1]
+    assert len(forge.statuses) == len(StatusState)
+
+
+def test_what_is_asked_is_read_too(forge: StandIn) -> None:
+    assert asked(forge, lambda c: c.ask(c.adapter.repository(c.forge))).result is Result.TAKEN
+    assert asked(forge, lambda c: c.ask(c.adapter.commit(c.forge, SHA))).result is Result.TAKEN
+
+
+def test_the_longest_and_most_hostile_words_are_taken(forge: StandIn) -> None:
+    words = one_line(HOSTILE)
+    assert len(words) <= LONGEST_WORDS and words.isprintable()
+    context = f"infraaudit/{'p' * 40}/deploy-{'e' * 40}"
+    assert sent(forge, words=words, context=context).result is Result.TAKEN, forge.received[-1]
+    assert forge.statuses[-1][1]["description"] == words
+
+
+def test_contexts_that_begin_alike_stay_two(forge: StandIn) -> None:
+    for end in "ab":
+        sent(forge, context=f"infraaudit/{'p' * 40}/{end}")
+    assert len(forge.shown(SHA)) == 2
+
+
+def test_a_commit_that_is_not_there_is_absent_and_a_token_without_a_right_is_denied(forge: StandIn) -> None:
+    assert sent(forge, sha="b" * 40).result is Result.ABSENT
+    assert sent(forge, token="another").result is Result.DENIED
+    forge.tokens["reader"] = {"read"}
+    forge.tokens["stranger"] = set()
+    assert sent(forge, token="reader").result is Result.DENIED
+    assert sent(forge, token="stranger", sha="b" * 40).result is Result.DENIED, "the repository is not visible either"
+
+
+def test_a_status_that_is_there_already_counts_as_taken(forge: StandIn) -> None:
+    assert [sent(forge, StatusState.PENDING, "Queued").result for _ in range(2)] == [Result.TAKEN] * 2
+
+
+def test_the_stand_in_refuses_what_the_description_refuses(forge: StandIn) -> None:
+    taken = forge.statuses
+    good = (sent(forge), taken[-1][1])[1]
+    path = forge.received[-1].path.removeprefix(forge.description["base"])
+    wrong = [good | {"state": "nonsense"}, good | {"unknown": "field"}, good | {"description": 5}]
+    for body in wrong:
+        request = Request("POST", path, body)
+        answer = asked(forge, lambda c, request=request: c.ask(request))  # type: ignore[misc]
+        assert answer.result is Result.REJECTED, body
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "result", "pause"),
+    [
+        (Script(403, {"Retry-After": "7"}), Result.BUSY, 7.0),
+        (Script(429, {"Retry-After": "99999999"}), Result.BUSY, 3600.0),
+        (Script(429, {}), Result.BUSY, None),
+        (Script(403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}), Result.BUSY, 1.0),
+        (Script(403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 40}), Result.BUSY, 60.0),
+        (Script(403, {"X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "1"}), Result.DENIED, None),
+        (Script(403, {}, b'{"message": "You have exceeded a secondary rate limit"}'), Result.BUSY, None),
+        (Script(503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), Result.BUSY, 1.0),
+        (Script(500, {"Retry-After": "soon"}), Result.BUSY, None),
+        (Script(401), Result.DENIED, None),
+        (Script(422, {}, b"[" * 100_000), Result.REJECTED, None),
+        (Script(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Sign in</html>"), Result.DENIED, None),
+        (Script(204), Result.TAKEN, None),
+    ],
+)
+def test_what_an_answer_means(github: StandIn, script: Script, result: Result, pause: float | None) -> None:
+    github.scripts = [script]
+    answer = sent(github)
+    assert (answer.result, answer.pause) == (result, pause)
+    assert len(answer.words) < 300
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed_with_the_token(github: StandIn, status: int) -> None:
+    with running(ForgeKind.GITHUB, [SHA]) as other:
+        github.scripts = [Script(status, {"Location": f"http://127.0.0.1:{other.server_port}/{TOKEN}"})]
+        answer = sent(github)
+        assert answer.result is Result.DENIED and "another address" in answer.words
+        assert TOKEN not in answer.words and other.received == []
+
+
+@contextmanager
+def _answering(parts: Iterable[bytes], between: float) -> Iterator[StandIn]:
+    """A stand-in at whose address these bytes are answered instead, with so many seconds between them."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with suppress(OSError):
+                for part in parts:
+                    self.request.sendall(part)
+                    time.sleep(between)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with running(ForgeKind.GITHUB, [SHA]) as forge:
+            forge.server_port = server.server_address[1]
+            yield forge
+        server.shutdown()
+
+
+def test_an_answer_that_is_endless_is_read_to_a_limit() -> None:
+    head = b"HTTP/1.1 422 No\r\nContent-Type: application/json\r\n\r\n"
+    with _answering(chain([head], repeat(b"x" * 65536)), 0) as forge:
+        began = time.monotonic()
+        answer = sent(forge)
+        assert answer.result is Result.REJECTED and len(answer.words) < 300
+        assert time.monotonic() - began < client_module.SECONDS / 2
+
+
+def test_an_answer_that_trickles_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "SECONDS", 0.15)
+    with _answering((bytes([byte]) for byte in b"HTTP/1.1 201 Created\r\nX-Slow: " + b"a" * 100), 0.03) as forge:
+        began = time.monotonic()
+        assert sent(forge).result is Result.BUSY
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_packed_answer_is_not_unpacked(github: StandIn) -> None:
+    packed = gzip.compress(b"0" * 2_000_000)
+    github.scripts = [Script(422, {"Content-Encoding": "gzip"}, packed)]
+    assert "000" not in sent(github).words
+    assert github.received[0].headers["accept-encoding"] == "identity"
+
+
+def test_the_token_appears_nowhere(github: StandIn, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "infraaudit")
+    github.scripts = [Script(401, {}, f'{{"message": "Bad token {TOKEN}"}}'.encode())]
+    answer = sent(github)
+    assert answer.words == "HTTP 401: Bad token …" and TOKEN not in caplog.text
+    broken = sent(github, token="two\nlines")
+    assert broken.result is Result.DENIED and "two" not in broken.words
+    assert TOKEN not in repr(ForgeClient(github.forge, TOKEN, None))
+
+
+def test_a_forge_that_is_not_there_is_busy(github: StandIn) -> None:
+    github.is_away = True
+    assert sent(github).result is Result.BUSY
+    github.server_close()
+    assert sent(github).result is Result.BUSY
+
+
+def test_no_proxy_is_shown_a_token_in_plain_text(github: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(ForgeKind.GITHUB, [SHA]) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert sent(github).result is Result.TAKEN and proxy.received == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("SSL_CERT_FILE", "/nowhere/ca.pem"), ("HTTPS_PROXY", "no-proxy://x")])
+def test_an_environment_in_which_nothing_can_be_asked_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    client_module._trusted.cache_clear()
+    with pytest.raises(ConfigurationError, match=name):
+        new_connections()
+    client_module._trusted.cache_clear()

@@ -1,0 +1,174 @@
+"""Statuses end to end: facts in the history, real HTTP, every forge; one that misbehaves holds up nobody else."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infraaudit.forge import sending
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.judging.verdicts import Verdict
+from infraaudit_domain.projects import Project
+from resources.history import History
+from resources.history.forge.faults import clear_fault, faults
+from resources.history.forge.statuses import expect_statuses, newest_statuses
+from service.workers import forge_worker
+from service.workers.forge_worker import ForgeWorker
+from tests.forges.stand_in import TOKEN, Script, StandIn, running
+from tests.resources.databases import migrated_history
+
+SHA, OTHER = "a" * 40, "b" * 40
+PUBLIC = "https://audit.example"
+_QUEUED = {f"infraaudit/shop/{stage}": "pending" for stage in ("image", "tests", "scan")}
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return migrated_history(tmp_path)
+
+
+@pytest.fixture
+def forges() -> Iterator[Callable[[ForgeKind], StandIn]]:
+    with ExitStack() as stack:
+        yield lambda kind: stack.enter_context(running(kind, [SHA, OTHER]))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forge_worker, "ROUND_SECONDS", 0.01)
+
+
+def project_of(server: StandIn, name: str = "shop") -> Project:
+    return Project(name, "https://forge.example/group/shop", forge=server.forge)
+
+
+def worked(
+    history: History,
+    projects: list[Project],
+    until: Callable[[], object],
+    tokens: Mapping[str, str] | None = None,
+    public_url: str = PUBLIC,
+    seconds: float = 5.0,
+) -> float:
+    """Let a worker work until something is so; returns how many seconds that took."""
+    given = {one.name: TOKEN for one in projects} if tokens is None else tokens
+
+    def token(project: Project) -> str:
+        if project.name not in given:
+            raise ConfigurationError(f"{project.name} has no token for its forge")
+        return given[project.name]
+
+    worker = ForgeWorker(history, {one.name: one for one in projects}, token, lambda *_: Verdict(), public_url)
+
+    async def run() -> float:
+        task = asyncio.create_task(worker.run())
+        began = time.monotonic()
+        while not await asyncio.to_thread(until):
+            assert time.monotonic() - began < seconds, "it never came to be so"
+            await asyncio.sleep(0.01)
+        took = time.monotonic() - began
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return took
+
+    return asyncio.run(run())
+
+
+def nothing_waits(history: History, project: str = "shop") -> bool:
+    return all(row["sent"] for row in newest_statuses(history, project, 100))
+
+
+@pytest.mark.parametrize("kind", list(ForgeKind))
+def test_a_push_is_pending_soon_and_the_outcome_follows_in_order(
+    history: History, forges: Callable[[ForgeKind], StandIn], kind: ForgeKind
+) -> None:
+    server = forges(kind)
+    shop = project_of(server)
+    expect_statuses(history, "shop", [SHA])
+    assert worked(history, [shop], lambda: nothing_waits(history)) < 3
+    assert len(server.statuses) == 3
+    moment = datetime.now(UTC)
+    history.record_stage("shop", SHA, "docker_image", StageOutcome.FAILED, moment, moment, "run", "why")
+    worked(history, [shop], lambda: len(server.statuses) == 5 and nothing_waits(history))
+    assert [request.status for request in server.received] == [201] * 5
+    links = [body.get("target_url") or body.get("url") for _, body in server.statuses]
+    assert set(links) == {f"{PUBLIC}/projects/shop/commits/{SHA}"}
+
+
+def test_without_a_public_address_there_is_no_link_to_one(
+    history: History, forges: Callable[[ForgeKind], StandIn]
+) -> None:
+    server = forges(ForgeKind.GITHUB)
+    expect_statuses(history, "shop", [SHA])
+    worked(history, [project_of(server)], lambda: nothing_waits(history), public_url="")
+    assert server.shown(SHA) == _QUEUED and not any("target_url" in body for _, body in server.statuses)
+
+
+def test_a_forge_that_hangs_or_refuses_holds_up_its_own_project_alone(
+    history: History, forges: Callable[[ForgeKind], StandIn], caplog: pytest.LogCaptureFixture
+) -> None:
+    slow, bad, good = (forges(kind) for kind in (ForgeKind.GITLAB, ForgeKind.GITHUB, ForgeKind.GITEA))
+    slow.scripts = [Script(201, seconds=3.0)]
+    projects = [project_of(slow, "slow"), project_of(bad, "bad"), project_of(good)]
+    for name in ("slow", "bad", "shop"):
+        expect_statuses(history, name, [SHA, OTHER])
+    tokens = {"slow": TOKEN, "bad": "expired", "shop": TOKEN}
+    assert worked(history, projects, lambda: nothing_waits(history) and faults(history), tokens) < 3
+    assert len(bad.received) == 1 and "HTTP 401" in faults(history)["bad"].fault
+    assert sum("The forge of bad takes no statuses" in record.message for record in caplog.records) == 1
+
+
+def test_the_limits_of_a_forge_are_honoured_and_what_waits_is_sent_afterwards(
+    history: History, forges: Callable[[ForgeKind], StandIn]
+) -> None:
+    server = forges(ForgeKind.GITHUB)
+    server.scripts = [Script(429, {"Retry-After": "60"})]
+    expect_statuses(history, "shop", [SHA])
+    worked(history, [project_of(server)], lambda: faults(history))
+    fault = faults(history)["shop"]
+    assert (fault.until - fault.since).total_seconds() == 60 and len(server.received) == 1
+    clear_fault(history, "shop")
+    worked(history, [project_of(server)], lambda: nothing_waits(history))
+    assert [request.status for request in server.received] == [429, 201, 201, 201]
+
+
+def test_a_commit_that_the_forge_lacks_does_not_stop_the_others(
+    history: History, forges: Callable[[ForgeKind], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_MOST_ATTEMPTS", 1)
+    server = forges(ForgeKind.BITBUCKET)
+    expect_statuses(history, "shop", ["c" * 40, SHA])
+    worked(history, [project_of(server)], lambda: len(server.statuses) == 3)
+    assert not faults(history) and {row["last_error"] for row in newest_statuses(history, "shop", 9)} == {
+        "",
+        "HTTP 404: Not Found",
+    }
+
+
+def test_a_token_goes_to_its_own_project_alone(history: History, forges: Callable[[ForgeKind], StandIn]) -> None:
+    mine, theirs = forges(ForgeKind.GITHUB), forges(ForgeKind.GITHUB)
+    projects = [project_of(mine), project_of(theirs, "theirs")]
+    for name in ("shop", "theirs"):
+        expect_statuses(history, name, [SHA])
+    worked(history, projects, lambda: nothing_waits(history) and faults(history), {"shop": TOKEN})
+    assert theirs.received == [] and "no token" in faults(history)["theirs"].fault
+    assert {request.headers["authorization"] for request in mine.received} == {f"Bearer {TOKEN}"}
+
+
+def test_a_project_that_is_broken_or_has_no_forge_is_left_alone(
+    history: History, forges: Callable[[ForgeKind], StandIn]
+) -> None:
+    server = forges(ForgeKind.GITEA)
+    broken = replace(project_of(server, "broken"), fault="its entry is wrong")
+    for name in ("shop", "broken", "bare"):
+        expect_statuses(history, name, [SHA])
+    bare = Project("bare", "https://github.com/acme/bare")
+    worked(history, [project_of(server), broken, bare], lambda: nothing_waits(history))
+    assert {context.split("/")[1] for context in server.shown(SHA)} == {"shop"}
