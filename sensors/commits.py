@@ -22,6 +22,7 @@ from infraaudit_domain.dagster_names import (
     sensor_name,
 )
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.statuses import expected_of
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.dagster.jobs import AssetJob
@@ -32,7 +33,7 @@ from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submi
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.forge.statuses import end_expected, expect_statuses
+from resources.history.forge.expected import end_expected, expect_statuses
 from resources.history.git_events import record_git_events, recorded_commits
 
 _FETCH_SECONDS = 5.0
@@ -100,7 +101,7 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
 
 def _show(history: History, project: Project, wanted: Sequence[str], events: Sequence[GitEvent]) -> None:
     """Have the project's forge shown which commits are going to run, and which no longer are."""
-    expect_statuses(history, project.name, wanted)
+    expect_statuses(history, project.name, wanted, expected_of(project))
     for event in events:
         if event.kind == "superseded":
             end_expected(history, project.name, event.before, f"Not run: superseded by {event.after[:12]}")

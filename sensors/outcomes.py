@@ -18,7 +18,7 @@ from infraaudit_domain.reporting.notices import Notice, run_failed
 from resources.dagster.lost_runs import begins_again, why_it_failed
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
-from resources.history.forge.statuses import end_expected
+from resources.history.forge.expected import end_expected
 from resources.history.outbox import write_notices
 from resources.history.queries.events import stages_of_run
 

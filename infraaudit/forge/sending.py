@@ -15,11 +15,12 @@ from typing import ParamSpec, TypeVar
 from infraaudit_domain.forge.answers import Answer, Result
 from resources.forge.client import ForgeClient
 from resources.history import History
-from resources.history.forge.faults import clear_fault, note_fault
+from resources.history.forge.faults import clear_fault, faults, note_fault
 from resources.history.forge.statuses import TakenStatus, give_up_status, postpone_status, settle_status, take_status
 
 _MOST_ATTEMPTS = 6
-"""For a commit that the forge does not have: a push may be known here first, and a force-push takes commits away."""
+"""For a commit that the forge does not have: a push may be known here first, and a force-push takes commits away. And for
+what it fails on while it takes others: a protected branch may be closed to our token."""
 _DENIED_SECONDS = 600.0
 _LOG = logging.getLogger("infraaudit.forge")
 _Given = ParamSpec("_Given")
@@ -49,28 +50,39 @@ async def send_statuses(
 def _settle(history: History, taken: TakenStatus, answer: Answer) -> bool:
     """Record an answer; returns whether the forge may be asked for more."""
     now = datetime.now(UTC)
+    is_last = taken.attempts + 1 >= _MOST_ATTEMPTS
     match answer.result:
         case Result.TAKEN:
             settle_status(history, taken, now)
             if clear_fault(history, taken.project):
                 _LOG.warning("The forge of %s takes statuses again", taken.project)
         case Result.REJECTED:
-            give_up_status(history, taken, now, answer.words)
-            _LOG.warning("The forge of %s will not take %s of %s: %s", *_named(taken), answer.words)
-        case Result.ABSENT if taken.attempts + 1 >= _MOST_ATTEMPTS:
-            give_up_status(history, taken, now, answer.words)
-            _LOG.warning("The forge of %s was not sent %s of %s: it has no such commit", *_named(taken))
+            _give_up(history, taken, now, answer)
+        case Result.ABSENT if is_last:
+            _give_up(history, taken, now, answer)
         case Result.ABSENT:
             postpone_status(history, taken, now, answer.words)
         case Result.BUSY | Result.DENIED:
-            postpone_status(history, taken, now)
-            pause = answer.pause if answer.result is Result.BUSY else _DENIED_SECONDS
-            if note_fault(history, taken.project, answer.words, now, pause):
-                next_step = f"`infraaudit forge test --project {taken.project}` says what is wrong"
-                _LOG.warning("The forge of %s takes no statuses: %s; %s", taken.project, answer.words, next_step)
+            # Where the forge took others since its last fault, the fault may be this one's: such attempts alone count.
+            is_counted = taken.project not in faults(history)
+            if is_counted and is_last:
+                _give_up(history, taken, now, answer)
+                return True
+            postpone_status(history, taken, _note(history, taken.project, answer, now), answer.words, is_counted)
             return False
     return True
 
 
-def _named(taken: TakenStatus) -> tuple[str, str, str]:
-    return taken.project, taken.status.context, taken.sha[:12]
+def _give_up(history: History, taken: TakenStatus, now: datetime, answer: Answer) -> None:
+    give_up_status(history, taken, now, answer.words)
+    where = taken.status.context, taken.sha[:12]
+    _LOG.warning("The forge of %s will not take %s of %s: %s", taken.project, *where, answer.words)
+
+
+def _note(history: History, project: str, answer: Answer, now: datetime) -> datetime:
+    """Record why a forge takes nothing; returns until when it is left alone."""
+    pause = answer.pause if answer.result is Result.BUSY else _DENIED_SECONDS
+    if note_fault(history, project, answer.words, now, pause):
+        next_step = f"`infraaudit forge test --project {project}` says what is wrong"
+        _LOG.warning("The forge of %s takes no statuses: %s; %s", project, answer.words, next_step)
+    return faults(history)[project].until

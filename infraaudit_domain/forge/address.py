@@ -136,9 +136,16 @@ def _api(kind: ForgeKind, place: SplitResult) -> str:
 
 def _checked(api: str) -> str:
     """An address that a token may be sent to: over TLS, or on this machine alone."""
+    # Before it is parsed, which drops some of these, and an empty query.
+    if any(one in "?#" or one.isspace() or not one.isprintable() for one in api):
+        raise ValueError("api: must be an address without spaces, control characters, query or fragment")
     parts = urlsplit(api)
-    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-        raise ValueError("api: must be an address like https://forge.example/api, without a user, query or fragment")
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"api: {error}") from error
+    if parts.username or parts.password or not parts.hostname:
+        raise ValueError("api: must be an address like https://forge.example/api, without a user")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ValueError("api: must be https, so that nobody on the way reads the token")
     return api.rstrip("/")

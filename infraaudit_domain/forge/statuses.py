@@ -13,6 +13,7 @@ from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.judging.verdicts import Verdict
+from infraaudit_domain.projects import Project
 
 
 class StatusState(StrEnum):
@@ -41,8 +42,8 @@ class EnvironmentFacts:
 
     environment: str
     outcome: Outcome
-    is_stopped: bool = False
-    """Whether a gate prevented it."""
+    has_failed: bool = False
+    """Whether the stage that made this attempt has ended as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,18 @@ class CommitFacts:
     tests: TestRun | None = None
     verdict: Verdict | None = None
     """The gate's on its scan; None where it could not be judged."""
+    is_judged: bool = False
+    """Whether the status of its scan says already what the gate said of it, which stands."""
     open_findings: int = 0
     environments: Sequence[EnvironmentFacts] = field(default_factory=tuple)
 
 
 IMAGE, TESTS, SCAN = "image", "tests", "scan"
 EXPECTED = (IMAGE, TESTS, SCAN)
-"""What every commit that gets a run has."""
+"""What every commit that gets a run has, unless its project is only audited."""
 QUEUED = "Queued"
+WAITS = "Waits"
+"""How the words begin of what is pending for as long as people take."""
 LONGEST_WORDS = 140
 """GitHub's limit, the lowest of all forges."""
 _PENDING, _SUCCESS, _FAILURE, _ERROR = StatusState
@@ -72,11 +77,17 @@ _OUTCOMES: Mapping[Outcome, tuple[StatusState, str]] = {
     Outcome.ROLLED_BACK: (_FAILURE, "Rolled back in {}: what ran before runs again"),
     Outcome.FAILED: (_FAILURE, "Could not be deployed to {}"),
     Outcome.DEGRADED: (_FAILURE, "Failed in {}, and so did going back"),
-    Outcome.WAITING: (_PENDING, "Waits for approvals to go to {}"),
-    Outcome.FROZEN: (_PENDING, "Waits for the end of a freeze of {}"),
+    Outcome.WAITING: (_PENDING, WAITS + " for approvals to go to {}"),
+    Outcome.FROZEN: (_PENDING, WAITS + " for the end of a freeze of {}"),
     Outcome.RUNNING: (_PENDING, "Being deployed to {}"),
     Outcome.INTERRUPTED: (_PENDING, "Interrupted on its way to {}, and tried again"),
 }
+_UNFINISHED = (Outcome.INTERRUPTED, Outcome.RUNNING, Outcome.WAITING, Outcome.FROZEN)
+
+
+def expected_of(project: Project) -> Sequence[str]:
+    """The stages of which a commit that gets a run has a status."""
+    return (SCAN,) if project.audit_only else EXPECTED
 
 
 def context_of(project: str, stage: str) -> str:
@@ -84,12 +95,15 @@ def context_of(project: str, stage: str) -> str:
     return f"infraaudit/{project}/{stage}"
 
 
-def statuses_of(project: str, facts: CommitFacts) -> list[CommitStatus]:
+def statuses_of(project: Project, facts: CommitFacts) -> list[CommitStatus]:
     """The statuses that the facts support; of what has not happened yet there is none."""
-    said: list[tuple[str, _Said]] = [(IMAGE, _image(facts)), (TESTS, _tests(facts)), (SCAN, _scan(facts))]
+    decided = {IMAGE: _image, TESTS: _tests, SCAN: _scan}
+    said = [(stage, decided[stage](facts)) for stage in expected_of(project)]
     said += [(f"deploy-{one.environment}", _deployment(one)) for one in facts.environments]
     return [
-        CommitStatus(context_of(project, stage), each[0], one_line(each[1])) for stage, each in said if each is not None
+        CommitStatus(context_of(project.name, stage), each[0], one_line(each[1]))
+        for stage, each in said
+        if each is not None
     ]
 
 
@@ -133,7 +147,7 @@ def _tests(facts: CommitFacts) -> _Said:
 def _scan(facts: CommitFacts) -> _Said:
     match facts.stages.get("scan_report"):
         case StageOutcome.SUCCEEDED:
-            return _verdict(facts.verdict, facts.open_findings)
+            return None if facts.is_judged else _verdict(facts.verdict, facts.open_findings)
         case StageOutcome.RETRIED:
             return _PENDING, "Tried again"
         case StageOutcome.FAILED | StageOutcome.SKIPPED:
@@ -161,7 +175,9 @@ def _unread(facts: CommitFacts) -> _Said:
 
 def _deployment(found: EnvironmentFacts) -> _Said:
     """A commit that is none of an environment, or has nowhere to go, has no status there."""
-    if found.is_stopped:
+    if found.has_failed and found.outcome is Outcome.SKIPPED:
         return _FAILURE, f"Not deployed to {found.environment}: a gate stopped it"
+    if found.has_failed and found.outcome in _UNFINISHED:
+        return _ERROR, f"Its deployment to {found.environment} did not come to an end"
     said = _OUTCOMES.get(found.outcome)
     return (said[0], said[1].format(found.environment)) if said else None

@@ -55,6 +55,8 @@ def new_connections() -> "httpx.AsyncClient":
             headers=headers,
             follow_redirects=False,
             verify=_trusted(),
+            # One forge that hangs may hold as many connections as it has projects: others are not to wait for them.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             # Plain HTTP is for a forge on this machine: no proxy is shown the token.
             mounts={"http://": None},
         )
@@ -100,12 +102,14 @@ class ForgeClient:
         """Send one request."""
         import httpx
 
-        url = httpx.URL(f"{self.forge.api}{request.path}")
         try:
+            url = httpx.URL(f"{self.forge.api}{request.path}")
             async with asyncio.timeout(SECONDS):
                 return await self._sent(url, request)
         except (httpx.LocalProtocolError, UnicodeError):
             return Answer(Result.DENIED, "the token cannot be sent: it has characters that no token has")
+        except httpx.InvalidURL as error:
+            return Answer(Result.DENIED, f"correct api in the projects file: {self._without_token(str(error))}")
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             words = self._without_token(str(error)) or type(error).__name__
             return Answer(Result.BUSY, f"{url.host} does not answer: {words}")
@@ -144,7 +148,10 @@ class ForgeClient:
         """Words for a log: what repeats our request must not bring the token there."""
         headers = self.adapter.headers(self.token)
         sent = (headers[name].split(" ")[-1] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers)
-        for secret in (self.token, *sent):
+        # Of `user:token` either part may come back. Shortened last, or half a token would be left at the end.
+        secrets = {self.token, self.token.partition(":")[2], *sent} - {""}
+        words = excerpt(words, len(words))
+        for secret in sorted(secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return excerpt(words, _WORDS)
 

@@ -8,6 +8,7 @@ from infraaudit_domain.forge.statuses import CommitStatus
 from resources.forge.request import Request, path_of, without_empty
 
 NEEDS = "a token with the permission 'repository: read and write', of a user who may push to this repository"
+_UNKNOWN_COMMIT = ("object does not exist", "GetCommit[")
 
 
 def headers(token: str) -> Mapping[str, str]:
@@ -28,5 +29,5 @@ def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
 
 
 def read(status: int, words: str) -> Result | None:
-    """Gitea says all of it by the HTTP status."""
-    return None
+    """An unknown commit is an error of the server there, in words of Git or of its own."""
+    return Result.ABSENT if status == 500 and any(one in words for one in _UNKNOWN_COMMIT) else None

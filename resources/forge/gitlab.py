@@ -1,5 +1,6 @@
 """GitLab: REST API v4. A status there is a job of an external pipeline."""
 
+import re
 from collections.abc import Mapping
 
 from infraaudit_domain.forge.address import Forge
@@ -14,6 +15,7 @@ _STATES = {
     StatusState.FAILURE: "failed",
     StatusState.ERROR: "failed",
 }
+_ALREADY = re.compile(r"Cannot transition status via :enqueue from :(pending|running)\b")
 
 
 def headers(token: str) -> Mapping[str, str]:
@@ -35,4 +37,4 @@ def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
 
 def read(status: int, words: str) -> Result | None:
     """A job that waits or runs already cannot be made to wait once more; it is shown as pending."""
-    return Result.TAKEN if status == 400 and "Cannot transition status via :enqueue" in words else None
+    return Result.TAKEN if status == 400 and _ALREADY.search(words) else None

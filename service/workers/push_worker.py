@@ -17,13 +17,14 @@ from functools import partial
 from infraaudit.intake.new_commits import BATCH, reasons_to_skip, unseen
 from infraaudit_domain.dagster_names import SENSOR_NAME
 from infraaudit_domain.errors import HistoryError, InfraAuditError, excerpt
+from infraaudit_domain.forge.statuses import expected_of
 from infraaudit_domain.projects import Project
 from infraaudit_domain.pushes import PushState
 from infraaudit_domain.triggers import is_watched
 from resources.dagster.api import DagsterApi
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.forge.statuses import expect_statuses
+from resources.history.forge.expected import expect_statuses
 from resources.history.git_events import recorded_commits
 from resources.history.pushes import Push, abandon_pushes, finish_pushes, waiting_pushes
 from service.faults import errors_logged
@@ -154,7 +155,7 @@ class PushWorker:
             wanted = [sha for sha in commits if sha not in skipped]
             if project.forge:
                 # Before the runs are asked for: Dagster takes longer than the forge does.
-                expect_statuses(self._history, project.name, wanted)
+                expect_statuses(self._history, project.name, wanted, expected_of(project))
             for sha in wanted:
                 self._start(launch, sha, push.branch)
         except InfraAuditError as error:

@@ -18,7 +18,8 @@ from infraaudit_domain.projects import Project
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History
-from resources.history.forge.statuses import expect_statuses, statuses_of_commit
+from resources.history.forge.expected import expect_statuses
+from resources.history.forge.statuses import statuses_of_commit
 from resources.history.outbox import waiting_notices
 from sensors.outcomes import build_notice_sensor
 from tests.conftest import Repository

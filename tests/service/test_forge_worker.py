@@ -17,8 +17,9 @@ from infraaudit_domain.forge.address import ForgeKind
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from resources.history import History
+from resources.history.forge.expected import expect_statuses
 from resources.history.forge.faults import clear_fault, faults
-from resources.history.forge.statuses import expect_statuses, newest_statuses
+from resources.history.forge.statuses import newest_statuses
 from service.workers import forge_worker
 from service.workers.forge_worker import ForgeWorker
 from tests.forges.stand_in import TOKEN, Script, StandIn, running

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from infraaudit_domain.backoff import backoff
 from resources.history import schema
 from resources.history.database import upsert
 from resources.history.store import History
 
-_LONGEST_WAIT = 300.0
 _FAULTS = schema.forge_faults
 
 
@@ -34,8 +34,8 @@ def note_fault(history: History, project: str, fault: str, now: datetime, pause:
     """
     known = faults(history).get(project)
     attempts = known.attempts + 1 if known else 1
-    seconds = min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)) if pause is None else pause
-    row = {"project": project, "fault": fault, "until": now + timedelta(seconds=seconds), "attempts": attempts}
+    wait = backoff(attempts) if pause is None else timedelta(seconds=pause)
+    row = {"project": project, "fault": fault, "until": now + wait, "attempts": attempts}
     with history.writing() as connection:
         upsert(connection, _FAULTS, [row | {"since": known.since if known else now}])
     return known is None or known.fault != fault

@@ -1,8 +1,8 @@
 """The outbox of forges: what each is to show of a commit, written first and sent later, the newest of a context alone.
 
 A row holds what is wanted and what was last sent. A sender leases one for half a minute; where it dies, the status is sent
-again, which changes nothing on a forge. Deliberately absent: sending (infraaudit/forge), and what a status says
-(infraaudit_domain/forge/statuses.py).
+again, which changes nothing on a forge. Deliberately absent: what is wanted before anything is known (expected.py),
+sending (infraaudit/forge), and what a status says (infraaudit_domain/forge/statuses.py).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from infraaudit_domain.forge.statuses import EXPECTED, QUEUED, CommitStatus, StatusState, context_of
+from infraaudit_domain.backoff import backoff
+from infraaudit_domain.forge.statuses import CommitStatus, StatusState
 from resources.history import schema
 from resources.history.store import History
 
@@ -21,7 +22,6 @@ LEASE = timedelta(seconds=30)
 """Longer than a forge's answer may take."""
 MOST_WAITING = 1000
 """Of a project: of a forge that is away for long, the newest are what people look at."""
-_LONGEST_WAIT = 300.0
 _KEY = ("project", "sha", "context")
 _TABLE, _FAULTS = schema.commit_statuses, schema.forge_faults
 
@@ -39,35 +39,6 @@ class TakenStatus:
     """Whether it is what the forge was last sent."""
 
 
-def expect_statuses(history: History, project: str, shas: Collection[str]) -> None:
-    """Want what shows that these commits have a run: pending, where a commit has no status yet."""
-    known = _known(history, project, shas)
-    queued = [CommitStatus(context_of(project, one), StatusState.PENDING, QUEUED) for one in EXPECTED]
-    rows = [_first(project, sha, one) for sha in shas if sha not in known for one in queued]
-    if rows:
-        with history.writing() as connection:
-            # A run that was quick may have said more meanwhile.
-            connection.execute(_insert(history).on_conflict_do_nothing(), rows)
-
-
-def end_expected(history: History, project: str, sha: str, words: str = "Not run: its run ended before") -> None:
-    """Want an error where a commit's statuses still say that it is queued: its run has ended without them."""
-    queued = [one for one in statuses_of_commit(history, project, sha) if _is_queued(one)]
-    want_statuses(history, project, sha, [CommitStatus(one.context, StatusState.ERROR, words) for one in queued])
-
-
-def end_overdue(history: History, projects: Collection[str], before: datetime) -> None:
-    """The same for commits that were queued before a time, whatever became of their runs."""
-    query = sa.select(_TABLE.c.project, _TABLE.c.sha).where(
-        _TABLE.c.state == StatusState.PENDING.value,
-        _TABLE.c.words == QUEUED,
-        _TABLE.c.changed_at < before,
-        _TABLE.c.project.in_(projects),
-    )
-    for row in history.rows(query.distinct().limit(100)):
-        end_expected(history, row["project"], row["sha"], "Not run: nothing came of it in time")
-
-
 def want_statuses(history: History, project: str, sha: str, wanted: Iterable[CommitStatus]) -> int:
     """Want these statuses of a commit; returns how many differ from what was wanted before.
 
@@ -77,14 +48,14 @@ def want_statuses(history: History, project: str, sha: str, wanted: Iterable[Com
     differing = [one for one in wanted if before.get(one.context) != one]
     if not differing:
         return 0
-    insert = _insert(history)
+    insert = insert_of(history)
     now = sa.literal(datetime.now(UTC), _TABLE.c.due_at.type)
     replaced = {name: insert.excluded[name] for name in ("state", "words", "changed_at", "attempts", "last_error")}
     replaced |= {"revision": _TABLE.c.revision + 1, "due_at": sa.func.coalesce(_TABLE.c.due_at, now)}
     with history.writing() as connection:
         connection.execute(
             insert.on_conflict_do_update(index_elements=_KEY, set_=replaced),
-            [_first(project, sha, one) for one in differing],
+            in_order(first_row(project, sha, one) for one in differing),
         )
     return len(differing)
 
@@ -93,6 +64,12 @@ def statuses_of_commit(history: History, project: str, sha: str) -> list[CommitS
     """What is wanted of a commit, sent or not."""
     query = sa.select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.sha == sha).order_by(_TABLE.c.context)
     return [_status(row) for row in history.rows(query)]
+
+
+def status_row(history: History, project: str, sha: str, context: str) -> dict[str, Any] | None:
+    """One status that is wanted, with when it came to be so."""
+    found = history.rows(sa.select(_TABLE).where(*_is({"project": project, "sha": sha, "context": context})))
+    return dict(found[0]) if found else None
 
 
 def newest_statuses(history: History, project: str, limit: int) -> list[dict[str, Any]]:
@@ -106,15 +83,6 @@ def newest_statuses(history: History, project: str, limit: int) -> list[dict[str
     ]
 
 
-def pending_since(history: History, projects: Collection[str]) -> datetime | None:
-    """When the oldest status that is pending still became so."""
-    query = sa.select(sa.func.min(_TABLE.c.changed_at)).where(
-        _TABLE.c.state == StatusState.PENDING.value, _TABLE.c.project.in_(projects)
-    )
-    with history.reading() as connection:
-        return connection.execute(query).scalar()
-
-
 def projects_due(history: History, now: datetime) -> list[str]:
     """The projects that have something to send, and whose forge may be asked."""
     paused = sa.exists().where(_FAULTS.c.project == _TABLE.c.project, _FAULTS.c.until > now)
@@ -125,10 +93,10 @@ def projects_due(history: History, now: datetime) -> list[str]:
 def take_status(history: History, project: str, now: datetime) -> TakenStatus | None:
     """Take what has been due for longest; no other sender gets it while the lease lasts.
 
-    Those of one commit are taken in the order in which they were wanted.
+    One that was postponed comes after those that became due meanwhile, so that it holds up none of them.
     """
     due = (_TABLE.c.project == project) & (_TABLE.c.due_at <= now)
-    query = sa.select(_TABLE).where(due).order_by(_TABLE.c.changed_at, _TABLE.c.context).limit(1)
+    query = sa.select(_TABLE).where(due).order_by(_TABLE.c.due_at, _TABLE.c.changed_at, _TABLE.c.context).limit(1)
     with history.writing() as connection:
         row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
         if row is None:
@@ -152,12 +120,11 @@ def give_up_status(history: History, taken: TakenStatus, now: datetime, error: s
     _release(history, taken, {"last_error": error}, now)
 
 
-def postpone_status(history: History, taken: TakenStatus, now: datetime, error: str = "") -> None:
-    """Return a status that was not taken; with an error it waits longer with every attempt."""
-    attempts = taken.attempts + bool(error)
-    wait = timedelta(seconds=min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)) if error else 0.0)
+def postpone_status(history: History, taken: TakenStatus, since: datetime, error: str, is_counted: bool = True) -> None:
+    """Return a status that was not taken; from ``since`` on, it waits longer with every attempt that is counted."""
+    attempts = taken.attempts + is_counted
     with history.writing() as connection:
-        change = {"due_at": now + wait, "attempts": attempts, "last_error": error}
+        change = {"due_at": since + backoff(attempts), "attempts": attempts, "last_error": error}
         connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change))
 
 
@@ -188,25 +155,22 @@ def _release(history: History, taken: TakenStatus, change: dict[str, object], no
         connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change | {"due_at": newer}))
 
 
-def _insert(history: History) -> Any:
+def insert_of(history: History) -> Any:
+    """An INSERT that knows of conflicts, for this database."""
     return (postgresql if history.dialect == "postgresql" else sqlite).insert(_TABLE)
 
 
-def _first(project: str, sha: str, wanted: CommitStatus) -> dict[str, Any]:
+def in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the order in which every writer locks them: two that cross would end in a deadlock."""
+    return sorted(rows, key=lambda row: (row["sha"], row["context"]))
+
+
+def first_row(project: str, sha: str, wanted: CommitStatus) -> dict[str, Any]:
     """The row of a status that was never wanted before."""
     now = datetime.now(UTC)
     key = {"project": project, "sha": sha, "context": wanted.context}
     what = {"state": wanted.state.value, "words": wanted.words, "revision": 1, "changed_at": now, "due_at": now}
     return key | what | {"attempts": 0, "sent_state": "", "sent_words": "", "last_error": ""}
-
-
-def _known(history: History, project: str, shas: Collection[str]) -> set[str]:
-    query = sa.select(_TABLE.c.sha).where(_TABLE.c.project == project, _TABLE.c.sha.in_(sorted(shas))).distinct()
-    return {row["sha"] for row in history.rows(query)} if shas else set()
-
-
-def _is_queued(status: CommitStatus) -> bool:
-    return status.state is StatusState.PENDING and status.words == QUEUED
 
 
 def _key(taken: TakenStatus) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """From facts of the history to wanted statuses: whatever recorded them, and without judging a commit twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Scan
 from resources.history import History
-from resources.history.forge.statuses import drop_stale, expect_statuses, projects_due, statuses_of_commit
+from resources.history.forge.expected import expect_statuses
+from resources.history.forge.statuses import drop_stale, projects_due, statuses_of_commit
 from tests.resources.databases import migrated_history
 
 SHA = "a" * 40
@@ -103,6 +105,40 @@ def test_a_commit_that_cannot_be_judged_stops_no_other(history: History, fault: 
     assert shown(history) == ({"scan": "error"} if isinstance(fault, RepositoryError) else {})
 
 
+def test_a_verdict_that_is_shown_stands_when_the_service_starts_again(history: History) -> None:
+    scanned(history)
+    watch(history, Judge(Verdict())).look(datetime.now(UTC))
+    later = Judge(Verdict(("1 new finding of high",)))
+    looks = watch(history, later)
+    looks.look(datetime.now(UTC))
+    deployed(history, Outcome.DEPLOYED)
+    looks.look(datetime.now(UTC))
+    assert (later.asked, shown(history)) == (0, {"scan": "success", "deploy-production": "success"})
+    history.record_scan("shop", Scan(SHA, (), "3.4", "d", datetime.now(UTC), 1.0))
+    ended(history, "scan_report", StageOutcome.SUCCEEDED, run="second")
+    looks.look(datetime.now(UTC))
+    assert (later.asked, shown(history)["scan"]) == (1, "failure"), "another scan is judged"
+
+
+def test_a_verdict_that_could_not_be_given_is_given_later(history: History) -> None:
+    scanned(history)
+    watch(history, Judge(RepositoryError("gone"))).look(datetime.now(UTC))
+    assert shown(history) == {"scan": "error"}
+    watch(history, Judge(Verdict())).look(datetime.now(UTC))
+    assert shown(history) == {"scan": "success"}
+
+
+def test_a_deployment_whose_run_failed_on_the_way_ends_until_it_is_tried_again(history: History) -> None:
+    looks = watch(history, Judge(Verdict()))
+    deployed(history, Outcome.INTERRUPTED)
+    ended(history, "deployment", StageOutcome.FAILED)
+    looks.look(datetime.now(UTC))
+    assert shown(history) == {"deploy-production": "error"}
+    deployed(history, Outcome.RUNNING)
+    looks.look(datetime.now(UTC))
+    assert shown(history) == {"deploy-production": "pending"}
+
+
 def test_a_second_run_and_a_deployment_by_hand_are_seen_too(history: History) -> None:
     looks = watch(history, Judge(Verdict()))
     ended(history, "docker_image", StageOutcome.FAILED)
@@ -161,6 +197,46 @@ def test_a_history_that_is_busy_is_asked_again(history: History) -> None:
     judge.verdict = Verdict()
     looks.look(datetime.now(UTC))
     assert shown(history) == {"scan": "success"}
+
+
+def test_a_commit_that_is_put_off_holds_up_no_other_and_comes_later(history: History) -> None:
+    def judge(project: Project, sha: str) -> Verdict:
+        if sha == SHA and busy:
+            raise HistoryError("busy")
+        return Verdict()
+
+    busy, looks = [True], FactWatch(history, {"shop": SHOP}, judge)
+    scanned(history, "b" * 40)
+    scanned(history)
+    with pytest.raises(HistoryError):
+        looks.look(datetime.now(UTC))
+    assert (shown(history, "b" * 40), shown(history)) == ({"scan": "success"}, {})
+    busy.clear()
+    looks.look(datetime.now(UTC) + timedelta(minutes=5))
+    assert shown(history) == {"scan": "success"}
+
+
+def test_many_commits_of_one_project_leave_room_for_another(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_module, "_OF_ONE_PROJECT", 2)
+    now = datetime.now(UTC)
+    history.record_stage("other", SHA, "docker_image", StageOutcome.SUCCEEDED, now, now, "run", "")
+    for number in range(4):
+        ended(history, "docker_image", StageOutcome.SUCCEEDED, f"{number:040}")
+    looks = FactWatch(history, {"shop": SHOP, "other": replace(SHOP, name="other")}, Judge(Verdict()))
+    assert looks.look(datetime.now(UTC)) == 2
+    assert len(statuses_of_commit(history, "other", SHA)) == 1
+
+
+def test_what_is_looked_back_for_does_not_move_while_there_is_more(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_module, "_AT_ONCE", 1)
+    now = datetime.now(UTC)
+    looks = watch(history, Judge(Verdict()))
+    ended(history, "docker_image", StageOutcome.SUCCEEDED, at=now)
+    ended(history, "docker_image", StageOutcome.SUCCEEDED, "b" * 40, at=now - timedelta(hours=23, minutes=59))
+    assert [looks.look(now), looks.look(now + timedelta(minutes=5))] == [1, 0]
+    assert shown(history, "b" * 40)["image"] == "success"
 
 
 def test_many_commits_are_looked_at_some_at_a_time_and_none_is_left_out(

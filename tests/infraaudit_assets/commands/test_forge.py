@@ -19,8 +19,8 @@ from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.forge.address import ForgeKind
 from resources.history import open_history
+from resources.history.forge.expected import expect_statuses
 from resources.history.forge.faults import faults, note_fault
-from resources.history.forge.statuses import expect_statuses
 from resources.history.stored_line import stored_line
 from tests.conftest import Repository
 from tests.forges.stand_in import REPOSITORY, TOKEN, Script, StandIn, running

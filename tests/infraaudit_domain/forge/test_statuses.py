@@ -1,5 +1,7 @@
 """What a commit's statuses say, from what is known of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from infraaudit_domain.delivery.deployments import Outcome
@@ -10,10 +12,12 @@ from infraaudit_domain.forge.statuses import (
     CommitFacts,
     EnvironmentFacts,
     StatusState,
+    expected_of,
     one_line,
     statuses_of,
 )
 from infraaudit_domain.judging.verdicts import Verdict
+from infraaudit_domain.projects import Project
 
 GOOD, BAD, NONE, AGAIN = StageOutcome.SUCCEEDED, StageOutcome.FAILED, StageOutcome.SKIPPED, StageOutcome.RETRIED
 
@@ -26,9 +30,13 @@ def run_of(*outcomes: CaseOutcome, reason: str = "") -> TestRun:
 PASSED, FAILED = run_of(CaseOutcome.PASSED), run_of(CaseOutcome.PASSED, CaseOutcome.FAILED)
 
 
-def said(facts: CommitFacts) -> dict[str, tuple[str, str]]:
+SHOP = Project("shop", "https://github.com/acme/shop")
+
+
+def said(facts: CommitFacts, project: Project = SHOP) -> dict[str, tuple[str, str]]:
     return {
-        one.context.removeprefix("infraaudit/shop/"): (one.state.value, one.words) for one in statuses_of("shop", facts)
+        one.context.removeprefix("infraaudit/shop/"): (one.state.value, one.words)
+        for one in statuses_of(project, facts)
     }
 
 
@@ -85,7 +93,7 @@ def test_the_scan_says_what_the_gate_says(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "stopped", "state"),
+    ("outcome", "failed", "state"),
     [
         (Outcome.DEPLOYED, False, "success"),
         (Outcome.SUPERSEDED, False, "success"),
@@ -96,11 +104,29 @@ def test_the_scan_says_what_the_gate_says(
         (Outcome.DEGRADED, False, "failure"),
         (Outcome.SKIPPED, True, "failure"),
         (Outcome.SKIPPED, False, None),
+        (Outcome.INTERRUPTED, False, "pending"),
+        (Outcome.INTERRUPTED, True, "error"),
+        (Outcome.RUNNING, True, "error"),
+        (Outcome.WAITING, True, "error"),
+        (Outcome.FROZEN, True, "error"),
+        (Outcome.FAILED, True, "failure"),
     ],
 )
-def test_a_deployment(outcome: Outcome, stopped: bool, state: str | None) -> None:
-    found = said(CommitFacts({}, environments=(EnvironmentFacts("production", outcome, stopped),)))
+def test_a_deployment(outcome: Outcome, failed: bool, state: str | None) -> None:
+    found = said(CommitFacts({}, environments=(EnvironmentFacts("production", outcome, failed),)))
     assert {name: each[0] for name, each in found.items()} == ({"deploy-production": state} if state else {})
+
+
+def test_a_project_that_is_only_audited_is_shown_its_scan_alone() -> None:
+    facts = CommitFacts({"docker_image": NONE, "test_results": NONE, "scan_report": GOOD}, verdict=Verdict())
+    audited = replace(SHOP, audit_only=True)
+    assert list(said(facts, audited)) == list(expected_of(audited)) == ["scan"]
+    assert list(said(facts)) == list(expected_of(SHOP)) == ["image", "tests", "scan"]
+
+
+def test_a_verdict_that_stands_is_not_given_again() -> None:
+    assert said(CommitFacts({"scan_report": GOOD}, is_judged=True)) == {}
+    assert said(CommitFacts({"scan_report": BAD}, is_judged=True)) == {"scan": ("error", "It could not be scanned")}
 
 
 def test_every_outcome_of_a_deployment_is_known() -> None:

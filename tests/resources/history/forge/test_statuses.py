@@ -10,16 +10,13 @@ import sqlalchemy as sa
 
 from infraaudit_domain.forge.statuses import EXPECTED, CommitStatus, StatusState
 from resources.history import History, schema
+from resources.history.forge.expected import end_expected, end_overdue, expect_statuses, pending_since
 from resources.history.forge.faults import clear_fault, faults, note_fault
 from resources.history.forge.statuses import (
     LEASE,
     drop_oldest,
-    end_expected,
-    end_overdue,
-    expect_statuses,
     give_up_status,
     newest_statuses,
-    pending_since,
     postpone_status,
     projects_due,
     settle_status,
