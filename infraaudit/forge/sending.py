@@ -68,7 +68,8 @@ def _settle(history: History, taken: TakenStatus, answer: Answer) -> bool:
             if is_counted and is_last:
                 _give_up(history, taken, now, answer)
                 return True
-            postpone_status(history, taken, _note(history, taken.project, answer, now), answer.words, is_counted)
+            postpone_status(history, taken, now, answer.words, is_counted)
+            _note(history, taken.project, answer, now)
             return False
     return True
 
@@ -79,10 +80,9 @@ def _give_up(history: History, taken: TakenStatus, now: datetime, answer: Answer
     _LOG.warning("The forge of %s will not take %s of %s: %s", taken.project, *where, answer.words)
 
 
-def _note(history: History, project: str, answer: Answer, now: datetime) -> datetime:
-    """Record why a forge takes nothing; returns until when it is left alone."""
+def _note(history: History, project: str, answer: Answer, now: datetime) -> None:
+    """Record why a forge takes nothing, and that it is left alone for a while."""
     pause = answer.pause if answer.result is Result.BUSY else _DENIED_SECONDS
     if note_fault(history, project, answer.words, now, pause):
         next_step = f"`infraaudit forge test --project {project}` says what is wrong"
         _LOG.warning("The forge of %s takes no statuses: %s; %s", project, answer.words, next_step)
-    return faults(history)[project].until

@@ -18,7 +18,7 @@ from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
 from resources.forge.client import ForgeClient, new_connections
 from resources.history import History
-from resources.history.forge.faults import note_fault
+from resources.history.forge.faults import forget_other_forges, note_fault
 from resources.history.forge.statuses import projects_due
 from service.faults import errors_logged
 
@@ -45,6 +45,8 @@ class ForgeWorker:
         """``token`` is read anew each time; it raises ConfigurationError. Without ``public_url`` statuses have no link."""
         self._history, self._token, self._public_url = history, token, public_url.rstrip("/")
         self._projects = {name: one for name, one in projects.items() if one.forge and not one.fault}
+        # That of a broken entry is not known.
+        self._may_have_one = {name for name, one in projects.items() if one.forge or one.fault}
         self._facts = FactWatch(history, self._projects, judge)
         self._sending: set[str] = set()
         # Its own threads: the server's are kept free to answer requests.
@@ -52,6 +54,10 @@ class ForgeWorker:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        with errors_logged(_LOG, "What is left of forges that were removed could not be dropped"):
+            await asyncio.get_running_loop().run_in_executor(
+                self._threads, forget_other_forges, self._history, self._may_have_one
+            )
         if self._projects:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch())

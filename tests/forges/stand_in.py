@@ -62,6 +62,8 @@ class StandIn(ThreadingHTTPServer):
         """(commit, body) of those that were taken, in order."""
         self.scripts: list[Script] = []
         self.is_away = False
+        self.closed: set[str] = set()
+        """The commits whose branch is protected from our token."""
         self._lock = threading.Lock()
 
     @property
@@ -101,6 +103,8 @@ class StandIn(ThreadingHTTPServer):
             return _error(422, f"No commit found for SHA: {fields['sha']}") if unknown else _error(404, "Not Found")
         if request.method == "GET":
             return (200, {}, b"{}") if "read" in rights else _error(404, "Not Found")
+        if fields.get("sha") in self.closed:
+            return _error(403, "closed")
         if "write" not in rights:
             return _error(403, "Resource not accessible by personal access token")
         wrong = next(iter(jsonschema.Draft202012Validator(schema).iter_errors(request.body)), None)

@@ -5,21 +5,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from infraaudit.forge import sending
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.forge.statuses import CommitStatus, StatusState
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
-from resources.history import History
+from resources.history import History, schema
+from resources.history.forge import statuses
 from resources.history.forge.expected import expect_statuses
-from resources.history.forge.faults import clear_fault, faults
-from resources.history.forge.statuses import newest_statuses
+from resources.history.forge.faults import clear_fault, faults, note_fault
+from resources.history.forge.statuses import newest_statuses, projects_due, want_statuses
 from service.workers import forge_worker
 from service.workers.forge_worker import ForgeWorker
 from tests.forges.stand_in import TOKEN, Script, StandIn, running
@@ -27,6 +30,7 @@ from tests.resources.databases import migrated_history
 
 SHA, OTHER = "a" * 40, "b" * 40
 PUBLIC = "https://audit.example"
+_STATUSES = schema.commit_statuses
 _QUEUED = {f"infraaudit/shop/{stage}": "pending" for stage in ("image", "tests", "scan")}
 
 
@@ -151,6 +155,55 @@ def test_a_commit_that_the_forge_lacks_does_not_stop_the_others(
         "",
         "HTTP 404: Not Found",
     }
+
+
+def test_what_a_forge_fails_on_holds_up_no_other_and_ends(
+    history: History, forges: Callable[[ForgeKind], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(sending, "_DENIED_SECONDS", 0.1)
+    monkeypatch.setattr(statuses, "backoff", lambda attempts: timedelta(seconds=0.1))
+    server = forges(ForgeKind.GITLAB)
+    closed = [CommitStatus(f"infraaudit/shop/{one}", StatusState.SUCCESS, "Built") for one in ("image", "tests")]
+    want_statuses(history, "shop", OTHER, closed)
+    server.closed = {OTHER}
+    others = [SHA]
+    expect_statuses(history, "shop", [SHA])
+
+    def has_ended() -> bool:
+        rows = newest_statuses(history, "shop", 100)
+        if all(row["sent"] for row in rows if row["sha"] != OTHER):
+            others.append(f"{len(others):040}")
+            server.shas.add(others[-1])
+            expect_statuses(history, "shop", others[-1:], ["scan"])
+        return not any(
+            row["sha"] == OTHER for row in history.rows(select(_STATUSES).where(_STATUSES.c.due_at.is_not(None)))
+        )
+
+    worked(history, [project_of(server)], has_ended)
+    assert len(server.shown(SHA)) == 3 and not server.shown(OTHER)
+    errors = {row["last_error"] for row in newest_statuses(history, "shop", 100) if row["sha"] == OTHER}
+    assert errors == {"HTTP 403: closed"}
+
+
+def test_an_outage_uses_up_no_attempts(history: History, forges: Callable[[ForgeKind], StandIn]) -> None:
+    server = forges(ForgeKind.GITHUB)
+    expect_statuses(history, "shop", [SHA])
+    note_fault(history, "shop", "HTTP 503", datetime.now(UTC), 0.0)
+    server.is_away = True
+    worked(history, [project_of(server)], lambda: server.received and faults(history)["shop"].attempts == 2)
+    assert {row["attempts"] for row in newest_statuses(history, "shop", 9)} == {0}
+
+
+def test_what_is_left_of_a_forge_that_was_removed_is_dropped(history: History) -> None:
+    broken = Project("broken", "https://forge.example/group/shop", fault="its entry is wrong")
+    for name in ("bare", "broken"):
+        note_fault(history, name, "HTTP 401", datetime.now(UTC), 600)
+        expect_statuses(history, name, [SHA])
+    bare = Project("bare", "https://github.com/acme/bare")
+    worked(history, [bare, broken], lambda: "bare" not in faults(history))
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert list(faults(history)) == projects_due(history, later) == ["broken"]
 
 
 def test_a_token_goes_to_its_own_project_alone(history: History, forges: Callable[[ForgeKind], StandIn]) -> None:

@@ -3,6 +3,7 @@
 Deliberately absent: what waits for them (statuses.py).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from resources.history import schema
 from resources.history.database import upsert
 from resources.history.store import History
 
-_FAULTS = schema.forge_faults
+_FAULTS, _STATUSES = schema.forge_faults, schema.commit_statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ def clear_fault(history: History, project: str) -> bool:
         return False
     with history.writing() as connection:
         return bool(connection.execute(_FAULTS.delete().where(_FAULTS.c.project == project)).rowcount)
+
+
+def forget_other_forges(history: History, projects: Collection[str]) -> None:
+    """Drop the faults of projects that are none of these, and what waits for their forges: they have none any more."""
+    with history.writing() as connection:
+        connection.execute(_FAULTS.delete().where(_FAULTS.c.project.not_in(projects)))
+        waiting = _STATUSES.c.due_at.is_not(None) & _STATUSES.c.project.not_in(projects)
+        connection.execute(_STATUSES.update().where(waiting).values(due_at=None, last_error="its project has no forge"))
 
 
 def faults(history: History) -> dict[str, ForgeFault]:

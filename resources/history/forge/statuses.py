@@ -93,10 +93,11 @@ def projects_due(history: History, now: datetime) -> list[str]:
 def take_status(history: History, project: str, now: datetime) -> TakenStatus | None:
     """Take what has been due for longest; no other sender gets it while the lease lasts.
 
-    One that was postponed comes after those that became due meanwhile, so that it holds up none of them.
+    One that was postponed comes after all that were not, so that it holds up none of them.
     """
     due = (_TABLE.c.project == project) & (_TABLE.c.due_at <= now)
-    query = sa.select(_TABLE).where(due).order_by(_TABLE.c.due_at, _TABLE.c.changed_at, _TABLE.c.context).limit(1)
+    order = (_TABLE.c.last_error != "", _TABLE.c.due_at, _TABLE.c.changed_at, _TABLE.c.context)
+    query = sa.select(_TABLE).where(due).order_by(*order).limit(1)
     with history.writing() as connection:
         row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
         if row is None:
@@ -120,11 +121,11 @@ def give_up_status(history: History, taken: TakenStatus, now: datetime, error: s
     _release(history, taken, {"last_error": error}, now)
 
 
-def postpone_status(history: History, taken: TakenStatus, since: datetime, error: str, is_counted: bool = True) -> None:
-    """Return a status that was not taken; from ``since`` on, it waits longer with every attempt that is counted."""
+def postpone_status(history: History, taken: TakenStatus, now: datetime, error: str, is_counted: bool = True) -> None:
+    """Return a status that was not taken; it waits longer with every attempt that is counted."""
     attempts = taken.attempts + is_counted
     with history.writing() as connection:
-        change = {"due_at": since + backoff(attempts), "attempts": attempts, "last_error": error}
+        change = {"due_at": now + backoff(attempts), "attempts": attempts, "last_error": error}
         connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change))
 
 

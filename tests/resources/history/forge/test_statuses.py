@@ -1,5 +1,6 @@
 """The outbox of forges, on both databases: the newest status of a context is sent, once, and nothing waits for ever."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.forge.statuses import EXPECTED, CommitStatus, StatusState
 from resources.history import History, schema
 from resources.history.forge.expected import end_expected, end_overdue, expect_statuses, pending_since
@@ -115,6 +117,76 @@ def test_a_run_is_expected_once_and_never_takes_back_what_is_known(history: Hist
     end_expected(history, "shop", SHA)
     states = {one.context.rpartition("/")[2]: one.state for one in statuses_of_commit(history, "shop", SHA)}
     assert states == {"image": ERROR, "scan": ERROR, "tests": SUCCESS}
+
+
+def test_a_commit_that_ran_before_there_was_a_forge_is_not_queued(history: History) -> None:
+    shas = [f"{number:040}" for number in range(1001)]
+    for sha in (shas[0], shas[-1]):
+        history.record_stage("shop", sha, "docker_image", StageOutcome.SUCCEEDED, now(), now(), "run")
+    history.record_stage("other", shas[1], "docker_image", StageOutcome.SUCCEEDED, now(), now(), "run")
+    expect_statuses(history, "shop", shas, ["scan"])
+    shown = {row["sha"] for row in history.rows(sa.select(schema.commit_statuses.c.sha))}
+    assert shown == set(shas[1:-1])
+
+
+def test_of_a_stage_that_did_run_nobody_says_that_it_was_not_run(history: History) -> None:
+    expect_statuses(history, "shop", [SHA])
+    want_statuses(history, "shop", SHA, [status(PENDING, "Being deployed", "infraaudit/shop/deploy-production")])
+    history.record_stage("shop", SHA, "docker_image", StageOutcome.FAILED, now(), now(), "run")
+    end_expected(history, "shop", SHA)
+    states = {one.context.rpartition("/")[2]: one.state for one in statuses_of_commit(history, "shop", SHA)}
+    assert states == {"deploy-production": PENDING, "image": PENDING, "scan": ERROR, "tests": ERROR}
+
+
+def test_whatever_is_pending_ends_unless_it_waits_for_people(history: History) -> None:
+    said = {"Tried again": ERROR, "Being deployed to a": ERROR, "Waits for the end of a freeze of a": PENDING}
+    for context, words in enumerate(said):
+        want_statuses(history, "shop", SHA, [status(PENDING, words, f"infraaudit/shop/{context}")])
+    end_overdue(history, ["shop"], now() + timedelta(seconds=1))
+    assert [one.state for one in statuses_of_commit(history, "shop", SHA)] == list(said.values())
+
+
+def test_what_its_forge_was_not_sent_is_looked_back_for(history: History) -> None:
+    want_statuses(history, "shop", SHA, [status(ERROR, "Not run: its run ended before")])
+    assert pending_since(history, ["shop"]) is not None
+    assert sent(history) and pending_since(history, ["shop"]) is None
+
+
+def test_every_writer_locks_rows_in_the_same_order(history: History) -> None:
+    written = []
+
+    def note(*args: object) -> None:
+        written.append(args[3] if args[5] else [args[3]])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        expect_statuses(history, "shop", [OTHER, SHA])
+        expected = [str(one) for many in written for one in many if "infraaudit/shop" in str(one)]
+        written.clear()
+        contexts = ("infraaudit/shop/tests", "infraaudit/shop/image")
+        want_statuses(history, "shop", SHA, [status(SUCCESS, context=one) for one in contexts])
+        wanted = [str(one) for many in written for one in many if "infraaudit/shop" in str(one)]
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    for rows, keys in (
+        (expected, [(sha, one) for sha in (SHA, OTHER) for one in ("image", "scan", "tests")]),
+        (wanted, [(SHA, "image"), (SHA, "tests")]),
+    ):
+        text = " ".join(rows)
+        found = re.findall(r"(a{40}|b{40})\W+(?:\w+\W+)?infraaudit/shop/(\w+)", text)
+        assert found == keys, text
+
+
+def test_what_was_postponed_comes_after_what_is_new(history: History) -> None:
+    want_statuses(history, "shop", SHA, [status(SUCCESS)])
+    taken, moment = take_status(history, "shop", now()), now()
+    assert taken is not None
+    postpone_status(history, taken, moment, "HTTP 403", is_counted=False)
+    want_statuses(history, "shop", OTHER, [status(SUCCESS)])
+    later = moment + timedelta(seconds=700)
+    first, second = take_status(history, "shop", later), take_status(history, "shop", later)
+    assert first is not None and second is not None
+    assert (first.sha, second.sha, second.attempts) == (OTHER, SHA, 0)
 
 
 def test_what_nothing_came_of_ends_and_what_waits_for_people_does_not(history: History) -> None:
