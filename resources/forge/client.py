@@ -148,12 +148,15 @@ class ForgeClient:
         """Words for a log: what repeats our request must not bring the token there."""
         headers = self.adapter.headers(self.token)
         sent = (headers[name].split(" ")[-1] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers)
-        # Of `user:token` either part may come back. Shortened last, or half a token would be left at the end.
-        secrets = {self.token, self.token.partition(":")[2], *sent} - {""}
-        words = excerpt(words, len(words))
-        for secret in sorted(secrets, key=len, reverse=True):
-            words = words.replace(secret, "…")
-        return excerpt(words, _WORDS)
+        secrets = sorted({self.token, self.token.partition(":")[2], *sent} - {""}, key=len, reverse=True)
+
+        def hidden(text: str) -> str:
+            for secret in secrets:
+                text = text.replace(secret, "…")
+            return text
+
+        # Again without control characters, which may have parted it; shortened last, or half of one would be left.
+        return excerpt(hidden(excerpt(hidden(words), len(words))), _WORDS)
 
 
 def _message(words: str) -> str:
@@ -161,9 +164,9 @@ def _message(words: str) -> str:
     try:
         found = json.loads(words)
     except (ValueError, RecursionError):
-        return words[:1000]
+        return words
     if isinstance(found, dict):
         for name in ("message", "error_description", "error", "errors"):
             if found.get(name):
-                return found[name] if isinstance(found[name], str) else json.dumps(found[name])[:1000]
-    return words[:1000]
+                return found[name] if isinstance(found[name], str) else json.dumps(found[name])
+    return words

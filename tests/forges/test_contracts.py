@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import logging
 import socketserver
 import threading
@@ -13,7 +14,7 @@ from itertools import chain, repeat
 import pytest
 
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forge.answers import Answer, Result
 from infraaudit_domain.forge.statuses import LONGEST_WORDS, CommitStatus, StatusState, one_line
 from resources.forge import client as client_module
@@ -24,6 +25,10 @@ from tests.forges.stand_in import TOKEN, Script, StandIn, running
 SHA = "a" * 40
 LINK = "https://audit.example/projects/shop/commits/" + SHA
 HOSTILE = "<script>alert(1)</script> ](javascript:x) @everyone \x1b[31m\u202e\r\nSet-Cookie: a=b\x00" + "ü" * 300
+
+
+def _enqueue(state: str) -> bytes:
+    return json.dumps({"message": f"Cannot transition status via :enqueue from :{state} (Reason(s): none)"}).encode()
 
 
 @pytest.fixture(params=list(ForgeKind))
@@ -135,6 +140,60 @@ def test_what_an_answer_means(github: StandIn, script: Script, result: Result, p
     assert len(answer.words) < 300
 
 
+@pytest.mark.parametrize(
+    ("kind", "script", "result"),
+    [
+        (
+            ForgeKind.GITEA,
+            Script(500, {}, b'{"message": "object does not exist [id: aaa, rel_path: ]"}'),
+            Result.ABSENT,
+        ),
+        (ForgeKind.GITEA, Script(500, {}, b'{"message": "GetCommit[aaa]: not there"}'), Result.ABSENT),
+        (ForgeKind.GITEA, Script(500, {}, b'{"message": "database is locked"}'), Result.BUSY),
+        (ForgeKind.GITLAB, Script(400, {}, _enqueue("running")), Result.TAKEN),
+        (ForgeKind.GITLAB, Script(400, {}, _enqueue("success")), Result.REJECTED),
+        (ForgeKind.GITLAB, Script(400, {}, _enqueue("failed")), Result.REJECTED),
+    ],
+)
+def test_what_a_forge_says_in_its_own_way(kind: ForgeKind, script: Script, result: Result) -> None:
+    with running(kind, [SHA]) as server:
+        server.scripts = [script]
+        assert sent(server, StatusState.PENDING).result is result
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    forge = Forge(ForgeKind.GITHUB, "https://forge.example:port", "a/b")
+
+    async def ask() -> Answer:
+        async with new_connections() as connections:
+            return await ForgeClient(forge, TOKEN, connections).ask(Request("GET", "/"))
+
+    answer = asyncio.run(ask())
+    assert answer.result is Result.DENIED and "api" in answer.words
+
+
+def test_many_projects_of_a_forge_that_hangs_hold_up_no_other(github: StandIn) -> None:
+    async def work() -> Answer:
+        hanging = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+        port = hanging.sockets[0].getsockname()[1]
+        slow = Forge(ForgeKind.GITHUB, f"http://127.0.0.1:{port}", "a/b")
+        async with new_connections() as connections:
+            client = ForgeClient(slow, TOKEN, connections)
+            stuck = [asyncio.create_task(client.ask(Request("GET", "/"))) for _ in range(101)]
+            await asyncio.sleep(0.3)
+            async with asyncio.timeout(2):
+                answer = await ForgeClient(github.forge, TOKEN, connections).ask(
+                    client.adapter.repository(github.forge)
+                )
+            for task in stuck:
+                task.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+        hanging.close()
+        return answer
+
+    assert asyncio.run(work()).result is Result.TAKEN
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_is_followed_with_the_token(github: StandIn, status: int) -> None:
     with running(ForgeKind.GITHUB, [SHA]) as other:
@@ -187,6 +246,22 @@ def test_a_packed_answer_is_not_unpacked(github: StandIn) -> None:
     github.scripts = [Script(422, {"Content-Encoding": "gzip"}, packed)]
     assert "000" not in sent(github).words
     assert github.received[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bad password secret-of-jo",
+        "x" * 185 + "\x1bsecret-of-jo" + "y" * 192,
+        "secret\x00-of-jo",
+        "z" * 994 + "secret-of-jo",
+    ],
+)
+def test_no_part_of_the_token_comes_back(words: str) -> None:
+    with running(ForgeKind.BITBUCKET, [SHA]) as server:
+        server.scripts = [Script(401, {}, json.dumps({"message": words}).encode())]
+        answer = sent(server, token="jo:secret-of-jo")
+        assert answer.result is Result.DENIED and "of-jo" not in answer.words
 
 
 def test_the_token_appears_nowhere(github: StandIn, caplog: pytest.LogCaptureFixture) -> None:

@@ -50,6 +50,13 @@ def test_what_is_given_goes_before_what_the_url_says() -> None:
         ({"url": "https://github.com/a/b", "api": "https://user:x@api.github.com"}, "user"),
         ({"url": "https://github.com/a/b", "api": "https://api.github.com/?next="}, "query"),
         ({"url": "https://github.com/a/b", "api": "file:///etc"}, "api"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com/?"}, "query"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com/#"}, "fragment"),
+        ({"url": "https://github.com/a/b", "api": "https://api.git\thub.com"}, "control"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com/\x00"}, "control"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com/a b"}, "spaces"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com:port/"}, "api"),
+        ({"url": "https://github.com/a/b", "api": "https://api.github.com:99999/"}, "api"),
     ],
 )
 def test_what_is_no_forge_is_refused(given: dict, says: str | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -153,9 +154,9 @@ def test_what_its_forge_was_not_sent_is_looked_back_for(history: History) -> Non
 
 
 def test_every_writer_locks_rows_in_the_same_order(history: History) -> None:
-    written = []
+    written: list[Any] = []
 
-    def note(*args: object) -> None:
+    def note(*args: Any) -> None:
         written.append(args[3] if args[5] else [args[3]])
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
