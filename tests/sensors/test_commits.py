@@ -146,6 +146,11 @@ def test_the_forge_is_shown_which_commits_wait_and_which_gave_way(repository: Re
     ticking.tick()
     states = {(row["sha"], row["state"]) for row in newest_statuses(past, "shop", 9)}
     assert states == {(older, "error"), (newest, "pending")}
+    object.__setattr__(ticking.project, "audit_only", True)
+    audited = repository.write({"a": "4"}, "only audited")
+    ticking.tick()
+    shown = {row["context"] for row in newest_statuses(past, "shop", 9) if row["sha"] == audited}
+    assert shown == {"infraaudit/shop/scan"}
 
 
 def test_a_commit_that_reaches_the_deploy_branch_later_is_delivered(repository: Repository, ticking: Ticking) -> None:

@@ -154,7 +154,8 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
 ) -> None:
     repository = Repository(tmp_path / "shop")
     shas = [repository.write({"a": str(n)}, f"commit {n}") for n in range(3)]
-    project = Project("shop", str(repository.path), forge=Forge(ForgeKind.GITHUB, "https://api.github.com", "a/shop"))
+    forge = Forge(ForgeKind.GITHUB, "https://api.github.com", "a/shop")
+    project = Project("shop", str(repository.path), forge=forge, audit_only=True)
     dagster, mirror = RecordingDagster(), repository.mirror()
     launch = Launch(project, "shop_pipeline", "shop_commits", "shop_commits", lambda sha: f"shop:{sha}", run_tags)
     worker = PushWorker(history, received, {"shop": launch}, lambda _: mirror, dagster)
@@ -162,7 +163,8 @@ def test_every_commit_of_a_push_is_launched_when_dagster_is_back(
     dagster.answers = False
     worker.take_in()
     assert worker.process("shop") == 0
-    assert {row["sha"] for row in newest_statuses(history, "shop", 9)} == set(shas[1:]), "shown before Dagster is back"
+    shown = {(row["sha"], row["context"]) for row in newest_statuses(history, "shop", 9)}
+    assert shown == {(sha, "infraaudit/shop/scan") for sha in shas[1:]}, "shown before Dagster is back"
     assert waiting(received, history)[0].attempts == 1
     dagster.answers = True
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
