@@ -49,9 +49,9 @@ def ended(
     history.record_stage("shop", sha, stage, outcome, moment, moment, run, "a secret at 10.0.0.3")
 
 
-def scanned(history: History, sha: str = SHA) -> None:
+def scanned(history: History, sha: str = SHA, run: str = "run") -> None:
     history.record_scan("shop", Scan(sha, (), "3.3", "d", datetime.now(UTC), 1.0))
-    ended(history, "scan_report", StageOutcome.SUCCEEDED, sha)
+    ended(history, "scan_report", StageOutcome.SUCCEEDED, sha, run)
 
 
 def deployed(history: History, outcome: Outcome) -> None:
@@ -118,6 +118,17 @@ def test_a_verdict_that_is_shown_stands_when_the_service_starts_again(history: H
     ended(history, "scan_report", StageOutcome.SUCCEEDED, run="second")
     looks.look(datetime.now(UTC))
     assert (later.asked, shown(history)["scan"]) == (1, "failure"), "another scan is judged"
+
+
+def test_a_second_scan_with_the_same_verdict_is_judged_once_too(history: History) -> None:
+    judge = Judge(Verdict())
+    looks = watch(history, judge)
+    for run in ("first", "second"):
+        scanned(history, run=run)
+        looks.look(datetime.now(UTC))
+    deployed(history, Outcome.DEPLOYED)
+    looks.look(datetime.now(UTC))
+    assert judge.asked == 2
 
 
 def test_a_verdict_that_could_not_be_given_is_given_later(history: History) -> None:
