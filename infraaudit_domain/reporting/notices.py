@@ -17,6 +17,8 @@ URGENCIES = ("info", "failure", "critical")
 SEVERE = (Severity.CRITICAL, Severity.HIGH)
 NOT_DEPLOYED = "Not deployed:"
 """The beginning of the reason of a deployment that a gate prevented."""
+STOPPED = ": not deployed"
+"""The end of the title, which holds no text of a commit, of new findings for which a gate stops the commit."""
 _NAMED = 5
 
 
@@ -168,7 +170,7 @@ def severe_findings(
         by, described = f"after {since[:12]}, by {commit.short}", None
     named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
-    stop = ": not deployed" if stopped else ""
+    stop = STOPPED if stopped else ""
     return Notice(
         key=findings_key(commit.project, commit.sha),
         project=commit.project,

@@ -78,13 +78,13 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
     taken: list[int] = []
 
     class Counting(Notifier):
-        def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
+        def send(self, notice: Notice, written_at: datetime, accepted_by: Collection[str] = ()) -> Sending:
             with past.reading() as connection:
                 waits = schema.notices.c.sent_at.is_(None) & schema.notices.c.undelivered_at.is_(None)
                 leased = waits & (schema.notices.c.due_at > datetime.now(UTC))
                 query = sa.select(sa.func.count()).select_from(schema.notices).where(leased)
                 taken.append(connection.execute(query).scalar_one())
-            return super().send(notice, accepted_by)
+            return super().send(notice, written_at, accepted_by)
 
     assert send_notices(past, lambda _: Counting(Recipients())) == 0, "nobody received one"
     assert 1 <= max(taken) <= 8
@@ -134,7 +134,7 @@ def test_what_a_sender_died_with_is_given_out_again(past: History) -> None:
 def test_an_address_gets_the_urgencies_it_wants(least: str, expected: int, receivers: list[Receiver]) -> None:
     notifier = Notifier(Recipients((Address(receivers[0].url, least),)))
     for urgency in ("info", "failure", "critical"):
-        assert notifier.send(Notice(urgency, "shop", "title", "body", urgency)).fault is None
+        assert notifier.send(Notice(urgency, "shop", "title", "body", urgency), NOW).fault is None
     assert len(receivers[0].taken) == expected
 
 
@@ -215,7 +215,7 @@ def test_a_gates_stop_that_the_new_findings_report_is_not_reported_again(announc
         "terraform", "CKV_A", "name", "src/a.py", "r", 1, 1, 0, FindingStatus.OPEN, severity=Severity.HIGH
     )
     for sha, stopped in ((told, "1 new high finding"), (untold, "")):
-        notice = severe_findings(NamedCommit("shop", sha), [finding], None, stopped)
+        notice = severe_findings(NamedCommit("shop", sha, "Not deployed: revert"), [finding], None, stopped)
         assert notice and ("Not deployed: 1 new high finding" in notice.body) is bool(stopped)
         write_notices(announced.past, [notice])
         announced.stage(sha, "deployment", StageOutcome.FAILED, "Not deployed: 1 new high finding")
