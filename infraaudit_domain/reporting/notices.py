@@ -154,7 +154,7 @@ def severe_of(new: Sequence[Finding]) -> list[Finding]:
 
 
 def severe_findings(
-    commit: NamedCommit, new: Sequence[Finding], since: str | None = None, stopped: str = ""
+    commit: NamedCommit, new: Sequence[Finding], since: str | None = None, stopped: str = "", *, link: str
 ) -> Notice | None:
     """Findings of severity critical or high that a commit introduced; None where there are none.
 
@@ -176,7 +176,7 @@ def severe_findings(
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}{stop}",
         body=body_of(
-            described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=""
+            described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=link
         ),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
         owners=commit.routed if since is None else commit.routed_by_path,

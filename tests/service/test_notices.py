@@ -17,6 +17,7 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.digest import digest_of
 from infraaudit_domain.reporting.notices import NamedCommit, Notice, severe_findings
 from infraaudit_domain.reporting.recipients import Address, Recipients
 from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
@@ -209,14 +210,26 @@ def test_a_commits_own_codeowners_file_chooses_nobody(repository: Repository) ->
     assert named_commit(project, repository.mirror(), sha).routed == ("@team",)
 
 
+def test_a_commit_pushed_to_the_branch_itself_is_owned_by_the_file_before_it(repository: Repository) -> None:
+    first = repository.write({"CODEOWNERS": "* @victim\n", "a": "1"}, "Start")
+    repository.write({"CODEOWNERS": "* @team\n", "a": "2"}, "Agreed")
+    hostile = repository.write({"CODEOWNERS": "* @victim\n", "a": "3"}, "Change")
+    project, mirror = Project("shop", "", routes={"@team": (), "@victim": ()}), repository.mirror()
+    assert named_commit(project, mirror, hostile).routed == ("@team",)
+    assert named_commit(project, mirror, first).routed == ()
+
+
 def test_a_gates_stop_that_the_new_findings_report_is_not_reported_again(announced: Announced) -> None:
     told, untold, _ = announced.shas
     finding = Finding(
         "terraform", "CKV_A", "name", "src/a.py", "r", 1, 1, 0, FindingStatus.OPEN, severity=Severity.HIGH
     )
     for sha, stopped in ((told, "1 new high finding"), (untold, "")):
-        notice = severe_findings(NamedCommit("shop", sha, "Not deployed: revert"), [finding], None, stopped)
+        notice = severe_findings(
+            NamedCommit("shop", sha, "Not deployed: revert"), [finding], None, stopped, link="http://audit/it"
+        )
         assert notice and ("Not deployed: 1 new high finding" in notice.body) is bool(stopped)
+        assert digest_of("address", [notice]).body.splitlines() == [notice.title, "  http://audit/it"]
         write_notices(announced.past, [notice])
         announced.stage(sha, "deployment", StageOutcome.FAILED, "Not deployed: 1 new high finding")
     assert announced.announcer.announce(NOW) == 1
@@ -277,9 +290,10 @@ def test_what_becomes_healthy_first_in_an_environment_has_not_recovered(announce
 
 
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_announced(repository: Repository) -> None:
-    sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
+    repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
+    sha = repository.write({"a": "1"}, "Change")
     commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)
-    assert commit == NamedCommit("shop", sha, "Start", "Ada <ada@example.org>")
+    assert commit == NamedCommit("shop", sha, "Change", "Ada <ada@example.org>")
 
 
 def test_facts_of_a_commit_that_is_gone_are_announced_bare(announced: Announced) -> None:
