@@ -51,20 +51,21 @@ class Notifier:
     def __init__(self, recipients: Recipients) -> None:
         self.recipients = recipients
 
-    def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
-        """Send to every address that gets the notice at once and has not accepted it before."""
-        accepted, faults, held, now = set(accepted_by), list[str](), list[datetime](), datetime.now(UTC)
-        for address in self.recipients.of(notice):
-            if address.id in accepted:
-                continue
-            if until := address.collects_until(notice, now):
-                held.append(until)
-            elif fault := send(address.url, notice):
-                faults.append(fault)
-            else:
-                accepted.add(address.id)
+    def send(self, notice: Notice, written_at: datetime, accepted_by: Collection[str] = ()) -> Sending:
+        """Send to every address that gets the notice at once and has not accepted it before.
+
+        Where one of them fails, the addresses whose time is over get it too: they do not wait for the one that fails.
+        """
+        pending = [address for address in self.recipients.of(notice) if address.id not in accepted_by]
+        collecting = {one: until for one in pending if (until := one.collects_until(notice, written_at))}
+        faults = {one: send(one.url, notice) for one in pending if one not in collecting}
+        if any(faults.values()):
+            now = datetime.now(UTC)
+            faults |= {one: send(one.url, notice) for one, until in collecting.items() if until <= now}
+        accepted = frozenset({*accepted_by, *(one.id for one, fault in faults.items() if not fault)})
+        held_until = min((until for one, until in collecting.items() if one not in faults), default=None)
         is_missed = not accepted and self.recipients.misses(notice)
-        return Sending(frozenset(accepted), "; ".join(faults) or None, min(held, default=None), is_missed)
+        return Sending(accepted, "; ".join(filter(None, faults.values())) or None, held_until, is_missed)
 
 
 def send(url: str, notice: Notice) -> str | None:

@@ -1,7 +1,7 @@
 """A webhook's body: received within a limit of size and time, kept on disk where it is large, read in bounded memory.
 
 Forges send up to 25 MB for a push of thousands of commits, of which a few words count. Deliberately absent: what they
-mean (infraaudit_domain/forges.py).
+mean (infraaudit_domain/forge/payloads.py).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import IO, Any
 from starlette.requests import ClientDisconnect, Request
 
 from infraaudit_domain.errors import MalformedPushError
-from infraaudit_domain.forges import NEEDED
+from infraaudit_domain.forge.payloads import NEEDED
 
 MAX_BODY = 25 * 1024 * 1024
 """What GitHub sends at most."""

@@ -32,6 +32,9 @@ os.environ.setdefault("INFRAAUDIT_BUILD_ISOLATION", "none")
 # The many installations of tests leave their warm processes to nobody.
 os.environ.setdefault("INFRAAUDIT_WARM_MINUTES", "0.25")
 
+# pytest-xdist gives its workers a width of 80, in which tables are broken; whoever tests a width sets it.
+os.environ.pop("COLUMNS", None)
+
 _PORTS = Path(tempfile.gettempdir()) / f"infraaudit-test-ports-{os.getuid()}"
 _reserved: list[IO[str]] = []
 _chance = random.SystemRandom()

@@ -18,7 +18,7 @@ from infraaudit_domain.reporting.notices import NamedCommit, Notice
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.deployments import ends_an_incident, tried_deployments
-from resources.history.outbox import keys_that_say, known_keys, write_notices
+from resources.history.outbox import keys_titled, known_keys, write_notices
 from resources.history.queries.events import failed_stages
 
 LOOK_BACK = timedelta(days=1)
@@ -71,7 +71,7 @@ class Announcer:
         """Stages that failed, without a gate's stop that the notice of the commit's new findings reports already."""
         rows = failed_stages(self._history, since)
         stopped = {notices.findings_key(row["project"], row["sha"]) for row in rows if _is_gates_stop(row)}
-        reported = keys_that_say(self._history, stopped, notices.NOT_DEPLOYED)
+        reported = keys_titled(self._history, stopped, notices.STOPPED)
         return [
             row
             for row in rows

@@ -1,6 +1,7 @@
 """The owners of the files that a commit changes, by the CODEOWNERS file of the deployed branch.
 
-The commit's own file is not used: it could name anybody. Deliberately absent: notifying them.
+The commit's own file is not used: it could name anybody. One that an earlier commit of the branch brought is, also where
+both were pushed together. Deliberately absent: notifying them.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import NamedCommit
 from infraaudit_domain.reporting.owners import owners_of
 from infraaudit_domain.reporting.recipients import routed
-from resources.git.code_owners import owner_rules
+from resources.git.code_owners import owner_rules_before
 from resources.git.mirror import Mirror
 
 
@@ -21,6 +22,6 @@ def named_commit(project: Project, mirror: Mirror, sha: str, paths: Iterable[str
     commit = mirror.commit(sha)
     touched = list(paths) or [file.path for file in commit.changed_files]
     author = f"{commit.author_name} <{commit.author_email}>"
-    owners = owners_of(owner_rules(mirror, project.deploy_branch), touched)
+    owners = owners_of(owner_rules_before(mirror, project.deploy_branch, commit), touched)
     concerned = routed((commit.author_email, *owners), project.routes)
     return NamedCommit(project.name, sha, commit.subject, author, owners, concerned)

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from infraaudit_domain.reporting.digest import digest_of
-from infraaudit_domain.reporting.recipients import Address
-from resources.history.outbox import TakenNotice, hold_notice, settle_notice, take_held_notices
+from infraaudit_domain.reporting.recipients import Address, unheard
+from resources.history.outbox import Change, TakenNotice, held, record, settled, take_held_notices, undelivered
 from resources.history.store import History
 from resources.notifier import AT_ONCE, Notifier, send
 
@@ -22,14 +22,21 @@ _LOG = logging.getLogger("infraaudit.notices")
 
 
 def send_digests(history: History, notifier_of: Callable[[str], Notifier], end: float) -> int:
-    """Send the digests that are due, until a moment of the monotonic clock; returns how many notices were in them."""
+    """Send the digests that are due, until a moment of the monotonic clock; returns how many notices were in them.
+
+    Some are sent also when the moment has passed: what is sent at once may need all the time of every round.
+    """
     sent = 0
-    while time.monotonic() < end and (taken := take_held_notices(history, datetime.now(UTC), _IN_ONE)):
+    while taken := take_held_notices(history, datetime.now(UTC), _IN_ONE):
         now = datetime.now(UTC)
         pending = {one.notice.key: _pending(notifier_of(one.notice.project), one) for one in taken}
         faults = _send(_by_address(taken, pending, now))
-        for one in taken:
-            sent += _settle(history, one, pending[one.notice.key], faults, now)
+        changes = [_change(one, notifier_of(one.notice.project), pending[one.notice.key], faults, now) for one in taken]
+        # Together: the key of a digest names all that is in it, so that a part could not be recognised.
+        record(history, changes)
+        sent += sum("sent_at" in change.values for change in changes)
+        if time.monotonic() >= end:
+            break
     return sent
 
 
@@ -63,25 +70,26 @@ def _send(due: Mapping[Address, list[TakenNotice]]) -> dict[Address, str | None]
         return dict(zip(due, pool.map(deliver, due), strict=True))
 
 
-def _settle(
-    history: History,
+def _change(
     one: TakenNotice,
+    notifier: Notifier,
     pending: Mapping[Address, datetime | None],
     faults: Mapping[Address, str | None],
     now: datetime,
-) -> bool:
+) -> Change:
     tried = {address: faults[address] for address in pending if address in faults and _is_due(pending[address], now)}
     accepted = one.accepted_by | {address.id for address, fault in tried.items() if fault is None}
     wrong = "; ".join(fault for fault in tried.values() if fault)
     later = [until for until in pending.values() if until is not None and until > now]
     if wrong:
         _LOG.warning("Notice %s of %s waits: %s", one.notice.key, one.notice.project, wrong)
-        settle_notice(history, one, now, accepted, wrong)
-    elif later:
-        hold_notice(history, one, accepted, min(later))
-    else:
-        settle_notice(history, one, now, accepted, None)
-    return not wrong and not later
+        return settled(one, now, accepted, wrong)
+    if later:
+        return held(one, accepted, min(later))
+    if not accepted and notifier.recipients.misses(one.notice):
+        _LOG.warning("Notice %s is undelivered: %s", one.notice.key, unheard(one.notice.project or "any project"))
+        return undelivered(one, now)
+    return settled(one, now, accepted, None)
 
 
 def _is_due(until: datetime | None, now: datetime) -> bool:

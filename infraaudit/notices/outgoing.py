@@ -18,11 +18,12 @@ from resources.history.outbox import (
     UNHEARD_FOR,
     TakenNotice,
     deliver_again,
-    hold_notice,
-    mark_undelivered,
-    postpone_notice,
-    settle_notice,
+    held,
+    postponed,
+    record,
+    settled,
     take_notices,
+    undelivered,
     undelivered_projects,
 )
 from resources.history.store import History
@@ -67,7 +68,7 @@ def _send_unless_silent(
     audience = (taken.notice.project, taken.notice.owners)
     if audience in silent:
         return None
-    done = notifier_of(taken.notice.project).send(taken.notice, taken.accepted_by)
+    done = notifier_of(taken.notice.project).send(taken.notice, taken.written_at, taken.accepted_by)
     if done.fault:
         silent.add(audience)
     return done
@@ -76,10 +77,10 @@ def _send_unless_silent(
 def _settle(history: History, taken: TakenNotice, done: Sending | None) -> bool:
     now, notice = datetime.now(UTC), taken.notice
     if done is None:
-        postpone_notice(history, taken, now + _PAUSE)
+        record(history, [postponed(taken, now + _PAUSE)])
         return False
     if done.fault:
-        settle_notice(history, taken, now, done.accepted_by, done.fault)
+        record(history, [settled(taken, now, done.accepted_by, done.fault)])
         _LOG.warning("Notice %s of %s waits: %s", notice.key, notice.project, done.fault)
         return False
     _LOG.warning(
@@ -89,9 +90,10 @@ def _settle(history: History, taken: TakenNotice, done: Sending | None) -> bool:
         f"\n({unheard(notice.project or 'any project')})" if done.is_missed else "",
     )
     if done.is_missed:
-        mark_undelivered(history, taken, now)
+        change = undelivered(taken, now)
     elif done.held_until:
-        hold_notice(history, taken, done.accepted_by, done.held_until)
+        change = held(taken, done.accepted_by, done.held_until)
     else:
-        settle_notice(history, taken, now, done.accepted_by, None)
+        change = settled(taken, now, done.accepted_by, None)
+    record(history, [change])
     return not done.is_missed and not done.held_until

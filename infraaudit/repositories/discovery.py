@@ -15,7 +15,7 @@ from infraaudit_domain.errors import ConfigurationError, RepositoryError, excerp
 from infraaudit_domain.kubernetes.kustomization import FILE_NAMES, kustomization_faults, sources
 from infraaudit_domain.repositories.layout import Kustomization, Tree, is_looked_into
 from infraaudit_domain.repositories.selection import Selection, Wanted, select
-from resources.git.mirror import Mirror
+from resources.git.mirror import CHECKOUT_FILES, Mirror
 from resources.machine.yaml_text import Bounds, UnreadableError, read_documents
 
 MOST_FILES = 2000
@@ -52,6 +52,11 @@ def discover(mirror: Mirror, scratch: Path, wanted: Wanted, branch: str | None =
             f"The repository has no branch {excerpt(chosen, 100)!r}: name one by --branch. It has {_listed(branches)}."
         )
     entries = mirror.tree(branches[chosen])
+    if len(entries) > CHECKOUT_FILES:
+        raise RepositoryError(
+            f"{excerpt(chosen, 100)} has {len(entries)} files, beyond the {CHECKOUT_FILES} of a checkout: nothing of it "
+            "could be built. Name a branch with fewer by --branch."
+        )
     tree, unseen = _read(mirror, entries, scratch, wanted.dockerfile)
     return Discovery(chosen, branches[chosen], len(entries), select(tree, wanted), unseen)
 

@@ -15,7 +15,13 @@ from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Environment, Project
 from resources.grafana.client import Grafana
 from resources.targets.cluster import Cluster, connect
-from resources.targets.cluster.presence import Presence, lacking_rights, namespace_presence, object_presence
+from resources.targets.cluster.presence import (
+    Presence,
+    lacking_rights,
+    namespace_presence,
+    object_presence,
+    rights_in_words,
+)
 
 Parts = Mapping[str, Part]
 
@@ -160,11 +166,14 @@ def _needs_of(kubeconfig: Path | None, environment: Environment) -> outside.Ask:
             )
         if lacking := lacking_rights(cluster, namespace):
             raise NotConfiguredError(
-                f"our user may not {', '.join(lacking)} in the namespace {namespace}. Give it the rights there: "
-                f"kubectl --namespace {namespace} apply -f configs/kubernetes/role.yaml"
+                f"our user may not {rights_in_words(lacking)} in the namespace {namespace}. "
+                "Give it the rights there: apply configs/kubernetes/role.yaml in it."
             )
         seen = "it is there" if presence is Presence.THERE else "that it is there was not checked: it may not be read"
-        return "", f"{seen}; its rights allow a release{_of_uses(cluster, environment)}"
+        return (
+            "",
+            f"{seen}; our user may {rights_in_words()} there, and other rights were not asked for{_of_uses(cluster, environment)}",
+        )
 
     return ask
 

@@ -24,7 +24,13 @@ from infraaudit_domain.reporting.notices import Notice, severe_findings, severe_
 from infraaudit_domain.reporting.remedies import Remedies
 from infraaudit_domain.scans.findings import Finding, Scan, Severity
 from infraaudit_domain.scans.hidings import CONFIGURATION, INLINE
-from resources.dagster.resources import ArtifactsResource, CheckovResource, GitResource, HistoryResource
+from resources.dagster.resources import (
+    ArtifactsResource,
+    CheckovResource,
+    GitResource,
+    HistoryResource,
+    NotifierResource,
+)
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.outbox import write_notices
@@ -53,6 +59,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
         checkov: CheckovResource,
         history: HistoryResource,
         artifacts: ArtifactsResource,
+        notifier: NotifierResource,
     ) -> Iterator[dg.MaterializeResult]:
         past = history.connect()
         with stage(context, project, past) as current:
@@ -64,7 +71,8 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             prepare_judgement(past, mirror, project, here, current.sha, lambda: checkov.connect(past))
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
             remedies = history.explanations()
-            if (notice := _notice(past, mirror, project, done, remedies, verdict)) is not None:
+            link = notifier.commit_link(project.name, current.sha)
+            if (notice := _notice(past, mirror, project, done, remedies, verdict, link)) is not None:
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),
@@ -77,7 +85,13 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
 
 
 def _notice(
-    history: History, mirror: Mirror, project: Project, done: ScannedCommit, remedies: Remedies, verdict: Verdict
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    done: ScannedCommit,
+    remedies: Remedies,
+    verdict: Verdict,
+    link: str,
 ) -> Notice | None:
     """Severe findings that the code brought since the commit compared with; None where there are none."""
     sha, against, changes = done.scan.sha, done.counted.against, done.counted.changes
@@ -89,7 +103,8 @@ def _notice(
     new = [remedies.explained(finding) for finding in changes.new if finding not in by_rules]
     is_parent = against in mirror.parents([sha])[sha]
     commit = named_commit(project, mirror, sha, {finding.file_path for finding in severe_of(new)})
-    return severe_findings(commit, new, None if is_parent else against, "" if verdict.passed else str(verdict))
+    since, stopped = None if is_parent else against, "" if verdict.passed else str(verdict)
+    return severe_findings(commit, new, since, stopped, link=link)
 
 
 def _digest(scan: Scan) -> str:

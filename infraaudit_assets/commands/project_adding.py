@@ -4,6 +4,7 @@ Deliberately absent: changing an entry that is there, and a first run.
 """
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from infraaudit_domain.repositories.layout import counted_files
 from infraaudit_domain.repositories.selection import Found, Wanted
 from resources.configuration.projects import add_entry, check_entry, entry_text, load_projects
 from resources.git.mirror import Mirror
+from resources.git.program import without_password
 from resources.git.working_tree import is_tracked
 
 NOT_WRITTEN = 3
@@ -86,8 +88,8 @@ def _checked(asked: Request) -> Request:
     for project in load_projects(asked.target) if asked.target.exists() else ():
         if project.name.replace("_", "-") == name.replace("_", "-"):
             raise ConfigurationError(
-                f"{asked.target} has a project {project.name} already, of {excerpt(project.url, 200)}: change its entry "
-                "there, or name another project by --name."
+                f"{asked.target} has a project {project.name} already, of {excerpt(without_password(project.url), 200)}: change "
+                "its entry there, or name another project by --name."
             )
         if asked.name is None and same_repository(project.url, url):
             raise ConfigurationError(
@@ -200,4 +202,12 @@ def _print_end(request: Request) -> None:
         return
     if not request.notify and not settings().notify:
         print("Nobody is notified of it: add notify to its entry, or set INFRAAUDIT_NOTIFY.")
-    print(f"Added {request.name} to {request.target}. Next: infraaudit projects check --project {request.name}")
+    then = next_command(request.target, "projects", "check", "--project", str(request.name))
+    print(f"Added {request.name} to {request.target}. Next: {then}")
+
+
+def next_command(file: Path, *words: str) -> str:
+    """A command on a project of a projects file, with the file where it is another one than that of the settings."""
+    written, usual = file.resolve(), settings().projects.resolve()
+    variable = [] if written == usual else [f"INFRAAUDIT_PROJECTS={shlex.quote(str(written))}"]
+    return " ".join([*variable, "infraaudit", *map(shlex.quote, words)])

@@ -18,6 +18,7 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import GitEvent
 from resources.configuration.projects import add_project, load_projects
 from resources.git.mirror import Mirror
+from resources.git.program import without_password
 
 app = typer.Typer(help="List, check and add the repositories in the projects file.", no_args_is_help=True)
 
@@ -44,11 +45,20 @@ def list_projects(form: Form = Format.TABLE, as_json: AsJson = False) -> None:
     """Show every project."""
     projects = load_projects(settings().projects)
     names = ("name", "url", "branches", "deploy_branch")
-    rows = [{name: getattr(project, name) for name in names} for project in projects]
+    rows = [
+        {name: getattr(project, name) for name in names} | {"url": without_password(project.url)}
+        for project in projects
+    ]
     table = Table("name", "repository", "branches", "deployed from", "to")
     for project in projects:
         environments = ", ".join(environment.name for environment in project.environments)
-        table.add_row(project.name, project.url, ", ".join(project.branches), project.deploy_branch, environments)
+        table.add_row(
+            project.name,
+            without_password(project.url),
+            ", ".join(project.branches),
+            project.deploy_branch,
+            environments,
+        )
     print_rows(rows, names, chosen(form, as_json), table)
 
 
@@ -121,7 +131,13 @@ def add(
     file stays as it is, comments too.
     """
     if written_url is not None:
-        _add_unread(name, written_url, branch or "main", notify or (), chosen(form, as_json))
+        if url is not None or dockerfile or tests or manifests:
+            raise ConfigurationError(
+                "--url looks at no repository, and takes neither URL nor --dockerfile, --tests and --manifests: use "
+                "`infraaudit projects add URL`, which does."
+            )
+        target = file or settings().projects
+        _add_unread(name, written_url, branch or "main", notify or (), target, chosen(form, as_json))
         return
     if url is None:
         raise ConfigurationError("Name the repository: infraaudit projects add URL.")
@@ -135,13 +151,16 @@ def add(
     )
 
 
-def _add_unread(name: str | None, url: str, branch: str, notify: Sequence[str], how: Format) -> None:
+def _add_unread(name: str | None, url: str, branch: str, notify: Sequence[str], file: Path, how: Format) -> None:
     """The way of scripts from before: the entry is written without a look at the repository."""
+    from infraaudit_assets.commands.project_adding import next_command
+
     if name is None:
         raise ConfigurationError("--url needs --name; `infraaudit projects add URL` finds a name by itself.")
-    project = add_project(settings().projects, name, url, branch, notify)
-    listed = settings().projects
-    message = f"Added {name} ({project.url}) to {listed}. Next: infraaudit run --project {name} --commit {branch}"
+    project = add_project(file, name, url, branch, notify)
+    shown = without_password(project.url)
+    then = next_command(file, "run", "--project", name, "--commit", branch)
+    message = f"Added {name} ({shown}) to {file}. Next: {then}"
     if unheard := note_of_unheard(settings(), project):
         message += f"\nNote: {unheard}."
-    print_result({"name": project.name, "url": project.url, "file": str(listed)}, how, message)
+    print_result({"name": project.name, "url": shown, "file": str(file)}, how, message)

@@ -1,7 +1,7 @@
 """Which finding of a commit is which of an earlier one under another name.
 
 A finding keeps its life where Git says that its file was renamed, where a ``moved`` block of the commit says so, and
-where its resource differs in positions or in the names of module calls alone. A copy is a new finding: each has one
+where its resource differs in positions, in labels of a Pod's template or in what it stands in alone. A copy is a new finding: each has one
 successor at most. Deliberately absent: what follows from it (lifecycle.py, changes.py, merges.py).
 """
 
@@ -10,7 +10,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from infraaudit_domain.lifecycles.moved_blocks import Move, MovedBlocks
 from infraaudit_domain.scans.findings import Finding
-from infraaudit_domain.scans.resource_names import TERRAFORM, in_order, kind, label_free, position_free, scope_free
+from infraaudit_domain.scans.resource_names import (
+    TERRAFORM,
+    in_order,
+    kind,
+    label_free,
+    position_free,
+    scope_free,
+    template_free,
+)
 
 Findings = Mapping[str, Finding]
 """By fingerprint."""
@@ -40,6 +48,7 @@ def successors(
     found |= _shifted(left, followed, now)
     found |= left.take(_alike(left.absent, left.fresh, scope_free))
     found |= left.take(_labelled(left.absent, left.fresh))
+    found |= left.take(_templates(left.absent, left.fresh))
     return found
 
 
@@ -51,12 +60,12 @@ def may_have_moved(absent: Collection[Finding], fresh: Collection[Finding]) -> b
 
 
 def _kinds(finding: Finding) -> set[tuple[str, str, str]]:
-    return {kind(finding), kind(finding, label_free)}
+    return {kind(finding, name) for name in (scope_free, label_free, template_free)}
 
 
 def are_alike(one: Finding, other: Finding) -> bool:
-    """Whether two findings of a file differ in positions and in what they stand in alone."""
-    return one.file_path == other.file_path and kind(one) == kind(other)
+    """Whether two findings of a file differ in positions, labels of templates and what they stand in alone."""
+    return one.file_path == other.file_path and kind(one, template_free) == kind(other, template_free)
 
 
 class _Left:
@@ -124,6 +133,14 @@ def _labelled(absent: Findings, fresh: Findings) -> Iterator[tuple[str, str]]:
     """Pairs at the same position of which one has a label; one whose label is another may be another altogether."""
     pairs = _alike(absent, fresh, label_free)
     return ((old, new) for old, new in pairs if _has_label(absent[old]) != _has_label(fresh[new]))
+
+
+def _templates(absent: Findings, fresh: Findings) -> Iterator[tuple[str, str]]:
+    """Pairs of the only Pod template of an owner before and after; of several it is not known which is which."""
+    news = _classes(fresh, template_free)
+    for one, olds in _classes(absent, template_free, news.keys()).items():
+        if len(olds) == len(news[one]) == 1:
+            yield olds[0], news[one][0]
 
 
 def _has_label(finding: Finding) -> bool:

@@ -17,6 +17,8 @@ URGENCIES = ("info", "failure", "critical")
 SEVERE = (Severity.CRITICAL, Severity.HIGH)
 NOT_DEPLOYED = "Not deployed:"
 """The beginning of the reason of a deployment that a gate prevented."""
+STOPPED = ": not deployed"
+"""The end of the title, which holds no text of a commit, of new findings for which a gate stops the commit."""
 _NAMED = 5
 
 
@@ -152,7 +154,7 @@ def severe_of(new: Sequence[Finding]) -> list[Finding]:
 
 
 def severe_findings(
-    commit: NamedCommit, new: Sequence[Finding], since: str | None = None, stopped: str = ""
+    commit: NamedCommit, new: Sequence[Finding], since: str | None = None, stopped: str = "", *, link: str
 ) -> Notice | None:
     """Findings of severity critical or high that a commit introduced; None where there are none.
 
@@ -168,13 +170,13 @@ def severe_findings(
         by, described = f"after {since[:12]}, by {commit.short}", None
     named = [line for finding in severe[:_NAMED] for line in _with_remedy(commit.project, finding)]
     more = f"and {len(severe) - _NAMED} more" if len(severe) > _NAMED else ""
-    stop = ": not deployed" if stopped else ""
+    stop = STOPPED if stopped else ""
     return Notice(
         key=findings_key(commit.project, commit.sha),
         project=commit.project,
         title=f"{commit.project}: {len(severe)} new severe {_plural('finding', severe)} {by}{stop}",
         body=body_of(
-            described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=""
+            described, *(excerpt(line, 300) for line in named), more, stopped and f"{NOT_DEPLOYED} {stopped}", link=link
         ),
         urgency="critical" if first.severity is Severity.CRITICAL else "failure",
         owners=commit.routed if since is None else commit.routed_by_path,

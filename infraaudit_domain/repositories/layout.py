@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from infraaudit_domain.projects import Paths
 from infraaudit_domain.scans.documents import documents
 from infraaudit_domain.scans.expectation import chart_of, charts, kind_of
 
@@ -62,9 +63,12 @@ class Tree:
 _ASIDE = re.compile(r"(?:^|/)(?:vendor|node_modules|third_party|testdata|examples?|samples?|\.[^/]+)/", re.IGNORECASE)
 _OF_TESTS = re.compile(r"(?:^|/)(?:tests?|e2e)/", re.IGNORECASE)
 _NO_MAIN_PLACE = "among examples, tests or code of others: name it to take it"
-_DOCKERFILE = re.compile(
-    r"(?:.+\.)?(?:dockerfile|containerfile)(?:[._-].+)?(?<!\.dockerignore)(?<!\.containerignore)", re.IGNORECASE
-)
+# Searched, and not matched as a whole: that takes time quadratic in the length of a name.
+_DOCKERFILE = re.compile(r"(?:^|.\.)(?:dockerfile|containerfile)(?:\Z|[._-].)", re.IGNORECASE)
+_LONGEST_NAME = 255
+"""Bytes, in the file systems of Linux."""
+_USUAL = Paths()
+_OF_A_FOLDER = "not at the root, so it may be of its folder alone: name it as checkov_config under paths to take it"
 _PYTEST = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
 _OTHER_TESTS = {
     "Go": re.compile(r".*_test\.go"),
@@ -94,7 +98,9 @@ def is_looked_into(path: str) -> bool:
 
 
 def is_dockerfile(path: str) -> bool:
-    return bool(_DOCKERFILE.fullmatch(posixpath.basename(path)))
+    name = posixpath.basename(path)
+    is_ignoring = name.lower().endswith((".dockerignore", ".containerignore"))
+    return len(name) <= _LONGEST_NAME and not is_ignoring and bool(_DOCKERFILE.search(name))
 
 
 def sights(tree: Tree) -> tuple[Sight, ...]:
@@ -169,7 +175,8 @@ def _is_covered(path: str, tree: Tree, covered: frozenset[str]) -> bool:
 def _scanned(tree: Tree) -> Iterator[Sight]:
     for path in sorted(tree.files, key=_depth):
         if _CHECKOV.fullmatch(posixpath.basename(path)) and not _ASIDE.search(path.removeprefix(".")):
-            yield Sight(Part.SCAN, path, "Checkov configuration")
+            is_of_all = "/" not in path or path == _USUAL.checkov_config
+            yield Sight(Part.SCAN, path, "Checkov configuration", "" if is_of_all else _OF_A_FOLDER)
     if count := sum(kind_of(path) == "terraform" for path in tree.files):
         yield Sight(Part.SCAN, ".", f"Terraform, {counted_files(count)}")
 

@@ -66,15 +66,15 @@ def select(tree: Tree, wanted: Wanted) -> Selection:
         "dockerfile": dockerfile,
         "context": context_of(dockerfile, _text(tree, dockerfile), tree.files) if dockerfile else "",
         "tests": tests,
-        "checkov_config": _first(seen, Part.SCAN, _USUAL.checkov_config),
+        "checkov_config": _file(seen, Part.SCAN, _USUAL.checkov_config),
         "manifests": manifests,
-        "prometheus": _first(seen, Part.MONITORING, _USUAL.prometheus),
-        "dashboard": _first(seen, Part.DASHBOARD, _USUAL.dashboard),
+        "prometheus": _file(seen, Part.MONITORING, _USUAL.prometheus),
+        "dashboard": _file(seen, Part.DASHBOARD, _USUAL.dashboard),
     }
     missing = tuple(_missing(seen, dockerfile, tests, manifests))
     used = {*_used(paths), (Part.SCAN, ".")}
     changed = {name: value for name, value in paths.items() if value and value != getattr(_USUAL, name)}
-    equals = Counter(one.part for one in seen if not one.unusable)
+    equals = Counter(one.part for one in seen if not one.unusable and (one.part, one.path) != (Part.SCAN, "."))
     found = [_found(one, used, equals[one.part]) for one in seen]
     return Selection(tuple(_listed(found)), changed, missing)
 
@@ -132,9 +132,10 @@ def _one(seen: Sequence[Sight], usual: Sequence[str]) -> str:
 
 
 def _tests(seen: Sequence[Sight]) -> str:
-    """A usual folder, else the one with the most tests."""
+    """A usual folder, else the only one."""
     paths = [one.path for one in seen]
-    return next((path for path in (*_TESTS, *paths) if path in paths), "")
+    alone = paths if len(paths) == 1 else []
+    return next((path for path in (*_TESTS, *alone) if path in paths), "")
 
 
 def _manifests(tree: Tree, seen: Sequence[Sight]) -> tuple[str, ...]:
@@ -162,17 +163,18 @@ def _files_of(tree: Tree, folder: str) -> tuple[str, ...]:
     return direct if len(direct) <= _MOST_FILES else ()
 
 
-def _first(seen: Sequence[Sight], part: Part, usual: str) -> str:
-    """The file of the usual name, else the one nearest to the root; of dashboards the only one."""
+def _file(seen: Sequence[Sight], part: Part, usual: str) -> str:
+    """The file of the usual name, else the only one; nothing where several are equal."""
     paths = [one.path for one in _of(seen, part) if one.path != "."]
     if usual in paths:
         return usual
-    return paths[0] if paths and (part is not Part.DASHBOARD or len(paths) == 1) else ""
+    return paths[0] if len(paths) == 1 else ""
 
 
 def _missing(seen: Sequence[Sight], dockerfile: str, tests: str, manifests: Sequence[str]) -> list[str]:
     several = {
         Part.IMAGE: "it has several Dockerfiles, and a project has one image: choose by --dockerfile",
+        Part.TESTS: "it has tests in several folders: choose by --tests",
         Part.MANIFESTS: "it has several sets of manifests: choose by --manifests",
     }
     none = {

@@ -19,8 +19,9 @@ from infraaudit_domain.scans.documents import documents, json_text
 
 _YAML = (".yaml", ".yml")
 _DATA = (*_YAML, ".template")
-_DOCKERFILE = re.compile(r"(?:.+\.)?[Dd]ockerfile(?:\..+)?(?<!\.[Dd]ockerignore)")
-_LIKE_DOCKERFILE = re.compile(r"(?:.+\.)?(?:dockerfile|containerfile)(?:[._-].+)?(?<!\.dockerignore)", re.IGNORECASE)
+# Both are searched for, and not matched as a whole: that takes time quadratic in the length of a name.
+_DOCKERFILE = re.compile(r"(?:^|.\.)[Dd]ockerfile(?:\Z|\..)")
+_LIKE_DOCKERFILE = re.compile(r"(?:^|.\.)(?:dockerfile|containerfile)(?:\Z|[._-].)", re.IGNORECASE)
 """What builders are given for one, by whatever name; Checkov knows the names above alone."""
 _SEARCHED = (*_DATA, ".json", ".tf", ".hcl", ".bicep")
 _LOCK_FILES = {"Pipfile.lock", "yarn.lock", "package-lock.json", "requirements.txt", "go.sum"}
@@ -63,7 +64,9 @@ def kind_of(path: str) -> str:
         return "hcl"
     if path.endswith(".bicep"):
         return "bicep"
-    return "dockerfile" if _LIKE_DOCKERFILE.fullmatch(posixpath.basename(path)) else ""
+    name = posixpath.basename(path)
+    is_like_one = _LIKE_DOCKERFILE.search(name) and not name.lower().endswith(".dockerignore") and "\n" not in name
+    return "dockerfile" if is_like_one else ""
 
 
 def look(kind: str, content: bytes) -> tuple[Part, ...]:
@@ -139,11 +142,13 @@ def _meant_parts(framework: str, path: str, parts: tuple[Part, ...], folders: Co
 
 def _is_searched(name: str) -> bool:
     """Whether Checkov searches a file of this name for secrets (checkov/secrets/runner.py)."""
-    return (name.endswith(_SEARCHED) and name not in _LOCK_FILES) or _DOCKERFILE.fullmatch(name) is not None
+    return (name.endswith(_SEARCHED) and name not in _LOCK_FILES) or _is_dockerfile(name)
 
 
 def _is_dockerfile(path: str) -> bool:
-    return _DOCKERFILE.fullmatch(posixpath.basename(path)) is not None
+    name = posixpath.basename(path)
+    is_one = _DOCKERFILE.search(name) is not None and "\n" not in name
+    return is_one and not name.endswith((".dockerignore", ".Dockerignore"))
 
 
 def _is_of_a_role(path: str) -> bool:

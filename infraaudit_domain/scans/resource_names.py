@@ -1,8 +1,8 @@
 """What Checkov's text for a resource names, without the positions in it.
 
 The text is part of a finding's identity, and for some frameworks it holds the index of a step, lines, or what the
-resource stands in: a module call, the key of a for_each, a namespace, a block of tasks. A resource whose text changed in
-these alone is still the same one (successors.py). Deliberately absent: the content of resources, which a scan does not
+resource stands in: a module call, the key of a for_each, a namespace, a block of tasks, a workflow of some name. A resource
+whose text changed in these alone is still the same one (successors.py). Deliberately absent: the content of resources, which a scan does not
 keep.
 """
 
@@ -28,8 +28,11 @@ _POSITIONS = {
 _SCOPES = {
     "kubernetes": re.compile(r"(?<=\w)\.[\w-]+(?=\.)"),
     "ansible": re.compile(r"(?<=^tasks)(?:\.block)+(?=\.)"),
+    "github_actions": re.compile(r"(?<=^on)\(.*\)$", re.DOTALL),
 }
-"""Pod.prod.web, tasks.block.get_url.fetch"""
+"""Pod.prod.web, tasks.block.get_url.fetch, on(the name of the workflow)"""
+_TEMPLATE = re.compile(r"^(Pod\.[^.\s]+)\.\S*-\S*(?= \(rendered by |$)")
+"""Without its namespace, what Checkov calls the Pod of a Deployment: its owner, and its labels as key-value."""
 _KEY = re.compile(r'\["[^"]*"\]')
 _LABELLED = ("github_actions", "azure_pipelines")
 _LABEL = re.compile(r"(?<=\])\(.*?\)(?=\.|$)")
@@ -68,6 +71,16 @@ def label_free(finding: Finding) -> str:
     """
     text = _without_path(finding)
     return _LABEL.sub("", text) if finding.framework in _LABELLED else text
+
+
+def template_free(finding: Finding) -> str:
+    """The text of a resource; that of a Pod's template in Kubernetes without its labels, which are no part of a name.
+
+    >>> template_free(Finding("kubernetes", "C", "", "web.yaml", "Pod.prod.web.app-web.version-v2", 1, 2))
+    'Pod.web'
+    """
+    text = scope_free(finding)
+    return _TEMPLATE.sub(r"\1", text) if finding.framework == "kubernetes" else text
 
 
 def has_position(finding: Finding) -> bool:

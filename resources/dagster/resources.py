@@ -196,6 +196,10 @@ class NotifierResource(dg.ConfigurableResource):
     dagster_url: str = ""
     service_url: str = ""
 
+    def commit_link(self, project: str, sha: str) -> str:
+        """The audit page of a commit."""
+        return f"{self.service_url.rstrip('/')}/projects/{project}/commits/{sha}"
+
     def connect(self, project: str, projects: Mapping[str, Project]) -> Notifier:
         """The addresses of the settings, and those of a project that is still configured."""
         everywhere = [Address(url) for url in json.loads(self.urls or "[]")]

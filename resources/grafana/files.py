@@ -18,6 +18,8 @@ DATASOURCE = "prometheus"
 """The uid of the Prometheus data source, which rules name."""
 DASHBOARDS = "/etc/grafana/dashboards"
 """Where Grafana finds the dashboard of configs/prometheus."""
+_SHORT = "1m"
+"""Grafana sends an alert without an end: after five minutes without it (resolve_timeout) Alertmanager takes it as over."""
 _HEAD = "# {}\n# Generated from configs/prometheus/rules.yml and the code: python -m resources.grafana.files\n"
 
 
@@ -34,6 +36,10 @@ def provisioning_files(rules: Path) -> dict[str, str]:
         "alerting/policies.yaml": _text(
             "Which alert goes where, in provisioning/alerting. It replaces the whole tree of policies of a Grafana.",
             policies=[_policy()],
+        ),
+        "with-alertmanager/policies.yaml": _text(
+            "Instead of alerting/policies.yaml where an Alertmanager notifies. It replaces the whole tree of policies too.",
+            policies=[_policy() | {"group_interval": _SHORT, "repeat_interval": _SHORT}],
         ),
         "with-alertmanager/contact-points.yaml": _text(
             "Instead of alerting/contact-points.yaml where an Alertmanager notifies: INFRAAUDIT_ALERTMANAGER_URL.",

@@ -4,7 +4,7 @@ A sender leases a notice for a minute; where the sender dies, the lease expires.
 receive is undelivered, neither sent nor waiting. Deliberately absent: sending.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +43,15 @@ class NoticeCounts:
     waiting: int = 0
     undelivered: int = 0
     oldest: datetime | None = None
-    """When the oldest was written that waits for its receiver alone, not for a digest."""
+    """When the oldest was written that waits for a receiver to answer, not for the time of its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be recorded of a notice."""
+
+    key: str
+    values: Mapping[str, object]
 
 
 def write_notices(history: History, notices: Iterable[Notice]) -> int:
@@ -71,13 +79,13 @@ def known_keys(history: History, keys: Collection[str]) -> set[str]:
     return found
 
 
-def keys_that_say(history: History, keys: Collection[str], words: str) -> set[str]:
-    """Those of the given keys whose notice has some words in its body."""
+def keys_titled(history: History, keys: Collection[str], ending: str) -> set[str]:
+    """Those of the given keys whose notice has a title with some ending."""
     found = known_keys(history, keys)
-    query = sa.select(_TABLE.c.key, _TABLE.c.body)
+    query = sa.select(_TABLE.c.key, _TABLE.c.title)
     batches = (sorted(found)[start : start + _QUERY] for start in range(0, len(found), _QUERY))
     rows = (row for some in batches for row in history.rows(query.where(_TABLE.c.key.in_(some))))
-    return {row["key"] for row in rows if words in row["body"]}
+    return {row["key"] for row in rows if row["title"].endswith(ending)}
 
 
 def take_notices(history: History, now: datetime, limit: int) -> list[TakenNotice]:
@@ -104,29 +112,36 @@ def _take(history: History, which: sa.ColumnElement[bool], now: datetime, limit:
     return [_taken(row) for row in rows]
 
 
-def settle_notice(
-    history: History, taken: TakenNotice, now: datetime, accepted_by: Collection[str], fault: str | None
-) -> None:
-    """Record that a notice was sent; with a fault it is due again later, for the addresses that did not accept it."""
+def record(history: History, changes: Iterable[Change]) -> None:
+    """Record what became of notices that were sent together: all of it, or nothing where the sender is killed."""
+    with history.writing() as connection:
+        for change in changes:
+            connection.execute(_TABLE.update().where(_TABLE.c.key == change.key).values(dict(change.values)))
+
+
+def settled(taken: TakenNotice, now: datetime, accepted_by: Collection[str], fault: str | None) -> Change:
+    """A notice was sent; with a fault it is due again later, for the addresses that did not accept it."""
     attempts = taken.attempts + 1
     wait = timedelta(seconds=min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)))
     change = {"attempts": attempts, "last_error": fault or "", "accepted_by": sorted(accepted_by)}
-    _change(history, taken, change | ({"due_at": now + wait} if fault else {"sent_at": now}))
+    return Change(taken.notice.key, change | ({"due_at": now + wait} if fault else {"sent_at": now}))
 
 
-def postpone_notice(history: History, taken: TakenNotice, until: datetime) -> None:
-    """Return a notice that was not tried."""
-    _change(history, taken, {"due_at": until})
+def postponed(taken: TakenNotice, until: datetime) -> Change:
+    """A notice was not tried."""
+    return Change(taken.notice.key, {"due_at": until})
 
 
-def hold_notice(history: History, taken: TakenNotice, accepted_by: Collection[str], until: datetime) -> None:
-    """Keep a notice, which some may have got already, for addresses that collect theirs."""
-    _change(history, taken, {"is_held": True, "accepted_by": sorted(accepted_by), "due_at": until, "last_error": ""})
+def held(taken: TakenNotice, accepted_by: Collection[str], until: datetime) -> Change:
+    """A notice, which some may have got already, is kept for addresses that collect theirs."""
+    change = {"is_held": True, "accepted_by": sorted(accepted_by), "due_at": until, "last_error": ""}
+    return Change(taken.notice.key, change)
 
 
-def mark_undelivered(history: History, taken: TakenNotice, now: datetime) -> None:
-    """Record that nobody is configured to receive a notice; it does not wait any more."""
-    _change(history, taken, {"undelivered_at": now, "last_error": "nobody is configured to receive it"})
+def undelivered(taken: TakenNotice, now: datetime) -> Change:
+    """Nobody is configured to receive a notice; it does not wait any more, nor for a digest."""
+    error = "nobody is configured to receive it"
+    return Change(taken.notice.key, {"undelivered_at": now, "is_held": False, "last_error": error})
 
 
 def undelivered_projects(history: History, since: datetime) -> set[str]:
@@ -139,9 +154,10 @@ def deliver_again(history: History, project: str, since: datetime, is_heard: Cal
     """Have a project's undelivered notices written ``since`` wait again where somebody receives them by now; returns
     the number."""
     query = sa.select(_TABLE).where(_TABLE.c.project == project, *_undelivered(since))
-    heard = [one for row in history.rows(query) if is_heard((one := _taken(row)).notice)]
-    for one in heard:
-        _change(history, one, {"undelivered_at": None, "due_at": datetime.now(UTC), "last_error": ""})
+    heard = [notice for row in history.rows(query) if is_heard(notice := _taken(row).notice)]
+    again = {"undelivered_at": None, "due_at": datetime.now(UTC), "last_error": ""}
+    if heard:
+        record(history, (Change(notice.key, again) for notice in heard))
     return len(heard)
 
 
@@ -157,7 +173,7 @@ def notices_by_project(history: History, projects: Iterable[str], since: datetim
         sa.func.count(c.sent_at).label("sent"),
         sa.func.count(sa.case((_WAITING, c.key))).label("waiting"),
         sa.func.count(sa.case((c.undelivered_at.is_not(None) & is_new, c.key))).label("undelivered"),
-        sa.func.min(sa.case((_WAITING & ~c.is_held, c.created_at))).label("oldest"),
+        sa.func.min(sa.case((_WAITING & (~c.is_held | (c.last_error != "")), c.created_at))).label("oldest"),
     ).group_by(c.project)
     counted = {row["project"]: row for row in history.rows(query)}
     found = {project: NoticeCounts(**{k: row[k] for k in NoticeCounts.__slots__}) for project, row in counted.items()}
@@ -168,11 +184,6 @@ def waiting_notices(history: History) -> Sequence[Notice]:
     """What has not been sent yet to everyone who is to receive it, oldest first."""
     query = sa.select(_TABLE).where(_WAITING).order_by(_TABLE.c.created_at, _TABLE.c.key)
     return [_taken(row).notice for row in history.rows(query)]
-
-
-def _change(history: History, taken: TakenNotice, change: dict[str, object]) -> None:
-    with history.writing() as connection:
-        connection.execute(_TABLE.update().where(_TABLE.c.key == taken.notice.key).values(change))
 
 
 def _taken(row: sa.RowMapping) -> TakenNotice:

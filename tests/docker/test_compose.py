@@ -202,7 +202,7 @@ def test_alertmanager_accepts_its_file(tmp_path: Path) -> None:
     subprocess.run(["amtool", "check-config", tmp_path / "alertmanager.yml"], check=True)
 
 
-def test_grafana_gets_our_dashboard_its_data_and_its_alerts(compose: dict[str, Any]) -> None:
+def test_grafana_gets_our_dashboard_and_its_data_and_leaves_alerts_to_prometheus(compose: dict[str, Any]) -> None:
     grafana = compose["services"]["grafana"]
     mounted = dict(volume.split(":")[:2] for volume in grafana["volumes"])
     provider = yaml.safe_load((CONFIGS / "grafana" / "dashboards" / "infraaudit.yaml").read_text())["providers"][0]
@@ -210,8 +210,7 @@ def test_grafana_gets_our_dashboard_its_data_and_its_alerts(compose: dict[str, A
     assert mounted["../configs/prometheus/grafana_dashboard.json"].startswith(f"{folder}/")
     files = {path.removeprefix("../configs/grafana/"): place for path, place in mounted.items() if "/grafana/" in path}
     assert all(place.startswith("/etc/grafana/provisioning/") for place in files.values())
-    assert {Path(place).parent.name for place in files.values()} == {"datasources", "dashboards", "alerting"}
-    assert {"alerting/rules.yaml", "alerting/policies.yaml", "with-alertmanager/contact-points.yaml"} < files.keys()
+    assert {Path(place).parent.name for place in files.values()} == {"datasources", "dashboards"}
     read = "".join((CONFIGS / "grafana" / path).read_text().split("apiVersion")[1] for path in files)
     named = set(re.findall(r"\$(INFRAAUDIT_\w+)", read))
     assert {name: grafana["environment"][name] for name in named} == {

@@ -66,6 +66,7 @@ def test_a_report_above_the_limits_stops_the_deployment_and_not_the_trends(
     assert attempt is not None and "new high findings" in attempt.reason
     (found,) = receivers[0].taken  # What the gate stops for them is said with the findings.
     assert found["title"] == f"gated: 2 new severe findings with {bad[:12]}: not deployed"
+    assert found["body"].endswith(f"/projects/gated/commits/{bad}")
     assert "high: CKV_AWS_88" in found["body"] and "main.tf:" in found["body"]
     assert "new high findings, 0 allowed" in found["body"] and "Ada <ada@example.org>" in found["body"]
 

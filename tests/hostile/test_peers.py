@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infraaudit_domain.errors import InfraAuditError
-from infraaudit_domain.forges import moved_branches
+from infraaudit_domain.forge.payloads import moved_branches
 from infraaudit_domain.log_lines import level_of, mask_secrets
 from resources.history import History
 from resources.history.pushes import Push, waiting_pushes

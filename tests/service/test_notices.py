@@ -17,6 +17,7 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.digest import digest_of
 from infraaudit_domain.reporting.notices import NamedCommit, Notice, severe_findings
 from infraaudit_domain.reporting.recipients import Address, Recipients
 from infraaudit_domain.scans.findings import Finding, FindingStatus, Severity
@@ -78,13 +79,13 @@ def test_a_sender_takes_no_more_than_it_sends_at_once(past: History) -> None:
     taken: list[int] = []
 
     class Counting(Notifier):
-        def send(self, notice: Notice, accepted_by: Collection[str] = ()) -> Sending:
+        def send(self, notice: Notice, written_at: datetime, accepted_by: Collection[str] = ()) -> Sending:
             with past.reading() as connection:
                 waits = schema.notices.c.sent_at.is_(None) & schema.notices.c.undelivered_at.is_(None)
                 leased = waits & (schema.notices.c.due_at > datetime.now(UTC))
                 query = sa.select(sa.func.count()).select_from(schema.notices).where(leased)
                 taken.append(connection.execute(query).scalar_one())
-            return super().send(notice, accepted_by)
+            return super().send(notice, written_at, accepted_by)
 
     assert send_notices(past, lambda _: Counting(Recipients())) == 0, "nobody received one"
     assert 1 <= max(taken) <= 8
@@ -134,7 +135,7 @@ def test_what_a_sender_died_with_is_given_out_again(past: History) -> None:
 def test_an_address_gets_the_urgencies_it_wants(least: str, expected: int, receivers: list[Receiver]) -> None:
     notifier = Notifier(Recipients((Address(receivers[0].url, least),)))
     for urgency in ("info", "failure", "critical"):
-        assert notifier.send(Notice(urgency, "shop", "title", "body", urgency)).fault is None
+        assert notifier.send(Notice(urgency, "shop", "title", "body", urgency), NOW).fault is None
     assert len(receivers[0].taken) == expected
 
 
@@ -209,14 +210,26 @@ def test_a_commits_own_codeowners_file_chooses_nobody(repository: Repository) ->
     assert named_commit(project, repository.mirror(), sha).routed == ("@team",)
 
 
+def test_a_commit_pushed_to_the_branch_itself_is_owned_by_the_file_before_it(repository: Repository) -> None:
+    first = repository.write({"CODEOWNERS": "* @victim\n", "a": "1"}, "Start")
+    repository.write({"CODEOWNERS": "* @team\n", "a": "2"}, "Agreed")
+    hostile = repository.write({"CODEOWNERS": "* @victim\n", "a": "3"}, "Change")
+    project, mirror = Project("shop", "", routes={"@team": (), "@victim": ()}), repository.mirror()
+    assert named_commit(project, mirror, hostile).routed == ("@team",)
+    assert named_commit(project, mirror, first).routed == ()
+
+
 def test_a_gates_stop_that_the_new_findings_report_is_not_reported_again(announced: Announced) -> None:
     told, untold, _ = announced.shas
     finding = Finding(
         "terraform", "CKV_A", "name", "src/a.py", "r", 1, 1, 0, FindingStatus.OPEN, severity=Severity.HIGH
     )
     for sha, stopped in ((told, "1 new high finding"), (untold, "")):
-        notice = severe_findings(NamedCommit("shop", sha), [finding], None, stopped)
+        notice = severe_findings(
+            NamedCommit("shop", sha, "Not deployed: revert"), [finding], None, stopped, link="http://audit/it"
+        )
         assert notice and ("Not deployed: 1 new high finding" in notice.body) is bool(stopped)
+        assert digest_of("address", [notice]).body.splitlines() == [notice.title, "  http://audit/it"]
         write_notices(announced.past, [notice])
         announced.stage(sha, "deployment", StageOutcome.FAILED, "Not deployed: 1 new high finding")
     assert announced.announcer.announce(NOW) == 1
@@ -277,9 +290,10 @@ def test_what_becomes_healthy_first_in_an_environment_has_not_recovered(announce
 
 
 def test_a_codeowners_file_that_is_too_long_names_nobody_and_the_commit_is_announced(repository: Repository) -> None:
-    sha = repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
+    repository.write({"CODEOWNERS": "* @everyone\n" * 10_000}, "Start")
+    sha = repository.write({"a": "1"}, "Change")
     commit = named_commit(Project("shop", str(repository.path)), repository.mirror(), sha)
-    assert commit == NamedCommit("shop", sha, "Start", "Ada <ada@example.org>")
+    assert commit == NamedCommit("shop", sha, "Change", "Ada <ada@example.org>")
 
 
 def test_facts_of_a_commit_that_is_gone_are_announced_bare(announced: Announced) -> None:

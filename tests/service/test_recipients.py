@@ -1,6 +1,7 @@
 """Notices that nobody receives, that go to owners, and that are collected: on both databases, with real receivers."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -13,7 +14,7 @@ from infraaudit.notices.outgoing import send_notices
 from infraaudit_domain.reporting.notices import Notice
 from infraaudit_domain.reporting.recipients import Address, Recipients
 from resources.history import History, schema
-from resources.history.outbox import notices_by_project, waiting_notices, write_notices
+from resources.history.outbox import notices_by_project, take_held_notices, waiting_notices, write_notices
 from resources.history.retention import prune_messages, pruned_messages
 from resources.notifier import Notifier
 from tests.service.receivers import Receiver
@@ -95,6 +96,82 @@ def test_a_digest_is_one_message_when_its_hour_is_over(past: History, receivers:
     assert not waiting_notices(past)
 
 
+def test_an_address_that_fails_keeps_no_digest_waiting(past: History, receivers: list[Receiver]) -> None:
+    dead, hourly = Address(receivers[0].url), Address(receivers[1].url, digest=timedelta(hours=1))
+    receivers[0].refuses = True
+    write_notices(past, [FAILURE])
+    assert sent(past, (dead, hourly)) == 0 == len(receivers[1].taken), "its hour is not over"
+    for _ in range(2):
+        written(past, timedelta(hours=1))
+        assert sent(past, (dead, hourly)) == 0
+    assert [one["key"] for one in receivers[1].taken] == ["n"], "once, although the other still fails"
+    receivers[0].refuses = False
+    written(past, timedelta(hours=1))
+    assert sent(past, (dead, hourly)) == 1
+    assert (len(receivers[0].taken), len(receivers[1].taken)) == (1, 1)
+
+
+def test_what_waited_past_its_hour_is_one_message(past: History, receivers: list[Receiver]) -> None:
+    write_notices(past, [Notice(f"n{n}", "shop", "title", "body", "failure") for n in range(3)])
+    written(past, timedelta(hours=5))
+    assert sent(past, (Address(receivers[0].url, digest=timedelta(hours=1)),)) == 3
+    assert [one["title"] for one in receivers[0].taken] == ["3 notices of shop"]
+
+
+def test_a_round_without_time_left_sends_digests_all_the_same(past: History, receivers: list[Receiver]) -> None:
+    hourly = Notifier(Recipients((Address(receivers[0].url, digest=timedelta(hours=1)),)))
+    write_notices(past, [FAILURE])
+    send_notices(past, lambda _: hourly)
+    written(past, timedelta(hours=1))
+    assert send_notices(past, lambda _: hourly, seconds=0) == 1 == len(receivers[0].taken)
+
+
+def test_a_held_notice_whose_address_was_removed_is_undelivered(past: History, receivers: list[Receiver]) -> None:
+    write_notices(past, [FAILURE])
+    sent(past, (Address(receivers[0].url, digest=timedelta(hours=1)),))
+    written(past, timedelta(hours=1))
+    assert sent(past) == 0
+    counts = notices_by_project(past, [], datetime.now(UTC) - DAY)["shop"]
+    assert (counts.sent, counts.waiting, counts.undelivered) == (0, 0, 1)
+    assert sent(past, (Address(receivers[1].url),)) == 1
+    assert [one["key"] for one in receivers[1].taken] == ["n"]
+
+
+def test_a_digest_that_is_not_accepted_is_seen_as_waiting(past: History, receivers: list[Receiver]) -> None:
+    hourly = Address(receivers[0].url, digest=timedelta(hours=1))
+    receivers[0].refuses = True
+    write_notices(past, [FAILURE])
+    sent(past, (hourly,))
+    assert notices_by_project(past, [], datetime.now(UTC))["shop"].oldest is None
+    written(past, timedelta(hours=1))
+    sent(past, (hourly,))
+    counts = notices_by_project(past, [], datetime.now(UTC))["shop"]
+    assert counts.waiting == 1 and counts.oldest is not None
+
+
+def test_a_kill_while_a_digest_is_recorded_leaves_it_whole(
+    past: History, receivers: list[Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly = Address(receivers[0].url, digest=timedelta(hours=1))
+    write_notices(past, [Notice(f"n{n}", "shop", "title", "body", "failure") for n in range(3)])
+    sent(past, (hourly,))
+    written(past, timedelta(hours=1))
+    transactions = iter(range(2))
+    whole = past.writing
+
+    def killed_in_the_second_after_the_lease() -> AbstractContextManager[sa.Connection]:
+        if next(transactions, None) is None:
+            raise KeyboardInterrupt
+        return whole()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(past), "writing", lambda _: killed_in_the_second_after_the_lease())
+        with suppress(KeyboardInterrupt):
+            sent(past, (hourly,))
+    again = take_held_notices(past, datetime.now(UTC) + timedelta(seconds=61), 9)
+    assert len(again) in (0, 3), "a part of it would get a key that its receiver does not know"
+
+
 def test_what_waits_for_tomorrow_stays_when_an_hours_digest_is_sent(past: History, receivers: list[Receiver]) -> None:
     hourly, daily = (
         Address(one.url, digest=timedelta(hours=n)) for one, n in zip(receivers, (1, 24 * 365), strict=True)
@@ -112,7 +189,8 @@ def test_what_waits_for_tomorrow_stays_when_an_hours_digest_is_sent(past: Histor
 def test_markup_of_a_commit_is_text_in_a_mail(mails: tuple[str, list[str]]) -> None:
     url, taken = mails
     notifier = Notifier(Recipients((Address(url),)))
-    done = notifier.send(Notice("n", "shop", "<b>title</b>", "<img src=http://evil.example/x>\nsecond", "failure"))
+    notice = Notice("n", "shop", "<b>title</b>", "<img src=http://evil.example/x>\nsecond", "failure")
+    done = notifier.send(notice, datetime.now(UTC))
     assert done.fault is None
     (mail,) = taken
     part = next(one for one in message_from_string(mail).walk() if one.get_content_type() == "text/html")

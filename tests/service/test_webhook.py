@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from infraaudit_domain.dagster_names import run_tags
 from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
 from infraaudit_domain.forge.address import Forge, ForgeKind
-from infraaudit_domain.forges import MovedBranch, NotAPush, moved_branches
+from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.projects import Project
 from resources.dagster.api import DagsterApi, Started
 from resources.git.mirror import Mirror

@@ -3,12 +3,13 @@
 Nothing is changed. Deliberately absent: objects of kinds that the core API does not have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
 from resources.targets.cluster.connection import Cluster, translated
 
+Right = tuple[str, str, str, str]
 _SECONDS = 5
 _READERS = {
     "Secret": "read_namespaced_secret",
@@ -17,8 +18,14 @@ _READERS = {
     "PersistentVolumeClaim": "read_namespaced_persistent_volume_claim",
     "Service": "read_namespaced_service",
 }
-_CHANGED = (("apps", "deployments"), ("", "services"), ("coordination.k8s.io", "leases"))
-"""What nearly every release writes, and the lease that it is written under."""
+RIGHTS = (
+    *(("apps", "deployments", "", verb) for verb in ("create", "patch")),
+    *(("", "services", "", verb) for verb in ("create", "patch")),
+    *(("coordination.k8s.io", "leases", "", verb) for verb in ("get", "create", "update")),
+    ("", "pods", "", "list"),
+    ("", "pods", "log", "get"),
+)
+"""Group, resource, subresource and verb of what nearly every release needs, its lease, and the reasons of a failure."""
 
 
 class Presence(StrEnum):
@@ -50,21 +57,28 @@ def object_presence(cluster: Cluster, namespace: str, kind: str, name: str) -> P
     return _presence(f"reading {kind}/{name}", lambda: read(name, namespace, _request_timeout=_SECONDS))
 
 
-def lacking_rights(cluster: Cluster, namespace: str) -> tuple[str, ...]:
-    """What of nearly every release we may not write. Raises ClusterError or RejectedByClusterError."""
+def rights_in_words(rights: Iterable[Right] = RIGHTS) -> str:
+    """Rights by what they are of: "create, patch deployments; list pods"."""
+    verbs: dict[str, list[str]] = {}
+    for _, resource, subresource, verb in rights:
+        verbs.setdefault(f"{resource}/{subresource}".rstrip("/"), []).append(verb)
+    return "; ".join(f"{', '.join(those)} {what}" for what, those in verbs.items())
+
+
+def lacking_rights(cluster: Cluster, namespace: str) -> tuple[Right, ...]:
+    """Those of RIGHTS that we do not have. Raises ClusterError or RejectedByClusterError."""
     from kubernetes import client
 
     api = client.AuthorizationV1Api(cluster.client)
     lacking = []
-    for group, resource in _CHANGED:
-        verb = "update" if resource == "leases" else "patch"
-        asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+    for right in RIGHTS:
+        asked = dict(zip(("group", "resource", "subresource", "verb"), right, strict=True)) | {"namespace": namespace}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
                 "spec": {"resourceAttributes": asked}}  # fmt: skip
         with translated(f"asking for our rights in the namespace {namespace}"):
             answer = api.create_self_subject_access_review(body, _request_timeout=_SECONDS)
         if not answer.status.allowed:
-            lacking.append(f"{verb} {resource}")
+            lacking.append(right)
     return tuple(lacking)
 
 

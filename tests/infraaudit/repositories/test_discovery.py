@@ -86,6 +86,15 @@ def test_files_beyond_the_bounds_are_counted(repository: Repository, monkeypatch
     assert told.selection.paths["dockerfile"] == "Dockerfile", "what is nearest to the root is read first"
 
 
+def test_a_tree_of_more_files_than_a_checkout_may_have_is_refused(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write({"a": "", "b": "", "c": ""}, "first")
+    monkeypatch.setattr(discovery, "CHECKOUT_FILES", 2)
+    with pytest.raises(RepositoryError, match=r"3 files.*--branch"):
+        found(repository)
+
+
 def test_odd_names_and_links_reach_no_file_and_no_entry(repository: Repository) -> None:
     repository.write(
         {"a\nb/Dockerfile": DOCKERFILE, "[red]x/Dockerfile": DOCKERFILE, f"{'x' * 250}.yaml": WORKLOAD}, "first"

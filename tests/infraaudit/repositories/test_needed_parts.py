@@ -1,5 +1,6 @@
 """What the answers of outside parts mean for a project: each fault with its remedy, nothing taken for good unseen."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,10 @@ from infraaudit.repositories.needed_parts import asked, check_parts
 from infraaudit.repositories.project_check import Checked, Site, State
 from infraaudit_domain.delivery.builds import Isolation
 from infraaudit_domain.projects import Environment, Project
+from resources.targets.cluster import connect
+from resources.targets.cluster.presence import lacking_rights, rights_in_words
+from tests.e2e.clusters import Namespace, kubectl, new_namespace
+from tests.e2e.waiting import eventually
 
 SITE = Site(Path("gate.yaml"), Path("scratch"), Isolation.BOX)
 SHOP = Project("shop", "url", registry="registry.example.org:5000/shop", environments=(Environment("live", "shop"),))
@@ -73,6 +78,40 @@ def test_a_broken_entry_is_asked_for_nothing() -> None:
     assert (asked([broken], SITE), list(check_parts(broken, SITE, {}))) == ({}, [])
 
 
+def test_rights_are_named_by_what_they_are_of() -> None:
+    assert rights_in_words() == (
+        "create, patch deployments; create, patch services; get, create, update leases; list pods; get pods/log"
+    )
+
+
+@pytest.mark.e2e
+def test_a_real_cluster_is_asked_for_each_right(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("kubernetes")
+    with new_namespace(tmp_path) as namespace:
+        _check_rights(namespace)
+
+
+def _check_rights(namespace: Namespace) -> None:
+    cluster = connect(namespace.kubeconfig)
+    eventually(lambda: lacking_rights(cluster, namespace.name) == ())
+    rules = [("apps", "deployments", "patch"), ("", "services", "patch"), ("coordination.k8s.io", "leases", "update")]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "infraaudit"},
+        "rules": [{"apiGroups": [group], "resources": [of], "verbs": [verb]} for group, of, verb in rules],
+    }  # fmt: skip
+    environment = Environment("live", namespace.name)
+    site = replace(SITE, engine="none", target="kubernetes", kubeconfig=namespace.kubeconfig)
+    project = replace(SHOP, registry=None, environments=(environment,))
+    allowed = checked(dict(asked([project], site)), project, site)[f"namespace {namespace.name}"]
+    assert allowed.state is State.GOOD and f"our user may {rights_in_words()} there" in allowed.detail
+    kubectl("--namespace", namespace.name, "apply", "-f", "-", stdin=json.dumps(role))
+    left = "create deployments; create services; get, create leases; list pods; get pods/log"
+    eventually(lambda: rights_in_words(lacking_rights(cluster, namespace.name)) == left)
+    refused = checked(dict(asked([project], site)), project, site)[f"namespace {namespace.name}"]
+    assert refused.state is State.FAULT and f"our user may not {left} in" in refused.detail
+    assert "role.yaml" in refused.remedy
+
+
 @pytest.mark.e2e
 def test_a_real_cluster_is_asked_for_namespaces_rights_and_objects(needs: Callable[[str], None]) -> None:
     needs("kubernetes")
@@ -82,8 +121,9 @@ def test_a_real_cluster_is_asked_for_namespaces_rights_and_objects(needs: Callab
         Environment("gone", "nobody-made-this"),
     )
     project = replace(SHOP, registry=None, environments=environments)
-    parts = asked([project], replace(SITE, engine="none", target="kubernetes"))
-    found = {one.what: one for one in check_parts(replace(project, environments=environments[2:]), SITE, parts)}
+    site = replace(SITE, engine="none", target="kubernetes")
+    parts = asked([project], site)
+    found = checked(dict(parts), replace(project, environments=environments[2:]), site)
     assert found["target of gone"].state is State.GOOD
     assert found["namespace nobody-made-this"].remedy.startswith("Make it: kubectl create namespace")
     good, lacking = (

@@ -58,7 +58,7 @@ def project(tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPa
 def _as_an_asset(project: Project, head: str) -> None:
     commits = dg.DynamicPartitionsDefinition(name="commits")
     asset = build_scan_report(project, {"key_prefix": ["shop"], "partitions_def": commits})
-    names = ("git", "checkov", "history", "artifacts")
+    names = ("git", "checkov", "history", "artifacts", "notifier")
     given = {name: resource for name, resource in build_resources(settings()).items() if name in names}
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("commits", [head])

@@ -60,7 +60,7 @@ def test_the_formats_say_the_same(words: tuple[str, ...]) -> None:
     printed_rows = list(csv.DictReader(printed(*words, "--format", "csv").splitlines()))
     assert [list(row) for row in printed_rows] == [list(row) for row in rows]
     assert "shop" in printed(*words)
-    assert printed(*words).splitlines()[-1].strip() == "1 row"
+    assert "1 row" in [line.strip() for line in printed(*words).splitlines()]
 
 
 @pytest.mark.usefixtures("installation")

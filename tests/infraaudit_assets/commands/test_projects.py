@@ -4,6 +4,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,7 +13,7 @@ import yaml
 from infraaudit_assets.commands.options import Format
 from infraaudit_assets.commands.project_adding import NOT_WRITTEN, Request, add_repository
 from infraaudit_assets.commands.project_checking import check_projects
-from infraaudit_assets.commands.projects import add
+from infraaudit_assets.commands.projects import add, list_projects
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.repositories.selection import Wanted
@@ -112,6 +113,45 @@ def test_the_way_of_scripts_from_before_still_writes(listed: Path, capsys: pytes
         "name": "shop", "url": "https://example.org/shop.git", "branches": ["trunk"], "deploy_branch": "trunk",
     }  # fmt: skip
     assert "infraaudit run --project shop --commit trunk" in capsys.readouterr().out
+
+
+def test_the_way_of_scripts_writes_the_file_that_is_named_and_shows_no_password(
+    listed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = listed.parent / "an other.yaml"
+    add(name="shop", written_url="https://u:s3cret@example.org/shop.git", file=other)
+    shown = capsys.readouterr().out
+    assert listed.read_text() == BEFORE and "s3cret@example.org" in other.read_text()
+    assert "s3cret" not in shown and f"INFRAAUDIT_PROJECTS='{other}' infraaudit run --project shop" in shown
+    with pytest.raises(ConfigurationError, match=r"shop already, of https://example\.org/shop") as refused:
+        add_repository(Request("/another", "shop", file=other), Format.TABLE)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_no_list_of_projects_shows_a_password(listed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_project(listed, "shop", "https://u:s3cret@example.org/shop.git")
+    for form in (Format.TABLE, Format.JSON):
+        list_projects(form)
+    shown = capsys.readouterr().out
+    assert "s3cret" not in shown and "https://example.org/shop.git" in shown
+
+
+@pytest.mark.parametrize("more", [{"url": "/b"}, {"dockerfile": "a"}, {"tests": "a"}, {"manifests": ["a"]}])
+def test_the_way_of_scripts_refuses_what_it_would_not_heed(listed: Path, more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="projects add URL"):
+        add(name="shop", written_url="/a", **more)
+    assert listed.read_text() == BEFORE
+
+
+@pytest.mark.parametrize(("name", "before"), [("projects.yaml", "Next: "), ("own.yaml", "Next: INFRAAUDIT_PROJECTS=")])
+def test_what_to_do_next_is_said_for_the_file_that_was_written(
+    repository: Repository, listed: Path, capsys: pytest.CaptureFixture[str], name: str, before: str
+) -> None:
+    repository.write(MISSION, "first")
+    file = listed.parent / name
+    assert added(Request(str(repository.path), file=file, yes=True)) == 0
+    path = f"{file} " if name == "own.yaml" else ""
+    assert f"{before}{path}infraaudit projects check --project repository" in capsys.readouterr().out
 
 
 def test_names_that_are_markup_are_shown_as_they_are(

@@ -104,6 +104,18 @@ def test_names_hold_no_positions(framework: str, path: str, resource: str, free:
         ("kubernetes", "Pod.a.web (rendered by k/kustomization.yaml)", "Pod.b.web (rendered by k/kustomization.yaml)", True),
         ("kubernetes", "Pod.default.web", "Pod.default.wab", False),
         ("kubernetes", "Pod.default.a.b", "Pod.default.c.b", False),
+        ("kubernetes", "Pod.default.web.app-web", "Pod.default.web.app-web.version-v2", True),
+        ("kubernetes", "Pod.default.web.app-web", "Pod.default.web.app.kubernetes.io/name-web", True),
+        ("kubernetes", "Pod.default.web.app-", "Pod.prod.web.version-1.2.app-web", True),
+        ("kubernetes", "Pod.a.web.app-b (rendered by k/kustomization.yaml)", "Pod.a.web.app-c (rendered by k/kustomization.yaml)", True),
+        ("kubernetes", "Pod.a.web.app-b (rendered by k/kustomization.yaml)", "Pod.a.web.app-c (rendered by l/kustomization.yaml)", False),
+        ("kubernetes", "Pod.default.web.app-web", "Pod.default.db.app-web", False),
+        ("kubernetes", "Pod.default.web", "Pod.default.web.app-web", True),
+        ("kubernetes", "ConfigMap.default.web.app-a", "ConfigMap.default.web.app-b", False),
+        ("github_actions", "on(Lint)", "on(Ansible Lint)", True),
+        ("github_actions", "on", "on(CI (main))", True),
+        ("github_actions", "on(a\nb)", "on", True),
+        ("github_actions", "on(Lint)", "jobs(Lint)", False),
         ("ansible", "tasks.apt.get", "tasks.block.block.apt.get", True),
         ("ansible", "tasks.apt.get", "tasks.apt.fetch", False),
         ("github_actions", "jobs(a).steps[1]", "jobs(a).steps[1](greet)", True),
@@ -117,6 +129,15 @@ def test_names_hold_no_positions(framework: str, path: str, resource: str, free:
 def test_what_a_resource_stands_in_is_no_part_of_it(framework: str, old: str, new: str, is_same: bool) -> None:
     one, other = (Finding(framework, "C", "n", "a", resource, 1, 2) for resource in (old, new))
     assert bool(successors({"o": one}, {"n": other}, {})) is is_same
+
+
+def test_of_several_templates_each_keeps_its_owner_and_none_is_guessed() -> None:
+    def pods(*names: str) -> dict[str, Finding]:
+        return {name: Finding("kubernetes", "C", "n", "a", f"Pod.default.{name}", 1, 2) for name in names}
+
+    before, now = pods("web.app-1", "db.app-2"), pods("db.app-1", "web.app-2")
+    assert successors(before, now, {}) == {"web.app-1": now["web.app-2"], "db.app-2": now["db.app-1"]}
+    assert successors(pods("my.web.app-1", "my.db.app-1"), pods("my.web.app-2", "my.db.app-2"), {}) == {}
 
 
 def test_a_key_keeps_its_finding_where_another_comes_before_it() -> None:

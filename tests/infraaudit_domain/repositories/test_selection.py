@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.repositories.layout import Kustomization, Tree
+from infraaudit_domain.repositories.layout import Kustomization, Part, Tree, is_dockerfile
 from infraaudit_domain.repositories.selection import Found, Selection, Wanted, select
+from infraaudit_domain.scans.expectation import is_known_by_name, kind_of
 
 WORKLOAD = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n"
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {}\n"
@@ -93,6 +94,54 @@ def test_tests_of_other_languages_are_named_and_not_run() -> None:
     found = select(tree(files), Wanted())
     assert of(found, "pkg").kind == "Go, 2 files" and "only pytest" in of(found, "pkg").remark
     assert found.missing == ("it has no tests in pytest",)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_folders_with_tests_none_is_taken_until_one_is_chosen(number: int) -> None:
+    files = {"Dockerfile": DOCKERFILE, "k8s/web.yaml": WORKLOAD, "b/tests/test_a.py": ""}
+    files |= {f"a/tests/test_{one}.py": "" for one in range(number)}
+    found = select(tree(files), Wanted())
+    assert "tests" not in found.paths and not any(one.used for one in found.found if one.part is Part.TESTS)
+    assert found.missing == ("it has tests in several folders: choose by --tests",)
+    chosen = select(tree(files), Wanted(tests="b/tests"))
+    assert (chosen.paths["tests"], chosen.missing) == ("b/tests", ())
+
+
+def test_the_configuration_of_a_scan_is_one_of_the_whole_repository() -> None:
+    nested = select(tree({"main.tf": "", "modules/a/.checkov.yaml": ""}), Wanted())
+    assert nested.paths == {} and "not at the root" in of(nested, "modules/a/.checkov.yaml").remark
+    both = select(tree({"main.tf": "", "modules/a/.checkov.yaml": "", ".checkov.yml": ""}), Wanted())
+    assert both.paths == {"checkov_config": ".checkov.yml"}
+    equal = select(tree({"main.tf": "", ".checkov.yaml": "", ".checkov.yml": ""}), Wanted())
+    assert equal.paths == {} and of(equal, ".checkov.yml").remark.startswith("one of 2,")
+
+
+def test_of_equal_files_of_prometheus_none_is_taken() -> None:
+    found = select(tree({f"{one}/prometheus.yml": "global: {}\n" for one in "ab"}), Wanted())
+    assert found.paths == {} and of(found, "a/prometheus.yml").remark.startswith("one of 2,")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("Dockerfile", True), ("app.Dockerfile", True), ("a/Containerfile.dev", True), ("Dockerfile-web", True),
+     ("dockerfile.dockerfile", True), ("Dockerfile.dockerignore", False), (".Dockerfile", False), ("Dockerfile.", False),
+     ("mydockerfile", False), ("Dockerfiles", False), ("containerfile.Containerignore", False)],
+)  # fmt: skip
+def test_names_of_dockerfiles(name: str, is_one: bool) -> None:
+    assert is_dockerfile(name) is is_one
+
+
+@pytest.mark.parametrize("times", [23, 90])
+def test_names_made_to_be_slow_are_judged_in_time(times: int) -> None:
+    name = "dockerfile." * times
+    began = time.process_time()
+    for _ in range(2_000):
+        (
+            is_dockerfile(f"{name}dockerignore"),
+            kind_of(f"{name}dockerignore"),
+            is_known_by_name("dockerfile", f"{name}\n"),
+        )
+    assert time.process_time() - began < 0.3
 
 
 def test_the_overlay_of_production_is_taken_and_bases_and_components_are_not_offered() -> None:
