@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from infraaudit_domain.backoff import backoff
 from infraaudit_domain.reporting.notices import URGENCIES, Notice
 from resources.history import schema
 from resources.history.store import History
@@ -19,7 +20,6 @@ LEASE = timedelta(seconds=60)
 """Longer than sending a notice to all its addresses takes, time-outs included: take only what is sent at once."""
 UNHEARD_FOR = timedelta(days=1)
 """How long an undelivered notice is still news to an address that is configured meanwhile."""
-_LONGEST_WAIT = 300.0
 _QUERY = 400
 _TABLE = schema.notices
 _WAITING = _TABLE.c.sent_at.is_(None) & _TABLE.c.undelivered_at.is_(None)
@@ -122,9 +122,8 @@ def record(history: History, changes: Iterable[Change]) -> None:
 def settled(taken: TakenNotice, now: datetime, accepted_by: Collection[str], fault: str | None) -> Change:
     """A notice was sent; with a fault it is due again later, for the addresses that did not accept it."""
     attempts = taken.attempts + 1
-    wait = timedelta(seconds=min(_LONGEST_WAIT, 2.0 ** min(attempts, 9)))
     change = {"attempts": attempts, "last_error": fault or "", "accepted_by": sorted(accepted_by)}
-    return Change(taken.notice.key, change | ({"due_at": now + wait} if fault else {"sent_at": now}))
+    return Change(taken.notice.key, change | ({"due_at": now + backoff(attempts)} if fault else {"sent_at": now}))
 
 
 def postponed(taken: TakenNotice, until: datetime) -> Change:
