@@ -11,8 +11,8 @@ from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
-from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
+from infraaudit_domain.reporting.forge_address import Forge
 from infraaudit_domain.reporting.recipients import Address, Recipients
 
 

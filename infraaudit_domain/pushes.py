@@ -1,7 +1,7 @@
 """Who sent a push, whether it is authentic, and what it is to those before it.
 
 GitHub, Gitea with Forgejo and Gogs, GitLab, Bitbucket (Cloud and Data Center), Azure DevOps, and a plain
-``{"ref", "after"}`` for anything else. Deliberately absent: what a payload says (forges.py), reading requests, storing
+``{"ref", "after"}`` for anything else. Deliberately absent: what a payload says (forge/payloads.py), reading requests, storing
 pushes; Gerrit, which sends no webhooks but a stream over SSH: there the Git sensor finds the commits.
 """
 

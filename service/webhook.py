@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from infraaudit_domain.errors import MalformedPushError, excerpt
 from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
-from infraaudit_domain.repository_urls import other_repository
+from infraaudit_domain.repositories.urls import other_repository
 from resources.git.program import without_password
 from resources.history.pushes import Push
 from service.body import (

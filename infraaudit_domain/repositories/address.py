@@ -6,7 +6,7 @@ Stricter than an entry of the projects file, which may hold what an installation
 import re
 from urllib.parse import urlsplit
 
-from infraaudit_domain.repository_urls import place_of
+from infraaudit_domain.repositories.urls import place_of
 
 _TRANSPORTS = ("https", "http", "ssh", "git")
 _LONGEST_USER = 30

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
-from infraaudit_domain.forge.address import Forge, ForgeKind, forge_of_url
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind, forge_of_url
 
 
 def secret_file(path: str) -> str:

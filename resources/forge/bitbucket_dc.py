@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.forge.answers import Result
 from infraaudit_domain.forge.statuses import CommitStatus, StatusState
+from infraaudit_domain.reporting.forge_address import Forge
 from resources.forge.request import Request, path_of
 from resources.forge.user_and_token import authorization
 

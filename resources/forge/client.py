@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from infraaudit_domain.errors import ConfigurationError, excerpt
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forge.answers import Answer, Result, pause_of, result_of
 from infraaudit_domain.forge.statuses import CommitStatus
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.forge import bitbucket, bitbucket_dc, gitea, github, gitlab
 from resources.forge.request import Adapter, Request
 

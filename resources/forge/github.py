@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.forge.answers import Result
 from infraaudit_domain.forge.statuses import CommitStatus
+from infraaudit_domain.reporting.forge_address import Forge
 from resources.forge.request import Request, path_of, without_empty
 
 NEEDS = (

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.forge.answers import Result
 from infraaudit_domain.forge.statuses import CommitStatus, StatusState
+from infraaudit_domain.reporting.forge_address import Forge
 from resources.forge.request import Request, path_of, without_empty
 
 NEEDS = "a project access token with the scope api and the role Developer, or Maintainer for protected branches"

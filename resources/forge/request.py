@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from infraaudit_domain.forge.address import Forge
 from infraaudit_domain.forge.answers import Result
 from infraaudit_domain.forge.statuses import CommitStatus
+from infraaudit_domain.reporting.forge_address import Forge
 
 
 @dataclass(frozen=True, slots=True)

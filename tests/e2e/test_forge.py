@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infraaudit_domain.delivery.stage import StageOutcome
-from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.reporting.forge_address import ForgeKind
 from resources.history import open_history
 from resources.history.forge.statuses import newest_statuses
 from tests.conftest import Repository

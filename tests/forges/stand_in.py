@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import jsonschema
 
-from infraaudit_domain.forge.address import Forge, ForgeKind
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
 TOKEN = "a-token-of-the-stand-in"

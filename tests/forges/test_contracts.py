@@ -14,9 +14,9 @@ from itertools import chain, repeat
 import pytest
 
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forge.answers import Answer, Result
 from infraaudit_domain.forge.statuses import LONGEST_WORDS, CommitStatus, StatusState, one_line
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.forge import client as client_module
 from resources.forge.client import ForgeClient, new_connections
 from resources.forge.request import Request

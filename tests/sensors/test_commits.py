@@ -13,8 +13,8 @@ from infraaudit_assets.jobs import build_jobs
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.dagster_names import pipeline_name, run_key, run_tags
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.configuration.projects import load_projects
 from resources.dagster.run_queue import submit_forgotten
 from resources.history import open_history

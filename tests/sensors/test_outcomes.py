@@ -13,8 +13,8 @@ from infraaudit_domain.dagster_names import pipeline_name
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import DagsterUnavailableError
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.dagster.api import _SENSOR, DagsterApi, SensorState
 from resources.dagster.resources import GitResource, HistoryResource, NotifierResource
 from resources.history import History

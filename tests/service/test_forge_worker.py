@@ -14,10 +14,10 @@ from sqlalchemy import select
 from infraaudit.forge import sending
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.forge.address import ForgeKind
 from infraaudit_domain.forge.statuses import CommitStatus, StatusState
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.forge_address import ForgeKind
 from resources.history import History, schema
 from resources.history.forge import statuses
 from resources.history.forge.expected import expect_statuses

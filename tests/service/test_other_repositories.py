@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from infraaudit_domain.repository_urls import other_repository
+from infraaudit_domain.repositories.urls import other_repository
 from resources.history import History
 from resources.history.pushes import waiting_pushes
 from service.app import ServiceOptions, build_app

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 
 from infraaudit_domain.dagster_names import run_tags
 from infraaudit_domain.errors import DagsterUnavailableError, MalformedPushError
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.dagster.api import DagsterApi, Started
 from resources.git.mirror import Mirror
 from resources.history import History

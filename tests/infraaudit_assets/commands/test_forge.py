@@ -17,7 +17,7 @@ from infraaudit_assets.commands.forge import token_of
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.forge.address import ForgeKind
+from infraaudit_domain.reporting.forge_address import ForgeKind
 from resources.history import open_history
 from resources.history.forge.expected import expect_statuses
 from resources.history.forge.faults import faults, note_fault

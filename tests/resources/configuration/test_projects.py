@@ -9,8 +9,8 @@ import pytest
 from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.forge.address import Forge, ForgeKind
 from infraaudit_domain.projects import Environment, Paths, Project
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from infraaudit_domain.reporting.recipients import Address
 from resources.configuration import projects as module
 from resources.configuration.projects import add_entry, add_project, load_projects, read_projects

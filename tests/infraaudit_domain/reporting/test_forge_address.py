@@ -2,7 +2,7 @@
 
 import pytest
 
-from infraaudit_domain.forge.address import ForgeKind, forge_of_url
+from infraaudit_domain.reporting.forge_address import ForgeKind, forge_of_url
 
 
 @pytest.mark.parametrize(

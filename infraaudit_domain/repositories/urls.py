@@ -1,7 +1,7 @@
 """Which repository a push is of, by the addresses in its payload: a hook of a whole forge reports those of all.
 
 Certain is only what differs on one host: a mirror, or an internal name of the forge, has other addresses. Deliberately
-absent: which branches moved (forges.py).
+absent: which branches moved (../forge/payloads.py).
 """
 
 import re
