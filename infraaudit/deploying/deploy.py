@@ -36,7 +36,7 @@ from resources.git.mirror import Mirror
 from resources.history.decisions.rejections import rejected
 from resources.history.deployments import healthy_deployments, last_tried
 from resources.history.store import History
-from resources.targets.target import Target
+from resources.targets.target import SharedTarget, Target
 
 _LOG = logging.getLogger("infraaudit.deploying")
 _UNCHANGED = "The same release is live already; it was applied again, and nothing was deployed."
@@ -80,6 +80,8 @@ def deploy(
                 ended = attempt.carried_out(timeout, on_progress, analyse, history.record_deployment)
                 others = [one for one in left if one.manifests != release.manifests]
                 ended = tidied(target, others, ended, attempt.live, on_progress)
+            if isinstance(target, SharedTarget):  # What was seen last may be of another machine's deployment.
+                target.check_exclusive()
             is_certain = last is None or last.outcome not in IN_DOUBT
             if ended.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
                 ended = replace(ended, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
