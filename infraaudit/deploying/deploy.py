@@ -67,8 +67,10 @@ def deploy(
     lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
     attempt = Attempt(target, release, history.live(release.project, release.environment))
     done: Deployment | None = None
+    where = NOWHERE
     try:
         with alone(target, release, lock, _patience(timeout, release, analyse), on_progress):
+            where = target.name
             left = note_killed(history, release.project, release.environment)
             last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
             attempt = begun(history, target, release, last)
@@ -95,6 +97,7 @@ def deploy(
             _LOG.warning("%s in %s is %s; then: %s", release.sha[:12], release.environment, done.outcome.value, error)
             return done
         ended = attempt.ended(Outcome.INTERRUPTED if error.retryable else Outcome.FAILED, str(error))
+        ended = replace(ended, target=where)  # Without the lock it has changed nothing, and settles nothing.
         history.record_deployment(ended)
         if error.retryable:
             raise

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from infraaudit.deploying import attempt, cut_off
 from infraaudit.deploying import deploy as deploying
-from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
+from infraaudit_domain.delivery.deployments import NOWHERE, Deployment, Outcome, Release
 from infraaudit_domain.errors import InfraAuditError
 from resources.git.mirror import Mirror
 from resources.history.deployments import deployments
@@ -167,6 +167,8 @@ class Deliveries(RuleBasedStateMachine):
             kept = {} if self.prune else {name: one for name, one in known.live.items() if name not in brought}
             unknown = set() if self.prune else known.unknown - set(brought)
             self.expected = Expected({**kept, **brought}, unknown)
+        elif ended is not None and ended.target == NOWHERE:
+            return
         elif ended is None or is_in_doubt(ended):
             of_live = {_name(one) for one in parse_manifests(live.manifests)} if live else set()
             self.expected = replace(known, is_certain=False, unknown=known.unknown | (set(brought) - of_live))

@@ -48,7 +48,7 @@ class Answer:
         return self.headers
 
 
-class Line(rest.RESTClientObject):
+class Line(rest.RESTClientObject):  # type: ignore[misc]
     """Takes the place of the client's transport."""
 
     def __init__(self, store: ObjectStore, fault: Fault | None, meanwhile: Callable[[], None] = lambda: None) -> None:
