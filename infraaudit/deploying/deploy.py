@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from infraaudit.deploying.alone import alone
 from infraaudit.deploying.analysing import Analyser
 from infraaudit.deploying.attempt import Attempt, begun
-from infraaudit.deploying.cut_off import note_killed, tidied
+from infraaudit.deploying.cut_off import lock_of, note_killed, tidied
 from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
     IN_DOUBT,
@@ -64,7 +64,7 @@ def deploy(
     any other error of the target is an outcome. With ``analyse`` a healthy release counts as deployed only where its
     measurements are within their limits.
     """
-    lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
+    lock = lock_of(mirror, release.project, release.environment)
     attempt = Attempt(target, release, history.live(release.project, release.environment))
     done: Deployment | None = None
     where = NOWHERE
