@@ -101,7 +101,8 @@ class Attempt:
     ) -> Deployment:
         """An attempt that was kept out, once what is live is back in place of what those before it left in part. Raises
         errors that a retry may fix."""
-        cut = next((one for one in reversed(left) if one.target == self.target.name and one.manifests), None)
+        mine = (one for one in reversed(left) if one.target == self.target.name and one.manifests)
+        cut = next((one for one in mine if one.outcome is Outcome.INTERRUPTED), None)
         if cut is None:
             return kept
         to = f"{self.live.sha[:12]} is put back" if self.live else "what it made is removed"

@@ -7,11 +7,14 @@ finds what an attempt made.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import InfraAuditError
+from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.deployments import cut_off
+from resources.machine.locks import locked_within
 from resources.targets.target import Target, TidyingTarget
 
 _KILLED = "It was killed, or its machine was lost; the next attempt takes its rollout up, or removes what it left."
@@ -27,6 +30,20 @@ def note_killed(history: History, project: str, environment: str) -> list[Deploy
             history.record_deployment(attempt)
         noted.append(attempt)
     return noted
+
+
+def close_dead(history: History, mirror: Mirror, project: str, environment: str) -> None:
+    """Note attempts as killed that are recorded as under way although nobody has their lock; the caller knows that they
+    are older than an attempt can be, as one of another machine may have another lock file."""
+    if any(one.outcome is Outcome.RUNNING for one in cut_off(history, project, environment)):
+        with locked_within(lock_of(mirror, project, environment), 0) as is_free:
+            if is_free:
+                note_killed(history, project, environment)
+
+
+def lock_of(mirror: Mirror, project: str, environment: str) -> Path:
+    """The lock file of an environment on this machine."""
+    return mirror.path.parent / f".deploy-{project}-{environment}.lock"
 
 
 def tidied(

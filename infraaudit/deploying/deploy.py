@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from infraaudit.deploying.alone import alone
 from infraaudit.deploying.analysing import Analyser
 from infraaudit.deploying.attempt import Attempt, begun
-from infraaudit.deploying.cut_off import note_killed, tidied
+from infraaudit.deploying.cut_off import lock_of, note_killed, tidied
 from infraaudit.deploying.holds import supersede_held
 from infraaudit_domain.delivery.deployments import (
     IN_DOUBT,
@@ -36,7 +36,7 @@ from resources.git.mirror import Mirror
 from resources.history.decisions.rejections import rejected
 from resources.history.deployments import healthy_deployments, last_tried
 from resources.history.store import History
-from resources.targets.target import Target
+from resources.targets.target import SharedTarget, Target
 
 _LOG = logging.getLogger("infraaudit.deploying")
 _UNCHANGED = "The same release is live already; it was applied again, and nothing was deployed."
@@ -64,11 +64,13 @@ def deploy(
     any other error of the target is an outcome. With ``analyse`` a healthy release counts as deployed only where its
     measurements are within their limits.
     """
-    lock = mirror.path.parent / f".deploy-{release.project}-{release.environment}.lock"
+    lock = lock_of(mirror, release.project, release.environment)
     attempt = Attempt(target, release, history.live(release.project, release.environment))
     done: Deployment | None = None
+    where = NOWHERE
     try:
         with alone(target, release, lock, _patience(timeout, release, analyse), on_progress):
+            where = target.name
             left = note_killed(history, release.project, release.environment)
             last = last_tried(history, release.project, release.environment, TRIED | IN_DOUBT)
             attempt = begun(history, target, release, last)
@@ -80,6 +82,8 @@ def deploy(
                 ended = attempt.carried_out(timeout, on_progress, analyse, history.record_deployment)
                 others = [one for one in left if one.manifests != release.manifests]
                 ended = tidied(target, others, ended, attempt.live, on_progress)
+            if isinstance(target, SharedTarget):  # What was seen last may be of another machine's deployment.
+                target.check_exclusive()
             is_certain = last is None or last.outcome not in IN_DOUBT
             if ended.outcome is Outcome.DEPLOYED and attempt.is_of_what_is_live and is_certain:
                 ended = replace(ended, outcome=Outcome.UNCHANGED, reason=_UNCHANGED)
@@ -93,6 +97,7 @@ def deploy(
             _LOG.warning("%s in %s is %s; then: %s", release.sha[:12], release.environment, done.outcome.value, error)
             return done
         ended = attempt.ended(Outcome.INTERRUPTED if error.retryable else Outcome.FAILED, str(error))
+        ended = replace(ended, target=where)  # Without the lock it has changed nothing, and settles nothing.
         history.record_deployment(ended)
         if error.retryable:
             raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from infraaudit.deploying.cut_off import close_dead
 from infraaudit.deploying.live_state import LiveState, look_at
 from infraaudit.deploying.self_heal import heal
 from infraaudit_domain.delivery.deployments import Deployment
@@ -53,6 +54,7 @@ def look_after(
     """
     if is_changing(history, project, environment):
         return None
+    close_dead(history, mirror, project.name, environment.name)
     live = history.live(project.name, environment.name)
     try:
         found = look_at(history, project, environment, connect)

@@ -202,7 +202,7 @@ class ProjectEntry(Entry):
     @classmethod
     def _environments_are_unique(cls, given: tuple[_Environment, ...]) -> tuple[_Environment, ...]:
         if doubled := doubled_environments([one.name for one in given]):
-            raise ValueError(f"two environments are named {', '.join(doubled)} ('-' and '_' count as equal)")
+            raise ValueError(f"environments are named {' and '.join(doubled)} ('-' and '_' count as equal); rename one")
         return given
 
     def project(self, folder: Path) -> Project:

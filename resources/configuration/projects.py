@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError, model_validator
 
-from infraaudit_domain.dagster_names import claimed_names, group_of
+from infraaudit_domain.dagster_names import claimed_names, group_of, place_names
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
@@ -41,19 +41,27 @@ class _Taken:
     """The names that the projects before have taken."""
 
     def __init__(self) -> None:
-        self._groups, self._names, self._has_default = set[str](), set[str](), False
+        self._owners, self._has_default = dict[str, str](), False
 
     def add(self, project: Project) -> str:
         """Take the names of a project; returns the conflict where it cannot have them, and then takes none."""
         group, names = group_of(project), claimed_names(project)
-        if group in self._groups:
-            return f"two projects are named {group} ('-' and '_' count as equal)"
-        if doubled := sorted(names & self._names):
-            return f"two projects, or one and an environment of another, make the name {', '.join(doubled)} in Dagster"
+        wanted = {f"project {group}": project.name}
+        wanted |= dict.fromkeys(names, project.name)
+        wanted |= {f"place {name}": project.name for name in place_names(project)}
+        if f"project {group}" in self._owners:
+            other = self._owners[f"project {group}"]
+            return f"two projects are named {other} and {project.name} ('-' and '_' count as equal); rename one"
+        if doubled := sorted(wanted.keys() & self._owners):
+            owners = sorted({self._owners[name] for name in doubled})
+            made = ", ".join(name.removeprefix("place ") for name in doubled)
+            return (
+                f"{project.name} and {', '.join(owners)}, or an environment of one of them, make the same name {made} in "
+                "Dagster or on a target; rename the project or the environment that is newer"
+            )
         if project.default and self._has_default:
             return "only one project can be the default"
-        self._groups.add(group)
-        self._names |= names
+        self._owners |= wanted
         self._has_default |= project.default
         return ""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.delivery.deployments import TRIED, Deployment, Outcome
+from infraaudit_domain.delivery.deployments import IN_DOUBT, TRIED, Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from resources.history import schema
 from resources.history.decisions.rejections import rejected
@@ -52,13 +52,13 @@ def is_under_way(history: History, project: str, environment: str, since: dateti
 
 
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
-    """The attempts since the last one that was carried through: those that are under way or were interrupted; with
-    their manifests, oldest first."""
+    """The attempts since the last one that knew what it left: those that are under way, were interrupted, or failed, as
+    their way back may have failed, too; with their manifests, oldest first."""
     table = schema.deployments
-    mine = (table.c.project == project) & (table.c.environment == environment)
-    carried_through = mine & table.c.outcome.in_(list(TRIED)) & ~changed_nothing()
-    settled = sa.select(sa.func.max(table.c.id)).where(carried_through).scalar_subquery()
-    ended = table.c.outcome.in_([Outcome.RUNNING, Outcome.INTERRUPTED]) & (table.c.id > sa.func.coalesce(settled, 0))
+    mine = (table.c.project == project) & (table.c.environment == environment) & ~changed_nothing()
+    certain = mine & table.c.outcome.in_(list(TRIED - IN_DOUBT))
+    settled = sa.select(sa.func.max(table.c.id)).where(certain).scalar_subquery()
+    ended = table.c.outcome.in_([Outcome.RUNNING, *IN_DOUBT]) & (table.c.id > sa.func.coalesce(settled, 0))
     return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
 
 

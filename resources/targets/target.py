@@ -69,6 +69,10 @@ class SharedTarget(Protocol):
         """Lock an environment against other machines; ``holder`` identifies this machine's lock file."""
         ...
 
+    def check_exclusive(self) -> None:
+        """Raises ClusterError where the lock was lost to another machine, which may have changed anything since."""
+        ...
+
 
 @runtime_checkable
 class ReversibleTarget(Protocol):

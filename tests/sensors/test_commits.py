@@ -186,7 +186,7 @@ projects:
     good, broken, doubled, unnamed = load_projects(projects)
     assert (good.fault, doubled.name, unnamed.name) == ("", "project_3", "project_4")
     assert "projects[1].branch" in broken.fault and "projects[1].environments" in broken.fault
-    assert "two projects are named good" in doubled.fault and "projects[3].url" in unnamed.fault
+    assert "two projects are named good and good (" in doubled.fault and "projects[3].url" in unnamed.fault
     with dg.DagsterInstance.ephemeral() as instance:
         assert [job for job, _ in Ticking(good, tmp_path, instance).tick()] == ["good_pipeline"]
         with pytest.raises(ConfigurationError, match="branch"):

@@ -28,11 +28,13 @@ class Lease:
         self._api = client.CoordinationV1Api(cluster.client)
         self.namespace, self.name, self.holder = namespace, name, holder
         self.lost = threading.Event()
+        self._renewed = time.monotonic()
 
     @contextmanager
     def held(self, wait_seconds: float, on_wait: Callable[[str], None]) -> Iterator[None]:
         """Hold the lease; ``lost`` is set if another takes it over meanwhile. Raises ClusterError after the wait."""
         self._acquire(time.monotonic() + wait_seconds, on_wait)
+        self._renewed = time.monotonic()
         done = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(done,), daemon=True)
         renewer.start()
@@ -44,7 +46,12 @@ class Lease:
             self._release()
 
     def check(self) -> None:
-        """Raises ClusterError once another machine has taken it over."""
+        """Raises ClusterError once another machine has taken it over, or may have.
+
+        It does not rest on the renewing thread alone: where the whole process stood still, both wake up at once.
+        """
+        if not self.lost.is_set() and time.monotonic() - self._renewed > 2 * _RENEW_SECONDS:
+            self._renew_once()
         if self.lost.is_set():
             raise ClusterError(f"{self.name} was taken over by another machine; run the step again.")
 
@@ -70,17 +77,19 @@ class Lease:
         return found.spec.holder_identity in (None, "", self.holder)
 
     def _renew(self, done: threading.Event) -> None:
-        renewed = time.monotonic()
         while not done.wait(_RENEW_SECONDS):
-            try:
-                found = self._read()
-                if found is not None and found.spec.holder_identity == self.holder and self._take(found):
-                    renewed = time.monotonic()
-                elif found is None or found.spec.holder_identity != self.holder:
-                    self.lost.set()
-            except InfraAuditError:
-                if time.monotonic() - renewed > DURATION_SECONDS:
-                    self.lost.set()
+            self._renew_once()
+
+    def _renew_once(self) -> None:
+        try:
+            found = self._read()
+            if found is not None and found.spec.holder_identity == self.holder and self._take(found):
+                self._renewed = time.monotonic()
+            elif found is None or found.spec.holder_identity != self.holder:
+                self.lost.set()
+        except InfraAuditError:
+            if time.monotonic() - self._renewed > DURATION_SECONDS:
+                self.lost.set()
 
     def _read(self) -> Any | None:
         from kubernetes.client.exceptions import ApiException

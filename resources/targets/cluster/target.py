@@ -160,7 +160,7 @@ class KubernetesTarget:
             judgement = watch.wait(step, deadline, on_progress)
             if judgement.state != "available":
                 return self._unhealthy(release, judgement, watch, started)
-            notes += [f"{_called(job)} is complete" for job in step if hook_of(job)]
+            notes += [f"{identity(job)} ({hook_of(job)}) is complete" for job in step if hook_of(job)]
         held = watch.hold(0 if undo or release.is_live else release.soak, deadline, on_progress)
         if held.state != "available":
             return self._unhealthy(release, held, watch, started)
@@ -230,11 +230,15 @@ class KubernetesTarget:
         self, project: str, environment: str, *, holder: str, wait_seconds: float, on_wait: Callable[[str], None]
     ) -> Iterator[None]:
         """Hold the environment's Lease; a rollout that loses it changes nothing further."""
-        self.lease = Lease(
-            self.cluster, self.namespace, f"infraaudit-{project}-{environment}".replace("_", "-"), holder
-        )
+        name = f"infraaudit-{project}-{environment}".replace("_", "-")
+        self.lease = Lease(self.cluster, self.namespace, name, holder)
         with self.lease.held(wait_seconds, on_wait):
             yield
+
+    def check_exclusive(self) -> None:
+        """Raises ClusterError where the Lease was lost."""
+        if self.lease is not None:
+            self.lease.check()
 
 
 class _RefusedError(Exception):
@@ -243,7 +247,3 @@ class _RefusedError(Exception):
 
 def _flat(steps: list[list[Document]]) -> list[Document]:
     return [document for step in steps for document in step]
-
-
-def _called(job: Document) -> str:
-    return f"{identity(job)} ({hook_of(job)})"

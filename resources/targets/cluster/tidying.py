@@ -25,10 +25,12 @@ def tidy(way_back: WayBack, since: datetime, stays: Release | None, live: Releas
     lines: list[str] = []
     for document in reversed(parse_manifests(way_back.failed.manifests)):
         name = identity(document)
-        if name in kept or name in way_back.adopt or (name in former and document["kind"] == "Job"):
+        if name in kept or name in way_back.adopt:
             continue
+        # A Job has run, and is not run again to have it back: one that was made anew is removed.
+        before = former.get(name) if document["kind"] != "Job" else None
         try:
-            lines += _tidied(way_back, document, former.get(name), since, force)
+            lines += _tidied(way_back, document, before, since, force)
         except InfraAuditError as error:
             lines.append(f"{name} could not be put in order: {error}")
     return lines

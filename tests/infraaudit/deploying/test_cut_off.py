@@ -1,14 +1,18 @@
 """Attempts that were cut off: what the next one finds, puts in order, and takes up."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infraaudit.deploying.cut_off import lock_of
+from infraaudit.deploying.look import look_after
 from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release, Rollout
 from infraaudit_domain.errors import (
     ClusterError,
 )
+from infraaudit_domain.projects import Project
 from resources.history.decisions.rejections import reject
 from resources.history.deployments import (
     cut_off,
@@ -16,6 +20,7 @@ from resources.history.deployments import (
     last_tried,
 )
 from resources.history.queries.environments import dora
+from resources.machine.locks import locked_within
 from tests.infraaudit.deploying.scripted_shop import ScriptedTarget, Shop
 
 
@@ -154,3 +159,27 @@ def test_what_never_reached_a_target_hides_nothing_of_what_an_attempt_before_it_
         )
     assert [one.sha for one in cut_off(shop.history, "shop", "production")] == [shop.shas[0]]
     assert last_tried(shop.history, "shop", "production") is None
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_an_attempt_that_is_dead_is_closed_with_the_reason_by_a_look_unless_somebody_has_its_lock(
+    shop: Shop, is_held: bool
+) -> None:
+    zero, one, *_ = shop.shas
+    project = Project("shop", "/x")
+    shop.deliver(0)
+    began = datetime.now(UTC) - timedelta(hours=2)
+    shop.history.record_deployment(
+        Deployment("shop", "production", one, "scripted", Outcome.RUNNING, began, began, manifests="kind: A")
+    )
+    with locked_within(lock_of(shop.mirror, "shop", "production"), 0) if is_held else nullcontext():
+        look = look_after(
+            shop.history, shop.mirror, project, project.environment, lambda live: shop.target,
+            healed_before="", timeout=1, on_progress=lambda line: None,
+        )  # fmt: skip
+    rows = {row.sha: row for row in deployments(shop.history, "shop")}
+    assert len(rows) == 2 and look and look.sha == zero
+    if is_held:
+        assert rows[one].outcome is Outcome.RUNNING
+    else:
+        assert rows[one].outcome is Outcome.INTERRUPTED and "It was killed" in rows[one].reason

@@ -116,6 +116,9 @@ class LockedTarget(ScriptedTarget):
         raise RejectedByClusterError("making Lease/x: the namespace is not there.")
         yield
 
+    def check_exclusive(self) -> None:
+        raise AssertionError("it was never held")
+
 
 def test_every_attempt_has_a_row_with_its_cause(shop: Shop) -> None:
     shop.deliver(0)

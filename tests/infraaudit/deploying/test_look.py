@@ -1,5 +1,6 @@
 """A look with self-healing: a difference that was put right and comes back is reported, and left."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ LIVE = Deployment("shop", "production", "1" * 40, "kubernetes:a/b", Outcome.DEPL
 SCALED = Difference("Deployment/web", "spec.replicas", "1", "3")
 PRODUCTION = Environment("production", self_heal=True)
 SHOP = Project("shop", "/x", environments=(PRODUCTION,))
-NO_MIRROR = Mirror("/x", Path("/nowhere"))
+NO_MIRROR = Mirror("/x", Path(tempfile.gettempdir(), "infraaudit-test-no-mirror", "shop"))
 
 
 def unreached(_: Deployment) -> Any:
@@ -153,12 +154,12 @@ def test_a_deployment_that_began_meanwhile_is_no_drift(past: History, outcome: O
 def test_a_deployment_that_was_killed_long_ago_stops_no_looks(past: History) -> None:
     past.record_deployment(LIVE)
     past.record_deployment(running(timedelta(minutes=61)))
-    found = looked_at(past, Drifting(), replace(PRODUCTION, self_heal=False))
-    assert found is not None and found.drift and waiting_notices(past)
     soaking = replace(PRODUCTION, self_heal=False, soak=3600.0)
     assert looked_at(past, Drifting(), soaking) is None, "it may soak for an hour"
     measured = replace(PRODUCTION, self_heal=False, analysis=Analysis(after=3600.0))
     assert looked_at(past, Drifting(), measured) is None, "it may wait for an hour to be measured"
+    found = looked_at(past, Drifting(), replace(PRODUCTION, self_heal=False))
+    assert found is not None and found.drift and waiting_notices(past)
 
 
 @pytest.mark.parametrize(

@@ -215,13 +215,28 @@ def test_a_project_whose_names_clash_in_dagster_is_at_fault_alone(tmp_path: Path
     found = load_projects(file)
     faults = {project.name: project.fault for project in found}
     assert [name for name, fault in faults.items() if not fault] == ["good", "project_5", "last"]
-    assert "two environments are named t_u" in faults["e1"] and "two environments are named t" in faults["e2"]
+    assert "environments are named t-u and t_u" in faults["e1"] and "named t and t (" in faults["e2"]
     assert "good_to_b_pipeline" in faults["project_4"] and "good_to_u_commits" in faults["project_6"]
-    assert "two projects are named project_5" in faults["project_7"]
+    assert "named project_5 and project-5" in faults["project_7"] and "rename one" in faults["project_7"]
+    assert "good-to-b and good, or" in faults["project_4"]
     names = [name for project in found for name in claimed_names(project)]
     assert len(names) == len(set(names)), "Dagster would refuse all of them"
-    with pytest.raises(ConfigurationError, match="two environments are named t_u"):
+    with pytest.raises(ConfigurationError, match="environments are named t-u and t_u .* rename one"):
         read_projects(file)
+
+
+def test_two_projects_never_share_a_lock_or_a_volume(tmp_path: Path) -> None:
+    """`a-b` in `c` and `a` in `b-c` would be `a-b-c` on a target, and have one volume for the data of both."""
+    file = tmp_path / "projects.yaml"
+    file.write_text(
+        "projects:\n"
+        "  - {name: a-b, url: /x, environments: [{name: c}]}\n"
+        "  - {name: a, url: /x, environments: [{name: b-c}]}\n"
+        "  - {name: a-c, url: /x, environments: [{name: b}]}\n"
+    )
+    found = {project.name: project.fault for project in load_projects(file)}
+    assert not found["a-b"] and not found["a-c"] and "a" not in found
+    assert "a and a-b, or an environment of one of them, make the same name a_b_c" in found["project_2"]
 
 
 def test_many_projects_are_compared_with_each_other_in_linear_time(
