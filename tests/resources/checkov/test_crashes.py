@@ -18,6 +18,14 @@ spec:
     - name: other
       image: other:1
 """
+STACK = """Resources:
+  B:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: a}
+  G:
+    Type: AWS::EC2::SecurityGroup
+    Properties: {SecurityGroupIngress: 5}
+"""
 
 
 def crashes(one: FrameworkScan) -> dict[str, str]:
@@ -28,10 +36,11 @@ def crashes(one: FrameworkScan) -> dict[str, str]:
     ("framework", "path", "text"),
     [
         ("kubernetes", "pod.yaml", POD.replace("privileged: true", "capabilities: [a]")),
+        ("cloudformation", "stack.yaml", STACK),
         (
-            "terraform",
-            "db.tf",
-            'resource "aws_security_group" "g" {\n  ingress = [1]\n}\n',
+            "github_actions",
+            ".github/workflows/ci.yml",
+            "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: [a]\n",
         ),
     ],
 )
