@@ -146,7 +146,7 @@ def _metadata(scan: Scan, against: str | None, changes: FindingChanges, remedies
 def _coverage(scan: Scan) -> dict[str, Any]:
     """What each framework should have read, and of how many files it did not read something."""
     rows = [
-        (part.framework, part.evidence.expected, len(part.unreadable), part.reason)
+        (part.framework, part.evidence.expected, sum(not gap.check_id for gap in part.unreadable), part.reason)
         for part in scan.frameworks
         if part.evidence is not None and (part.evidence.expected or part.unreadable)
     ]

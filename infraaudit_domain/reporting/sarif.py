@@ -157,6 +157,8 @@ def _notifications(part: FrameworkScan) -> Iterator[dict[str, Any]]:
 
 
 def _of_gap(framework: str, gap: UnreadableFile) -> dict[str, Any]:
+    if gap.check_id:
+        return _notification("warning", f"{framework}: {gap.path}: {gap.reason}")
     if gap.path == EVERY_FILE:
         return _notification("warning", f"{framework}: {gap.reason}")
     hidden = f", hidden by {gap.hidden_by}" if gap.hidden_by else ""

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infraaudit_domain.errors import ScanError, excerpt
-from infraaudit_domain.scans.findings import Finding, FindingStatus, UnreadableFile
+from infraaudit_domain.scans.evidence import EVERY_FILE
+from infraaudit_domain.scans.findings import (
+    EVERY_RESOURCE,
+    Finding,
+    FindingStatus,
+    UnreadableFile,
+    crashed_check,
+)
 
 SECRETS = "secrets"
 _TEXT_LIMIT = 1000
@@ -31,6 +38,8 @@ class Proven:
     """Checks that look at several files at once."""
     broke: Mapping[str, str] = field(default_factory=dict)
     """Files that a check broke on, with the error."""
+    crashed: tuple[UnreadableFile, ...] = ()
+    """Checks that raised on one resource and gave no verdict there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,14 @@ def read_proof(framework: str, document: Mapping[str, Any], root: str, secret_ke
         undecided[name] = undecided.get(name, frozenset()) | frozenset(checks)
     read = {relative_path(path, root): parts for path, parts in document.get("read", {}).items()}
     broke = {relative_path(path, root): error for path, error in document.get("broke", {}).items()}
-    return Proven(read, passed, undecided, frozenset(document.get("crossing", ())), broke)
+    crashed = tuple(_crash(framework, crash, root, secret_key) for crash in document.get("crashed", ()))
+    return Proven(read, passed, undecided, frozenset(document.get("crossing", ())), broke, crashed)
+
+
+def _crash(framework: str, crash: Sequence[str], root: str, secret_key: bytes) -> UnreadableFile:
+    path, name, check_id, error = crash
+    resource = _resource(framework, name, root, secret_key) if name else EVERY_RESOURCE
+    return crashed_check(relative_path(path, root) if path else EVERY_FILE, resource, check_id, excerpt(error, 300))
 
 
 def parse_report(text: str, root: str, secret_key: bytes) -> tuple[FrameworkReport, ...]:

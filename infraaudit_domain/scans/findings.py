@@ -95,6 +95,23 @@ class UnreadableFile:
     not make the scan partial."""
     part_of: str = ""
     """The file of the Helm chart whose templates are all unread for one reason."""
+    check_id: str = ""
+    """A check that gave no verdict on one resource of a file that was read. ``path`` names both then, so that it is no
+    file's, and nothing else is in doubt."""
+
+
+EVERY_RESOURCE = "every resource"
+
+
+def crashed_check(path: str, resource: str, check_id: str, error: str) -> UnreadableFile:
+    """The gap that a check leaves which raised on a resource.
+
+    >>> crashed_check("pod.yaml", "Pod.default.web", "CKV_K8S_16", "KeyError: 'a'").path
+    'pod.yaml: CKV_K8S_16 on Pod.default.web'
+    """
+    check_id = check_id or "a check"
+    words = f"{path}: {check_id} on {resource}"[:1000]
+    return UnreadableFile(words, f"the check broke and gave no verdict: {error}", check_id=check_id)
 
 
 @dataclass(frozen=True, slots=True)

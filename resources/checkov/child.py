@@ -17,7 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.checkov.reading import order, own_rule, proof, reasons, secret_files, serverless_files, yaml_check
+from resources.checkov.reading import (
+    crashes,
+    order,
+    own_rule,
+    proof,
+    reasons,
+    secret_files,
+    serverless_files,
+    yaml_check,
+)
 from resources.checkov.rendering import build
 from resources.checkov.speedups import patches
 from resources.checkov.speedups.evaluations import Evaluations
@@ -34,6 +43,7 @@ def prime() -> list[str]:
     global _evaluations
     _evaluations, left_out = patches.apply(Path(os.environ["INFRAAUDIT_PARSED"]))
     proof.witness()
+    crashes.witness()
     secret_files.witness()
     serverless_files.witness()
     for runner in checkov.DEFAULT_RUNNERS:

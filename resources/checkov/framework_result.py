@@ -85,6 +85,7 @@ def framework_result(
     made = job.renderings if name == "kubernetes" and not result.error else Renderings()
     plain = _plain_gaps(name, job, result, broken, refused, tree)
     unread = [*made.gaps(plain.values(), job.expected[name], job.charts), *unopened(name, job.unopened[name])]
+    unread += result.proven.crashed
     unreadable = _marked(name, job, unread)
     read = job.expected[name].keys() - plain.keys()
     counted = [gap for gap in unreadable if not gap.hidden_by]

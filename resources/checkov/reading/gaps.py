@@ -83,13 +83,16 @@ def bounded(files: Sequence[UnreadableFile], most: int) -> tuple[UnreadableFile,
 
 def summary(framework: str, gaps: Sequence[UnreadableFile], charts: Collection[str]) -> str:
     """All gaps in a line: the templates of a chart are one matter, however many they are."""
-    by_chart = Counter(chart_of(gap.path, charts) if framework == "kubernetes" else None for gap in gaps)
+    files = [gap for gap in gaps if not gap.check_id]
+    by_chart = Counter(chart_of(gap.path, charts) if framework == "kubernetes" else None for gap in files)
     others = by_chart.pop(None, 0)
     words = [f"{others} file(s) could not be read"] if others else []
     words += [
         f"{count} template(s) of the Helm chart {str(chart).rstrip('/') or '.'} were not read"
         for chart, count in sorted(by_chart.items(), key=lambda item: str(item[0]))
     ]
+    if crashed := len(gaps) - len(files):
+        words.append(f"{crashed} check(s) broke on a resource and gave no verdict")
     return "; ".join(words)
 
 

@@ -32,6 +32,8 @@ class Proof:
     """How often a check failed in a file, by what it said itself."""
     broke: dict[str, str] = field(default_factory=dict)
     """Files on which a check or a registry raised what would have ended the whole run, with the error."""
+    crashed: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Errors by file, resource and check, where a check gave no verdict for one; file and resource may be empty."""
     unfilled: dict[str, str] = field(default_factory=dict)
     """Files in which something stands for parts that were not read, with the reason."""
     copies: dict[str, str] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Proof:
             "undecided": {file: sorted(checks) for file, checks in self.undecided.items() if checks},
             "crossing": sorted(self.crossing),
             "broke": self.broke,
+            "crashed": sorted([*place, error] for place, error in self.crashed.items()),
         }
 
     def conclude(self, runner: Any, report: Any) -> None:

@@ -74,7 +74,8 @@ def unread_count(part: sa.RowMapping) -> int:
     """How many files of a framework were not read; all that were expected, where it failed."""
     if part["status"] == ScanStatus.FAILED and part["evidence"]:
         return int(part["evidence"].expected)
-    return sum(count_of(file["path"], file["reason"]) for file in part["unreadable"])
+    files = (file for file in part["unreadable"] if not file.get("check_id"))
+    return sum(count_of(file["path"], file["reason"]) for file in files)
 
 
 def count_of(path: str, reason: str) -> int:
