@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.errors import NotThereError, excerpt
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState, is_newer
+from infraaudit_domain.forge.request_verdicts import RequestVerdict
 from resources.history import schema
 from resources.history.forge.statuses import insert_into
 from resources.history.store import History
@@ -32,21 +33,6 @@ class KnownRequest:
     judged_head: str
     fault: str
     """Why its head cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestVerdict:
-    """What was found of a request's head."""
-
-    base: str
-    """The merge base with the target branch; empty where there is none."""
-    verdict: str
-    """``passes``, ``fails`` or ``unknown``."""
-    reason: str
-    new: int | None = None
-    fixed: int | None = None
-    not_live: int | None = None
-    """Open findings that stand in nothing that is live."""
 
 
 def store_request(history: History, project: str, seen: ChangeRequest) -> bool:
@@ -97,9 +83,9 @@ def note_started(history: History, project: str, number: int, head: str, fault: 
 def record_verdict(history: History, project: str, number: int, head: str, found: RequestVerdict) -> None:
     """Record what was found of a head, unless there is a newer one."""
     still = _is(project, number) & (_TABLE.c.head == head)
-    row = asdict(found) | {"judged_head": head, "reason": excerpt(found.reason, _LONGEST)}
+    row = asdict(found) | {"verdict": found.verdict.value, "reason": excerpt(found.reason, _LONGEST)}
     with history.writing() as connection:
-        connection.execute(_TABLE.update().where(still).values(row))
+        connection.execute(_TABLE.update().where(still).values(row | {"judged_head": head}))
 
 
 def request_rows(history: History, project: str, state: str = "") -> list[dict[str, Any]]:

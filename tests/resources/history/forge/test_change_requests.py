@@ -11,9 +11,9 @@ import pytest
 
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState
+from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict
 from resources.history import History
 from resources.history.forge.change_requests import (
-    RequestVerdict,
     allow_head,
     known_request,
     note_started,
@@ -36,7 +36,7 @@ def history(request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str
 
 
 def at(seconds: int, **changed: object) -> ChangeRequest:
-    return replace(OURS, changed_at=NOW + timedelta(seconds=seconds), **changed)  # type: ignore[arg-type]
+    return replace(OURS, changed_at=NOW + timedelta(seconds=seconds), **changed)
 
 
 def test_deliveries_in_any_order_and_twice_end_in_the_newest(history: History) -> None:
@@ -62,7 +62,7 @@ def test_deliveries_at_the_same_time_end_in_the_newest(history: History) -> None
 def test_what_is_known_of_a_head_outlives_a_new_title_and_not_a_new_head(history: History) -> None:
     store_request(history, "shop", OURS)
     note_started(history, "shop", 7, HEAD)
-    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, "fails", "why", 2, 1, 3))
+    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, RequestResult.FAILS, "why", 2, 1, 3))
     store_request(history, "shop", at(1, title="a new title"))
     (row,) = request_rows(history, "shop")
     assert (row["title"], row["verdict"], row["new"], row["fixed"], row["not_live"]) == (
@@ -73,7 +73,7 @@ def test_what_is_known_of_a_head_outlives_a_new_title_and_not_a_new_head(history
         3,
     )
     store_request(history, "shop", at(2, head=LATER))
-    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, "passes", ""))
+    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, RequestResult.PASSES, ""))
     (row,) = request_rows(history, "shop")
     assert (row["verdict"], row["new"], row["base"]) == ("pending", None, None)
 
