@@ -33,7 +33,7 @@ from infraaudit_domain.triggers import is_watched
 from resources.dagster.jobs import AssetJob
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
-from resources.dagster.run_queue import cancel_queued
+from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
@@ -64,6 +64,8 @@ def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: i
         description=f"Judges the pull and merge requests of {project.name}; deploys nothing of them.",
     )
     def requests(context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource) -> dg.SensorResult:
+        submit_forgotten(context.instance, requests_name(project))
+        requeue_unlaunched(context.instance, requests_name(project))
         past, mirror, began = history.connect(), git.connect(project), time.monotonic()
         known = open_requests(past, project.name)
         _cancel(context.instance, past, project, [one.request.head for one in known])
