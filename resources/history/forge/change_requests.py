@@ -88,11 +88,12 @@ def record_verdict(history: History, project: str, number: int, head: str, found
         connection.execute(_TABLE.update().where(still).values(row | {"judged_head": head}))
 
 
-def request_rows(history: History, project: str, state: str = "") -> list[dict[str, Any]]:
+def request_rows(history: History, project: str, state: str = "", limit: int | None = None) -> list[dict[str, Any]]:
     """The requests of a project as rows for people, newest first; what was found of an earlier head is not shown."""
     mine = _TABLE.c.project == project
     query = sa.select(_TABLE).where(mine & (_TABLE.c.state == state) if state else mine)
-    return [_shown(row) for row in history.rows(query.order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc()))]
+    newest_first = query.order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
+    return [_shown(row) for row in history.rows(newest_first.limit(limit))]
 
 
 def _shown(row: sa.RowMapping) -> dict[str, Any]:
