@@ -34,7 +34,7 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
                 began = GitEvent(REQUESTED, "", context.run.run_id, current.sha)
                 record_git_events(past, project.name, [began])
                 mirror.fetch()
-                bring_head(mirror, project, int(context.run.tags[REQUEST]), current.sha)
+                bring_head(mirror, project, int(context.run.tags.get(REQUEST, "0")), current.sha)
             found = take_in(past, mirror, project, current.sha)
             follow_deploy_branch(past, mirror, project)
             name_run(context, found)

@@ -22,6 +22,7 @@ from resources.history.forge.change_requests import (
     request_rows,
     store_request,
 )
+from resources.history.retention import prune_messages
 from tests.resources.databases import DATABASES, fresh_history
 
 HEAD, LATER = "a" * 40, "b" * 40
@@ -112,3 +113,13 @@ def test_why_a_head_cannot_be_read_is_shown_until_it_is_started(history: History
     assert known_request(history, "shop", 7).started_head == ""
     note_started(history, "shop", 7, HEAD)
     assert request_rows(history, "shop")[0]["reason"] == "" and known_request(history, "shop", 7).started_head == HEAD
+
+
+def test_old_requests_are_pruned_once_they_are_closed(history: History) -> None:
+    store_request(history, "shop", OURS)
+    store_request(history, "shop", replace(OURS, number=8, state=RequestState.CLOSED))
+    store_request(history, "bank", replace(OURS, number=9, state=RequestState.CLOSED))
+    assert prune_messages(history, "shop", NOW) == 0, "not yet"
+    assert prune_messages(history, "shop", NOW + timedelta(seconds=1)) == 1
+    assert [row["number"] for row in request_rows(history, "shop")] == [7]
+    assert [row["number"] for row in request_rows(history, "bank")] == [9]
