@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from infraaudit.scans.against_parent import counted_scan
+from infraaudit.scans.against_parent import CountedScan, counted_scan, up_to
 from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
 from infraaudit.scans.first_configuration import first_configuration
@@ -44,26 +44,62 @@ def judge_commit(
     return judge_scan(read_gate(gate_file), evidence_of(history, mirror, project, environment, sha, gate_file, now))
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedRequest:
+    """Whether a commit would be let in with all that it brings, and what that is."""
+
+    verdict: Verdict
+    against: str | None
+    """The scanned commit that it is compared with."""
+    changes: FindingChanges
+    not_live: int | None
+
+
+def judge_request(
+    history: History, mirror: Mirror, project: Project, sha: str, base: str, gate_file: Path, now: datetime
+) -> JudgedRequest | None:
+    """Judge a commit for the first environment by all that it brings since ``base``; None where it has no scan."""
+    where = project, project.environment.name, sha, gate_file, now
+    evidence, counted = _evidence(history, mirror, *where, up_to(mirror, base) if base else [])
+    if counted is None:
+        return None
+    not_live = None if evidence.not_live is None else len(evidence.not_live)
+    return JudgedRequest(judge_scan(read_gate(gate_file), evidence), counted.against, counted.changes, not_live)
+
+
 def evidence_of(
     history: History, mirror: Mirror, project: Project, environment: str, sha: str, gate_file: Path, now: datetime
 ) -> Evidence:
     """What the gate judges a commit by, as the configuration counts it. Raises ConfigurationError."""
+    return _evidence(history, mirror, project, environment, sha, gate_file, now)[0]
+
+
+def _evidence(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: str,
+    sha: str,
+    gate_file: Path,
+    now: datetime,
+    earlier: Sequence[str] | None = None,
+) -> tuple[Evidence, CountedScan | None]:
     policy = read_gate(gate_file)
     accepted = read_accepted(gate_file.parent, project.name)
     scan = history.scan(project.name, sha)
     if scan is None:
-        return Evidence(None)
+        return Evidence(None), None
     day = now.astimezone(UTC).date()
     suppressions = accepted.suppressions
     view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
-    counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view)
+    counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view, earlier)
     standing = _Standing.of(history, mirror, project, sha, now)
     beside = _beside_live(history, mirror, project, environment, view, scan, standing)
     not_live = None if beside is None else [f for f in beside.not_live if not suppressed_by(f, suppressions, day)]
     unread = [f for f in standing.unread(counted.scan) if not suppressed_by(f, suppressions, day)] if standing else ()
     by_rules = standing.rule_days if standing else {}
     judged = view.judged(sha)
-    return Evidence(
+    evidence = Evidence(
         scan=judged.without_accepted_gaps(counted.scan),
         unread=unread,
         new=(*counted.changes.new, *counted.changes.perhaps_new) if counted.against else (),
@@ -74,6 +110,7 @@ def evidence_of(
         not_live_by_rules=_by_rules(beside.changes, by_rules, scan, now) if beside and beside.changes else {},
         standing_by_rules=by_rules,
     )
+    return evidence, counted
 
 
 def _counting(

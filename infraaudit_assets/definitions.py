@@ -15,6 +15,7 @@ from sensors.commits import build_commit_sensor
 from sensors.continuing import build_continuing_sensors
 from sensors.outcomes import build_notice_sensor
 from sensors.promotions import build_promotion_sensors
+from sensors.requests import build_request_sensors
 
 
 def concerned(projects: tuple[Project, ...], job: str) -> tuple[Project, ...]:
@@ -32,6 +33,11 @@ def build_definitions(projects: tuple[Project, ...], current: Settings) -> dg.De
         asset_checks=[check for project in projects for check in build_project_checks(project)],
         sensors=[
             *(build_commit_sensor(project, jobs[project.name], current.poll_seconds) for project in projects),
+            *(
+                one
+                for project in projects
+                for one in build_request_sensors(project, jobs[project.name], current.poll_seconds)
+            ),
             *(one for project in projects for one in build_promotion_sensors(project, current.poll_seconds)),
             *(one for project in projects for one in build_continuing_sensors(project, current.poll_seconds)),
             build_notice_sensor(projects),

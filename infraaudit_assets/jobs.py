@@ -8,15 +8,20 @@ from infraaudit_domain.dagster_names import (
     audit_name,
     delivery_name,
     deployment_name,
+    fork_name,
     group_of,
     pipeline_name,
     promotion_name,
+    request_name,
 )
 from infraaudit_domain.projects import Environment, Project
 from resources.dagster.executor import forked_executor
 from resources.dagster.jobs import AssetJob
 
 AUDIT_STAGES = ("commit", "scan_report", "scan_trends")
+REQUEST_STAGES = ("commit", "docker_image", "test_results", "scan_report")
+FORK_STAGES = ("commit", "scan_report")
+"""A stranger's commit is read, and nothing of it is run."""
 DELIVERY_STAGES = ("deployment", "monitoring", "application_logs", "dashboard")
 
 
@@ -61,6 +66,7 @@ def build_jobs(project: Project) -> list[AssetJob]:
             executor_def=forked_executor,
             description=f"Deliver a commit of {project.name} that was built on another branch; the gates hold.",
         ),
+        *(_of_requests(project) if project.forge and project.forge.requests else ()),
         *(
             dg.define_asset_job(
                 promotion_name(project, environment),
@@ -70,5 +76,25 @@ def build_jobs(project: Project) -> list[AssetJob]:
                 description=f"Bring one commit of {project.name} to {environment.name}.",
             )
             for environment in project.environments[1:]
+        ),
+    ]
+
+
+def _of_requests(project: Project) -> list[AssetJob]:
+    """The jobs of a request's head, which is never deployed and is in no trend."""
+    stages = FORK_STAGES if project.audit_only else REQUEST_STAGES
+    group = group_of(project)
+    return [
+        dg.define_asset_job(
+            request_name(project),
+            selection=dg.AssetSelection.assets(*([group, name] for name in stages)),
+            executor_def=forked_executor,
+            description=f"Build, test and scan the head of a request to {project.name}; deploys nothing.",
+        ),
+        dg.define_asset_job(
+            fork_name(project),
+            selection=dg.AssetSelection.assets(*([group, name] for name in FORK_STAGES)),
+            executor_def=dg.in_process_executor,
+            description=f"Scan the head of a fork's request to {project.name}; runs nothing of it.",
         ),
     ]

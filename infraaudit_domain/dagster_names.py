@@ -15,6 +15,8 @@ LIVE_STILL_PASSES = "live_still_passes"
 COMMIT, BRANCH = "infraaudit/commit", "infraaudit/branch"
 NO_DRIFT = "no_drift"
 """The check of a deployment asset: what is live is healthy and as it was deployed."""
+REQUEST = "infraaudit/request"
+"""The number of the request whose head a run is for."""
 SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
@@ -44,6 +46,26 @@ def delivery_name(project: Project) -> str:
     return f"{group_of(project)}_delivery"
 
 
+def request_name(project: Project) -> str:
+    """The job of a request's head: it is built, tested and scanned."""
+    return f"{group_of(project)}_request"
+
+
+def fork_name(project: Project) -> str:
+    """The job of the head of a fork's request: it is scanned, and nothing of it is run."""
+    return f"{group_of(project)}_fork"
+
+
+def is_of_request(project: Project, job: str) -> bool:
+    """Whether a job is one for heads of requests, which are on no branch of ours yet."""
+    return job in (request_name(project), fork_name(project))
+
+
+def requests_name(project: Project) -> str:
+    """The sensor that starts the runs of requests."""
+    return f"{group_of(project)}_requests"
+
+
 def promotion_name(project: Project, environment: Environment) -> str:
     return f"{group_of(project)}_to_{_name(environment.name)}"
 
@@ -62,7 +84,8 @@ def claimed_names(project: Project) -> frozenset[str]:
     of_all = (pipeline_name, audit_name, delivery_name, sensor_name)
     promotions = (promotion_name(project, environment) for environment in project.environments[1:])
     continuing = (continue_name(project, environment) for environment in project.environments)
-    return frozenset({*(name(project) for name in of_all), *promotions, *continuing})
+    of_requests = (request_name, fork_name, requests_name) if project.forge and project.forge.requests else ()
+    return frozenset({*(name(project) for name in (*of_all, *of_requests)), *promotions, *continuing})
 
 
 def former_names(project: Project) -> frozenset[str]:
@@ -89,6 +112,11 @@ def run_key(project: Project, sha: str) -> str:
 def delivery_key(project: Project, sha: str) -> str:
     """The run key by which a commit that ran on another branch is delivered once."""
     return f"{run_key(project, sha)}:delivery"
+
+
+def request_key(project: Project, sha: str) -> str:
+    """The run key by which the head of a request runs once."""
+    return f"{run_key(project, sha)}:request"
 
 
 def promotion_key(project: Project, environment: Environment, sha: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from infraaudit_domain.projects import Project
 
+REQUESTED = "requested"
 _SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip-ci|ci-skip)\]", re.IGNORECASE)
 
 
@@ -18,8 +19,8 @@ class GitEvent:
     """A change of a branch other than a new commit, kept for later questions."""
 
     kind: str
-    """``forced`` (rebased or reset), ``deleted``, ``recreated``, ``skipped`` (a commit without a run) or
-    ``superseded`` (one whose queued run gave way to a newer commit's)."""
+    """``forced`` (rebased or reset), ``deleted``, ``recreated``, ``skipped`` (a commit without a run), ``superseded`` (one
+    whose queued run gave way to a newer commit's) or ``requested`` (a request's head whose run began, with that run)."""
     branch: str
     before: str
     after: str

@@ -34,7 +34,7 @@ from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.forge.expected import end_expected, expect_statuses
-from resources.history.git_events import record_git_events, recorded_commits
+from resources.history.git_events import record_git_events, recorded_commits, requested_heads
 
 _FETCH_SECONDS = 5.0
 """How long a tick waits for its fetch: the ticks of all projects share the daemon's threads."""
@@ -66,7 +66,7 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
             project,
             before,
             recorded=lambda: recorded_commits(past, project.name),
-            begun=lambda: context.instance.get_dynamic_partitions(commits_of(project).name or ""),
+            begun=lambda: _begun(context.instance, past, project),
         )
         skipped = reasons_to_skip(mirror, project, list(found.new))
         wanted = {sha: branch for sha, branch in found.new.items() if sha not in skipped}
@@ -97,6 +97,12 @@ def build_commit_sensor(project: Project, jobs: Sequence[AssetJob], seconds: int
         )
 
     return commits
+
+
+def _begun(instance: dg.DagsterInstance, past: History, project: Project) -> list[str]:
+    """The partitions of commits that were on a branch: below the head of a request may be what never ran."""
+    heads = requested_heads(past, project.name)
+    return [sha for sha in instance.get_dynamic_partitions(commits_of(project).name or "") if sha not in heads]
 
 
 def _show(history: History, project: Project, wanted: Sequence[str], events: Sequence[GitEvent]) -> None:

@@ -11,7 +11,7 @@ import dagster as dg
 
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
 from infraaudit.notices.outgoing import send_notices
-from infraaudit_domain.dagster_names import PARTITION, delivery_name, pipeline_name
+from infraaudit_domain.dagster_names import PARTITION, delivery_name, fork_name, pipeline_name, request_name
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice, run_failed
@@ -28,7 +28,8 @@ _SETTLING = timedelta(seconds=60)
 
 
 def build_notice_sensor(projects: Sequence[Project]) -> dg.SensorDefinition:
-    by_job = {name(project): project for project in projects for name in (pipeline_name, delivery_name)}
+    jobs = (pipeline_name, delivery_name, request_name, fork_name)
+    by_job = {name(project): project for project in projects for name in jobs}
     by_name = {project.name: project for project in projects}
 
     @dg.sensor(

@@ -35,7 +35,7 @@ from service.notices import NoticeWorker
 from service.pages import page_routes, refusal_page
 from service.past_pages import past_routes
 from service.received import Received
-from service.webhook import REASONS, Webhook
+from service.webhook import REASONS, KeepRequest, Webhook
 from service.workers.narrow_worker import NarrowWorker
 from service.workers.push_worker import PushWorker
 from service.workers.upgrade_worker import UpgradeWorker
@@ -66,6 +66,8 @@ class ServiceOptions:
     dagster_url: str = ""
     addresses: Mapping[str, int] = field(default_factory=dict)
     """How many addresses would be notified of a failing test, by project."""
+    keep_request: KeepRequest = lambda project, seen: None
+    """Stores a pull or merge request."""
     spool: Path | None = None
     """A folder that exists, for large bodies; by default the system's for temporary files."""
     rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()
@@ -90,7 +92,16 @@ def build_app(
     webhooks: list[Route] = []
     if received:
         wake = worker.wake if worker else lambda: None
-        webhook = Webhook(received, options.secrets, options.projects, rejected, wake, options.spool, options.urls)
+        webhook = Webhook(
+            received,
+            options.secrets,
+            options.projects,
+            rejected,
+            wake,
+            options.spool,
+            options.urls,
+            options.keep_request,
+        )
         webhooks.append(Route("/webhooks/{project}", webhook.receive, methods=["POST"]))
     secured = bool(options.read_tokens or options.write_tokens or options.named_tokens)
     registry = CollectorRegistry()

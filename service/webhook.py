@@ -19,8 +19,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from infraaudit_domain.errors import MalformedPushError, excerpt
+from infraaudit_domain.errors import HistoryError, MalformedPushError, excerpt
+from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
+from infraaudit_domain.forge.request_payloads import change_request_of
 from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
 from infraaudit_domain.repositories.urls import other_repository
 from resources.git.program import without_password
@@ -57,7 +59,9 @@ _RETRY_SECONDS = 30
 """A large body has to be there within 20 seconds."""
 _READERS = 2
 """How many bodies that take long are read at a time; the API's threads stay free."""
-_Found = tuple[str, Sequence[MovedBranch] | NotAPush]
+_Said = Sequence[MovedBranch] | ChangeRequest | NotAPush
+_Found = tuple[str, _Said]
+KeepRequest = Callable[[str, ChangeRequest], bool | None]
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -79,9 +83,11 @@ class Webhook:
         wake: Callable[[], None],
         spool: Path | None = None,
         urls: Mapping[str, str] = MappingProxyType({}),
+        keep_request: KeepRequest = lambda project, seen: None,
     ) -> None:
-        """``urls`` are the projects' repositories; a push that is certainly of another one is ignored."""
-        self._urls = urls
+        """``urls`` are the projects' repositories; a push that is certainly of another one is ignored. ``keep_request``
+        stores a request; it says whether that was news, and None where the project takes none."""
+        self._urls, self._keep_request = urls, keep_request
         self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
         self._rejected, self._wake, self._spool = rejected, wake, spool
         self._large = BoundedSemaphore(_MOST_LARGE)
@@ -118,6 +124,8 @@ class Webhook:
             read = partial(_read, project, url, forge, headers, body, payload, None if trusted else secrets)
             beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
             given, branches = await self._beside(read) if beside else read()
+        if isinstance(branches, ChangeRequest):
+            return await self._take_request(project, branches)
         if isinstance(branches, NotAPush):
             return JSONResponse({"state": "ignored", "reason": branches.reason})
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
@@ -126,6 +134,16 @@ class Webhook:
             self._rejected["replayed"] += 1
             _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
         return JSONResponse({"state": stored.value, "delivery": given}, status_code=202)
+
+    async def _take_request(self, project: str, seen: ChangeRequest) -> JSONResponse:
+        try:
+            is_news = await run_in_threadpool(self._keep_request, project, seen)
+        except HistoryError as error:
+            raise _Refused(503, "the request cannot be stored now; send it again", "not_stored") from error
+        if is_news is None:
+            return JSONResponse({"state": "ignored", "reason": "the project takes no requests (forge.requests)"})
+        state = Arrival.STORED if is_news else Arrival.KNOWN
+        return JSONResponse({"state": state.value, "request": seen.number}, status_code=202)
 
     async def _beside(self, read: Callable[[], _Found]) -> _Found:
         async with self._readers:
@@ -168,7 +186,7 @@ def _read(
         if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
         said = read_json(content)
-        moved = moved_branches(forge, headers, said)
+        moved: _Said = change_request_of(forge, headers, said) or moved_branches(forge, headers, said)
         if not isinstance(moved, NotAPush) and (other := other_repository(said, url)):
             moved = NotAPush(f"a push to {excerpt(without_password(other), 200)}; the repository here is {project}'s")
         return push_id(project, forge, headers, content), moved

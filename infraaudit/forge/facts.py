@@ -148,6 +148,11 @@ def facts_of(history: History, project: Project, sha: str, judge: Judge, is_new:
     )
 
 
+def stage_outcomes(history: History, project: str, sha: str) -> dict[str, StageOutcome]:
+    """The newest outcome of each stage of a commit."""
+    return {name: stage.outcome for name, stage in _stages(history, project, sha).items()}
+
+
 def _stands(history: History, project: str, sha: str, scanned_at: datetime | None) -> bool:
     """Whether the gate's verdict on this scan is shown: it is of when the commit was scanned, whatever came after."""
     shown = status_row(history, project, sha, context_of(project, SCAN))

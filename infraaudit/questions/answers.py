@@ -25,6 +25,7 @@ from infraaudit_domain.reporting.order import SEVERITY_RANK
 from resources.history.decisions.approvals import approval_rows
 from resources.history.decisions.measurements import measurement_rows
 from resources.history.decisions.rejections import rejection_rows
+from resources.history.forge.change_requests import request_rows
 from resources.history.queries import environments as deployed
 from resources.history.queries import exposure as exposures
 from resources.history.queries.commit_pages import (
@@ -195,6 +196,10 @@ def approvals(asked: Asked) -> Page:
     return asked.cut(approval_rows(asked.history, asked.project, asked.text("environment"), sha))
 
 
+def requests(asked: Asked) -> Page:
+    return asked.cut(request_rows(asked.history, asked.project, asked.text("state")))
+
+
 def measurements(asked: Asked) -> Page:
     sha = asked.commit("commit") if asked.text("commit") else ""
     return asked.cut(measurement_rows(asked.history, asked.project, asked.text("environment"), sha))
@@ -230,7 +235,7 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
     for answering in (
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, finding_help, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
-        rejections, approvals, measurements, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
+        rejections, approvals, requests, measurements, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
         least_exposure,
     )
 }  # fmt: skip

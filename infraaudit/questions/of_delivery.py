@@ -2,9 +2,10 @@
 
 from dataclasses import fields
 
-from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, OUTCOME, revision, text
+from infraaudit.questions.parameters import ANY_ENVIRONMENT, COMMIT, OUTCOME, one_of, revision, text
 from infraaudit.questions.question import Needs, Question, typed
 from infraaudit_domain.delivery.dora import Dora
+from infraaudit_domain.forge.change_requests import RequestState
 
 _DELIVER = "Deliver"
 _OF = "/projects/{project}"
@@ -100,6 +101,28 @@ QUESTIONS: tuple[Question, ...] = (
         {"environment": ANY_ENVIRONMENT, "commit": revision("Only this commit.")},
         command="approvals",
         shown="approved_at environment sha leave approved_by reason taken_back_at subject",
+        needs_git=False,
+        panel=_DELIVER,
+    ),
+    Question(
+        "requests",
+        f"{_OF}/requests",
+        "Pull and merge requests, newest first, with what was found of their heads.",
+        typed(
+            (
+                "number", "title", "author", "state", "head", "source_repository", "source_branch", "target_branch",
+                "is_fork", "allowed_by", "changed_at", "base", "verdict", "reason", "new", "fixed", "not_live",
+            ),
+            integer="number new fixed not_live",
+            boolean="is_fork",
+            is_fork="fork", not_live="would go live", changed_at="changed (UTC)", target_branch="onto",
+        ),
+        {"state": one_of(RequestState, "Only requests in this state.")},
+        command="requests",
+        shown="number state head verdict new fixed not_live is_fork author target_branch title reason",
+        details="Against the merge base with the target branch: new and fixed findings. Would go live: open findings "
+        "that stand in nothing that is live. A verdict is of the head that is shown: passes, fails, unknown, pending, or "
+        "waits, for a member who lets a fork's head be read (infraaudit forge allow).",
         needs_git=False,
         panel=_DELIVER,
     ),

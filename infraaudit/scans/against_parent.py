@@ -38,15 +38,20 @@ def as_stored(scan: Scan, config_of: str | None = None) -> Scan:
 
 
 def changes_of(
-    history: History, mirror: Mirror, project: str, scan: Scan, view: View = as_stored
+    history: History,
+    mirror: Mirror,
+    project: str,
+    scan: Scan,
+    view: View = as_stored,
+    earlier: Sequence[str] | None = None,
 ) -> tuple[str | None, FindingChanges]:
     """What a commit's scan changed, and the commit it is compared with: the nearest first parent that was scanned.
 
-    ``scan`` and all that it is compared with are seen by ``view``. What that one did not read is looked up in the scans
+    ``earlier`` are the commits to look for that one in, the nearest first, where they are not all first parents. ``scan`` and all that it is compared with are seen by ``view``. What that one did not read is looked up in the scans
     before it, file by file. Where nothing before was scanned, every finding is perhaps new; those of a root commit are
     new.
     """
-    ancestors = mirror.first_parents(scan.sha, limit=_LOOK_BACK)[-2::-1]
+    ancestors = mirror.first_parents(scan.sha, limit=_LOOK_BACK)[-2::-1] if earlier is None else earlier
     scanned = scanned_of(history, project, ancestors)
     scan = view(scan)
     if not scanned or (before := history.scan(project, scanned[0])) is None:
@@ -61,6 +66,11 @@ def changes_of(
         view(before), scan, mirror.renames(parent, scan.sha), seen, moves_between(mirror, parent, scan.sha)
     )
     return parent, _looked_up(history, mirror, project, scan, changes, scanned[1:], view)
+
+
+def up_to(mirror: Mirror, sha: str) -> list[str]:
+    """A commit and its first parents, the nearest first: what may be compared with."""
+    return mirror.first_parents(sha, limit=_LOOK_BACK)[::-1]
 
 
 def compared_with(history: History, mirror: Mirror, project: str, sha: str) -> str | None:
@@ -125,7 +135,8 @@ def counted_scan(
     suppressions: Sequence[Suppression],
     day: date,
     view: View = as_stored,
+    earlier: Sequence[str] | None = None,
 ) -> CountedScan:
-    """A scan and its changes without what the project's suppressions hide."""
-    against, changes = changes_of(history, mirror, project, scan, view)
+    """A scan and its changes without what the project's suppressions hide; ``earlier`` as in changes_of."""
+    against, changes = changes_of(history, mirror, project, scan, view, earlier)
     return CountedScan(hide_in(view(scan), suppressions, day), against, hide_in_changes(changes, suppressions, day))

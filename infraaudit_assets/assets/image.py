@@ -9,6 +9,7 @@ import dagster as dg
 from infraaudit.images import build_or_reuse
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
+from infraaudit_domain.dagster_names import is_of_request
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineUnavailableError
 from infraaudit_domain.projects import Project
@@ -52,7 +53,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                     metadata={"build_log": code(str(error))},
                     allow_retries=False,
                 ) from error
-            if project.registry:
+            if project.registry and not is_of_request(project, context.run.job_name):
                 image = replace(image, digest=push(engine, image, project.registry, on_line=current.log.debug))
             current.history.record_image(project.name, current.sha, image)
             yield dg.MaterializeResult(data_version=dg.DataVersion(image.image_id), metadata=_metadata(image))

@@ -16,6 +16,7 @@ from infraaudit.scans.scan_commit import Reports, ScannedCommit, scan_commit
 from infraaudit_assets.assets.checks import SCAN_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import findings_table, table
+from infraaudit_domain.dagster_names import is_of_request
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.lifecycles.causes import CODE
 from infraaudit_domain.lifecycles.changes import FindingChanges
@@ -72,7 +73,9 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             verdict = judge_commit(past, mirror, project, here, current.sha, rules, now)
             remedies = history.explanations()
             link = notifier.commit_link(project.name, current.sha)
-            if (notice := _notice(past, mirror, project, done, remedies, verdict, link)) is not None:
+            notice = _notice(past, mirror, project, done, remedies, verdict, link)
+            # What a request would bring is told where it was made.
+            if notice is not None and not is_of_request(project, context.run.job_name):
                 write_notices(past, [notice])
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(_digest(done.scan)),

@@ -117,5 +117,9 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "history": Entry("history:app", "Move the history between databases.", "Operate"),
     "webhook": Entry("webhook:app", "Try the webhook, and see what came.", "Operate"),
-    "forge": Entry("forge:app", "Try the forge of a project, and see what it was shown.", "Operate"),
+    "forge": Entry(
+        "forge:app",
+        "Try the forge of a project, see what it was shown, and let a fork's request be scanned.",
+        "Operate",
+    ),
 }

@@ -1,4 +1,4 @@
-"""`infraaudit forge test|list`: try what a project's forge is asked, and see what it was shown."""
+"""`infraaudit forge test|list|allow`: try what a project's forge is asked, see what it was shown, let a fork be read."""
 
 import asyncio
 import re
@@ -10,14 +10,18 @@ from typing import Annotated
 
 import typer
 
-from infraaudit_assets.commands.formats import print_rows
+from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
+from infraaudit_assets.commands.person import person
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Project
 
-app = typer.Typer(help="Try the forge of a project, and see what it was shown.", no_args_is_help=True)
+app = typer.Typer(
+    help="Try the forge of a project, see what it was shown, and let a fork's request be scanned.", no_args_is_help=True
+)
+_FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -131,6 +135,30 @@ def _forget_fault(current: Settings, project: Project) -> None:
 
     if clear_fault(open_history(current.history_url), project.name):
         print(f"What waits for the forge of {project.name} is sent now.", file=sys.stderr)
+
+
+@app.command("allow")
+def allow_fork(
+    project: ProjectName,
+    request: Annotated[int, typer.Option(help="The number of the pull or merge request.", min=1)],
+    commit: Annotated[str, typer.Option(help="The full SHA of its head, which you have looked at.")],
+    form: Form = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """Let the head of a fork's request be scanned; what is pushed to it later waits again.
+
+    Nothing of a fork is built or run. `infraaudit requests --json` lists the requests with their heads.
+    """
+    from infraaudit.forge.requests import allow
+    from resources.history import open_history
+
+    if not _FULL_SHA.fullmatch(commit):
+        # A beginning could be that of another commit, which a stranger has made for it.
+        raise ConfigurationError("Give the head's full SHA, as `infraaudit requests --json` shows it.")
+    found, name = find_project(project), person()
+    allow(open_history(settings().history_url), found, request, commit, name)
+    fields = {"project": found.name, "request": request, "head": commit, "allowed_by": name}
+    print_result(fields, chosen(form, as_json), f"{commit[:12]} of request {request} is going to be scanned.")
 
 
 @app.command("list")

@@ -110,6 +110,7 @@ def page(
 
 def build_service(current: Settings, watch: bool = False) -> "Starlette":
     """The service of this installation; with ``watch`` it looks after what is live."""
+    from infraaudit.forge.requests import take_request
     from infraaudit.operations.sweeping import sweep
     from infraaudit_assets.commands.scan import scanner_for
     from infraaudit_assets.commands.watch import watch_worker
@@ -127,6 +128,7 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
     history = rated_history(current)
     for project in projects:
         history.record_project(project)
+    by_name = {project.name: project for project in projects}
     launches = {project.name: _launch(project) for project in projects}
     received = Received(Inbox(current.state.inbox), history)
     dagster = DagsterApi(current.dagster_url)
@@ -142,8 +144,9 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
         },
         dagster_url=current.dagster_link,
         addresses={project.name: everyones(current, projects)(project.name).hear_failures for project in projects},
+        keep_request=lambda name, seen: take_request(history, by_name[name], seen),
         spool=current.state.path,
-        rules=lambda name: _rules(current, {project.name: project for project in projects}.get(name)),
+        rules=lambda name: _rules(current, by_name.get(name)),
     )
     notices = _notice_worker(current, history, projects)
     upgrades = UpgradeWorker(history, projects, mirror_of, lambda: scanner_for(history))

@@ -71,6 +71,19 @@ def moved_branches(forge: str, headers: Mapping[str, str], payload: Any) -> Sequ
     return _one(_text(payload, "ref"), payload.get("before") or "", _text(payload, "after"))
 
 
+def branch_name(given: Any) -> str:
+    """What is given, where it is a branch name that Git allows. Raises MalformedPushError."""
+    if (
+        not isinstance(given, str)
+        or not _BRANCH.fullmatch(given)
+        or ".." in given
+        or given.startswith("/")
+        or given.endswith(("/", ".lock", "."))
+    ):
+        raise MalformedPushError("ref is no branch name that Git allows")
+    return given
+
+
 def _event(forge: str, headers: Mapping[str, str], payload: Mapping[str, Any]) -> str:
     if forge == "azure":
         return _text(payload, "eventType")
@@ -127,14 +140,7 @@ def _one(ref: str, before: Any, after: str) -> Sequence[MovedBranch] | NotAPush:
         return NotAPush("a tag, not a branch")
     if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
         return NotAPush(f"{ref[:100]!r} is no branch")
-    branch = ref.removeprefix("refs/heads/")
-    if (
-        not _BRANCH.fullmatch(branch)
-        or ".." in branch
-        or branch.startswith("/")
-        or branch.endswith(("/", ".lock", "."))
-    ):
-        raise MalformedPushError("ref is no branch name that Git allows")
+    branch = branch_name(ref.removeprefix("refs/heads/"))
     if not _SHA.fullmatch(after):
         raise MalformedPushError("after is no full SHA")
     if not after.strip("0"):

@@ -30,6 +30,8 @@ class Forge:
     """The path of the repository: ``owner/name``, with GitLab's subgroups before it."""
     token_file: str | None = None
     """The absolute path of a file that holds the token; None is that of the settings."""
+    requests: bool = False
+    """Whether the heads of its pull and merge requests are built, tested, scanned and judged."""
 
     @property
     def parts(self) -> tuple[str, str]:

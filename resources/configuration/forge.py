@@ -4,6 +4,7 @@
 in INFRAAUDIT_FORGE_TOKENS, and anything that a commit could say.
 """
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -26,11 +27,13 @@ class ForgeEntry(BaseModel):
     api: str | None = None
     repository: str | None = None
     token_file: Annotated[str, AfterValidator(secret_file)] | None = None
+    requests: bool = False
 
     def forge(self, url: str) -> Forge:
         """The forge of a repository with this URL. Raises ValueError."""
         kind = "gitea" if self.kind == "forgejo" else self.kind
-        return forge_of_url(url, ForgeKind(kind) if kind else None, self.api, self.repository, self.token_file)
+        found = forge_of_url(url, ForgeKind(kind) if kind else None, self.api, self.repository, self.token_file)
+        return replace(found, requests=self.requests)
 
 
 def _known(given: ForgeEntry | None, info: ValidationInfo) -> ForgeEntry | None:

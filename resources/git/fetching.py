@@ -15,6 +15,7 @@ from resources.git.shallow import boundary, rejoin
 from resources.machine.locks import locked_within
 
 FETCH_SECONDS = 600.0
+BESIDE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LOCK_SECONDS = 20.0
 _REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -43,6 +44,34 @@ def fetch_into(mirror: Path, url: str) -> None:
                 _clone(mirror, url)
         except ToolError as error:
             raise _unreachable(url, error) from error
+
+
+def fetch_beside(mirror: Path, url: str, ref: str) -> None:
+    """Fetch the commit at a ref that is no branch or tag; its objects come into the mirror, and no ref does.
+
+    Raises RepositoryError, also where the repository has no such ref.
+    """
+    # FETCH_HEAD is not written either: nothing but a SHA names what a stranger made.
+    words = (
+        "fetch",
+        "--no-auto-gc",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--quiet",
+        "--update-shallow",
+        "--",
+        url,
+        ref,
+    )
+    with locked_within(mirror.parent / f".{mirror.name}.lock", LOCK_SECONDS) as ours:
+        if not ours:
+            raise RepositoryError(f"{without_password(url)} is being fetched; {ref} is fetched later.")
+        try:
+            run_git(*words, timeout=BESIDE_SECONDS, folder=mirror)
+        except ToolError as error:
+            raise RepositoryError(
+                f"{ref} of {without_password(url)} cannot be read: {excerpt(str(error), 600)}"
+            ) from error
 
 
 def _fetch_or_replace(mirror: Path, url: str) -> None:

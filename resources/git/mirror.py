@@ -15,7 +15,7 @@ from typing import Any
 from infraaudit_domain.commits import ChangedFile, Commit, TreeEntry, tree_fault
 from infraaudit_domain.errors import RepositoryError, ToolError, UnknownRevisionError, excerpt
 from resources.git.changes import Changes, changes_between
-from resources.git.fetching import fetch_into
+from resources.git.fetching import fetch_beside, fetch_into
 from resources.git.files import export_blobs, lacks_blob, link_targets, unpacked
 from resources.git.output import COMMIT_FORMAT, commit_time, named_by_head, parse_commit, parse_entry
 from resources.git.program import run_git, without_password
@@ -40,6 +40,17 @@ class Mirror:
     def fetch(self) -> None:
         """Bring the mirror up to date, cloning it first where there is none. Raises RepositoryError."""
         fetch_into(self.path, self.url)
+
+    def fetch_beside(self, ref: str) -> None:
+        """Fetch what is at a ref that is no branch or tag, as a forge has for requests. Raises RepositoryError."""
+        fetch_beside(self.path, self.url, ref)
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit that both have in their histories; None where there is none."""
+        done = self._git("merge-base", one, other, timeout=READ_SECONDS, check=False)
+        if done.returncode not in (0, 1):
+            raise RepositoryError(f"Git cannot relate {one} and {other}: {done.error_text}")
+        return done.text.strip() or None
 
     def branches(self) -> dict[str, str]:
         """The tip of every branch, by branch name."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from infraaudit_domain.triggers import GitEvent
+from infraaudit_domain.triggers import REQUESTED, GitEvent
 from resources.history import schema
 from resources.history.database import upsert
 from resources.history.store import History
@@ -41,7 +41,24 @@ def git_events(history: History, project: str, limit: int = 50) -> list[tuple[da
 
 
 def recorded_commits(history: History, project: str) -> list[str]:
-    """Every commit of a project that a run recorded."""
-    query = sa.select(schema.commits.c.sha).where(schema.commits.c.project == project)
+    """Every commit of a project that a run recorded, without heads of requests: those may be on no branch yet."""
+    table = schema.commits
+    query = sa.select(table.c.sha).where(table.c.project == project, table.c.sha.not_in(_requested(project)))
     with history.reading() as connection:
         return list(connection.execute(query).scalars())
+
+
+def requested_heads(history: History, project: str) -> set[str]:
+    """The heads of requests that had a run."""
+    return {row["after"] for row in history.rows(_requested(project))}
+
+
+def is_run_of_request(run_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a run was for the head of a request."""
+    table = schema.git_events
+    return run_id.in_(sa.select(table.c.before).where(table.c.kind == REQUESTED))
+
+
+def _requested(project: str) -> sa.Select[tuple[str]]:
+    table = schema.git_events
+    return sa.select(table.c.after).where(table.c.project == project, table.c.kind == REQUESTED)

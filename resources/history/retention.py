@@ -11,6 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
+from infraaudit_domain.forge.change_requests import RequestState
 from infraaudit_domain.pushes import PushState
 from infraaudit_domain.retention import PRUNED, Aging
 from infraaudit_domain.scans.evidence import EVERY_FILE
@@ -81,8 +82,8 @@ def prune(history: History, project: str, shas: Sequence[str]) -> Pruned:
 
 
 def prune_messages(history: History, project: str, before: datetime) -> int:
-    """Delete a project's processed pushes, sent notices and statuses, and events of branches from before a time; returns
-    the number.
+    """Delete a project's processed pushes, sent notices and statuses, requests that are open no more, and events of
+    branches from before a time; returns the number.
 
     What was counted stays counted, and what waits stays, however old.
     """
@@ -90,6 +91,9 @@ def prune_messages(history: History, project: str, before: datetime) -> int:
     done = (pushes.c.project == project) & (pushes.c.done_at < before) & (pushes.c.state != PushState.WAITING.value)
     sent = (notices.c.project == project) & (notices.c.sent_at < before)
     shown = (statuses.c.project == project) & statuses.c.due_at.is_(None) & (statuses.c.changed_at < before)
+    requests = schema.change_requests
+    over = (requests.c.project == project) & (requests.c.state != RequestState.OPEN.value)
+    over &= requests.c.changed_at < before
     with history.writing() as connection:
         states = sa.select(pushes.c.state, sa.func.count()).where(done).group_by(pushes.c.state)
         counts = {("push", row[0]): row[1] for row in connection.execute(states)}
@@ -101,6 +105,7 @@ def prune_messages(history: History, project: str, before: datetime) -> int:
         unheard = (notices.c.project == project) & (notices.c.undelivered_at < before)
         gone += connection.execute(notices.delete().where(sent | unheard)).rowcount
         gone += connection.execute(statuses.delete().where(shown)).rowcount
+        gone += connection.execute(requests.delete().where(over)).rowcount
         gone += connection.execute(
             events.delete().where(events.c.project == project, events.c.seen_at < before)
         ).rowcount

@@ -21,6 +21,7 @@ from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState
 from infraaudit_domain.judging.live import LiveJudgement
 from infraaudit_domain.judging.suppressions import Suppression
 from infraaudit_domain.judging.verdicts import Verdict
@@ -41,6 +42,7 @@ from resources.history.decisions.approvals import approve
 from resources.history.decisions.judgements import record_judgement
 from resources.history.decisions.measurements import record_measurements
 from resources.history.decisions.rejections import reject
+from resources.history.forge.change_requests import store_request
 from resources.history.looks import note_look
 from resources.history.outbox import write_notices
 from resources.machine.inbox import Inbox
@@ -96,6 +98,9 @@ def _four_commits(past: History) -> None:
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
     past.record_log_counts("shop", "production", START.date().isoformat(), {(SHAS[0], "info"): 3})
     write_notices(past, [Notice("key", "shop", "title", "body")])
+    words = (f"title {HOSTILE}", f"author {HOSTILE}", RequestState.OPEN)
+    branches = ("a/shop", f"topic {HOSTILE}", "main")
+    store_request(past, "shop", ChangeRequest(7, *words, SHAS[3], *branches, True, START))
 
 
 @pytest.fixture

@@ -230,3 +230,9 @@ def test_a_project_whose_failing_tests_nobody_hears_of_says_so(client: TestClien
     assert "Nobody would be notified of a failing test of shop" in client.get("/projects/shop").text
     history.record_project(Project("bank", "https://example.org/bank.git"))
     assert "Nobody would be notified" not in client.get("/projects/bank").text
+
+
+def test_open_requests_stand_on_the_page_of_their_project_and_their_titles_are_text(client: TestClient) -> None:
+    page = client.get("/projects/shop").text
+    assert "Open requests" in page and "from a fork" in page and ">waits<" in page
+    assert "title &lt;script&gt;" in page and "<script>alert" not in page

@@ -13,7 +13,9 @@ from infraaudit.pages.audit.projects import live_in
 from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
+from infraaudit_domain.forge.change_requests import RequestState
 from resources.history.decisions.approvals import approval_rows
+from resources.history.forge.change_requests import request_rows
 from resources.history.forge.faults import faults
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
@@ -38,6 +40,7 @@ WINDOWS = {"60": 60, "250": 250, "all": 0}
 """How many of the newest commits the trend shows; 0 is every one."""
 _BARS = 120
 _WORST_SHOWN = 8
+_REQUESTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
         "picture": draw(bars) if bars else None,
         "environments": [_environment(line, name, wanted.days, now) for name in _environments(line)],
         "forge_fault": faults(line.history).get(line.project),
+        "requests": request_rows(line.history, line.project, RequestState.OPEN, _REQUESTS_SHOWN),
     }
 
 

@@ -20,7 +20,7 @@ from infraaudit_domain.forge.statuses import (
     context_of,
 )
 from resources.history import schema
-from resources.history.forge.statuses import first_row, in_order, insert_of, statuses_of_commit, want_statuses
+from resources.history.forge.statuses import first_row, in_order, insert_into, statuses_of_commit, want_statuses
 from resources.history.store import History
 
 _AT_ONCE = 500
@@ -37,7 +37,7 @@ def expect_statuses(history: History, project: str, shas: Collection[str], stage
     if rows:
         with history.writing() as connection:
             # A run that was quick may have said more meanwhile.
-            connection.execute(insert_of(history).on_conflict_do_nothing(), rows)
+            connection.execute(insert_into(history, _TABLE).on_conflict_do_nothing(), rows)
 
 
 def end_expected(history: History, project: str, sha: str, words: str = "Not run: its run ended before") -> None:

@@ -48,7 +48,7 @@ def want_statuses(history: History, project: str, sha: str, wanted: Iterable[Com
     differing = [one for one in wanted if before.get(one.context) != one]
     if not differing:
         return 0
-    insert = insert_of(history)
+    insert = insert_into(history, _TABLE)
     now = sa.literal(datetime.now(UTC), _TABLE.c.due_at.type)
     replaced = {name: insert.excluded[name] for name in ("state", "words", "changed_at", "attempts", "last_error")}
     replaced |= {"revision": _TABLE.c.revision + 1, "due_at": sa.func.coalesce(_TABLE.c.due_at, now)}
@@ -156,9 +156,9 @@ def _release(history: History, taken: TakenStatus, change: dict[str, object], no
         connection.execute(_TABLE.update().where(*_is(_key(taken))).values(change | {"due_at": newer}))
 
 
-def insert_of(history: History) -> Any:
+def insert_into(history: History, table: sa.Table) -> Any:
     """An INSERT that knows of conflicts, for this database."""
-    return (postgresql if history.dialect == "postgresql" else sqlite).insert(_TABLE)
+    return (postgresql if history.dialect == "postgresql" else sqlite).insert(table)
 
 
 def in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from resources.history.schema.deployments import (
     rejections,
 )
 from resources.history.schema.messages import (
+    change_requests,
     commit_statuses,
     deliveries,
     forge_faults,
@@ -38,6 +39,7 @@ from resources.history.schema.scans import (
 
 __all__ = [
     "approvals",
+    "change_requests",
     "commit_statuses",
     "commits",
     "cross_scan_parts",

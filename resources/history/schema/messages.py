@@ -96,3 +96,34 @@ forge_faults = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
 )
 """Why a project's forge takes nothing, and until when it is not asked again."""
+
+change_requests = sa.Table(
+    "change_requests",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("author", sa.String(255), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("head", sa.String(64), nullable=False),
+    sa.Column("source_repository", sa.String(255), nullable=False),
+    sa.Column("source_branch", sa.String(255), nullable=False),
+    sa.Column("target_branch", sa.String(255), nullable=False),
+    sa.Column("is_fork", sa.Boolean, nullable=False),
+    sa.Column("changed_at", UTCDateTime, nullable=False),
+    sa.Column("allowed_head", sa.String(64), nullable=False),
+    sa.Column("allowed_by", sa.String(255), nullable=False),
+    sa.Column("started_head", sa.String(64), nullable=False),
+    sa.Column("fault", sa.Text, nullable=False),
+    sa.Column("judged_head", sa.String(64), nullable=False),
+    sa.Column("base", sa.String(64), nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("new", sa.Integer),
+    sa.Column("fixed", sa.Integer),
+    sa.Column("not_live", sa.Integer),
+)
+"""Pull and merge requests as their forge last told of them; which head was let in and started, and what was found of it.
+
+``new`` and ``fixed`` are against ``base``, ``not_live`` against what is live; NULL is not known.
+"""

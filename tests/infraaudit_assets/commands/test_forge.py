@@ -1,4 +1,4 @@
-"""`infraaudit forge test|list`, the doctor and the page of a project, with a real forge's stand-in."""
+"""`infraaudit forge test|list|allow`, the doctor and the page of a project, with a real forge's stand-in."""
 
 import json
 from collections.abc import Iterator
@@ -17,13 +17,17 @@ from infraaudit_assets.commands.forge import token_of
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.forge.request_payloads import change_request_of
 from infraaudit_domain.reporting.forge_address import ForgeKind
 from resources.history import open_history
+from resources.history.forge.change_requests import request_rows, store_request
 from resources.history.forge.expected import expect_statuses
 from resources.history.forge.faults import faults, note_fault
+from resources.history.forge.statuses import newest_statuses
 from resources.history.stored_line import stored_line
 from tests.conftest import Repository
 from tests.forges.stand_in import REPOSITORY, TOKEN, Script, StandIn, running
+from tests.infraaudit_domain.forge.request_events import HEADERS, event
 from tests.resources.databases import migrated_history
 
 
@@ -133,3 +137,25 @@ def test_what_a_forge_is_shown_is_listed(sha: str) -> None:
     rows = json.loads(asked("list", "--project", "shop", "--json").stdout)
     assert {(row["sha"], row["state"], row["sent"]) for row in rows} == {(sha, "pending", False)} and len(rows) == 3
     assert "infraaudit/shop/scan" in asked("list", "--project", "shop").output
+
+
+def test_a_member_lets_one_head_of_a_fork_be_read(forge: StandIn, tmp_path: Path) -> None:
+    head, project = "c" * 40, tmp_path / "projects.yaml"
+    given = json.loads(project.read_text())
+    history = open_history(settings().history_url)
+    known = change_request_of("github", HEADERS["github"], event("github", source="stranger/shop", head=head))
+    assert known is not None
+    store_request(history, "shop", known)
+    words = ("allow", "--project", "shop", "--request", "7", "--commit")
+    assert "requests: true" in str(asked(*words, head).exception)
+    given["projects"][0]["forge"]["requests"] = True
+    project.write_text(json.dumps(given))
+    assert "full SHA" in str(asked(*words, head[:12]).exception), "a stranger can make another one that begins so"
+    assert f"its head is {head}, not" in str(asked(*words, "d" * 40).exception)
+    assert request_rows(history, "shop")[0]["verdict"] == "waits"
+    done = asked(*words, head)
+    assert done.exit_code == 0 and "going to be scanned" in done.output
+    assert [row["verdict"] for row in request_rows(history, "shop")] == ["pending"]
+    assert [(row["context"], row["words"]) for row in newest_statuses(history, "shop", 9)] == [
+        ("infraaudit/shop/scan", "Queued")
+    ]

@@ -278,10 +278,12 @@ def test_routes_that_cannot_be_followed_are_refused(tmp_path: Path, routes: str,
 
 
 def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp_path: Path) -> None:
-    text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}}]"
-    off, guessed = read_projects(_file(tmp_path, text))
+    text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}},"
+    text += " {name: c, url: 'https://github.com/a/c', forge: {requests: true}}]"
+    off, guessed, asked = read_projects(_file(tmp_path, text))
     assert off.forge is None
     assert guessed.forge == Forge(ForgeKind.GITLAB, "https://gitlab.com/api/v4", "g/s")
+    assert not guessed.forge.requests and asked.forge and asked.forge.requests
 
 
 @pytest.mark.parametrize(

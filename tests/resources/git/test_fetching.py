@@ -145,3 +145,30 @@ def test_a_commit_whose_parent_is_lost_is_an_error_that_names_it(repository: Rep
     for ask in (mirror.commit, mirror.first_parents, mirror.changed_files, lambda sha: mirror.commits([sha])):
         with pytest.raises(RepositoryError, match=first):
             ask(second)
+
+
+def test_what_is_beside_branches_is_fetched_by_its_ref_and_stays_in_no_ref(repository: Repository) -> None:
+    base = repository.write({"a": "1"}, "base")
+    mirror = repository.mirror()
+    repository.git("switch", "--quiet", "-c", "elsewhere")
+    head = repository.write({"a": "2"}, "a stranger's")
+    repository.git("tag", "theirs")
+    repository.git("update-ref", "refs/pull/7/head", head)
+    repository.git("switch", "--quiet", "main")
+    repository.git("branch", "--quiet", "-D", "elsewhere")
+    repository.git("tag", "-d", "theirs")
+    mirror.fetch_beside("refs/pull/7/head")
+    assert mirror.existing([head]) == [head] and refs(mirror) == {"refs/heads/main"}
+    assert not (mirror.path / "FETCH_HEAD").exists() or head not in (mirror.path / "FETCH_HEAD").read_text()
+    mirror.fetch()
+    assert mirror.existing([head]) == [head] and refs(mirror) == {"refs/heads/main"}
+    assert mirror.branches() == {"main": base} and mirror.merge_base(base, head) == base
+    with pytest.raises(RepositoryError, match="refs/pull/8/head of .* cannot be read"):
+        mirror.fetch_beside("refs/pull/8/head")
+
+
+def test_what_has_no_common_history_has_no_merge_base(repository: Repository) -> None:
+    one = repository.write({"a": "1"}, "one")
+    repository.git("switch", "--quiet", "--orphan", "other")
+    other = repository.write({"b": "1"}, "other")
+    assert repository.mirror().merge_base(one, other) is None

@@ -1,0 +1,63 @@
+"""Judge the head of a request against the merge base with its target branch, once its stages have ended.
+
+Deliberately absent: starting those stages (sensors/requests.py), and what the gate's answer means
+(infraaudit_domain/forge/request_verdicts.py).
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from infraaudit.forge.facts import stage_outcomes
+from infraaudit.gate import judge_request
+from infraaudit_domain.errors import HistoryError, InfraAuditError
+from infraaudit_domain.forge.change_requests import ChangeRequest
+from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of
+from infraaudit_domain.projects import Project
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.forge.change_requests import record_verdict
+from resources.history.forge.statuses import want_statuses
+
+
+def judge_head(
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    request: ChangeRequest,
+    sha: str,
+    gate_file: Path,
+    now: datetime,
+    is_over: bool = False,
+) -> RequestVerdict | None:
+    """Record and show what is found of a request's head, whose full SHA is given; None until its stages have ended.
+
+    ``is_over`` is whether no run of it goes on: what it left out is not waited for.
+    """
+    stages, is_run = stage_outcomes(history, project.name, sha), is_run_too(project, request)
+    if not is_over and not have_ended(stages, is_run):
+        return None
+    tests = history.test_run(project.name, sha) if is_run else None
+    try:
+        tip = mirror.branches().get(request.target_branch)
+        base = mirror.merge_base(tip, sha) if tip else None
+        judged = judge_request(history, mirror, project, sha, base or "", gate_file, now)
+    except HistoryError as error:
+        if error.retryable:
+            raise
+        judged = None
+    except InfraAuditError:
+        judged = None
+    against = (judged.against if judged else None) or ""
+    result, reason = result_of(stages, is_run, tests, judged.verdict if judged else None, against)
+    found = RequestVerdict(against, result, reason)
+    if judged and against:
+        new = len(judged.changes.new) + len(judged.changes.perhaps_new)
+        found = RequestVerdict(against, result, reason, new, len(judged.changes.fixed), judged.not_live)
+    want_statuses(history, project.name, sha, [status_of(project.name, found)])
+    record_verdict(history, project.name, request.number, request.head, found)
+    return found
+
+
+def is_run_too(project: Project, request: ChangeRequest) -> bool:
+    """Whether a head is built and tested, and not only scanned."""
+    return not (request.is_fork or project.audit_only)

@@ -1,0 +1,67 @@
+"""Take in what a forge says of a pull or merge request, let a fork's head be read, and show on the head what it waits for.
+
+Deliberately absent: starting runs (sensors/requests.py).
+"""
+
+from infraaudit_domain.errors import ConfigurationError, NotThereError
+from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState, Step, next_step
+from infraaudit_domain.forge.statuses import QUEUED, SCAN, WAITS, CommitStatus, StatusState, context_of, expected_of
+from infraaudit_domain.projects import Project
+from resources.history import History
+from resources.history.forge.change_requests import allow_head, known_request, store_request
+from resources.history.forge.expected import end_expected, expect_statuses
+from resources.history.forge.statuses import want_statuses
+
+_SHORTENED = 12
+"""Digits of the SHAs that Bitbucket Cloud sends."""
+
+
+def take_request(history: History, project: Project, seen: ChangeRequest) -> bool | None:
+    """Store what a forge says; returns whether that is news, and None where the project takes no requests."""
+    if not takes_requests(project):
+        return None
+    if not store_request(history, project.name, seen):
+        return False
+    if seen.state is RequestState.CLOSED:
+        end_expected(history, project.name, seen.head, "Not run: its request was closed")
+    elif len(seen.head) > _SHORTENED:
+        known = known_request(history, project.name, seen.number)
+        show_step(history, project, seen.head, next_step(seen, known.allowed_head, known.started_head))
+    return True
+
+
+def takes_requests(project: Project) -> bool:
+    return project.forge is not None and project.forge.requests and not project.fault
+
+
+def show_step(history: History, project: Project, head: str, step: Step) -> None:
+    """Have the forge shown what is going to happen with a head."""
+    match step:
+        case Step.RUN:
+            expect_statuses(history, project.name, [head], expected_of(project))
+        case Step.SCAN:
+            want_statuses(history, project.name, head, [_scan(project, QUEUED)])
+        case Step.WAIT:
+            words = f"{WAITS} for a member who lets the head of this fork be read"
+            want_statuses(history, project.name, head, [_scan(project, words)])
+        case Step.NOTHING:
+            return
+
+
+def allow(history: History, project: Project, number: int, head: str, by: str) -> None:
+    """Let one head of a fork be scanned, and no later one. Raises NotThereError, ConfigurationError."""
+    if not takes_requests(project):
+        raise ConfigurationError(f"{project.name} takes no requests; set requests: true below forge: of its entry.")
+    request = known_request(history, project.name, number).request
+    if not request.is_fork:
+        raise ConfigurationError(f"Request {number} comes from {project.name}'s own repository and waits for nobody.")
+    if not allow_head(history, project.name, number, head, by):
+        raise NotThereError(
+            f"Request {number} of {project.name} is {request.state.value}, and its head is {request.head}, not {head}: "
+            "look at that one, and give its SHA."
+        )
+    show_step(history, project, head, Step.SCAN)
+
+
+def _scan(project: Project, words: str) -> CommitStatus:
+    return CommitStatus(context_of(project.name, SCAN), StatusState.PENDING, words)

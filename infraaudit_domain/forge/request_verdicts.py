@@ -1,0 +1,87 @@
+"""What is said of a request's head once its stages have ended: would it be let in?
+
+It fails closed: what was not run, or not compared, is not known, and never passes. Deliberately absent: the gate itself
+(../judging/gate.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import TestRun
+from infraaudit_domain.forge.statuses import CommitStatus, StatusState, context_of, one_line
+from infraaudit_domain.judging.gate import judge_tests
+from infraaudit_domain.judging.verdicts import Verdict
+
+_ENDED = (StageOutcome.SUCCEEDED, StageOutcome.FAILED, StageOutcome.SKIPPED)
+_NO_IMAGE = (StageOutcome.FAILED, StageOutcome.SKIPPED)
+CONTEXT = "request"
+"""The stage in the context of the status that says what was found of a request."""
+
+
+class RequestResult(StrEnum):
+    PASSES = "passes"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVerdict:
+    """What was found of a request's head."""
+
+    base: str
+    """The scanned commit that it was compared with, at or before the merge base; empty where there is none."""
+    verdict: RequestResult
+    reason: str
+    new: int | None = None
+    fixed: int | None = None
+    not_live: int | None = None
+    """Open findings that stand in nothing that is live."""
+
+
+_STATES = {
+    RequestResult.PASSES: StatusState.SUCCESS,
+    RequestResult.FAILS: StatusState.FAILURE,
+    RequestResult.UNKNOWN: StatusState.ERROR,
+}
+
+
+def have_ended(stages: Mapping[str, StageOutcome], is_run: bool) -> bool:
+    """Whether a head's stages have ended; ``is_run`` is whether it is built and tested, too."""
+    if stages.get("commit") is StageOutcome.FAILED:
+        return True
+    if stages.get("scan_report") not in _ENDED:
+        return False
+    return not is_run or stages.get("docker_image") in _NO_IMAGE or stages.get("test_results") in _ENDED
+
+
+def result_of(
+    stages: Mapping[str, StageOutcome], is_run: bool, tests: TestRun | None, gate: Verdict | None, base: str
+) -> tuple[RequestResult, str]:
+    """Whether a head would be let in, and why not; ``gate`` is None where its scan could not be judged."""
+    if is_run and stages.get("docker_image") is StageOutcome.FAILED:
+        return RequestResult.FAILS, "its image could not be built"
+    tested = judge_tests(tests) if is_run else Verdict()
+    if is_run and tests is not None and tests.bad:
+        return RequestResult.FAILS, str(tested)
+    if gate is not None and not gate.passed:
+        return RequestResult.FAILS, str(gate)
+    if gate is None or stages.get("scan_report") is not StageOutcome.SUCCEEDED:
+        return RequestResult.UNKNOWN, "it could not be scanned or judged"
+    if not tested.passed:
+        return RequestResult.UNKNOWN, str(tested)
+    if not base:
+        return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
+    return RequestResult.PASSES, "" if is_run else "by its scan alone; nothing of it was built or run"
+
+
+def status_of(project: str, found: RequestVerdict) -> CommitStatus:
+    """The verdict in a line; it has numbers and the gate's reasons, and nothing that a tool printed."""
+    counts = [(found.new, "new"), (found.fixed, "fixed"), (found.not_live, "would go live")]
+    numbers = ", ".join(f"{number} {what}" for number, what in counts if number is not None)
+    # What follows a colon may be what a scanner or a test printed.
+    reason = found.reason.partition(": ")[0]
+    said = {RequestResult.PASSES: "Would be let in", RequestResult.FAILS: "Would be stopped"}
+    words = "; ".join(filter(None, (said.get(found.verdict, "Not known"), numbers, reason)))
+    return CommitStatus(context_of(project, CONTEXT), _STATES[found.verdict], one_line(words))

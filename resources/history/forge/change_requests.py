@@ -1,0 +1,124 @@
+"""Pull and merge requests: what their forge last told of them, and what was done with their heads.
+
+Deliberately absent: what may be done with one (infraaudit_domain/forge/change_requests.py).
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from infraaudit_domain.errors import NotThereError, excerpt
+from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState, is_newer
+from infraaudit_domain.forge.request_verdicts import RequestVerdict
+from resources.history import schema
+from resources.history.forge.statuses import insert_into
+from resources.history.store import History
+
+_TABLE = schema.change_requests
+_OURS = ("allowed_head", "allowed_by", "started_head", "fault", "judged_head", "base", "verdict", "reason")
+_LONGEST = 1000
+MOST_OPEN = 500
+"""Of a project: beyond that, the oldest are not looked after."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """A request, and what was done with it."""
+
+    request: ChangeRequest
+    allowed_head: str
+    """The head of a fork that a member let in."""
+    started_head: str
+    judged_head: str
+    fault: str
+    """Why its head cannot be read."""
+
+
+def store_request(history: History, project: str, seen: ChangeRequest) -> bool:
+    """Store what a forge says of a request; returns whether it is newer than what was known."""
+    row = _row(project, seen)
+    with history.writing() as connection:
+        new = insert_into(history, _TABLE).on_conflict_do_nothing()
+        if connection.execute(new, [row | dict.fromkeys(_OURS, "")]).rowcount == 1:
+            return True
+        # Locked: of two deliveries at a time, the older one may be the later to be written.
+        found = connection.execute(sa.select(_TABLE).where(_is(project, seen.number)).with_for_update())
+        if not is_newer(seen, _known(found.mappings().one()).request):
+            return False
+        connection.execute(_TABLE.update().where(_is(project, seen.number)).values(row))
+    return True
+
+
+def open_requests(history: History, project: str) -> list[KnownRequest]:
+    """The open requests of a project, the newest first."""
+    mine = (_TABLE.c.project == project) & (_TABLE.c.state == RequestState.OPEN.value)
+    query = sa.select(_TABLE).where(mine).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
+    return [_known(row) for row in history.rows(query.limit(MOST_OPEN))]
+
+
+def known_request(history: History, project: str, number: int) -> KnownRequest:
+    """One request of a project. Raises NotThereError."""
+    found = history.rows(sa.select(_TABLE).where(_is(project, number)))
+    if not found:
+        raise NotThereError(f"{project} has no request {number}; `infraaudit requests` lists those that are known.")
+    return _known(found[0])
+
+
+def allow_head(history: History, project: str, number: int, head: str, by: str) -> bool:
+    """Let a fork's head be read; returns whether it is still the head of its request, and that is open."""
+    still = _is(project, number) & (_TABLE.c.head == head) & (_TABLE.c.state == RequestState.OPEN.value)
+    with history.writing() as connection:
+        change = _TABLE.update().where(still).values(allowed_head=head, allowed_by=excerpt(by, 255))
+        return bool(connection.execute(change).rowcount)
+
+
+def note_started(history: History, project: str, number: int, head: str, fault: str = "") -> None:
+    """Record that a run of a head was asked for; or with ``fault``, why that cannot be, so that it is tried again."""
+    done = {"fault": excerpt(fault, _LONGEST)} if fault else {"fault": "", "started_head": head}
+    with history.writing() as connection:
+        connection.execute(_TABLE.update().where(_is(project, number)).values(done))
+
+
+def record_verdict(history: History, project: str, number: int, head: str, found: RequestVerdict) -> None:
+    """Record what was found of a head, unless there is a newer one."""
+    still = _is(project, number) & (_TABLE.c.head == head)
+    row = asdict(found) | {"verdict": found.verdict.value, "reason": excerpt(found.reason, _LONGEST)}
+    with history.writing() as connection:
+        connection.execute(_TABLE.update().where(still).values(row | {"judged_head": head}))
+
+
+def request_rows(history: History, project: str, state: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+    """The requests of a project as rows for people, newest first; what was found of an earlier head is not shown."""
+    mine = _TABLE.c.project == project
+    query = sa.select(_TABLE).where(mine & (_TABLE.c.state == state) if state else mine)
+    newest_first = query.order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
+    return [_shown(row) for row in history.rows(newest_first.limit(limit))]
+
+
+def _shown(row: sa.RowMapping) -> dict[str, Any]:
+    names = ("number", "title", "author", "state", "head", "source_repository", "source_branch", "target_branch",
+             "is_fork", "allowed_by")  # fmt: skip
+    shown = {name: row[name] for name in names} | {"changed_at": row["changed_at"].isoformat()}
+    found = ("base", "verdict", "reason", "new", "fixed", "not_live")
+    if row["judged_head"] == row["head"]:
+        return shown | {name: row[name] for name in found}
+    verdict = "waits" if row["is_fork"] and row["allowed_head"] != row["head"] else "pending"
+    verdict = verdict if row["state"] == RequestState.OPEN.value else ""
+    if verdict == "waits":
+        shown["allowed_by"] = ""
+    return shown | dict.fromkeys(found) | {"verdict": verdict, "reason": row["fault"]}
+
+
+def _row(project: str, seen: ChangeRequest) -> dict[str, Any]:
+    return {"project": project} | asdict(seen) | {"state": seen.state.value}
+
+
+def _known(row: sa.RowMapping) -> KnownRequest:
+    fields = {name: row[name] for name in ChangeRequest.__dataclass_fields__}
+    request = ChangeRequest(**fields | {"state": RequestState(row["state"])})
+    return KnownRequest(request, row["allowed_head"], row["started_head"], row["judged_head"], row["fault"])
+
+
+def _is(project: str, number: int) -> sa.ColumnElement[bool]:
+    return (_TABLE.c.project == project) & (_TABLE.c.number == number)

@@ -1,0 +1,167 @@
+"""The sensor of pull and merge requests: a run for each new head, and a verdict once that has ended.
+
+A head is never on a branch of ours: its run neither deploys nor enters trends. A queued run whose head no open request has
+any more is cancelled. Deliberately absent: what forges say (service/webhook.py) and what may be done with a head
+(infraaudit_domain/forge/change_requests.py).
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from infraaudit.forge.request_judging import judge_head
+from infraaudit.forge.requests import show_step
+from infraaudit.intake.request_heads import bring_head
+from infraaudit_domain.dagster_names import (
+    PARTITION,
+    REQUEST,
+    RUN_KEY,
+    fork_name,
+    request_key,
+    request_name,
+    requests_name,
+    run_tags,
+)
+from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.forge.change_requests import ChangeRequest, Step, next_step
+from infraaudit_domain.projects import Project
+from infraaudit_domain.triggers import is_watched
+from resources.dagster.jobs import AssetJob
+from resources.dagster.partitions import commits_of
+from resources.dagster.resources import GitResource, HistoryResource
+from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
+from resources.git.fetches import Fetches
+from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.forge.change_requests import KnownRequest, note_started, open_requests
+from resources.history.forge.expected import end_expected
+
+_SECONDS_A_TICK = 20.0
+"""Ticks of all projects share the daemon's threads: what is left is done in the next one."""
+_FETCH_SECONDS = 5.0
+_AGAIN_SECONDS = 60.0
+_FULL = 40
+"""Digits of a SHA that is not shortened."""
+_FETCHES = Fetches()
+_not_before: dict[tuple[str, int, str], float] = {}
+"""When a head that could not be read is tried again."""
+
+
+def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: int) -> list[dg.SensorDefinition]:
+    """The sensor of a project that takes requests; ``jobs`` are those of the project."""
+    if project.forge is None or not project.forge.requests or project.fault:
+        return []
+
+    @dg.sensor(
+        name=requests_name(project),
+        jobs=jobs,
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Judges the pull and merge requests of {project.name}; deploys nothing of them.",
+    )
+    def requests(context: dg.SensorEvaluationContext, git: GitResource, history: HistoryResource) -> dg.SensorResult:
+        submit_forgotten(context.instance, requests_name(project))
+        requeue_unlaunched(context.instance, requests_name(project))
+        past, mirror, began = history.connect(), git.connect(project), time.monotonic()
+        known = open_requests(past, project.name)
+        _cancel(context.instance, past, project, [one.request.head for one in known])
+        look = partial(_look, context.instance, past, mirror, project, Path(history.gate_file))
+        wanted: list[dg.RunRequest] = []
+        for one in known:
+            if time.monotonic() - began > _SECONDS_A_TICK:
+                break
+            if one.judged_head != one.request.head and (run := look(one)):
+                wanted.append(run)
+        keys = [run.partition_key for run in wanted if run.partition_key]
+        return dg.SensorResult(
+            run_requests=wanted,
+            dynamic_partitions_requests=[commits_of(project).build_add_request(keys)] if keys else [],
+            skip_reason=None if wanted else "No new head of a request.",
+        )
+
+    return [requests]
+
+
+def _look(
+    instance: dg.DagsterInstance, past: History, mirror: Mirror, project: Project, gate_file: Path, known: KnownRequest
+) -> dg.RunRequest | None:
+    """Judge a request's head where its run has ended; else the run that it needs, if any."""
+    request = known.request
+    step = next_step(request, known.allowed_head, known.started_head)
+    if step is Step.WAIT:
+        return None
+    sha = _read_head(past, mirror, project, request)
+    if sha is None:
+        return None
+    # A branch that is watched has its own run, and so has what ran before it was requested.
+    is_over = step is Step.NOTHING and _is_over(instance, project, sha)
+    found = judge_head(past, mirror, project, request, sha, gate_file, datetime.now(UTC), is_over)
+    if found or step is Step.NOTHING:
+        return None
+    note_started(past, project.name, request.number, request.head)
+    if step is Step.RUN and is_watched(project, request.source_branch):
+        return None
+    show_step(past, project, sha, step)
+    return dg.RunRequest(
+        job_name=(request_name if step is Step.RUN else fork_name)(project),
+        run_key=request_key(project, sha),
+        partition_key=sha,
+        tags={**run_tags(sha), REQUEST: str(request.number)},
+    )
+
+
+def _read_head(past: History, mirror: Mirror, project: Project, request: ChangeRequest) -> str | None:
+    """The full SHA of a request's head, once the mirror has it; why it cannot be had is recorded, and tried again."""
+    if sha := _head_in(mirror, request):
+        return sha
+    key = project.name, request.number, request.head
+    if _not_before.get(key, 0.0) > time.monotonic():
+        return None
+    try:
+        if _FETCHES.fetch(mirror, _FETCH_SECONDS):
+            return None
+        if len(request.head) >= _FULL:
+            bring_head(mirror, project, request.number, request.head)
+        if sha := _head_in(mirror, request):
+            _not_before.pop(key, None)
+            return sha
+        why = (
+            f"{request.source_branch} is no longer at {request.head}, or is a stranger's, which its forge does not show"
+        )
+    except RepositoryError as error:
+        why = str(error)
+    _not_before[key] = time.monotonic() + _AGAIN_SECONDS
+    note_started(past, project.name, request.number, request.head, why)
+    return None
+
+
+def _head_in(mirror: Mirror, request: ChangeRequest) -> str | None:
+    if not mirror.path.exists():
+        return None
+    if len(request.head) >= _FULL:
+        return next(iter(mirror.existing([request.head])), None)
+    # Bitbucket Cloud shortens it: the branch says which it is.
+    tip = mirror.branches().get(request.source_branch, "") if not request.is_fork else ""
+    return tip if tip.startswith(request.head) else None
+
+
+def _is_over(instance: dg.DagsterInstance, project: Project, sha: str) -> bool:
+    """Whether a head had a run, and none of its runs goes on: what it left out never comes."""
+    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
+    return bool(runs) and all(run.is_finished for run in runs)
+
+
+def _cancel(instance: dg.DagsterInstance, past: History, project: Project, heads: Sequence[str]) -> None:
+    """Cancel queued runs whose head no open request has any more: it was closed, or something newer was pushed."""
+    for job in (request_name(project), fork_name(project)):
+        for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])):
+            sha = run.tags.get(PARTITION, "")
+            if any(sha.startswith(head) for head in heads):
+                continue
+            reason = "no open request has it as its head"
+            if cancel_queued(instance, run, f"{sha[:12]}: {reason}."):
+                end_expected(past, project.name, sha, f"Not run: {reason}")

@@ -1,0 +1,81 @@
+"""What is said of a request's head, and that nothing which was not run or compared passes."""
+
+from itertools import product
+
+import pytest
+
+from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
+from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict, have_ended, result_of, status_of
+from infraaudit_domain.forge.statuses import LONGEST_WORDS
+from infraaudit_domain.judging.verdicts import Verdict
+
+OK, BAD, SKIPPED, RETRIED = StageOutcome.SUCCEEDED, StageOutcome.FAILED, StageOutcome.SKIPPED, StageOutcome.RETRIED
+ALL = {"commit": OK, "docker_image": OK, "test_results": OK, "scan_report": OK}
+PASSED = TestRun((TestCase("a", CaseOutcome.PASSED, 0.1),), 1.0)
+FAILED = TestRun((TestCase("a", CaseOutcome.FAILED, 0.1),), 1.0)
+BASE = "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_run", "ended"),
+    [
+        ({}, True, True),
+        ({"test_results": None}, True, False),
+        ({"test_results": None}, False, True),
+        ({"test_results": RETRIED}, True, False),
+        ({"scan_report": RETRIED}, False, False),
+        ({"scan_report": None}, False, False),
+        ({"docker_image": BAD, "test_results": None}, True, True),
+        ({"docker_image": SKIPPED, "test_results": None}, True, True),
+        ({"docker_image": BAD, "scan_report": None}, True, False),
+        ({"commit": BAD, "scan_report": None, "docker_image": None, "test_results": None}, True, True),
+    ],
+)
+def test_when_all_that_is_to_come_has_come(changed: dict[str, StageOutcome | None], is_run: bool, ended: bool) -> None:
+    stages = {name: outcome for name, outcome in (ALL | changed).items() if outcome}
+    assert have_ended(stages, is_run) is ended
+
+
+@pytest.mark.parametrize(
+    ("stages", "tests", "gate", "base", "result"),
+    [
+        (ALL, PASSED, Verdict(), BASE, RequestResult.PASSES),
+        (ALL, PASSED, Verdict(("too many",)), BASE, RequestResult.FAILS),
+        (ALL, FAILED, Verdict(), BASE, RequestResult.FAILS),
+        (ALL, FAILED, None, "", RequestResult.FAILS),
+        (ALL | {"docker_image": BAD}, None, Verdict(), BASE, RequestResult.FAILS),
+        (ALL | {"docker_image": SKIPPED}, None, Verdict(), BASE, RequestResult.UNKNOWN),
+        (ALL | {"docker_image": SKIPPED}, None, Verdict(("too many",)), BASE, RequestResult.FAILS),
+        (ALL, PASSED, None, BASE, RequestResult.UNKNOWN),
+        (ALL | {"scan_report": BAD}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
+        (ALL, PASSED, Verdict(), "", RequestResult.UNKNOWN),
+    ],
+)
+def test_what_is_not_known_never_passes(
+    stages: dict[str, StageOutcome], tests: TestRun | None, gate: Verdict | None, base: str, result: RequestResult
+) -> None:
+    found, reason = result_of(stages, True, tests, gate, base)
+    assert found is result and bool(reason) is (result is not RequestResult.PASSES)
+
+
+def test_without_any_one_of_its_grounds_no_head_passes() -> None:
+    for has_tests, has_gate, has_base, has_scan in product((True, False), repeat=4):
+        stages = ALL if has_scan else {}
+        given = (PASSED if has_tests else None, Verdict() if has_gate else None, BASE if has_base else "")
+        passes = result_of(stages, True, *given)[0] is RequestResult.PASSES
+        assert passes is (has_tests and has_gate and has_base and has_scan)
+
+
+def test_a_fork_passes_by_its_scan_and_it_is_said_that_nothing_was_run() -> None:
+    found, reason = result_of({"scan_report": OK}, False, None, Verdict(), BASE)
+    assert found is RequestResult.PASSES and "nothing of it was built" in reason
+
+
+def test_a_status_is_one_line_without_what_a_tool_printed() -> None:
+    reason = "its tests gave no result: \x1b[31mthe engine printed this\n" + "x" * 500
+    said = status_of("shop", RequestVerdict(BASE, RequestResult.UNKNOWN, reason, 12, 3))
+    assert said.words == "Not known; 12 new, 3 fixed; its tests gave no result"
+    assert said.context == "infraaudit/shop/request" and said.state.value == "error"
+    long = status_of("shop", RequestVerdict("", RequestResult.FAILS, "y" * 500))
+    assert len(long.words) == LONGEST_WORDS
