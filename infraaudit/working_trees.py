@@ -123,7 +123,9 @@ def _manifests(
     if not any(path in tree or any(one.startswith(f"{path}/") for one in tree) for path in wanted):
         return Part(part, State.ABSENT, f"there is none of {', '.join(wanted)}: nothing would be deployed")
     try:
-        build_release(mirror, scratch, project, environment, sha, _IMAGE, gate_file)
+        build_release(
+            mirror, scratch, project, environment, sha, _IMAGE, gate_file, [_IMAGE] * len(project.further_images)
+        )
     except InfraAuditError as error:
         return Part(part, State.REFUSED, str(error))
     return Part(part, State.GOOD, "within the policy")

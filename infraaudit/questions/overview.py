@@ -10,6 +10,7 @@ from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.scans.findings import Scan
 from resources.git.mirror import Mirror
+from resources.history.further_images import further_images
 from resources.history.store import History
 
 
@@ -20,6 +21,8 @@ class CommitOverview:
     sha: str
     subject: str
     image: Image | None
+    further_images: dict[str, Image]
+    """By name, of a project that has several images."""
     tests: TestRun | None
     scan: Scan | None
     changes: FindingChanges | None
@@ -41,6 +44,7 @@ def _of(history: History, mirror: Mirror, project: str, environment: str, sha: s
         sha=sha,
         subject=mirror.commit(sha).subject,
         image=history.image(project, sha),
+        further_images=further_images(history, project, sha),
         tests=history.test_run(project, sha),
         scan=scan,
         changes=changes_of(history, mirror, project, scan)[1] if scan else None,

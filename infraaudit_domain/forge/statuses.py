@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from infraaudit_domain.dagster_names import IMAGE as DOCKER_IMAGE
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import TestRun
@@ -114,7 +115,13 @@ def one_line(text: str, limit: int = LONGEST_WORDS) -> str:
 
 
 def _image(facts: CommitFacts) -> _Said:
-    match facts.stages.get("docker_image"):
+    further = sorted(name for name in facts.stages if name.startswith(f"{DOCKER_IMAGE}_"))
+    outcomes = {name: facts.stages[name] for name in further}
+    if bad := [name for name in further if outcomes[name] is StageOutcome.FAILED]:
+        return _FAILURE, f"{bad[0]} could not be built"
+    match facts.stages.get(DOCKER_IMAGE):
+        case StageOutcome.SUCCEEDED if StageOutcome.RETRIED in outcomes.values():
+            return _PENDING, "Tried again"
         case StageOutcome.SUCCEEDED:
             return _SUCCESS, "Built"
         case StageOutcome.FAILED:

@@ -8,7 +8,9 @@ import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.errors import ManifestError, excerpt
+from infraaudit_domain.kubernetes.images import images_to_run, replaced_image
 from infraaudit_domain.kubernetes.manifest_policy import (
     Document,
     ManifestPolicy,
@@ -28,7 +30,7 @@ _RUNS_ON = WORKLOADS | {"CronJob"}
 """What makes pods again and again; a Job's template is labelled by nobody, or it would run again for a label alone."""
 _GETS_THE_IMAGE = _RUNS_ON | {"Job"}
 _SAFE = ManifestPolicy()
-_BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+):[0-9a-f]{12}")
+_BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+)(?:/[a-z0-9_-]+)?:[0-9a-f]{12}")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
@@ -43,30 +45,39 @@ def render_manifests(
     container: str | None = None,
     policy: ManifestPolicy = _SAFE,
     uses: frozenset[str] = frozenset(),
+    listed: Sequence[tuple[ImageSource, str]] = (),
 ) -> list[Document]:
     """The documents of a release, in the order in which they are applied.
 
     ``documents`` are (path, document) pairs. The built image goes into the chosen container, and wherever the image that
     it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists
-    every refusal with its path. ``uses`` are the objects (``Kind/name``) that they may refer to besides their own.
+    every refusal with its path. ``uses`` are the objects (``Kind/name``) that they may refer to besides their own;
+    ``listed`` are all images of a project that has several, with what each is called, in place of ``image``.
     """
     faults = list(refusals(documents, namespace, policy, uses))
     if not any(isinstance(document, dict) and str(document.get("kind")) in WORKLOADS for _, document in documents):
         faults.append("no Deployment, StatefulSet or DaemonSet is among the manifests, so nothing would run the image")
     if faults:
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in faults))
-    names = _names_of_the_built_image(
-        [document for _, document in documents if document["kind"] in WORKLOADS], container
-    )
+    parsed = [document for _, document in documents]
+    if len(listed) > 1:
+        built = images_to_run(parsed, listed)
+    else:
+        workloads = [document for document in parsed if document["kind"] in WORKLOADS]
+        built = [(name, image) for name in _names_of_the_built_image(workloads, container)]
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
     rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
     pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _RUNS_ON]
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
-            _replace_image(pod_spec(document) or {}, image, names)
+            _replace_images(pod_spec(document) or {}, built)
         _choose_own_pods(document, project, pods)
-    if foreign := [] if "otherImages" in policy.allow else list(_foreign_images(rendered, project, image)):
+    if (
+        foreign := []
+        if "otherImages" in policy.allow
+        else list(_foreign_images(rendered, project, [given for _, given in built]))
+    ):
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
     return sorted(rendered, key=lambda document: rank(document["kind"]))
 
@@ -135,25 +146,23 @@ def _choose_own_pods(document: Document, project: str, pods: Sequence[Document])
             chosen["infraaudit/project"] = project
 
 
-def _foreign_images(documents: Sequence[Document], project: str, image: str) -> Iterator[str]:
+def _foreign_images(documents: Sequence[Document], project: str, own: Sequence[str]) -> Iterator[str]:
     """What runs an image that was built here for another project, or that is named by its id and could be one."""
     for document in documents:
         for where, _, spec in pod_specs(document):
             for found in containers_of(spec):
                 name = str(found.get("image"))
                 built = _BUILT_HERE.fullmatch(name)
-                if name != image and (_IMAGE_ID.fullmatch(name) or (built and built[1] != project)):
+                if name not in own and (_IMAGE_ID.fullmatch(name) or (built and built[1] != project)):
                     yield (
                         f"{identity(document)}: {where}: image {excerpt(name, 120)} may be another project's (to allow it: "
                         "manifests.allow: [otherImages] in the gate policy)"
                     )
 
 
-def _replace_image(spec: Document, image: str, names: Sequence[object]) -> None:
+def _replace_images(spec: Document, built: Sequence[tuple[object, str]]) -> None:
     for found in containers_of(spec):
-        if found.get("image") not in names:
-            continue
-        found["image"] = image
-        if "@" not in image and found.get("imagePullPolicy") == "Always":
-            # A local image has no registry to pull from; the kubelet would fail on Always.
-            found["imagePullPolicy"] = "IfNotPresent"
+        for written, image in built:
+            if found.get("image") == written:
+                replaced_image(found, image)
+                break

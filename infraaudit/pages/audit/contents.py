@@ -15,6 +15,7 @@ from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
 from resources.history.decisions.approvals import approval_rows
 from resources.history.forge.faults import faults
+from resources.history.further_images import further_images
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -123,6 +124,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "changes": changes_at(line, sha),
         "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
         "stages": stages,
+        "further_images": further_images(line.history, line.project, sha),
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
         "approvals": approval_rows(line.history, line.project, sha=sha),
