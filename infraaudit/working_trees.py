@@ -92,7 +92,8 @@ def files(mirror: Mirror, sha: str, project: Project, scratch: Path, gate_file: 
     """What the pipeline reads of a commit besides what it scans, judged without an engine."""
     paths = project.paths
     if not project.audit_only:
-        yield _present(mirror, sha, paths.dockerfile)
+        for source in (project.first_image, *project.further_images):
+            yield _present(mirror, sha, source.dockerfile)
         yield _tests(mirror, sha, paths.tests)
         for environment in project.environments:
             yield _manifests(mirror, sha, project, environment, scratch, gate_file)

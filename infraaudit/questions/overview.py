@@ -1,7 +1,7 @@
 """What the pipeline did with each commit, in one row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infraaudit.scans.against_parent import changes_of
 from infraaudit_domain.delivery.deployments import Deployment
@@ -21,14 +21,14 @@ class CommitOverview:
     sha: str
     subject: str
     image: Image | None
-    further_images: dict[str, Image]
-    """By name, of a project that has several images."""
     tests: TestRun | None
     scan: Scan | None
     changes: FindingChanges | None
     deployment: Deployment | None
     reasons: dict[str, str]
     """Why a stage failed or was skipped, by stage."""
+    further_images: dict[str, Image] = field(default_factory=dict)
+    """By name, of a project that has several images."""
 
 
 def overview(
