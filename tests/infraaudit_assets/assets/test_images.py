@@ -15,6 +15,7 @@ from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.errors import ManifestError
 from infraaudit_domain.projects import Paths, Project
 from resources.dagster.partitions import commits_of
+from resources.dagster.resources import GitResource
 from resources.engine import Engine
 from resources.history import History, open_history
 from resources.history.further_images import further_images
@@ -66,7 +67,9 @@ class Shop:
         """Whether all was built, and for each image the commit whose build it is, empty for its own."""
         images = [one for one in build_project_assets(self.project) if one.key.path[-1].startswith("docker_image")]
         resources = build_resources(self.settings)
-        resources["git"].connect(self.project).fetch()
+        git = resources["git"]
+        assert isinstance(git, GitResource)
+        git.connect(self.project).fetch()
         with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions(commits_of(self.project).name or "", [sha])
             done = dg.materialize(

@@ -83,6 +83,6 @@ def test_an_image_may_be_run_by_nothing() -> None:
 def test_a_further_image_of_another_project_is_refused() -> None:
     with pytest.raises(ManifestError, match="may be another project's"):
         run_by(
-            deployment("a", ("web", "w"), ("worker", "v"), ("x", "infraaudit/q/worker:aaaaaaaaaaaa")),
+            deployment("a", ("web", "w"), ("worker", "v"), ("x", "infraaudit/q/other:aaaaaaaaaaaa")),
             web=PLAIN[0], worker=PLAIN[1],
         )  # fmt: skip
