@@ -16,7 +16,7 @@ from resources.engine.build_request import BuildRequest, image_reference
 from resources.engine.builder import build_image
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.further_images import find_further_image, record_further_image
+from resources.history.queries.further_images import find_further_image, record_further_image
 
 _FILE_LIMIT = 1024 * 1024
 _REFERENCE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,500}", re.ASCII)

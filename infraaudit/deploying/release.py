@@ -10,7 +10,7 @@ from infraaudit_domain.projects import Environment, Project
 from resources.configuration.gate import read_manifest_policy
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.further_images import further_images
+from resources.history.queries.further_images import further_images
 from resources.manifests.files import render_release
 
 

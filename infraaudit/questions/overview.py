@@ -10,7 +10,7 @@ from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.scans.findings import Scan
 from resources.git.mirror import Mirror
-from resources.history.further_images import further_images
+from resources.history.queries.further_images import further_images
 from resources.history.store import History
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from infraaudit_domain.dagster_names import IMAGE as DOCKER_IMAGE
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import TestRun
@@ -69,6 +68,7 @@ WAITS = "Waits"
 """How the words begin of what is pending for as long as people take."""
 LONGEST_WORDS = 140
 """GitHub's limit, the lowest of all forges."""
+_BUILD = "docker_image"
 _PENDING, _SUCCESS, _FAILURE, _ERROR = StatusState
 _Said = tuple[StatusState, str] | None
 _OUTCOMES: Mapping[Outcome, tuple[StatusState, str]] = {
@@ -115,11 +115,11 @@ def one_line(text: str, limit: int = LONGEST_WORDS) -> str:
 
 
 def _image(facts: CommitFacts) -> _Said:
-    further = sorted(name for name in facts.stages if name.startswith(f"{DOCKER_IMAGE}_"))
+    further = sorted(name for name in facts.stages if name.startswith(f"{_BUILD}_"))
     outcomes = {name: facts.stages[name] for name in further}
     if bad := [name for name in further if outcomes[name] is StageOutcome.FAILED]:
         return _FAILURE, f"{bad[0]} could not be built"
-    match facts.stages.get(DOCKER_IMAGE):
+    match facts.stages.get(_BUILD):
         case StageOutcome.SUCCEEDED if StageOutcome.RETRIED in outcomes.values():
             return _PENDING, "Tried again"
         case StageOutcome.SUCCEEDED:

@@ -15,7 +15,6 @@ from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.one_finding.helping import help_for
 from resources.history.decisions.approvals import approval_rows
 from resources.history.forge.faults import faults
-from resources.history.further_images import further_images
 from resources.history.queries.commit_findings import Posture, newest_scanned, postures
 from resources.history.queries.commit_pages import (
     CommitFilter,
@@ -32,6 +31,7 @@ from resources.history.queries.environments import dora, environments
 from resources.history.queries.finding_life import finding_life
 from resources.history.queries.finding_pages import FindingFilter, finding_page, live_page
 from resources.history.queries.frames import commits_named
+from resources.history.queries.further_images import further_images
 from resources.history.queries.scanned_past import unscanned_among
 from resources.history.stored_line import StoredLine
 

@@ -18,7 +18,7 @@ from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource
 from resources.engine import Engine
 from resources.history import History, open_history
-from resources.history.further_images import further_images
+from resources.history.queries.further_images import further_images
 from tests.conftest import Repository
 from tests.resources.engines import BASE, PROJECT, engine
 

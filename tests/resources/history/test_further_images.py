@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from infraaudit_domain.delivery.images import Image
 from resources.history import History
-from resources.history.further_images import find_further_image, further_images, record_further_image
+from resources.history.queries.further_images import find_further_image, further_images, record_further_image
 from tests.resources.history.filled import SHAS, history
 
 __all__ = ["history"]
