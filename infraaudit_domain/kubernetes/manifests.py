@@ -7,8 +7,8 @@ them); deliberately absent: reading and writing YAML (resources/manifests/files.
 import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
-from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.errors import ManifestError, excerpt
 from infraaudit_domain.kubernetes.manifest_policy import (
     Document,
@@ -33,6 +33,16 @@ _BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+)(?
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
+class Listed(Protocol):
+    """One of several images, as the manifests are asked for it (infraaudit_domain/delivery/image_sources.py)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def used_in(self) -> tuple[str, ...] | None: ...
+    def runs(self, container: str, reference: str) -> bool: ...
+
+
 def render_manifests(
     documents: Sequence[tuple[str, Document]],
     *,
@@ -44,7 +54,7 @@ def render_manifests(
     container: str | None = None,
     policy: ManifestPolicy = _SAFE,
     uses: frozenset[str] = frozenset(),
-    listed: Sequence[tuple[ImageSource, str]] = (),
+    listed: Sequence[tuple[Listed, str]] = (),
 ) -> list[Document]:
     """The documents of a release, in the order in which they are applied.
 
@@ -167,9 +177,7 @@ def _replace_images(spec: Document, built: Sequence[tuple[object, str]]) -> None
                 break
 
 
-def _images_to_run(
-    documents: Sequence[Document], listed: Sequence[tuple[ImageSource, str]]
-) -> list[tuple[object, str]]:
+def _images_to_run(documents: Sequence[Document], listed: Sequence[tuple[Listed, str]]) -> list[tuple[object, str]]:
     """What the manifests call each image, with what was built: (as it is written, its reference) pairs.
 
     Refuses to guess: an image that no container runs, and a container that two images are for. Raises ManifestError.
