@@ -1,13 +1,11 @@
-"""A commit's image: that of an earlier build with equal inputs, or a new one.
-
-Deliberately absent: the record of earlier builds; the caller looks it up.
-"""
+"""An image of a commit: that of an earlier build with equal inputs, or a new one."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineError
 from infraaudit_domain.projects import Project
@@ -17,6 +15,8 @@ from resources.engine.build_inputs import BuildInputs, inputs_digest
 from resources.engine.build_request import BuildRequest, image_reference
 from resources.engine.builder import build_image
 from resources.git.mirror import Mirror
+from resources.history import History
+from resources.history.queries.further_images import find_further_image, record_further_image
 
 _FILE_LIMIT = 1024 * 1024
 _REFERENCE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,500}", re.ASCII)
@@ -26,24 +26,27 @@ def build_or_reuse(
     engine: Engine,
     mirror: Mirror,
     project: Project,
+    source: ImageSource,
     sha: str,
     *,
     scratch: Path,
     build_args: Mapping[str, str],
-    find_image: Callable[[str, str], tuple[str, Image] | None],
+    find_image: Callable[[str], tuple[str, Image] | None],
     timeout: float,
     on_line: Callable[[str], None],
     box: BoxedBuild | None = None,
 ) -> Image:
-    """The image of a commit, under the commit's own reference; built in ``box``, or on the host's engine without one.
+    """An image of a commit, under the commit's own reference; built in ``box``, or on the host's engine without one.
 
-    ``find_image`` finds, by project and inputs digest, the commit that first built these inputs, and the image.
+    ``find_image`` finds, by inputs digest, the commit that first built these inputs, and the image.
     Raises BuildFailedError or EngineError.
     """
-    paths = project.paths
-    digest = commit_inputs_digest(engine, mirror, project, sha, build_args, box)
-    earlier = find_image(project.name, digest)
-    if earlier is not None and (image := _reuse(engine, project.name, sha, *earlier)) is not None:
+    build_args = {**build_args, **source.build_args}
+    name = "" if source == project.first_image else source.name
+    digest = commit_inputs_digest(engine, mirror, project, source, sha, build_args, box)
+    earlier = find_image(digest)
+    reference = image_reference(project.name, sha, name)
+    if earlier is not None and (image := _reuse(engine, reference, sha, *earlier)) is not None:
         on_line(f"The build inputs equal those of {earlier[0][:12]}: its image is used.")
         return image
     commit = mirror.commit(sha)
@@ -54,38 +57,62 @@ def build_or_reuse(
             project.url,
             commit.committed_at,
             checkout,
-            paths.dockerfile,
-            paths.context,
+            source.dockerfile,
+            source.context,
             build_args,
+            name=name,
+            target=source.target,
         )
         if box is None:
             return build_image(engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
         return build_boxed(box, engine, request, inputs_digest=digest, timeout=timeout, on_line=on_line)
 
 
+def find_built(history: History, project: Project, source: ImageSource, digest: str) -> tuple[str, Image] | None:
+    """The commit that first built these inputs as this image of the project, and the image."""
+    if source == project.first_image:
+        return history.find_image(project.name, digest)
+    return find_further_image(history, project.name, source.name, digest)
+
+
+def record_built(history: History, project: Project, source: ImageSource, sha: str, image: Image) -> None:
+    if source == project.first_image:
+        history.record_image(project.name, sha, image)
+    else:
+        record_further_image(history, project.name, sha, source.name, image)
+
+
+def repository_of(project: Project, source: ImageSource) -> str | None:
+    """Where an image is pushed to; a further one is below the project's registry, by its name."""
+    if project.registry is None or source == project.first_image:
+        return project.registry
+    return f"{project.registry}/{source.name}"
+
+
 def commit_inputs_digest(
     engine: Engine,
     mirror: Mirror,
     project: Project,
+    source: ImageSource,
     sha: str,
     build_args: Mapping[str, str],
     box: BoxedBuild | None = None,
 ) -> str:
     """What a build of the commit would read, as a digest. Raises BuildFailedError where there is no Dockerfile."""
-    paths = project.paths
-    text = mirror.read(sha, paths.dockerfile, _FILE_LIMIT)
+    text = mirror.read(sha, source.dockerfile, _FILE_LIMIT)
     if text is None:
         raise BuildFailedError(
-            f"{sha[:12]} has no {paths.dockerfile}: add one, or set paths.dockerfile of the project {project.name}."
+            f"{sha[:12]} has no {source.dockerfile}: add one, or set the dockerfile of the project {project.name}."
         )
     inputs = BuildInputs(
         sha,
         mirror.tree(sha),
-        paths.dockerfile,
+        source.dockerfile,
         text.decode("utf-8", "surrogateescape"),
-        paths.context,
+        source.context,
         build_args,
         engine.builder,
+        source.target,
     )
 
     def meaning(reference: str) -> str | None:
@@ -114,10 +141,9 @@ def identify(engine: Engine, reference: str) -> str | None:
     return manifest.text if manifest.returncode == 0 and manifest.stdout else None
 
 
-def _reuse(engine: Engine, project: str, sha: str, first_sha: str, image: Image) -> Image | None:
+def _reuse(engine: Engine, reference: str, sha: str, first_sha: str, image: Image) -> Image | None:
     if engine.find_image(image.image_id) is None:
         return None
-    reference = image_reference(project, sha)
     engine.tag(image.image_id, reference)
     if first_sha == sha:
         return image

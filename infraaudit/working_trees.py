@@ -92,7 +92,8 @@ def files(mirror: Mirror, sha: str, project: Project, scratch: Path, gate_file: 
     """What the pipeline reads of a commit besides what it scans, judged without an engine."""
     paths = project.paths
     if not project.audit_only:
-        yield _present(mirror, sha, paths.dockerfile)
+        for source in (project.first_image, *project.further_images):
+            yield _present(mirror, sha, source.dockerfile)
         yield _tests(mirror, sha, paths.tests)
         for environment in project.environments:
             yield _manifests(mirror, sha, project, environment, scratch, gate_file)
@@ -123,7 +124,9 @@ def _manifests(
     if not any(path in tree or any(one.startswith(f"{path}/") for one in tree) for path in wanted):
         return Part(part, State.ABSENT, f"there is none of {', '.join(wanted)}: nothing would be deployed")
     try:
-        build_release(mirror, scratch, project, environment, sha, _IMAGE, gate_file)
+        build_release(
+            mirror, scratch, project, environment, sha, _IMAGE, gate_file, [_IMAGE] * len(project.further_images)
+        )
     except InfraAuditError as error:
         return Part(part, State.REFUSED, str(error))
     return Part(part, State.GOOD, "within the policy")

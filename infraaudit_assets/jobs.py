@@ -10,6 +10,7 @@ from infraaudit_domain.dagster_names import (
     deployment_name,
     fork_name,
     group_of,
+    image_name,
     pipeline_name,
     promotion_name,
     request_name,
@@ -82,7 +83,8 @@ def build_jobs(project: Project) -> list[AssetJob]:
 
 def _of_requests(project: Project) -> list[AssetJob]:
     """The jobs of a request's head, which is never deployed and is in no trend."""
-    stages = FORK_STAGES if project.audit_only else REQUEST_STAGES
+    further = [image_name(project, source) for source in project.further_images]
+    stages = FORK_STAGES if project.audit_only else (*REQUEST_STAGES, *further)
     group = group_of(project)
     return [
         dg.define_asset_job(

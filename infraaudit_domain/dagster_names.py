@@ -6,6 +6,7 @@ Code that starts, finds or links to a run takes its names from here. Deliberatel
 from collections.abc import Sequence
 
 from infraaudit_domain.delivery.deployments import Deployment
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.projects import Environment, Project
 
 RUN_KEY, SENSOR_NAME, PARENT_RUN = "dagster/run_key", "dagster/sensor_name", "dagster/parent_run_id"
@@ -17,6 +18,7 @@ NO_DRIFT = "no_drift"
 """The check of a deployment asset: what is live is healthy and as it was deployed."""
 REQUEST = "infraaudit/request"
 """The number of the request whose head a run is for."""
+IMAGE = "docker_image"
 SUBJECT, AUTHOR = "infraaudit/subject", "infraaudit/author"
 
 
@@ -32,6 +34,11 @@ def partitions_name(project: Project) -> str:
 def deployment_name(project: Project, environment: Environment) -> str:
     """The name of the asset that deploys to an environment."""
     return "deployment" if environment is project.environment else f"deployment_{_name(environment.name)}"
+
+
+def image_name(project: Project, source: ImageSource) -> str:
+    """The name of the asset that builds an image."""
+    return IMAGE if source == project.first_image else f"{IMAGE}_{_name(source.name)}"
 
 
 def pipeline_name(project: Project) -> str:

@@ -11,6 +11,7 @@ from infraaudit_domain.delivery.analysis import Analysis
 from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.forge_address import Forge
 from infraaudit_domain.reporting.recipients import Address, Recipients
@@ -82,6 +83,8 @@ class Project:
     audit_only: bool = False
     """Whether commits are scanned and nothing of them is built, tested or deployed, as of a repository of Terraform."""
     paths: Paths = field(default_factory=Paths)
+    images: tuple[ImageSource, ...] = ()
+    """Every image of the project, the first of which the tests run in; none is the one of ``paths``."""
     environments: tuple[Environment, ...] = (Environment(),)
     """In the order of promotion; a commit is deployed to the first automatically."""
     default: bool = False
@@ -119,6 +122,15 @@ class Project:
     def recipients(self) -> Recipients:
         """Those whom the project itself names."""
         return Recipients(self.notify, self.routes)
+
+    @property
+    def first_image(self) -> ImageSource:
+        """The image that the tests run in, and that stands for a commit where one is shown."""
+        return self.images[0] if self.images else ImageSource("", self.paths.dockerfile, self.paths.context)
+
+    @property
+    def further_images(self) -> tuple[ImageSource, ...]:
+        return self.images[1:]
 
     @property
     def environment(self) -> Environment:

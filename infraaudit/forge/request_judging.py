@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infraaudit.forge.facts import stage_outcomes
 from infraaudit.gate import judge_request
+from infraaudit_domain.dagster_names import image_name
 from infraaudit_domain.errors import HistoryError, InfraAuditError
 from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of
@@ -33,10 +34,10 @@ def judge_head(
 
     ``is_over`` is whether no run of it goes on: what it left out is not waited for.
     """
-    stages, is_run = stage_outcomes(history, project.name, sha), is_run_too(project, request)
-    if not is_over and not have_ended(stages, is_run):
+    stages, images = stage_outcomes(history, project.name, sha), images_of(project, request)
+    if not is_over and not have_ended(stages, images):
         return None
-    tests = history.test_run(project.name, sha) if is_run else None
+    tests = history.test_run(project.name, sha) if images else None
     try:
         tip = mirror.branches().get(request.target_branch)
         base = mirror.merge_base(tip, sha) if tip else None
@@ -48,7 +49,7 @@ def judge_head(
     except InfraAuditError:
         judged = None
     against = (judged.against if judged else None) or ""
-    result, reason = result_of(stages, is_run, tests, judged.verdict if judged else None, against)
+    result, reason = result_of(stages, images, tests, judged.verdict if judged else None, against)
     found = RequestVerdict(against, result, reason)
     if judged and against:
         new = len(judged.changes.new) + len(judged.changes.perhaps_new)
@@ -58,6 +59,8 @@ def judge_head(
     return found
 
 
-def is_run_too(project: Project, request: ChangeRequest) -> bool:
-    """Whether a head is built and tested, and not only scanned."""
-    return not (request.is_fork or project.audit_only)
+def images_of(project: Project, request: ChangeRequest) -> list[str]:
+    """The stages that build a head; none of one that is only scanned, which is not tested either."""
+    if request.is_fork or project.audit_only:
+        return []
+    return [image_name(project, source) for source in (project.first_image, *project.further_images)]

@@ -1,7 +1,7 @@
 """What the pipeline did with each commit, in one row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infraaudit.scans.against_parent import changes_of
 from infraaudit_domain.delivery.deployments import Deployment
@@ -10,6 +10,7 @@ from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.lifecycles.changes import FindingChanges
 from infraaudit_domain.scans.findings import Scan
 from resources.git.mirror import Mirror
+from resources.history.queries.further_images import further_images
 from resources.history.store import History
 
 
@@ -26,6 +27,8 @@ class CommitOverview:
     deployment: Deployment | None
     reasons: dict[str, str]
     """Why a stage failed or was skipped, by stage."""
+    further_images: dict[str, Image] = field(default_factory=dict)
+    """By name, of a project that has several images."""
 
 
 def overview(
@@ -41,6 +44,7 @@ def _of(history: History, mirror: Mirror, project: str, environment: str, sha: s
         sha=sha,
         subject=mirror.commit(sha).subject,
         image=history.image(project, sha),
+        further_images=further_images(history, project, sha),
         tests=history.test_run(project, sha),
         scan=scan,
         changes=changes_of(history, mirror, project, scan)[1] if scan else None,

@@ -8,7 +8,7 @@ from infraaudit_assets.assets.commit import build_commit
 from infraaudit_assets.assets.dashboard import build_dashboard_asset
 from infraaudit_assets.assets.deployment import build_deployment
 from infraaudit_assets.assets.drift import build_drift_check
-from infraaudit_assets.assets.image import build_docker_image
+from infraaudit_assets.assets.image import build_images
 from infraaudit_assets.assets.live_gate import build_live_gate_check
 from infraaudit_assets.assets.logs import build_application_logs
 from infraaudit_assets.assets.monitoring import build_monitoring
@@ -21,7 +21,6 @@ from resources.dagster.partitions import commits_of
 
 _BUILDERS = (
     build_commit,
-    build_docker_image,
     build_test_results,
     build_scan_report,
     build_monitoring,
@@ -49,4 +48,4 @@ def build_project_assets(project: Project) -> Sequence[dg.AssetsDefinition]:
         "owners": ["team:platform"],
     }
     deployments = [build_deployment(project, common, environment) for environment in project.environments]
-    return [*(build(project, common) for build in _BUILDERS), *deployments]
+    return [*build_images(project, common), *(build(project, common) for build in _BUILDERS), *deployments]

@@ -18,14 +18,14 @@ import dagster as dg
 from infraaudit.deploying.analysing import analyser_of
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.holds import holds
-from infraaudit.deploying.release import build_release
+from infraaudit.deploying.release import build_release, further_references
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, Stage, name_run, stage
 from infraaudit_assets.assets.tables import code, table
 from infraaudit_domain.commits import Commit
-from infraaudit_domain.dagster_names import deployment_name
+from infraaudit_domain.dagster_names import deployment_name, image_name
 from infraaudit_domain.delivery.deployments import HELD, NOWHERE, Deployment, Outcome
 from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
 from infraaudit_domain.judging.gate import judge_tests
@@ -50,7 +50,8 @@ _NOT_TRIED = HELD | {Outcome.SUPERSEDED, Outcome.SKIPPED}
 
 def build_deployment(project: Project, common: dict, environment: Environment) -> dg.AssetsDefinition:
     before = project.before(environment)
-    upstream = (deployment_name(project, before),) if before else ("docker_image", "test_results", "scan_report")
+    images = [image_name(project, source) for source in (project.first_image, *project.further_images)]
+    upstream = (deployment_name(project, before),) if before else (*images, "test_results", "scan_report")
     key = dg.AssetKey([*common["key_prefix"], deployment_name(project, environment)])
     file = "manifests.yaml" if before is None else f"manifests-{environment.name}.yaml"
     gate = partitioned_check(
@@ -200,7 +201,10 @@ class _Turn:
         name = image.digest or image.reference
         with self.recorded():
             analyse = analyser_of(history, self.environment, prometheus_url)
-            release = build_release(self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file)
+            further = further_references(history, self.project, sha)
+            release = build_release(
+                self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file, further
+            )
         return deploy(
             history,
             self.mirror,

@@ -1,4 +1,4 @@
-"""The `docker_image` asset: the commit's docker/Dockerfile, built."""
+"""The assets of a commit's images: `docker_image` is the first, `docker_image_<name>` each further one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from infraaudit.images import build_or_reuse
+from infraaudit.images import build_or_reuse, find_built, record_built, repository_of
 from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code
-from infraaudit_domain.dagster_names import is_of_request
+from infraaudit_domain.dagster_names import image_name, is_of_request
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.errors import BuildFailedError, EngineUnavailableError
 from infraaudit_domain.projects import Project
@@ -18,12 +19,19 @@ from resources.engine import Engine
 from resources.engine.registry import push
 
 
-def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
+def build_images(project: Project, common: dict) -> list[dg.AssetsDefinition]:
+    return [_build_asset(project, source, common) for source in (project.first_image, *project.further_images)]
+
+
+def _build_asset(project: Project, source: ImageSource, common: dict) -> dg.AssetsDefinition:
+    name = image_name(project, source)
+    repository = repository_of(project, source)
+
     @dg.asset(
         **common,
-        name="docker_image",
-        description=f"The image built from {project.paths.dockerfile}"
-        + (f", pushed to {project.registry}" if project.registry else "")
+        name=name,
+        description=f"The image built from {source.dockerfile}"
+        + (f", pushed to {repository}" if repository else "")
         + "; skipped where no container engine answers.",
         kinds={"docker"},
         deps=[dg.AssetKey([*common["key_prefix"], "commit"])],
@@ -39,7 +47,7 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                 return
             try:
                 engine = docker.connect()
-                image = _build(project, current, git, docker, engine)
+                image = _build(project, source, current, git, docker, engine)
             except EngineUnavailableError as error:
                 if context.retry_number:
                     # The engine died during the build; a machine without one is skipped above.
@@ -47,29 +55,33 @@ def build_docker_image(project: Project, common: dict) -> dg.AssetsDefinition:
                 current.skip(str(error))
                 return
             except BuildFailedError as error:
-                current.fail(str(error))
+                which = f"image {source.name}: " if source.name else ""
+                current.fail(f"{which}{error}")
                 raise dg.Failure(
-                    f"{project.paths.dockerfile} of {current.sha[:12]} does not build.",
+                    f"{which}{source.dockerfile} of {current.sha[:12]} does not build.",
                     metadata={"build_log": code(str(error))},
                     allow_retries=False,
                 ) from error
-            if project.registry and not is_of_request(project, context.run.job_name):
-                image = replace(image, digest=push(engine, image, project.registry, on_line=current.log.debug))
-            current.history.record_image(project.name, current.sha, image)
+            if repository and not is_of_request(project, context.run.job_name):
+                image = replace(image, digest=push(engine, image, repository, on_line=current.log.debug))
+            record_built(current.history, project, source, current.sha, image)
             yield dg.MaterializeResult(data_version=dg.DataVersion(image.image_id), metadata=_metadata(image))
 
     return docker_image
 
 
-def _build(project: Project, current: Stage, git: GitResource, docker: DockerResource, engine: Engine) -> Image:
+def _build(
+    project: Project, source: ImageSource, current: Stage, git: GitResource, docker: DockerResource, engine: Engine
+) -> Image:
     return build_or_reuse(
         engine,
         git.connect(project),
         project,
+        source,
         current.sha,
         scratch=git.scratch,
         build_args=docker.build_args(project),
-        find_image=current.history.find_image,
+        find_image=lambda digest: find_built(current.history, project, source, digest),
         timeout=docker.build_seconds,
         on_line=current.log.debug,
         box=docker.box(project),

@@ -73,7 +73,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
 def _to_commit(project: Project, environment: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
     from infraaudit.deploying.deploy import recorded_when_it_fails
-    from infraaudit.deploying.release import build_release
+    from infraaudit.deploying.release import build_release, further_references
     from infraaudit_domain.judging.gate import judge_tests
     from resources.history.deployments import deployed
 
@@ -91,7 +91,8 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
     require_gate(past, mirror, project, environment, sha)
     name = image.digest or image.reference
     with recorded_when_it_fails(past, project.name, environment.name, sha):
-        return build_release(mirror, settings().state.checkouts, project, environment, sha, name, settings().gate_file)
+        now, further = settings(), further_references(past, project, sha)
+        return build_release(mirror, now.state.checkouts, project, environment, sha, name, now.gate_file, further)
 
 
 def require_gate(past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str) -> None:

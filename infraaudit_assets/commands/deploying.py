@@ -71,7 +71,7 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     from infraaudit.deploying.approving import override_freeze
     from infraaudit.deploying.deploy import recorded_when_it_fails
     from infraaudit.deploying.holds import holds
-    from infraaudit.deploying.release import build_release
+    from infraaudit.deploying.release import build_release, further_references
 
     past, mirror = rated_history(), mirror_of(project)
     sha, image = _source(past, mirror, project, environment, sha)
@@ -79,9 +79,8 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     if override is not None:
         override_freeze(past, project, environment, sha, person(), override)
     with recorded_when_it_fails(past, project.name, environment.name, sha):
-        release = build_release(
-            mirror, settings().state.checkouts, project, environment, sha, image, settings().gate_file
-        )
+        now, further = settings(), further_references(past, project, sha)
+        release = build_release(mirror, now.state.checkouts, project, environment, sha, image, now.gate_file, further)
     held = holds(past, mirror, project, environment, sha)
     done = deliver(project, environment, past, release, _older(mirror, sha), held)
     finish(project, environment, done, how)

@@ -105,7 +105,9 @@ def _delete_images(engine: "Engine | None", project: Project, shas: Collection[s
     from resources.engine.build_request import image_reference
     from resources.engine.old_images import forget_images
 
-    return forget_images(engine, {image_reference(project.name, sha) for sha in shas}) if engine and shas else 0
+    names = ["", *(source.name for source in project.further_images)]
+    references = {image_reference(project.name, sha, name) for sha in shas for name in names}
+    return forget_images(engine, references) if engine and shas else 0
 
 
 def _delete_runs(current: Settings, project: Project, shas: Sequence[str]) -> int:

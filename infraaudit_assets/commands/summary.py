@@ -10,6 +10,7 @@ from rich.text import Text
 from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.delivery.deployments import Outcome
+from infraaudit_domain.delivery.images import Image
 from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
@@ -24,13 +25,8 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
     return {
         "sha": row.sha,
         "subject": row.subject,
-        "image": None
-        if image is None
-        else {
-            "reference": image.reference,
-            "digest": image.digest or image.image_id,
-            "reused": image.reused_from is not None,
-        },
+        "image": None if image is None else _built(image),
+        "further_images": {name: _built(one) for name, one in row.further_images.items()},
         "tests": None if tests is None else tests.counts,
         "findings": None
         if scan is None or changes is None
@@ -43,6 +39,14 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
         },
         "deployment": {"outcome": _outcome(row), "target": row.deployment.target if row.deployment else "none"},
         "run_id": run_id,
+    }
+
+
+def _built(image: Image) -> dict[str, Any]:
+    return {
+        "reference": image.reference,
+        "digest": image.digest or image.image_id,
+        "reused": image.reused_from is not None,
     }
 
 
@@ -84,6 +88,10 @@ def _open(row: CommitOverview) -> int:
 def _image(row: CommitOverview) -> str:
     if row.image is None:
         return "—"
+    every = [row.image, *row.further_images.values()]
+    built = [image for image in every if image.reused_from is None]
+    if len(every) > 1:
+        return f"{len(built)} of {len(every)} built"
     return f"as {row.image.reused_from[:7]}" if row.image.reused_from else f"{row.image.build_seconds:.1f} s"
 
 

@@ -4,7 +4,7 @@ It fails closed: what was not run, or not compared, is not known, and never pass
 (../judging/gate.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,23 +47,23 @@ _STATES = {
 }
 
 
-def have_ended(stages: Mapping[str, StageOutcome], is_run: bool) -> bool:
-    """Whether a head's stages have ended; ``is_run`` is whether it is built and tested, too."""
+def have_ended(stages: Mapping[str, StageOutcome], images: Sequence[str]) -> bool:
+    """Whether a head's stages have ended; ``images`` are the stages that build it, none where it is only scanned."""
     if stages.get("commit") is StageOutcome.FAILED:
         return True
-    if stages.get("scan_report") not in _ENDED:
+    if any(stages.get(name) not in _ENDED for name in ("scan_report", *images)):
         return False
-    return not is_run or stages.get("docker_image") in _NO_IMAGE or stages.get("test_results") in _ENDED
+    return not images or stages[images[0]] in _NO_IMAGE or stages.get("test_results") in _ENDED
 
 
 def result_of(
-    stages: Mapping[str, StageOutcome], is_run: bool, tests: TestRun | None, gate: Verdict | None, base: str
+    stages: Mapping[str, StageOutcome], images: Sequence[str], tests: TestRun | None, gate: Verdict | None, base: str
 ) -> tuple[RequestResult, str]:
     """Whether a head would be let in, and why not; ``gate`` is None where its scan could not be judged."""
-    if is_run and stages.get("docker_image") is StageOutcome.FAILED:
-        return RequestResult.FAILS, "its image could not be built"
-    tested = judge_tests(tests) if is_run else Verdict()
-    if is_run and tests is not None and tests.bad:
+    if failed := [name for name in images if stages.get(name) is StageOutcome.FAILED]:
+        return RequestResult.FAILS, f"{failed[0]} could not be built"
+    tested = judge_tests(tests) if images else Verdict()
+    if images and tests is not None and tests.bad:
         return RequestResult.FAILS, str(tested)
     if gate is not None and not gate.passed:
         return RequestResult.FAILS, str(gate)
@@ -71,9 +71,11 @@ def result_of(
         return RequestResult.UNKNOWN, "it could not be scanned or judged"
     if not tested.passed:
         return RequestResult.UNKNOWN, str(tested)
+    if missing := [name for name in images if stages.get(name) is not StageOutcome.SUCCEEDED]:
+        return RequestResult.UNKNOWN, f"{missing[0]} was not built"
     if not base:
         return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
-    return RequestResult.PASSES, "" if is_run else "by its scan alone; nothing of it was built or run"
+    return RequestResult.PASSES, "" if images else "by its scan alone; nothing of it was built or run"
 
 
 def status_of(project: str, found: RequestVerdict) -> CommitStatus:

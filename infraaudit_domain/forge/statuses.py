@@ -68,6 +68,7 @@ WAITS = "Waits"
 """How the words begin of what is pending for as long as people take."""
 LONGEST_WORDS = 140
 """GitHub's limit, the lowest of all forges."""
+_BUILD = "docker_image"
 _PENDING, _SUCCESS, _FAILURE, _ERROR = StatusState
 _Said = tuple[StatusState, str] | None
 _OUTCOMES: Mapping[Outcome, tuple[StatusState, str]] = {
@@ -114,7 +115,13 @@ def one_line(text: str, limit: int = LONGEST_WORDS) -> str:
 
 
 def _image(facts: CommitFacts) -> _Said:
-    match facts.stages.get("docker_image"):
+    further = sorted(name for name in facts.stages if name.startswith(f"{_BUILD}_"))
+    outcomes = {name: facts.stages[name] for name in further}
+    if bad := [name for name in further if outcomes[name] is StageOutcome.FAILED]:
+        return _FAILURE, f"{bad[0]} could not be built"
+    match facts.stages.get(_BUILD):
+        case StageOutcome.SUCCEEDED if StageOutcome.RETRIED in outcomes.values():
+            return _PENDING, "Tried again"
         case StageOutcome.SUCCEEDED:
             return _SUCCESS, "Built"
         case StageOutcome.FAILED:

@@ -7,6 +7,7 @@ them); deliberately absent: reading and writing YAML (resources/manifests/files.
 import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from infraaudit_domain.errors import ManifestError, excerpt
 from infraaudit_domain.kubernetes.manifest_policy import (
@@ -28,8 +29,18 @@ _RUNS_ON = WORKLOADS | {"CronJob"}
 """What makes pods again and again; a Job's template is labelled by nobody, or it would run again for a label alone."""
 _GETS_THE_IMAGE = _RUNS_ON | {"Job"}
 _SAFE = ManifestPolicy()
-_BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+):[0-9a-f]{12}")
+_BUILT_HERE = re.compile(r"(?:docker\.io/|localhost/)?infraaudit/([a-z0-9_-]+)(?:/[a-z0-9_-]+)?:[0-9a-f]{12}")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+
+
+class Listed(Protocol):
+    """One of several images, as the manifests are asked for it (infraaudit_domain/delivery/image_sources.py)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def used_in(self) -> tuple[str, ...] | None: ...
+    def runs(self, container: str, reference: str) -> bool: ...
 
 
 def render_manifests(
@@ -43,30 +54,39 @@ def render_manifests(
     container: str | None = None,
     policy: ManifestPolicy = _SAFE,
     uses: frozenset[str] = frozenset(),
+    listed: Sequence[tuple[Listed, str]] = (),
 ) -> list[Document]:
     """The documents of a release, in the order in which they are applied.
 
     ``documents`` are (path, document) pairs. The built image goes into the chosen container, and wherever the image that
     it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists
-    every refusal with its path. ``uses`` are the objects (``Kind/name``) that they may refer to besides their own.
+    every refusal with its path. ``uses`` are the objects (``Kind/name``) that they may refer to besides their own;
+    ``listed`` are all images of a project that has several, with what each is called, in place of ``image``.
     """
     faults = list(refusals(documents, namespace, policy, uses))
     if not any(isinstance(document, dict) and str(document.get("kind")) in WORKLOADS for _, document in documents):
         faults.append("no Deployment, StatefulSet or DaemonSet is among the manifests, so nothing would run the image")
     if faults:
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in faults))
-    names = _names_of_the_built_image(
-        [document for _, document in documents if document["kind"] in WORKLOADS], container
-    )
+    parsed = [document for _, document in documents]
+    if len(listed) > 1:
+        built = _images_to_run(parsed, listed)
+    else:
+        workloads = [document for document in parsed if document["kind"] in WORKLOADS]
+        built = [(name, image) for name in _names_of_the_built_image(workloads, container)]
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
     rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
     pods = [_pod_metadata(document)["labels"] for document in rendered if document["kind"] in _RUNS_ON]
     for document in rendered:
         if document["kind"] in _GETS_THE_IMAGE:
-            _replace_image(pod_spec(document) or {}, image, names)
+            _replace_images(pod_spec(document) or {}, built)
         _choose_own_pods(document, project, pods)
-    if foreign := [] if "otherImages" in policy.allow else list(_foreign_images(rendered, project, image)):
+    if (
+        foreign := []
+        if "otherImages" in policy.allow
+        else list(_foreign_images(rendered, project, [given for _, given in built]))
+    ):
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
     return sorted(rendered, key=lambda document: rank(document["kind"]))
 
@@ -135,25 +155,53 @@ def _choose_own_pods(document: Document, project: str, pods: Sequence[Document])
             chosen["infraaudit/project"] = project
 
 
-def _foreign_images(documents: Sequence[Document], project: str, image: str) -> Iterator[str]:
+def _foreign_images(documents: Sequence[Document], project: str, own: Sequence[str]) -> Iterator[str]:
     """What runs an image that was built here for another project, or that is named by its id and could be one."""
     for document in documents:
         for where, _, spec in pod_specs(document):
             for found in containers_of(spec):
                 name = str(found.get("image"))
                 built = _BUILT_HERE.fullmatch(name)
-                if name != image and (_IMAGE_ID.fullmatch(name) or (built and built[1] != project)):
+                if name not in own and (_IMAGE_ID.fullmatch(name) or (built and built[1] != project)):
                     yield (
                         f"{identity(document)}: {where}: image {excerpt(name, 120)} may be another project's (to allow it: "
                         "manifests.allow: [otherImages] in the gate policy)"
                     )
 
 
-def _replace_image(spec: Document, image: str, names: Sequence[object]) -> None:
+def _replace_images(spec: Document, built: Sequence[tuple[object, str]]) -> None:
     for found in containers_of(spec):
-        if found.get("image") not in names:
-            continue
-        found["image"] = image
-        if "@" not in image and found.get("imagePullPolicy") == "Always":
-            # A local image has no registry to pull from; the kubelet would fail on Always.
-            found["imagePullPolicy"] = "IfNotPresent"
+        for written, image in built:
+            if found.get("image") == written:
+                _give_image(found, image)
+                break
+
+
+def _images_to_run(documents: Sequence[Document], listed: Sequence[tuple[Listed, str]]) -> list[tuple[object, str]]:
+    """What the manifests call each image, with what was built: (as it is written, its reference) pairs.
+
+    Refuses to guess: an image that no container runs, and a container that two images are for. Raises ManifestError.
+    """
+    containers = [found for document in documents for found in containers_of(pod_spec(document) or {})]
+    given: dict[object, tuple[str, str]] = {}
+    faults: list[str] = []
+    for source, reference in listed:
+        chosen = [one for one in containers if source.runs(str(one.get("name")), str(one.get("image")))]
+        if not chosen and source.used_in != ():
+            faults.append(f"no container runs the image {source.name}; set its used_in to a container or a reference")
+        for written in {str(one.get("image")) for one in chosen}:
+            other, _ = given.setdefault(written, (source.name, reference))
+            if other != source.name:
+                faults.append(
+                    f"{excerpt(written, 120)} would be both image {other} and image {source.name}; set their used_in"
+                )
+    if faults:
+        raise ManifestError("The images do not fit the manifests:\n" + "\n".join(f"  {one}" for one in faults))
+    return [(written, reference) for written, (_, reference) in given.items()]
+
+
+def _give_image(container: Document, image: str) -> None:
+    """Give a container its image; a local one has no registry to pull from, and the kubelet would fail on Always."""
+    container["image"] = image
+    if "@" not in image and container.get("imagePullPolicy") == "Always":
+        container["imagePullPolicy"] = "IfNotPresent"

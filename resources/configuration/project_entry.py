@@ -4,11 +4,11 @@ Deliberately absent: reading the file, and what entries may not have in common (
 """
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from infraaudit_domain.dagster_names import doubled_environments
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
@@ -17,8 +17,10 @@ from infraaudit_domain.delivery.builds import BuildLimits, BuildRules, Egress, I
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule, parse_path
 from infraaudit_domain.projects import Environment, Paths, Project
 from resources.configuration.addresses import AddressEntry, Routes, addresses
+from resources.configuration.entry import Entry, Inside
 from resources.configuration.forge import ForgeOf, secret_file
 from resources.configuration.freezes import FreezeEntry
+from resources.configuration.image_entry import BuildArgs, ImageList
 
 _FOLDED = {
     *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
@@ -27,13 +29,6 @@ _FOLDED = {
 
 _LONGEST_WATCH = 2700.0
 """Seconds; max_runtime_seconds of the dagster.yaml files less what the rest of a run takes."""
-
-
-def _inside(path: str) -> str:
-    pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError("must be a path relative to the repository's root that stays inside it")
-    return path
 
 
 def _known_transport(url: str) -> str:
@@ -51,17 +46,12 @@ def _path_pattern(pattern: str) -> str:
     return pattern
 
 
-Inside = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_path_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 
 
 ObjectName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 """Kind/name of an object in a cluster."""
-
-
-class Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Paths(Entry):
@@ -173,13 +163,14 @@ class ProjectEntry(Entry):
     deploy_branch: str = "main"
     audit_only: bool = False
     paths: _Paths = _Paths()
+    images: ImageList = ()
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()
     ignore_drift: tuple[_IgnoredDrift, ...] = ()
     environments: Annotated[tuple[_Environment, ...], Field(min_length=1)] = (_Environment(),)
     default: bool = False
     commit_url: Annotated[str, Field(pattern=r"^https?://.*\{sha\}")] | None = None
-    build_args: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    build_args: BuildArgs = {}
     build_isolation: Isolation | None = None
     build_egress: Egress | tuple[Annotated[str, AfterValidator(_address_and_port)], ...] = Egress.PUBLIC
     build_limits: _BuildLimits = _BuildLimits()
@@ -216,6 +207,7 @@ class ProjectEntry(Entry):
             self.build_secrets,
         )
         fields["paths"] = Paths(**self.paths.model_dump())
+        fields["images"] = tuple(given.source() for given in self.images)
         fields["environments"] = tuple(self._environment(given) for given in self.environments)
         fields["notify"] = addresses(self.notify)
         fields["routes"] = {owner: addresses(given) for owner, given in self.routes.items()}

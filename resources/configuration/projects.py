@@ -18,7 +18,8 @@ from infraaudit_domain.dagster_names import claimed_names, group_of, place_names
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
-from resources.configuration.project_entry import Entry, ProjectEntry
+from resources.configuration.entry import Entry
+from resources.configuration.project_entry import ProjectEntry
 from resources.machine.atomic_file import READABLE, write_atomically
 from resources.machine.locks import locked_folder
 

@@ -36,6 +36,7 @@ class BuildInputs:
     context: str
     build_args: Mapping[str, str]
     builder: Builder = Builder.BUILDKIT
+    target: str = ""
 
 
 def inputs_digest(
@@ -48,6 +49,8 @@ def inputs_digest(
     """
     digest = hashlib.sha256(b"infraaudit build inputs 1\0")
     digest.update(inputs.dockerfile_text.encode("utf-8", "surrogateescape") + b"\0")
+    if inputs.target:
+        _add(digest, "target", inputs.target)
     for name, value in sorted(inputs.build_args.items()):
         _add(digest, "arg", name, value)
     for place, reference in enumerate(images_read(inputs.dockerfile_text, inputs.build_args)):

@@ -32,17 +32,21 @@ class BuildRequest:
     """Further words for the build program."""
     tag: str = ""
     """What the engine that builds calls the image; empty for the reference."""
+    name: str = ""
+    """Of a further image of the project."""
+    target: str = ""
+    """The stage of the Dockerfile; empty is the last."""
     log_lines: int = 20_000
     """How much of the log is passed on; its end is always kept for the error."""
 
     @property
     def reference(self) -> str:
-        return image_reference(self.project, self.sha)
+        return image_reference(self.project, self.sha, self.name)
 
 
-def image_reference(project: str, sha: str) -> str:
-    """What the engine calls the image of a commit."""
-    return f"infraaudit/{project}:{sha[:12]}"
+def image_reference(project: str, sha: str, name: str = "") -> str:
+    """What the engine calls an image of a commit; ``name`` is that of a further one."""
+    return f"infraaudit/{project}{f'/{name}' if name else ''}:{sha[:12]}"
 
 
 def image_labels(request: BuildRequest) -> dict[str, str]:

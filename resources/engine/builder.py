@@ -189,6 +189,7 @@ def _words(
         *target,
         *label_words(image_labels(request)),
         *arguments,
+        *((f"--target={request.target}",) if request.target else ()),
         *request.options,
         "--",
         str(context),

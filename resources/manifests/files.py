@@ -5,6 +5,7 @@ size of its files are limited before any is read.
 Deliberately absent: judging the content (infraaudit_domain/kubernetes/manifests.py).
 """
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,18 @@ _RENDERED = Bounds(size=8 * 1024 * 1024)
 
 
 def render_release(
-    folder: Path, project: Project, environment: Environment, sha: str, image: str, policy: ManifestPolicy
+    folder: Path,
+    project: Project,
+    environment: Environment,
+    sha: str,
+    image: str,
+    policy: ManifestPolicy,
+    further: Sequence[str] = (),
 ) -> str:
-    """The rendered manifests of a checkout as multi-document YAML. Raises ManifestError."""
+    """The rendered manifests of a checkout as multi-document YAML. Raises ManifestError.
+
+    ``further`` is what the further images of the project are called, in their order.
+    """
     paths = environment.manifests or project.paths.manifests
     documents = [pair for path in paths for pair in read_manifests(folder, path)]
     if len(documents) > DOCUMENTS:
@@ -41,6 +51,7 @@ def render_release(
         container=project.container,
         policy=policy,
         uses=frozenset(environment.uses),
+        listed=list(zip((project.first_image, *project.further_images), (image, *further), strict=True)),
     )
     return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
 

@@ -59,3 +59,18 @@ def test_a_runs_own_process_loads_its_project_alone() -> None:
     assert [project.name for project in concerned(projects, "shop_a_pipeline")] == ["shop-a"]
     assert [project.name for project in concerned(projects, "shop_pipeline")] == ["shop"]
     assert concerned(projects, "") == concerned(projects, "somebody_elses_job") == projects
+
+
+def test_a_requests_job_builds_every_image_and_a_forks_none() -> None:
+    project = Project(
+        "shop", "/nowhere", images=tuple(ImageSource(name, f"{name}/Dockerfile") for name in ("web", "worker")),
+        forge=Forge(ForgeKind.GITHUB, "https://api.example.org", "https://example.org", "shop", requests=True),
+    )  # fmt: skip
+    repository = build_definitions((project,), Settings()).get_repository_def()
+    built = {
+        name: {key.path[-1] for key in repository.get_job(name).asset_layer.executable_asset_keys}
+        for name in ("shop_request", "shop_fork")
+    }
+    common = {"commit", "scan_report"}
+    assert built["shop_request"] == common | {"docker_image", "docker_image_worker", "test_results"}
+    assert built["shop_fork"] == common

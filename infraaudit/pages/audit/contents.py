@@ -33,6 +33,7 @@ from resources.history.queries.environments import dora, environments
 from resources.history.queries.finding_life import finding_life
 from resources.history.queries.finding_pages import FindingFilter, finding_page, live_page
 from resources.history.queries.frames import commits_named
+from resources.history.queries.further_images import further_images
 from resources.history.queries.scanned_past import unscanned_among
 from resources.history.stored_line import StoredLine
 
@@ -127,6 +128,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "changes": changes_at(line, sha),
         "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
         "stages": stages,
+        "further_images": further_images(line.history, line.project, sha),
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
         "approvals": approval_rows(line.history, line.project, sha=sha),

@@ -3,7 +3,16 @@
 Migrations create these tables; a test compares the two.
 """
 
-from resources.history.schema.commits import commits, images, parents, projects, stages, test_cases, test_runs
+from resources.history.schema.commits import (
+    commits,
+    further_images,
+    images,
+    parents,
+    projects,
+    stages,
+    test_cases,
+    test_runs,
+)
 from resources.history.schema.deployments import (
     approvals,
     deployed_commits,
@@ -49,6 +58,7 @@ __all__ = [
     "findings",
     "forge_faults",
     "framework_scans",
+    "further_images",
     "git_events",
     "images",
     "line_commits",

@@ -51,6 +51,21 @@ images = sa.Table(
     sa.Index("ix_images_project_inputs_digest", "project", "inputs_digest"),
 )
 
+further_images = sa.Table(
+    "further_images",
+    metadata,
+    *commit_key(),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("build_seconds", sa.Float, nullable=False),
+    sa.Column("inputs_digest", sa.String(64), nullable=False),
+    sa.Column("digest", sa.Text),
+    sa.Column("reused_from", sa.String(64)),
+    sa.Index("ix_further_images_project_inputs_digest", "project", "name", "inputs_digest"),
+)
+
 test_runs = sa.Table(
     "test_runs",
     metadata,

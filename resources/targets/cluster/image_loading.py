@@ -4,12 +4,19 @@ Such a cluster is recognised by the name of its context. Deliberately absent: re
 (resources/engine/registry.py), which every other cluster of several nodes needs.
 """
 
+import re
 import shutil
 from collections.abc import Callable
 
 from resources.machine.process import run
 
 _SECONDS = 300
+_BUILT = re.compile(r"image: (infraaudit/[a-z0-9_/-]+:[0-9a-f]{12})$", re.MULTILINE)
+
+
+def local_images(first: str, manifests: str) -> list[str]:
+    """The images of a release that were built here: the first, and what its rendered manifests name besides."""
+    return list(dict.fromkeys([first, *_BUILT.findall(manifests)]))
 
 
 def loading_command(context: str, image: str) -> list[str] | None:

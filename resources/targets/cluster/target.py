@@ -23,7 +23,7 @@ from resources.targets.cluster import observe
 from resources.targets.cluster.applying import Applying, Live, left_to_autoscalers
 from resources.targets.cluster.connection import Cluster
 from resources.targets.cluster.drift import Comparison
-from resources.targets.cluster.image_loading import load_image
+from resources.targets.cluster.image_loading import load_image, local_images
 from resources.targets.cluster.lease import Lease
 from resources.targets.cluster.objects import discovered, prune
 from resources.targets.cluster.owners import claim, hand_over
@@ -144,7 +144,8 @@ class KubernetesTarget:
         except _RefusedError as refused:
             return Rollout(False, str(refused), changed=False)
         self._found = applying.live
-        load_image(self.cluster.context, release.image, on_progress)
+        for image in local_images(release.image, release.manifests):
+            load_image(self.cluster.context, image, on_progress)
         notes: list[str] = []
         for number, step in enumerate(steps, 1):
             try:

@@ -15,26 +15,32 @@ ALL = {"commit": OK, "docker_image": OK, "test_results": OK, "scan_report": OK}
 PASSED = TestRun((TestCase("a", CaseOutcome.PASSED, 0.1),), 1.0)
 FAILED = TestRun((TestCase("a", CaseOutcome.FAILED, 0.1),), 1.0)
 BASE = "b" * 40
+IMAGES, TWO = ("docker_image",), ("docker_image", "docker_image_worker")
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_run", "ended"),
+    ("changed", "images", "ended"),
     [
-        ({}, True, True),
-        ({"test_results": None}, True, False),
-        ({"test_results": None}, False, True),
-        ({"test_results": RETRIED}, True, False),
-        ({"scan_report": RETRIED}, False, False),
-        ({"scan_report": None}, False, False),
-        ({"docker_image": BAD, "test_results": None}, True, True),
-        ({"docker_image": SKIPPED, "test_results": None}, True, True),
-        ({"docker_image": BAD, "scan_report": None}, True, False),
-        ({"commit": BAD, "scan_report": None, "docker_image": None, "test_results": None}, True, True),
+        ({}, IMAGES, True),
+        ({"test_results": None}, IMAGES, False),
+        ({"test_results": None}, (), True),
+        ({"test_results": RETRIED}, IMAGES, False),
+        ({"scan_report": RETRIED}, (), False),
+        ({"scan_report": None}, (), False),
+        ({"docker_image": BAD, "test_results": None}, IMAGES, True),
+        ({"docker_image": SKIPPED, "test_results": None}, IMAGES, True),
+        ({"docker_image": BAD, "scan_report": None}, IMAGES, False),
+        ({}, TWO, False),
+        ({"docker_image_worker": RETRIED}, TWO, False),
+        ({"docker_image_worker": OK}, TWO, True),
+        ({"commit": BAD, "scan_report": None, "docker_image": None, "test_results": None}, IMAGES, True),
     ],
 )
-def test_when_all_that_is_to_come_has_come(changed: dict[str, StageOutcome | None], is_run: bool, ended: bool) -> None:
+def test_when_all_that_is_to_come_has_come(
+    changed: dict[str, StageOutcome | None], images: tuple[str, ...], ended: bool
+) -> None:
     stages = {name: outcome for name, outcome in (ALL | changed).items() if outcome}
-    assert have_ended(stages, is_run) is ended
+    assert have_ended(stages, images) is ended
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_when_all_that_is_to_come_has_come(changed: dict[str, StageOutcome | Non
 def test_what_is_not_known_never_passes(
     stages: dict[str, StageOutcome], tests: TestRun | None, gate: Verdict | None, base: str, result: RequestResult
 ) -> None:
-    found, reason = result_of(stages, True, tests, gate, base)
+    found, reason = result_of(stages, IMAGES, tests, gate, base)
     assert found is result and bool(reason) is (result is not RequestResult.PASSES)
 
 
@@ -63,12 +69,12 @@ def test_without_any_one_of_its_grounds_no_head_passes() -> None:
     for has_tests, has_gate, has_base, has_scan in product((True, False), repeat=4):
         stages = ALL if has_scan else {}
         given = (PASSED if has_tests else None, Verdict() if has_gate else None, BASE if has_base else "")
-        passes = result_of(stages, True, *given)[0] is RequestResult.PASSES
+        passes = result_of(stages, IMAGES, *given)[0] is RequestResult.PASSES
         assert passes is (has_tests and has_gate and has_base and has_scan)
 
 
 def test_a_fork_passes_by_its_scan_and_it_is_said_that_nothing_was_run() -> None:
-    found, reason = result_of({"scan_report": OK}, False, None, Verdict(), BASE)
+    found, reason = result_of({"scan_report": OK}, (), None, Verdict(), BASE)
     assert found is RequestResult.PASSES and "nothing of it was built" in reason
 
 
@@ -79,3 +85,17 @@ def test_a_status_is_one_line_without_what_a_tool_printed() -> None:
     assert said.context == "infraaudit/shop/request" and said.state.value == "error"
     long = status_of("shop", RequestVerdict("", RequestResult.FAILS, "y" * 500))
     assert len(long.words) == LONGEST_WORDS
+
+
+@pytest.mark.parametrize(
+    ("worker", "result", "reason"),
+    [
+        (OK, RequestResult.PASSES, ""),
+        (BAD, RequestResult.FAILS, "docker_image_worker could not be built"),
+        (SKIPPED, RequestResult.UNKNOWN, "docker_image_worker was not built"),
+        (None, RequestResult.UNKNOWN, "docker_image_worker was not built"),
+    ],
+)
+def test_each_image_of_a_head_counts(worker: StageOutcome | None, result: RequestResult, reason: str) -> None:
+    stages = ALL | ({"docker_image_worker": worker} if worker else {})
+    assert result_of(stages, TWO, PASSED, Verdict(), BASE) == (result, reason)

@@ -177,10 +177,11 @@ def test_equal_inputs_are_built_once(engine: Engine, repository: Repository, tmp
             engine,
             mirror,
             project,
+            project.first_image,
             sha,
             scratch=tmp_path / "scratch",
             build_args={"BASE_IMAGE": BASE},
-            find_image=lambda _, digest: built.get(digest),
+            find_image=built.get,
             timeout=120,
             on_line=lambda line: None,
         )

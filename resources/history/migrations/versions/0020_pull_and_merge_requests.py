@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019"
 _SHAS = ("allowed_head", "started_head", "judged_head", "base")
 _COUNTS = ("new", "fixed", "not_live")
 
