@@ -23,6 +23,7 @@ from resources.history.schema.messages import (
     pruned_messages,
 )
 from resources.history.schema.metadata import metadata
+from resources.history.schema.people import audit_log, audit_retention, triage_events
 from resources.history.schema.scans import (
     cross_scan_parts,
     findings,
@@ -38,6 +39,8 @@ from resources.history.schema.scans import (
 
 __all__ = [
     "approvals",
+    "audit_log",
+    "audit_retention",
     "commit_statuses",
     "commits",
     "cross_scan_parts",
@@ -68,5 +71,6 @@ __all__ = [
     "stages",
     "test_cases",
     "test_runs",
+    "triage_events",
     "trusted_configurations",
 ]
