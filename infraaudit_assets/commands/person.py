@@ -3,7 +3,6 @@
 import os
 import pwd
 import socket
-import sys
 from pathlib import Path
 
 from infraaudit_domain.judging.audit_log import Actor, Via
@@ -33,5 +32,5 @@ def _numbers_are_those_of_the_machine() -> bool:
 
 def me() -> Actor:
     """The person at this terminal, with the terminal and the machine, for the audit log."""
-    terminal = os.ttyname(sys.stdin.fileno()) if sys.__stdin__ is sys.stdin and sys.stdin.isatty() else "no terminal"
+    terminal = os.ttyname(0) if os.isatty(0) else "no terminal"
     return Actor(person(), Via.CLI, f"{socket.gethostname()}, {terminal}")

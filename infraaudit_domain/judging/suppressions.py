@@ -144,8 +144,8 @@ def hide(finding: Finding, suppressions: Iterable[Suppression], day: date) -> Fi
     found = suppressed_by(finding, suppressions, day)
     if found is None:
         return finding
-    hidden = {"status": FindingStatus.SUPPRESSED, "suppression_reason": found.reason}
-    return replace(finding, **hidden, suppressed_by=found.source.value)
+    by = found.source.value
+    return replace(finding, status=FindingStatus.SUPPRESSED, suppression_reason=found.reason, suppressed_by=by)
 
 
 def hide_in(scan: Scan, suppressions: Sequence[Suppression], day: date) -> Scan:

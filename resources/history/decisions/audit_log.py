@@ -56,7 +56,7 @@ def log_rows(
     skip: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many lines there are of a project and of the whole installation, and one page of them, newest first."""
-    where = [_TABLE.c.project.in_(["", project])]
+    where: list[sa.ColumnElement[bool]] = [_TABLE.c.project.in_(["", project])]
     where += [_TABLE.c.act == act] if act else []
     where += [_TABLE.c.actor == actor] if actor else []
     where += [_TABLE.c.at >= since] if since else []

@@ -78,6 +78,6 @@ def _row(project: str, event: Event, facts: Mapping[str, Any], actor: Actor) -> 
     } | {name: str(facts.get(name) or "") for name in _FACTS}
 
 
-def _event(row: Mapping[str, Any]) -> Event:
+def _event(row: sa.RowMapping) -> Event:
     ruling = Ruling(Action(row["action"]), row["reason"], row["owner"], row["expires"])
     return Event(row["fingerprint"], row["sha"], ruling, row["decided_by"], row["at"])

@@ -80,7 +80,7 @@ def _fixed(pattern: str) -> str:
 
 def _among(history: History, column: Any, names: Hidden) -> sa.ColumnElement[bool]:
     """One parameter for any number of names: both databases limit how many a statement has."""
-    text = sa.bindparam("hidden", json.dumps(sorted(names)), unique=True)
+    text: sa.BindParameter[str] = sa.bindparam("hidden", json.dumps(sorted(names)), unique=True)
     if history.dialect == "postgresql":
         each = sa.func.json_array_elements_text(sa.cast(text, sa.JSON)).table_valued("value")
     else:
