@@ -1,8 +1,12 @@
 """The answers about what people decided and did."""
 
+from collections.abc import Collection
+from datetime import date
+
 from infraaudit.accepted import decisions_with_rows
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit_domain.judging.triage import FOR_GOOD, Decision, State
+from resources.history import History
 from resources.history.decisions.audit_log import log_rows
 
 
@@ -22,6 +26,16 @@ def triage(asked: Asked) -> Page:
         ):
             rows.append(row | {"days_left": left if one.event.ruling.expires != FOR_GOOD else None})
     return asked.cut(sorted(rows, key=lambda row: row["until"] or "9999") if within else rows[::-1])
+
+
+def decisions_of(history: History, project: str, names: Collection[str], today: date) -> list[Row]:
+    """What was ever decided of one finding, by any of its names, newest first."""
+    rows = (
+        _row(one, facts, one.state(today))
+        for one, facts, of in decisions_with_rows(history, project)
+        if not of.isdisjoint(names)
+    )
+    return list(rows)[::-1]
 
 
 def _row(one: Decision, facts: Row, state: State) -> Row:
