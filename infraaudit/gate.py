@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from infraaudit.accepted import accepted_by
 from infraaudit.scans.against_parent import CountedScan, counted_scan, up_to
 from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
@@ -27,7 +28,7 @@ from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Finding, Scan, ScanStatus
 from resources.checkov.config_file import configuration
 from resources.configuration.gate import read_gate
-from resources.configuration.suppressions import Accepted, read_accepted
+from resources.configuration.suppressions import Accepted
 from resources.git.mirror import Mirror
 from resources.history.queries.frames import commits_named
 from resources.history.queries.rules import arrivals_of_rules
@@ -85,15 +86,16 @@ def _evidence(
     earlier: Sequence[str] | None = None,
 ) -> tuple[Evidence, CountedScan | None]:
     policy = read_gate(gate_file)
-    accepted = read_accepted(gate_file.parent, project.name)
     scan = history.scan(project.name, sha)
+    standing = _Standing.of(history, mirror, project, sha, now) if scan else None
+    # After the line was followed: only then are the names known that findings have in this commit.
+    accepted = accepted_by(history, gate_file.parent, project.name)
     if scan is None:
         return Evidence(None), None
     day = now.astimezone(UTC).date()
     suppressions = accepted.suppressions
     view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
     counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view, earlier)
-    standing = _Standing.of(history, mirror, project, sha, now)
     beside = _beside_live(history, mirror, project, environment, view, scan, standing)
     not_live = None if beside is None else [f for f in beside.not_live if not suppressed_by(f, suppressions, day)]
     unread = [f for f in standing.unread(counted.scan) if not suppressed_by(f, suppressions, day)] if standing else ()

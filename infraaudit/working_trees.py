@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from infraaudit.accepted import suppressions_by
 from infraaudit.deploying.release import build_release
 from infraaudit.gate import judge_commit
 from infraaudit.pages.grafana_dashboard import check_dashboard
@@ -21,7 +22,6 @@ from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.scans.findings import Scan
-from resources.configuration.suppressions import read_suppressions
 from resources.git.mirror import Mirror
 from resources.git.working_tree import Snapshot
 from resources.history import History
@@ -79,7 +79,7 @@ def foresee(
     scan = history.scan(project.name, sha)
     assert scan is not None, "it was stored just now"
     now = datetime.now(UTC)
-    suppressions = read_suppressions(gate_file.parent, project.name)
+    suppressions = suppressions_by(history, gate_file.parent, project.name)
     verdict = judge_commit(history, mirror, project, project.environment.name, sha, gate_file, now)
     return Foreseen(
         (*files(mirror, sha, project, scratch, gate_file), _of_verdict(verdict)),

@@ -119,7 +119,8 @@ def _overview(shown: Shown, request: Request) -> Response:
 def _findings(shown: Shown, request: Request) -> Response:
     line = known_line(shown.history, request)
     sha, wanted = wanted_commit(line, request), wanted_findings(request)
-    values = findings_of(line, sha, wanted, _links(line, shown.dagster_url), _now(), PAGE, offset_of(request))
+    page, hiding = (PAGE, offset_of(request)), rules_of(shown.rules, line.project).suppressions
+    values = findings_of(line, sha, wanted, _links(line, shown.dagster_url), _now(), *page, hiding)
     choices = {"frameworks": frameworks_of(line, sha), "orders": ORDERS}
     asked = sha if request.query_params.get("commit") else ""
     return _page("findings.html", line, title=f"Findings of {line.project}", asked=asked, **values | choices)

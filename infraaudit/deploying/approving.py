@@ -7,6 +7,7 @@ from infraaudit.deploying.holds import authors_of
 from infraaudit_domain.delivery.approvals import Approval, Leave, standing
 from infraaudit_domain.delivery.freezes import frozen
 from infraaudit_domain.errors import NotAllowedError
+from infraaudit_domain.judging.audit_log import Actor
 from infraaudit_domain.projects import Environment, Project
 from resources.git.mirror import Mirror
 from resources.history import History
@@ -31,7 +32,14 @@ class Approved:
 
 
 def approve(
-    history: History, mirror: Mirror, project: Project, environment: Environment, sha: str, name: str, reason: str
+    history: History,
+    mirror: Mirror,
+    project: Project,
+    environment: Environment,
+    sha: str,
+    name: str,
+    reason: str,
+    actor: Actor | None = None,
 ) -> Approved:
     """Record an approval. Raises NotAllowedError where it would not count: of an author, of no approver, or where none is asked for."""
     if not environment.approval.number:
@@ -42,13 +50,19 @@ def approve(
     authors = authors_of(history, mirror, project, environment, sha)
     if why := environment.approval.refuses(name, authors):
         raise NotAllowedError(f"An approval of {sha[:12]} by {name} does not count in {environment.name}: {why}.")
-    record(history, _given(project, environment, sha, Leave.DEPLOY, name, reason))
+    record(history, _given(project, environment, sha, Leave.DEPLOY, name, reason), actor)
     have = standing(environment.approval, approvals_of(history, project.name, environment.name, sha), sha, authors)
     return Approved(project.name, environment.name, sha, name, len(have.by), have.needed)
 
 
 def override_freeze(
-    history: History, project: Project, environment: Environment, sha: str, name: str, reason: str
+    history: History,
+    project: Project,
+    environment: Environment,
+    sha: str,
+    name: str,
+    reason: str,
+    actor: Actor | None = None,
 ) -> None:
     """Record that a commit may be deployed although its environment is frozen, where it is. Raises NotAllowedError."""
     _require_reason(reason)
@@ -57,7 +71,7 @@ def override_freeze(
         raise NotAllowedError(f"{name} may not override a freeze of {environment.name}; {able} may.")
     given = _given(project, environment, sha, Leave.DESPITE_FREEZE, name, reason)
     if frozen(environment.freeze, given.approved_at):  # One that is kept for later would end a freeze unasked.
-        record(history, given)
+        record(history, given, actor)
 
 
 def _given(project: Project, environment: Environment, sha: str, leave: Leave, name: str, reason: str) -> Approval:

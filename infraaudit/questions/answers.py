@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit.questions.coverage import coverage, coverage_gaps
+from infraaudit.questions.decided.answers import audit_log, triage
 from infraaudit.questions.export import Exchange, exported
 from infraaudit.questions.filters import matching, wanted_findings
 from infraaudit.questions.findings import compare_rows, finding_rows, not_scanned
@@ -114,7 +115,9 @@ def findings(asked: Asked) -> Page:
             )
         _require_scan(asked, sha)
         wanted = replace(wanted_findings(asked), new_since=since)
-        total, rows = finding_page(asked.line, sha, wanted, asked.now, asked.limit, asked.offset)
+        total, rows = finding_page(
+            asked.line, sha, wanted, asked.now, asked.limit, asked.offset, asked.rules.suppressions
+        )
     return [{"commit": sha} | _explained(asked, row) for row in rows], total
 
 
@@ -127,7 +130,8 @@ def live(asked: Asked) -> Page:
     total = 0
     for environment in asked.environments():
         left, skipped = asked.limit - len(rows), max(0, asked.offset - total)
-        number, found = live_page(asked.line, environment, wanted_findings(asked), asked.now, left, skipped)
+        wanted, hiding = wanted_findings(asked), asked.rules.suppressions
+        number, found = live_page(asked.line, environment, wanted, asked.now, left, skipped, hiding)
         rows, total = rows + [_explained(asked, row) for row in found], total + number
     return rows, total
 
@@ -236,7 +240,7 @@ ANSWERS: Mapping[str, Callable[[Asked], Page]] = {
         projects, commits, changes, stages, tests, findings, finding, finding_live, finding_narrow, finding_help, live, blame, scanned,
         compare, trends, exposure, exposure_commits, sla, suppressions, coverage, coverage_gaps, deployments,
         rejections, approvals, requests, measurements, dora, log_counts, at, at_findings, at_suppressions, at_gaps, gate_replay, exposed, exposed_commits,
-        least_exposure,
+        least_exposure, triage, audit_log,
     )
 }  # fmt: skip
 """By the name of the question that each answers."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from infraaudit.questions.csv_text import csv_text
-from infraaudit_domain.judging.suppressions import Suppression, hide_in
+from infraaudit_domain.judging.suppressions import Kind, Suppression, hide_in, suppressed_by
 from infraaudit_domain.reporting.cyclonedx import cyclonedx
 from infraaudit_domain.reporting.order import finding_worst_first
 from infraaudit_domain.reporting.remedies import Remedies
@@ -56,10 +56,18 @@ def exported(
         outside = {f.fingerprint for f in raw.findings if f.is_open}
         document = sarif(findings, scan, project, url, outside, remedies, code.lines if code else lambda _: ())
     elif form is Exchange.CYCLONEDX:
-        document = cyclonedx(findings, project, scan.sha)
+        document = cyclonedx(findings, project, scan.sha, _wrong(raw, suppressions, day))
     else:
         document = [{"id": finding.fingerprint} | asdict(finding) for finding in findings]
     return json.dumps(document, indent=2) + "\n"
+
+
+def _wrong(raw: Scan, suppressions: Sequence[Suppression], day: date) -> set[str]:
+    """The findings that somebody ruled to be false positives."""
+    if not any(one.kind is Kind.FALSE_POSITIVE for one in suppressions):
+        return set()
+    by = {finding.fingerprint: suppressed_by(finding, suppressions, day) for finding in raw.findings}
+    return {mark for mark, one in by.items() if one is not None and one.kind is Kind.FALSE_POSITIVE}
 
 
 def _csv(findings: Sequence[Finding]) -> str:

@@ -161,4 +161,8 @@ def _named(finding: Finding) -> dict[str, Any]:
     names: Iterable[str] = ("framework", "check_id", "check_name", "status", "file_path", "resource", "line_start",
                             "line_end", "suppression_reason", "guideline")  # fmt: skip
     row = {name: getattr(finding, name) for name in names}
-    return row | {"id": finding.fingerprint, "severity": finding.severity.value}
+    return row | {
+        "id": finding.fingerprint,
+        "severity": finding.severity.value,
+        "hidden_by": finding.suppressed_by or None if not finding.is_open else None,
+    }

@@ -186,7 +186,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "suppressions",
         f"{_OF}/suppressions",
-        "Who hid which finding, when, why, until when, and whether it is live: comments in the code, and the project's file.",
+        "Who hid which finding, when, why, until when, and whether it is live: comments in the code, the project's file, and triage.",
         typed(SUPPRESSION_COLUMNS, boolean="live"),
         {"environment": ENVIRONMENT | {"description": "Where it is live; by default the first one."}},
         needs=(Needs.SCAN,),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from infraaudit.questions import of_delivery, of_findings
+from infraaudit.questions.decided import questions as of_the_decided
 from infraaudit.questions.export import Exchange
 from infraaudit.questions.parameters import COMMIT
 from infraaudit.questions.parameters import MAX_TEXT as MAX_TEXT
@@ -12,7 +13,9 @@ from infraaudit.questions.parameters import STATUSES as STATUSES
 from infraaudit.questions.question import Question
 from infraaudit.questions.replay import of_the_past
 
-QUESTIONS: tuple[Question, ...] = (*of_delivery.QUESTIONS, *of_findings.QUESTIONS, *of_the_past.QUESTIONS)
+QUESTIONS: tuple[Question, ...] = (
+    *of_delivery.QUESTIONS, *of_findings.QUESTIONS, *of_the_decided.QUESTIONS, *of_the_past.QUESTIONS,
+)  # fmt: skip
 EXPORT_TYPES: Mapping[str, str] = {
     Exchange.SARIF: "application/sarif+json",
     Exchange.JSON: "application/json",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from infraaudit.accepted import suppressions_by
 from infraaudit.scans.against_parent import CountedScan, counted_scan
 from infraaudit.scans.cross_scanning import Runner, attribute_causes
 from infraaudit.scans.first_configuration import first_configuration
@@ -17,7 +18,6 @@ from infraaudit.scans.report_files import newest_scan, write_report
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Scan
 from resources.checkov import CheckovRunner
-from resources.configuration.suppressions import read_suppressions
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.machine.artifact_store import ArtifactStore
@@ -64,7 +64,7 @@ def store_scan(history: History, mirror: Mirror, project: Project, sha: str, sca
 
 def publish(history: History, mirror: Mirror, project: Project, scan: Scan, reports: Reports) -> ScannedCommit:
     """Write a stored scan's report; the newest of the deploy branch becomes latest_scan.json."""
-    suppressions = read_suppressions(reports.configuration, project.name)
+    suppressions = suppressions_by(history, reports.configuration, project.name)
     counted = counted_scan(history, mirror, project.name, scan, suppressions, datetime.now(UTC).date())
     return ScannedCommit(scan, counted, write_report(reports.store, mirror, project, counted))
 

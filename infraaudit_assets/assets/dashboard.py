@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from infraaudit.accepted import suppressions_by
 from infraaudit.pages.audit import audit_file
 from infraaudit.pages.audit.exposure_picture import draw_exposures
 from infraaudit.pages.audit.png import inline, png_of
@@ -14,7 +15,6 @@ from infraaudit.questions.asked import Asked, ProjectRules
 from infraaudit.questions.replay.least_exposure import exposures
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_domain.projects import Project
-from resources.configuration.suppressions import read_suppressions
 from resources.dagster.resources import ArtifactsResource, GitResource, GrafanaResource, HistoryResource
 from resources.grafana.provisioning import provision
 from resources.history import History
@@ -77,7 +77,7 @@ def build_dashboard_asset(project: Project, common: dict) -> dg.AssetsDefinition
 def _ways_back(past: History, project: Project, configuration: Path) -> dict[str, dg.MetadataValue]:
     """The commits to go back to from what is live, as a picture; nothing where there are none."""
     name = project.environment.name
-    rules = ProjectRules(name, read_suppressions(configuration, project.name))
+    rules = ProjectRules(name, suppressions_by(past, configuration, project.name))
     asked = Asked(stored_line(past, project.name), rules, datetime.now(UTC))
     found, advised = exposures(asked) if past.live(project.name, name) else ([], None)
     picture = draw_exposures(found, advised, link=lambda _: "")

@@ -25,12 +25,13 @@ _COLUMNS = ("sha", "hours_live", "outcomes", "returning", "leaving", "against")
 
 def print_advice(project: Project, past: "History", live: Deployment, how: Format) -> None:
     """Print it; exits with 1 where it is to fix forward."""
-    from infraaudit.questions.ways_back import ways_back
+    from infraaudit.accepted import suppressions_by
+    from infraaudit.questions.replay.ways_back import ways_back
     from infraaudit.scans.lifecycles import Line
-    from resources.configuration.suppressions import read_suppressions
 
     line = Line(past, mirror_of(project), project.name, project.deploy_branch).follow()
-    candidates = ways_back(line, live, read_suppressions(settings().shipped, project.name), datetime.now(UTC))
+    accepted = suppressions_by(past, settings().shipped, project.name)
+    candidates = ways_back(line, live, accepted, datetime.now(UTC))
     best = advise(candidates)
     rows = [_row(one) for one in candidates]
     if how is Format.CSV:

@@ -8,7 +8,7 @@ import typer
 from infraaudit_assets.commands.delivery import environment_of
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
-from infraaudit_assets.commands.person import person
+from infraaudit_assets.commands.person import me, person
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rejection import resolved
 from infraaudit_assets.settings import settings
@@ -39,11 +39,11 @@ def approve(
     environment, sha = environment_of(found, environment_name), resolved(found, commit)
     past, name = open_history(settings().history_url), person()
     if take_back:
-        approvals.take_back(past, found.name, environment.name, sha, reason, name)
+        approvals.take_back(past, found.name, environment.name, sha, reason, name, me())
         fields = {"project": found.name, "environment": environment.name, "sha": sha, "taken_back_by": name}
         print_result(fields, how, f"What {name} gave {sha[:12]} in {environment.name} counts no longer.")
         return
-    done = approving.approve(past, mirror_of(found), found, environment, sha, name, reason)
+    done = approving.approve(past, mirror_of(found), found, environment, sha, name, reason, me())
     then = "that is enough" if done.is_enough else f"{done.needed - done.approvals} to go"
     said = f"{sha[:12]} in {environment.name}: {done.approvals} of {done.needed} approvals; {then}."
     print_result(asdict(done) | {"reason": reason, "enough": done.is_enough}, how, said)

@@ -15,7 +15,7 @@ import typer
 
 from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Question, Schema
-from infraaudit.questions.table import of_command
+from infraaudit.questions.table import asked_as, of_command
 from infraaudit_assets.commands.extras import EXTRAS, keyword
 from infraaudit_assets.commands.options import AsJson, Form, Format, Limit, ProjectName, chosen
 from infraaudit_assets.commands.projects import find_project, mirror_of
@@ -119,6 +119,11 @@ def _asked(project: Project, question: Question, given: dict[str, Any]) -> "Aske
     return asked
 
 
+def asked_of(project: Project, question: str, given: dict[str, Any]) -> "Asked":
+    """A question as a command asks it that is none itself. Raises ConfigurationError for a wrong value."""
+    return _asked(project, asked_as(question), given)
+
+
 def _value(name: str, schema: Schema, given: Any) -> Any:
     if given is None or not isinstance(given, str):
         return given
@@ -145,13 +150,14 @@ def _line(project: Project, question: Question, branch: str | None) -> "StoredLi
 
 def rules_of(project: Project) -> "ProjectRules":
     """What the configuration says of a project, as it is now."""
+    from infraaudit.accepted import accepted_by
     from infraaudit.questions.asked import ProjectRules
     from resources.configuration.checks import read_remedies
     from resources.configuration.gate import read_gate
-    from resources.configuration.suppressions import read_accepted
 
     current = settings()
-    accepted, gate = read_accepted(current.shipped, project.name), read_gate(current.gate_file)
+    accepted = accepted_by(rated_history(current), current.shipped, project.name)
+    gate = read_gate(current.gate_file)
     return ProjectRules(
         environment=project.environment.name,
         suppressions=accepted.suppressions,

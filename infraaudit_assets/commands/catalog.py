@@ -77,6 +77,11 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     **_asking("Ask the history"),
     "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
+    "triage": Entry(
+        "triage:app",
+        "Decide of findings: accept them for a time, call them wrong, give them to somebody, or take that back.",
+        "Ask the history",
+    ),
     "severities": Entry(
         "severities:severities",
         "Show how each check is rated and by whom; with --try, what another rating would do to the gate of what is live.",

@@ -10,11 +10,13 @@ import typer
 from infraaudit_assets.commands.advice import print_advice
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
+from infraaudit_assets.commands.person import me
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.settings import settings
 from infraaudit_domain.delivery.deployments import Deployment, Hold, Outcome, Release
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.judging.audit_log import Act
 from infraaudit_domain.projects import Environment, Project
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def rollback(
     No freeze and no missing approval keeps a commit from being put back that was healthy there before.
     """
     from infraaudit.deploying.holds import holds
+    from resources.history.decisions.audit_log import log_act
     from resources.history.deployments import deployed
 
     found = find_project(project)
@@ -55,6 +58,7 @@ def rollback(
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
     never_live = deployed(past, found.name, environment.name, release.sha) is None
     held = holds(past, mirror_of(found), found, environment, release.sha) if never_live else None
+    log_act(past, me(), Act.ROLLBACK, found.name, f"{live.sha} to {release.sha} in {environment.name}")
     done = deliver(found, environment, past, release, superseded=lambda _: "", held=held)
     finish(found, environment, done, chosen(form, as_json))
 

@@ -7,13 +7,14 @@ import typer
 
 from infraaudit_assets.commands.delivery import deliver, environment_of, finish, require_gate
 from infraaudit_assets.commands.options import AsJson, EnvironmentName, Form, Format, ProjectName, chosen
-from infraaudit_assets.commands.person import person
+from infraaudit_assets.commands.person import me, person
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.commands.rejection import resolved
 from infraaudit_assets.settings import settings
 from infraaudit_domain.delivery.deployments import Deployment
 from infraaudit_domain.errors import ConfigurationError, InfraAuditError
+from infraaudit_domain.judging.audit_log import Act
 from infraaudit_domain.projects import Environment, Project
 
 if TYPE_CHECKING:
@@ -72,15 +73,17 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     from infraaudit.deploying.deploy import recorded_when_it_fails
     from infraaudit.deploying.holds import holds
     from infraaudit.deploying.release import build_release, further_references
+    from resources.history.decisions.audit_log import log_act
 
     past, mirror = rated_history(), mirror_of(project)
     sha, image = _source(past, mirror, project, environment, sha)
     require_gate(past, mirror, project, environment, sha)
     if override is not None:
-        override_freeze(past, project, environment, sha, person(), override)
+        override_freeze(past, project, environment, sha, person(), override, me())
     with recorded_when_it_fails(past, project.name, environment.name, sha):
         now, further = settings(), further_references(past, project, sha)
         release = build_release(mirror, now.state.checkouts, project, environment, sha, image, now.gate_file, further)
+    log_act(past, me(), Act.DEPLOY, project.name, f"{sha} in {environment.name}")
     held = holds(past, mirror, project, environment, sha)
     done = deliver(project, environment, past, release, _older(mirror, sha), held)
     finish(project, environment, done, how)

@@ -47,9 +47,13 @@ def _narrowed(project: Project, asked: "Asked", _: ExitStack, narrow: bool, max_
         raise ConfigurationError("--narrow needs the id of a finding: infraaudit blame FINDING --narrow.")
     from infraaudit.scans.lifecycles import Line
     from infraaudit.scans.unknown_events import one_finding
+    from infraaudit_assets.commands.person import me
+    from infraaudit_domain.judging.audit_log import Act
+    from resources.history.decisions.audit_log import log_act
 
     assert isinstance(asked.line, Line)
     finding = one_finding(asked.line, asked.text("finding"))
+    log_act(asked.history, me(), Act.NARROW, project.name, finding)
     _say(_narrow(asked.line, project, finding, max_scans))
     # A life is named after the commit that began it, which may be another one now.
     return replace(asked, given={**asked.given, "finding": finding})

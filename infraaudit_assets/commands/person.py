@@ -2,7 +2,10 @@
 
 import os
 import pwd
+import socket
 from pathlib import Path
+
+from infraaudit_domain.judging.audit_log import Actor, Via
 
 _UID_MAP = Path("/proc/self/uid_map")
 _EVERY_UID = ["0", "0", str(2**32 - 1)]
@@ -25,3 +28,9 @@ def person() -> str:
 
 def _numbers_are_those_of_the_machine() -> bool:
     return not _UID_MAP.exists() or _UID_MAP.read_text().split() == _EVERY_UID
+
+
+def me() -> Actor:
+    """The person at this terminal, with the terminal and the machine, for the audit log."""
+    terminal = os.ttyname(0) if os.isatty(0) else "no terminal"
+    return Actor(person(), Via.CLI, f"{socket.gethostname()}, {terminal}")

@@ -19,8 +19,10 @@ from rich.table import Table
 from infraaudit.repositories.discovery import Discovery, discover
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import Format
+from infraaudit_assets.commands.person import me
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, excerpt
+from infraaudit_domain.judging.audit_log import Act
 from infraaudit_domain.repositories.address import fault_of, is_local, name_of, same_repository
 from infraaudit_domain.repositories.layout import counted_files
 from infraaudit_domain.repositories.selection import Found, Wanted
@@ -28,6 +30,8 @@ from resources.configuration.projects import add_entry, check_entry, entry_text,
 from resources.git.mirror import Mirror
 from resources.git.program import without_password
 from resources.git.working_tree import is_tracked
+from resources.history import open_history
+from resources.history.decisions.audit_log import log_act
 
 NOT_WRITTEN = 3
 """Exit code: what was found is shown, and nothing was written."""
@@ -70,6 +74,8 @@ def add_repository(asked: Request, how: Format) -> None:
         if request.yes:
             keep()
             add_entry(request.target, entry)
+            past = open_history(settings().history_url)
+            log_act(past, me(), Act.ADD_PROJECT, str(request.name), str(request.target))
     if how is Format.TABLE:
         _print_end(request)
     else:

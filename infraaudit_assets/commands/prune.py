@@ -10,9 +10,11 @@ import typer
 
 from infraaudit_assets.commands.formats import print_result, print_rows
 from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
+from infraaudit_assets.commands.person import me
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.dagster_names import former_names
 from infraaudit_domain.errors import EngineUnavailableError, HistoryError
+from infraaudit_domain.judging.audit_log import Act
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ def prune(
     keep: Annotated[
         int, typer.Option(min=1, help="Newest commits of each project that stay whatever their age.")
     ] = 200,
+    audit_log_days: Annotated[
+        int | None, typer.Option(min=30, help="Delete lines of the audit log that are older, too; else it stays whole.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     form: Form = Format.TABLE,
     as_json: AsJson = False,
@@ -39,6 +44,7 @@ def prune(
     from resources.configuration.projects import read_projects
     from resources.engine.box.client import remove_boxes
     from resources.history import open_history, retention
+    from resources.history.decisions.audit_log import log_act, prune_log
     from resources.machine.disk_use import bytes_below
 
     current = settings()
@@ -63,6 +69,9 @@ def prune(
         done[project.name] = row
     freed = 0
     if not dry_run:
+        log_act(past, me(), Act.PRUNE, "", f"what is older than {before:%Y-%m-%d}", f"{len(done)} projects")
+        if audit_log_days is not None:
+            prune_log(past, datetime.now(UTC) - timedelta(days=audit_log_days), me())
         _shrink(current, past)
         freed = max(0, full - bytes_below(current.home))
     how = chosen(form, as_json)

@@ -7,7 +7,7 @@ import typer
 
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
-from infraaudit_assets.commands.person import person
+from infraaudit_assets.commands.person import me, person
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import ConfigurationError, RepositoryError
@@ -36,11 +36,11 @@ def reject(
         raise ConfigurationError("--reason is empty; say why, for whoever wants to deploy the commit later.")
     history, sha = open_history(settings().history_url), resolved(found, commit)
     if take_back:
-        past.take_back(history, found.name, sha, reason, person())
+        past.take_back(history, found.name, sha, reason, person(), me())
         fields = {"project": found.name, "sha": sha, "rejected": False, "reason": reason}
         print_result(fields, how, f"{sha[:12]} may be deployed again.")
         return
-    given = past.reject(history, found.name, sha, reason, person())
+    given = past.reject(history, found.name, sha, reason, person(), me())
     is_live = [
         environment.name
         for environment in found.environments

@@ -6,6 +6,7 @@ import typer
 
 from infraaudit_assets.commands.formats import print_result
 from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName, chosen
+from infraaudit_assets.commands.person import me
 from infraaudit_assets.commands.progress import output_of_steps, progress
 from infraaudit_assets.commands.projects import find_project, mirror_of
 from infraaudit_assets.commands.rated import rated_history
@@ -13,6 +14,7 @@ from infraaudit_assets.commands.warm import warm_or_here
 from infraaudit_assets.dagster_home import prepare_dagster_home
 from infraaudit_assets.settings import settings
 from infraaudit_domain.errors import excerpt
+from infraaudit_domain.judging.audit_log import Act
 
 
 def run(
@@ -33,12 +35,14 @@ def run_here(project: str, commit: str, form: str, verbose: bool) -> int:
     from infraaudit.questions.overview import overview
     from infraaudit_assets.commands.summary import commit_row, print_summary
     from infraaudit_assets.runs import dagster_instance, run_commit
+    from resources.history.decisions.audit_log import log_act
 
     found, log = find_project(project), settings().state.run_log
     mirror = mirror_of(found)
     with dagster_instance(settings()) as instance, progress() as shown:
         mirror.fetch()
         sha = mirror.resolve(commit)
+        log_act(rated_history(), me(), Act.RUN, found.name, sha)
         task = shown.add_task(f"{sha[:7]} {excerpt(mirror.commit(sha).subject)[:44]}", total=1)
         with output_of_steps(log, verbose):
             finished = run_commit(instance, found, sha)

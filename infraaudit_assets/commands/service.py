@@ -17,6 +17,7 @@ from infraaudit_assets.commands.rated import rated_history
 from infraaudit_assets.recipients import everyones
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import HistoryError, NotThereError
+from infraaudit_domain.judging.audit_log import Actor
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
@@ -170,13 +171,13 @@ def _approve(history: "History", current: Settings) -> "Approve":
     from infraaudit_assets.commands.delivery import environment_of
     from resources.configuration.projects import load_projects
 
-    def approve(project: str, environment: str, commit: str, name: str, reason: str) -> "Approved":
+    def approve(project: str, environment: str, commit: str, actor: Actor, reason: str) -> "Approved":
         # Anew each time: who may approve is what the file says now.
         found = {one.name: one for one in load_projects(current.projects)}.get(project)
         if found is None or found.fault:
             raise NotThereError(f"There is no project {project!r} here.")
         deployed_to, mirror = environment_of(found, environment), mirror_of(found)
-        return approving.approve(history, mirror, found, deployed_to, mirror.resolve(commit), name, reason)
+        return approving.approve(history, mirror, found, deployed_to, mirror.resolve(commit), actor.name, reason, actor)
 
     return approve
 

@@ -4,7 +4,7 @@ FINDING_COLUMNS = (
     "id", "framework", "check_id", "check_name", "severity", "status", "file_path", "resource", "line_start",
     "line_end", "introduced_by", "introduced_after", "introduced_certainty", "introduced_at", "author", "opened_by",
     "opened_at", "age_days", "age_days_at_most", "last_read",
-    "suppression_reason", "guideline",
+    "suppression_reason", "hidden_by", "guideline",
 )  # fmt: skip
 HELP_COLUMNS = (
     "id", "severity", "check_id", "check_name", "framework", "status", "commit", "file_path", "line_start", "line_end",
@@ -30,8 +30,8 @@ SLA_COLUMNS = (
     "median_days_to_fix", "fixed_late",
 )  # fmt: skip
 SUPPRESSION_COLUMNS = (
-    "source", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "commit", "after",
-    "certainty", "since", "until", "live",
+    "source", "kind", "state", "severity", "check_id", "file_path", "resource", "id", "reason", "owner", "by", "commit",
+    "after", "certainty", "since", "until", "live",
 )  # fmt: skip
 COVERAGE_COLUMNS = ("commit", "framework", "status", "expected", "read", "unread", "accepted", "since", "reason")
 GAP_COLUMNS = ("commit", "framework", "file_path", "reason", "since", "accepted", "files")

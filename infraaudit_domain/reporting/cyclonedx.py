@@ -6,14 +6,14 @@ never export the same bytes. Deliberately absent: which findings, and writing an
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from infraaudit_domain.scans.findings import Finding
 
 
-def cyclonedx(findings: Sequence[Finding], project: str, sha: str) -> dict[str, Any]:
-    """The files as components, the findings as vulnerabilities that affect them."""
+def cyclonedx(findings: Sequence[Finding], project: str, sha: str, wrong: Collection[str] = ()) -> dict[str, Any]:
+    """The files as components, the findings as vulnerabilities that affect them; ``wrong`` are the ids of false positives."""
     files = sorted({finding.file_path for finding in findings})
     return {
         "bomFormat": "CycloneDX",
@@ -21,12 +21,13 @@ def cyclonedx(findings: Sequence[Finding], project: str, sha: str) -> dict[str, 
         "version": 1,
         "metadata": {"component": {"type": "application", "bom-ref": project, "name": project, "version": sha}},
         "components": [{"type": "file", "bom-ref": _reference(path), "name": _readable(path)} for path in files],
-        "vulnerabilities": [_vulnerability(finding) for finding in findings],
+        "vulnerabilities": [_vulnerability(finding, finding.fingerprint in wrong) for finding in findings],
     }
 
 
-def _vulnerability(finding: Finding) -> dict[str, Any]:
-    suppressed = {"state": "not_affected", "detail": finding.suppression_reason or "suppressed without a reason"}
+def _vulnerability(finding: Finding, is_wrong: bool) -> dict[str, Any]:
+    state = "false_positive" if is_wrong else "not_affected"
+    suppressed = {"state": state, "detail": finding.suppression_reason or "suppressed without a reason"}
     return {
         "bom-ref": finding.fingerprint,
         "id": finding.check_id,

@@ -52,7 +52,8 @@ class Finding:
     status: FindingStatus = FindingStatus.OPEN
     suppression_reason: str = ""
     suppressed_by: str = ""
-    """What of the commit hides it: inline (a comment) or configuration (its Checkov file); empty where it is open."""
+    """What of the commit hides it: inline (a comment) or configuration (its Checkov file); empty where it is open. Of a
+    finding as it counts on a day also file or triage, where the project's owners decided so."""
     guideline: str = ""
     severity: Severity = Severity.UNKNOWN
 

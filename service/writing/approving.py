@@ -20,6 +20,7 @@ from infraaudit.questions.parameters import parsed
 from infraaudit.questions.question import Schema
 from infraaudit.questions.table import QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotAllowedError, RepositoryError
+from infraaudit_domain.judging.audit_log import Actor, Via
 
 APPROVALS = next(question for question in QUESTIONS if question.name == "approvals")
 BODY: dict[str, Schema] = {
@@ -30,8 +31,8 @@ BODY: dict[str, Schema] = {
 _MOST_BYTES = 16 * 1024
 _NO_NAME = "a token with a name is needed (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
 
-Approve = Callable[[str, str, str, str, str], Approved]
-"""Of a project, an environment, a commit, a name and a reason. Raises InfraAuditError."""
+Approve = Callable[[str, str, str, Actor, str], Approved]
+"""Of a project, an environment, a commit, a person and a reason. Raises InfraAuditError."""
 
 
 def approve_route(approve: Approve) -> Route:
@@ -43,15 +44,16 @@ def approve_route(approve: Approve) -> Route:
             raise HTTPException(401, _NO_NAME, {"WWW-Authenticate": "Bearer"})
         given = _values(await _body(request))
         project = str(request.path_params["project"])
-        done = await run_in_threadpool(_done, approve, project, given, name)
+        actor = Actor(name, Via.API, request.client.host if request.client else "")
+        done = await run_in_threadpool(_done, approve, project, given, actor)
         return JSONResponse(asdict(done) | {"enough": done.is_enough}, 201)
 
     return Route(f"/api/v1{APPROVALS.path}", endpoint, methods=["POST"])
 
 
-def _done(approve: Approve, project: str, given: dict[str, str], name: str) -> Approved:
+def _done(approve: Approve, project: str, given: dict[str, str], actor: Actor) -> Approved:
     try:
-        return approve(project, given["environment"], given["commit"], name, given["reason"])
+        return approve(project, given["environment"], given["commit"], actor, given["reason"])
     except NotAllowedError as error:
         raise HTTPException(403, str(error)) from error
     except (ConfigurationError, RepositoryError) as error:

@@ -16,8 +16,10 @@ from infraaudit.questions.question import Schema
 from infraaudit.questions.table import QUESTIONS
 from infraaudit.scans.unknown_events import one_finding
 from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.judging.audit_log import Act, Actor, Via
 from infraaudit_domain.lifecycles.narrowing import MOST_SCANS
 from resources.history import History
+from resources.history.decisions.audit_log import log_act
 from service.tables import number, refuse_unknown
 from service.wanted import known_fingerprint, known_line
 from service.workers.narrow_worker import MOST_WAITING, Narrowing, NarrowWorker
@@ -39,6 +41,9 @@ def narrow_route(history: History, worker: NarrowWorker) -> Route:
         asked = worker.ask(project, finding, most)
         if asked is None:
             raise HTTPException(503, f"{MOST_WAITING} findings wait already; try again later", {"Retry-After": "60"})
+        client = request.client.host if request.client else ""
+        actor = Actor(request.state.name or "a write token", Via.API, client)
+        await run_in_threadpool(log_act, history, actor, Act.NARROW, project, finding)
         return JSONResponse(asdict(asked), 202)
 
     return Route(f"/api/v1{NARROW.path}", endpoint, methods=["POST"])

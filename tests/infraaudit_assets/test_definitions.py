@@ -9,7 +9,9 @@ from dagster._serdes import serialize_value
 
 from infraaudit_assets.definitions import build_definitions, concerned
 from infraaudit_assets.settings import Settings
+from infraaudit_domain.delivery.image_sources import ImageSource
 from infraaudit_domain.projects import Project
+from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.dagster.resources import GrafanaResource, HistoryResource, LogsResource, NotifierResource
 
 SECRETS = {
@@ -64,7 +66,7 @@ def test_a_runs_own_process_loads_its_project_alone() -> None:
 def test_a_requests_job_builds_every_image_and_a_forks_none() -> None:
     project = Project(
         "shop", "/nowhere", images=tuple(ImageSource(name, f"{name}/Dockerfile") for name in ("web", "worker")),
-        forge=Forge(ForgeKind.GITHUB, "https://api.example.org", "https://example.org", "shop", requests=True),
+        forge=Forge(ForgeKind.GITHUB, "https://api.example.org", "team/shop", requests=True),
     )  # fmt: skip
     repository = build_definitions((project,), Settings()).get_repository_def()
     built = {

@@ -22,8 +22,10 @@ from infraaudit_domain.delivery.looks import Look
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState
+from infraaudit_domain.judging.audit_log import Actor, Via
 from infraaudit_domain.judging.live import LiveJudgement
 from infraaudit_domain.judging.suppressions import Suppression
+from infraaudit_domain.judging.triage import Action, Event, Ruling
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice
@@ -42,6 +44,7 @@ from resources.history.decisions.approvals import approve
 from resources.history.decisions.judgements import record_judgement
 from resources.history.decisions.measurements import record_measurements
 from resources.history.decisions.rejections import reject
+from resources.history.decisions.triage import record_events
 from resources.history.forge.change_requests import store_request
 from resources.history.looks import note_look
 from resources.history.outbox import write_notices
@@ -96,6 +99,10 @@ def _four_commits(past: History) -> None:
     for index, sha in enumerate(SHAS):
         _record(past, index, sha)
     follow_deploy_branch(past, PretendMirror(SHAS), shop)
+    ruling = Ruling(Action.ASSIGN, f"reason {HOSTILE}", f"owner {HOSTILE}")
+    assigned = Event(B.fingerprint, SHAS[3], ruling, "eve", START + timedelta(hours=4))
+    facts = {"check_id": "CKV_B", "file_path": B.file_path, "resource": B.resource, "severity": "critical"}
+    record_events(past, "shop", [assigned], {B.fingerprint: facts}, Actor("eve", Via.API, "192.0.2.1"), B.fingerprint)
     past.record_log_counts("shop", "production", START.date().isoformat(), {(SHAS[0], "info"): 3})
     write_notices(past, [Notice("key", "shop", "title", "body")])
     words = (f"title {HOSTILE}", f"author {HOSTILE}", RequestState.OPEN)

@@ -132,10 +132,12 @@ def _without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
     ("query", "checks"),
     [
         ("check=CKV_B", ["CKV_B"]),
-        (f"at={SHAS[1]}&order=file", ["CKV_C", "CKV_A"]),
+        (f"at={SHAS[1]}&order=file", ["CKV_C"]),
+        (f"at={SHAS[1]}&order=file&status=any", ["CKV_C", "CKV_A"]),
         ("live=true&status=any", ["CKV_B", "CKV_A", "CKV_D"]),
         (f"new_since={SHAS[1][:9]}", ["CKV_B"]),
-        ("path=main", ["CKV_B", "CKV_A"]),
+        ("path=main", ["CKV_B"]),
+        ("path=main&status=suppressed", ["CKV_A", "CKV_D"]),
         ("path=mai", []),
     ],
 )

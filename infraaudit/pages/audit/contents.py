@@ -12,8 +12,10 @@ from infraaudit.pages.audit.picture import Bar, draw
 from infraaudit.pages.audit.projects import live_in
 from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
+from infraaudit.questions.decided.answers import decisions_of
 from infraaudit.questions.one_finding.helping import help_for
 from infraaudit_domain.forge.change_requests import RequestState
+from infraaudit_domain.judging.suppressions import Suppression
 from resources.history.decisions.approvals import approval_rows
 from resources.history.forge.change_requests import request_rows
 from resources.history.forge.faults import faults
@@ -35,6 +37,7 @@ from resources.history.queries.finding_pages import FindingFilter, finding_page,
 from resources.history.queries.frames import commits_named
 from resources.history.queries.further_images import further_images
 from resources.history.queries.scanned_past import unscanned_among
+from resources.history.rows import finding_of as finding_in
 from resources.history.stored_line import StoredLine
 
 WINDOWS = {"60": 60, "250": 250, "all": 0}
@@ -82,10 +85,17 @@ def overview(line: StoredLine, wanted: Wanted, links: Links, now: datetime) -> d
 
 
 def findings_of(
-    line: StoredLine, sha: str, wanted: FindingFilter, links: Links, now: datetime, limit: int, offset: int
+    line: StoredLine,
+    sha: str,
+    wanted: FindingFilter,
+    links: Links,
+    now: datetime,
+    limit: int,
+    offset: int,
+    suppressions: Sequence[Suppression] = (),
 ) -> dict[str, Any]:
     """The findings of one commit; ``sha`` may be empty where no commit was scanned yet."""
-    total, rows = finding_page(line, sha, wanted, now, limit, offset)
+    total, rows = finding_page(line, sha, wanted, now, limit, offset, suppressions)
     return {
         "project": line.project,
         "branch": line.branch,
@@ -109,7 +119,12 @@ def finding_of(
     if life is None:
         return None
     help = help_for(line, rules, life, today)
-    return {"project": line.project, "branch": line.branch, "links": links, "life": life, "help": help}
+    names = {event["id"] for event in life.events} | {fingerprint}
+    hiding = [one for one in rules.suppressions if one.counts_on(today) and one.matches(finding_in(life.finding))]
+    return {
+        "project": line.project, "branch": line.branch, "links": links, "life": life, "help": help,
+        "hiding": next(iter(hiding), None), "decided": decisions_of(line.history, line.project, names, today),
+    }  # fmt: skip
 
 
 def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """The answers to "at": what was live at a moment, with which findings, suppressions, gaps, and the gate's verdict.
 
 What is known today of the commit of then is what counts: a scan that was made later is named with its time.
-Suppressions, accepted gaps and the gate are those of the configuration of now, as they count on the day of then.
+Suppressions of the project's file, accepted gaps and the gate are those of the configuration of now, as they count on the
+day of then; triage is what was decided until then.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from infraaudit.questions.replay.live_then import LiveThen, brought_with, how_it
 from infraaudit.questions.replay.moments import asked_moment
 from infraaudit.questions.replay.past_judge import PastJudge
 from infraaudit_domain.judging.acceptances import accepting
-from infraaudit_domain.judging.suppressions import suppressed_by
+from infraaudit_domain.judging.suppressions import suppressed_at
 from infraaudit_domain.scans.findings import Finding, FindingStatus, ScanStatus, Severity
 from resources.history import schema
 from resources.history.queries.coverage import count_of, scanned_parts, unread_count
@@ -37,7 +38,7 @@ def at_findings(asked: Asked) -> Page:
 
 
 def at_suppressions(asked: Asked) -> Page:
-    """What hid findings then: comments in the code that was live, and the entries of the project's file."""
+    """What hid findings then: comments in the code that was live, the entries of the project's file, and triage."""
     return asked.cut([row for then in _then(asked) for row in _hiding(asked, then)])
 
 
@@ -104,7 +105,7 @@ def _deployed(asked: Asked, then: LiveThen) -> Row:
 def _counted(asked: Asked, then: LiveThen) -> Row:
     """Open findings by severity, and what hid others; nothing where the commit has no usable scan."""
     scan = _scan_of(asked, then)
-    valid = [one for one in asked.rules.suppressions if one.counts_on(then.at.date())]
+    valid = [one for one in asked.rules.suppressions if one.counts_at(then.at)]
     row: Row = {
         "scan": scan["status"] if scan else "none",
         "scanned_at": scan["started_at"].isoformat() if scan else None,
@@ -118,8 +119,8 @@ def _counted(asked: Asked, then: LiveThen) -> Row:
     return row | {
         "open": counts.total(),
         "not_read": sum(one["last_read"] is not None for one in found),
-        "hidden_in_code": hidden.total() - hidden["file"],
-        "accepted": hidden["file"],
+        "hidden_in_code": hidden["code"],
+        "accepted": hidden.total() - hidden["code"],
     } | {severity.value: counts[severity.value] for severity in Severity}  # fmt: skip
 
 
@@ -167,11 +168,11 @@ def _as_counted(asked: Asked, then: LiveThen, row: dict[str, Any]) -> Row:
         status=FindingStatus(row["status"]),
         severity=Severity(row["severity"]),
     )
-    by = suppressed_by(stored, asked.rules.suppressions, then.at.date())
+    by = suppressed_at(stored, asked.rules.suppressions, then.at)
     if by is None:
         return row | {"hidden_by": None if stored.is_open else "code", "accepted_by": None}
     hidden = {"status": FindingStatus.SUPPRESSED.value, "suppression_reason": by.reason}
-    return row | hidden | {"hidden_by": "file", "accepted_by": by}
+    return row | hidden | {"hidden_by": by.source.value, "accepted_by": by}
 
 
 def _hiding(asked: Asked, then: LiveThen) -> Iterator[Row]:
@@ -182,10 +183,11 @@ def _hiding(asked: Asked, then: LiveThen) -> Iterator[Row]:
             hidden = {name: row[name] for name in names}
             yield _of(then, hidden | {"source": "code", "reason": row["suppression_reason"], "findings": 1})
     for one in asked.rules.suppressions:
-        if one.counts_on(then.at.date()):
+        if one.counts_at(then.at):
             hides = [row for row in found if row["accepted_by"] is one]
             yield _of(then, {
-                "source": "file", "check_id": one.check, "file_path": one.path, "resource": one.resource, "id": one.id,
+                "source": one.source.value, "check_id": one.check, "file_path": one.path, "resource": one.resource,
+                "id": one.shown_id,
                 "reason": one.reason, "owner": one.owner, "since": one.since.isoformat() if one.since else None,
                 "until": one.expires.isoformat(), "findings": len(hides),
             })  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from infraaudit.questions.asked import Asked, Page, Row
-from infraaudit.questions.ways_back import ways_back
+from infraaudit.questions.replay.ways_back import ways_back
 from infraaudit_domain.delivery.advice import advise
 from infraaudit_domain.delivery.least_exposure import Exposure, least_first
 from infraaudit_domain.scans.findings import Severity

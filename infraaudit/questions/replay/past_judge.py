@@ -78,11 +78,11 @@ class PastJudge:
         past = self._scans.get(sha)
         if past is None:
             return judge_scan(self._policy, Evidence(None))
-        day = now.astimezone(UTC).date()
+        day = _day(now)
         seen, judged = self._seen(sha, day), self._judged(sha, day)
-        scan = judged.without_accepted_gaps(self._scan(sha, past, self._shown(seen.read, day)))
-        unread = [one for span, one in seen.unread.items() if not self._is_hidden(span, day)]
-        new, not_live = self._new(sha, seen, day), self._not_live(live, seen, day)
+        scan = judged.without_accepted_gaps(self._scan(sha, past, self._shown(seen.read, now)))
+        unread = [one for span, one in seen.unread.items() if not self._is_hidden(span, now)]
+        new, not_live = self._new(sha, seen, now), self._not_live(live, seen, now)
         return judge_scan(
             self._policy,
             Evidence(
@@ -91,7 +91,7 @@ class PastJudge:
                 new=list(new.values()),
                 not_live=None if not_live is None else list(not_live.values()),
                 ages=self._ages(seen, now) if self._policy.max_age_days else None,
-                lapsed=(*self._lapsed(seen, day), *(judged.lapsed(scan) if self._has_hidings else ())),
+                lapsed=(*self._lapsed(seen, now), *(judged.lapsed(scan) if self._has_hidings else ())),
                 by_rules=self._rule_days(new, now, is_proven=True),
                 not_live_by_rules=self._rule_days(not_live or {}, now, is_proven=True),
                 standing_by_rules=self._rule_days(seen.read, now),
@@ -156,11 +156,11 @@ class PastJudge:
         parts = past.parts if past.status is ScanStatus.FAILED else (whole, *past.parts)
         return Scan(sha, tuple(parts), "", past.config_digest, _NEVER, 0.0)
 
-    def _shown(self, read: Mapping[int, Finding], day: date) -> Iterator[Finding]:
-        return (one for span, one in read.items() if not one.is_open or not self._is_hidden(span, day))
+    def _shown(self, read: Mapping[int, Finding], now: datetime) -> Iterator[Finding]:
+        return (one for span, one in read.items() if not one.is_open or not self._is_hidden(span, now))
 
-    def _is_hidden(self, span: int, day: date) -> bool:
-        return bool(self._rules.suppressions) and any(one.counts_on(day) for one in self._matched(span))
+    def _is_hidden(self, span: int, now: datetime) -> bool:
+        return bool(self._rules.suppressions) and any(one.counts_at(now) for one in self._matched(span))
 
     def _matched(self, span: int) -> tuple[Suppression, ...]:
         if span not in self._matching:
@@ -168,33 +168,33 @@ class PastJudge:
             self._matching[span] = tuple(one for one in self._rules.suppressions if one.matches(finding))
         return self._matching[span]
 
-    def _new(self, sha: str, seen: _Seen, day: date) -> dict[int, Finding]:
+    def _new(self, sha: str, seen: _Seen, now: datetime) -> dict[int, Finding]:
         """None where no commit before was scanned: then there is nothing to compare with."""
         before = self._before[self._positions[sha]]
         if before is None or not self._policy.new:
             return {}
-        known = self._seen(self._line.shas[before], day).open_lives
-        return self._left(seen.read, known, day)
+        known = self._seen(self._line.shas[before], _day(now)).open_lives
+        return self._left(seen.read, known, now)
 
-    def _not_live(self, live: str | None, seen: _Seen, day: date) -> dict[int, Finding] | None:
+    def _not_live(self, live: str | None, seen: _Seen, now: datetime) -> dict[int, Finding] | None:
         if not self._policy.new_in_environment or live is None:
             return {}
         past = self._scans.get(live)
         if past is None or past.status is ScanStatus.FAILED or live not in self._positions:
             return None
-        known = self._seen(live, day).open_lives
-        return self._left(seen.read, known, day) | self._left(seen.unread, known, day)
+        known = self._seen(live, _day(now)).open_lives
+        return self._left(seen.read, known, now) | self._left(seen.unread, known, now)
 
-    def _left(self, some: Mapping[int, Finding], known: Collection[str], day: date) -> dict[int, Finding]:
+    def _left(self, some: Mapping[int, Finding], known: Collection[str], now: datetime) -> dict[int, Finding]:
         return {
             span: one
             for span, one in some.items()
-            if one.is_open and self._lives[span] not in known and not self._is_hidden(span, day)
+            if one.is_open and self._lives[span] not in known and not self._is_hidden(span, now)
         }
 
-    def _lapsed(self, seen: _Seen, day: date) -> list[Lapsed]:
-        ended = [one for one in self._rules.suppressions if one.expires < day]
-        still_open = [s for s, one in seen.read.items() if one.is_open and not self._is_hidden(s, day)] if ended else []
+    def _lapsed(self, seen: _Seen, now: datetime) -> list[Lapsed]:
+        ended = [one for one in self._rules.suppressions if one.had_expired(_day(now))]
+        still_open = [s for s, one in seen.read.items() if one.is_open and not self._is_hidden(s, now)] if ended else []
         found = ((one, tuple(seen.read[span] for span in still_open if one in self._matched(span))) for one in ended)
         return [Lapsed(one, findings) for one, findings in found if findings]
 
@@ -233,6 +233,10 @@ class PastJudge:
         opened = {sha for sha in self._spans.columns["opened_sha"] if sha}
         named = commits_named(self._line.history, self._line.project, opened)
         return {sha: row["committed_at"] for sha, row in named.items()}
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()
 
 
 def _scanned_before(shas: Sequence[str], scans: Mapping[str, Any]) -> list[int | None]:

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from infraaudit_domain.delivery.approvals import Approval, Leave, folded
 from infraaudit_domain.delivery.deployments import HELD, Deployment, Outcome
 from infraaudit_domain.errors import NotThereError, excerpt
+from infraaudit_domain.judging.audit_log import Act, Actor, Via
 from resources.history import schema
+from resources.history.decisions.audit_log import log
 from resources.history.decisions.taking_back import LONGEST, taken_back
 from resources.history.rows import DEPLOYMENT_COLUMNS, changed_nothing, deployment_of
 from resources.history.store import History
@@ -21,15 +23,20 @@ _TABLE = schema.approvals
 _STANDING = _TABLE.c.taken_back_at.is_(None)
 
 
-def approve(history: History, given: Approval) -> Approval:
+def approve(history: History, given: Approval, actor: Actor | None = None) -> Approval:
     """Record an approval, or leave to deploy in a freeze; what the same person gave before stays beside it."""
     kept = Approval(**asdict(given) | {"reason": excerpt(given.reason, LONGEST), "approved_by": _name(given)})
     with history.writing() as connection:
         connection.execute(_TABLE.insert(), [asdict(kept) | {"leave": kept.leave.value}])
+        act = Act.APPROVE if kept.leave is Leave.DEPLOY else Act.OVERRIDE_FREEZE
+        by, subject = actor or Actor(kept.approved_by, Via.CLI), f"{kept.sha} in {kept.environment}"
+        log(connection, by, act, kept.project, subject, kept.reason)
     return kept
 
 
-def take_back(history: History, project: str, environment: str, sha: str, reason: str, by: str) -> None:
+def take_back(
+    history: History, project: str, environment: str, sha: str, reason: str, by: str, actor: Actor | None = None
+) -> None:
     """Withdraw what somebody gave a commit in an environment. Raises NotThereError where that is nothing."""
     standing = sa.select(_TABLE.c.id, _TABLE.c.approved_by).where(_of(project, environment, sha) & _STANDING)
     with history.writing() as connection:
@@ -39,6 +46,7 @@ def take_back(history: History, project: str, environment: str, sha: str, reason
         undone = _TABLE.update().where(_TABLE.c.id.in_(mine) & _STANDING).values(taken_back(reason, by))
         if not (mine and connection.execute(undone).rowcount):
             raise NotThereError(f"{by} has given nothing to {sha[:12]} in {environment}; see `infraaudit approvals`.")
+        log(connection, actor or Actor(by, Via.CLI), Act.APPROVE_BACK, project, f"{sha} in {environment}", reason)
 
 
 def approvals_of(history: History, project: str, environment: str, sha: str) -> list[Approval]:

@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from infraaudit_domain.delivery.rejections import Rejection
 from infraaudit_domain.errors import NotThereError, excerpt
+from infraaudit_domain.judging.audit_log import Act, Actor, Via
 from resources.history import schema
+from resources.history.decisions.audit_log import log
 from resources.history.decisions.taking_back import LONGEST, taken_back
 from resources.history.store import History
 
@@ -16,16 +18,17 @@ _TABLE = schema.rejections
 _STANDING = _TABLE.c.taken_back_at.is_(None)
 
 
-def reject(history: History, project: str, sha: str, reason: str, by: str) -> Rejection:
+def reject(history: History, project: str, sha: str, reason: str, by: str, actor: Actor | None = None) -> Rejection:
     """Reject a commit; one that is rejected already gets the new reason as a further row."""
     given = Rejection(project, sha, excerpt(reason, LONGEST), excerpt(by, 255), datetime.now(UTC))
     row = {name: getattr(given, name) for name in ("project", "sha", "reason", "rejected_by", "rejected_at")}
     with history.writing() as connection:
         connection.execute(_TABLE.insert(), [row])
+        log(connection, actor or Actor(by, Via.CLI), Act.REJECT, project, sha, given.reason)
     return given
 
 
-def take_back(history: History, project: str, sha: str, reason: str, by: str) -> None:
+def take_back(history: History, project: str, sha: str, reason: str, by: str, actor: Actor | None = None) -> None:
     """Let a commit be deployed again. Raises NotThereError where it is not rejected."""
     mine = (_TABLE.c.project == project) & (_TABLE.c.sha == sha) & _STANDING
     with history.writing() as connection:
@@ -33,6 +36,7 @@ def take_back(history: History, project: str, sha: str, reason: str, by: str) ->
             raise NotThereError(
                 f"{sha[:12]} of {project} is not rejected; `infraaudit rejections` lists those that are."
             )
+        log(connection, actor or Actor(by, Via.CLI), Act.REJECT_BACK, project, sha, reason)
 
 
 def rejected(history: History, project: str) -> dict[str, Rejection]:

@@ -8,10 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from infraaudit_domain.judging.ages import Certainty, age_of
+from infraaudit_domain.judging.suppressions import Suppression
 from infraaudit_domain.reporting.order import SEVERITY_RANK
 from infraaudit_domain.scans.findings import FindingStatus
 from resources.history import schema
 from resources.history.queries.beside_the_line import Live
+from resources.history.queries.hidden_findings import Hidden, has_status, hidden_findings, status_of
 from resources.history.queries.lives import healthy_deployments
 from resources.history.queries.paths import path_is
 from resources.history.queries.ranges import event_range, stands_unread
@@ -36,9 +38,15 @@ class FindingFilter:
 
 
 def finding_page(
-    line: StoredLine, sha: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
+    line: StoredLine,
+    sha: str,
+    wanted: FindingFilter,
+    now: datetime,
+    limit: int,
+    offset: int,
+    suppressions: Sequence[Suppression] = (),
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many findings match that stand at a commit, and one page of them.
+    """How many findings match that stand at a commit, and one page of them, as the suppressions count now.
 
     Those that its scan did not read come last, with ``last_read``. ``introduced_by`` and all that depends on it is None
     for a commit that is not on the line.
@@ -46,21 +54,23 @@ def finding_page(
     parts, f = schema.scan_parts, schema.findings
     position = line.positions().get(sha, -1)
     found = f.join(parts, parts.c.scan_key == f.c.scan_key)
-    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted, f)]
+    hidden = hidden_findings(line.history, line.project, sha, suppressions, now)
+    where = [parts.c.project == line.project, parts.c.sha == sha, *_matching(line, wanted, f, hidden)]
     read = line.history.rows(sa.select(sa.func.count().label("n")).select_from(found).where(*where))[0]["n"]
     span, joined = _with_life(line, found, position)
     page = _with_events(line, f, span, joined).where(*where).order_by(*_order(wanted, f, span))
     rows = [*line.history.rows(page.limit(limit).offset(offset))] if offset < read else []
-    unread = _unread(line, sha, position, wanted) if position >= 0 else []
+    unread = _unread(line, sha, position, wanted, hidden) if position >= 0 else []
     rows += unread[max(0, offset - read) :][: limit - len(rows)]
-    return read + len(unread), [_with_certainty(line, dict(row), position, now) for row in rows]
+    shown = (_with_certainty(line, dict(row), position, now) for row in rows)
+    return read + len(unread), [row | status_of(row, hidden) for row in shown]
 
 
-def _unread(line: StoredLine, sha: str, position: int, wanted: FindingFilter) -> list[sa.RowMapping]:
+def _unread(line: StoredLine, sha: str, position: int, wanted: FindingFilter, hidden: Hidden) -> list[sa.RowMapping]:
     """Findings that stand at a commit whose scan did not read where they are."""
     span = schema.spans.alias("span")
     unread = stands_unread(line.history, line.project, sha, span, position)
-    where = (line.is_in(span), unread, *_matching(line, wanted, span))
+    where = (line.is_in(span), unread, *_matching(line, wanted, span, hidden))
     query = _with_events(line, span, span, span).add_columns(span.c.start_position).where(*where)
     return list(line.history.rows(query.order_by(*_order(wanted, span, span))))
 
@@ -86,7 +96,7 @@ def _with_events(line: StoredLine, f: Any, span: Any, joined: sa.FromClause) -> 
         f.c.fingerprint.label("id"), f.c.framework, f.c.check_id, f.c.check_name, f.c.severity, f.c.status,
         f.c.file_path, f.c.resource, f.c.line_start, f.c.line_end, f.c.ordinal, by.label("introduced_by"),
         who.c.committed_at.label("introduced_at"), who.c.author_name.label("author"), since.label("opened_by"),
-        when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.guideline, span.c.opened_position,
+        when.c.committed_at.label("opened_at"), f.c.suppression_reason, f.c.suppressed_by, f.c.guideline, span.c.opened_position,
         lacking.c.committed_at.label("lacking_at"), span.c.introduced_position, span.c.introduced_after,
         span.c.introduced_sha, span.c.opened_sha, span.c.end_after, span.c.end_position,
     ).select_from(joined)  # fmt: skip
@@ -99,13 +109,19 @@ def frameworks_of(line: StoredLine, sha: str) -> list[str]:
 
 
 def live_page(
-    line: StoredLine, environment: str, wanted: FindingFilter, now: datetime, limit: int, offset: int
+    line: StoredLine,
+    environment: str,
+    wanted: FindingFilter,
+    now: datetime,
+    limit: int,
+    offset: int,
+    suppressions: Sequence[Suppression] = (),
 ) -> tuple[int, list[dict[str, Any]]]:
     """The findings of what is live in an environment; ``live_since`` is since when it has been live without a gap."""
     live = line.history.live(line.project, environment)
     if live is None:
         return 0, []
-    total, rows = finding_page(line, live.sha, wanted, now, limit, offset)
+    total, rows = finding_page(line, live.sha, wanted, now, limit, offset, suppressions)
     deployed, here = healthy_deployments(line, environment), line.positions().get(live.sha, -1)
     for row in rows:
         row["live_since"] = _live_since(deployed, here, row) or live.finished_at
@@ -126,14 +142,14 @@ def _live_since(deployed: Sequence[Live], here: int, row: Mapping[str, Any]) -> 
     return since
 
 
-def _matching(line: StoredLine, wanted: FindingFilter, f: Any) -> list[sa.ColumnElement[bool]]:
-    exact = {"severity": wanted.severity, "status": wanted.status, "framework": wanted.framework}
-    exact |= {"check_id": wanted.check}
+def _matching(line: StoredLine, wanted: FindingFilter, f: Any, hidden: Hidden) -> list[sa.ColumnElement[bool]]:
+    exact = {"severity": wanted.severity, "framework": wanted.framework, "check_id": wanted.check}
     where = [f.c[name] == value for name, value in exact.items() if value]
     if wanted.text:
         fields = (f.c.check_id, f.c.check_name, f.c.file_path, f.c.resource)
         where.append(sa.or_(*(field.icontains(wanted.text, autoescape=True) for field in fields)))
     where += path_is(f.c.file_path, wanted.path)
+    where += has_status(line.history, f, wanted.status, hidden)
     if wanted.new_since:
         where.append(f.c.fingerprint.not_in(_standing(line, line.positions()[wanted.new_since])))
     return where

@@ -1,4 +1,4 @@
-"""Who hid which finding, when, why and until when: Checkov's comments in the code, and the project's own file."""
+"""Who hid which finding, when, why and until when: comments in the code, the project's own file, and triage."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -29,10 +29,10 @@ def suppressions_of(line: StoredLine, declared: Sequence[Suppression], live: str
 def suppression_rows(
     line: StoredLine, declared: Sequence[Suppression], live: str | None, day: date
 ) -> list[dict[str, Any]]:
-    """One row for each finding that a suppression hides or hid, and one for each entry of the file without a finding.
+    """One row for each finding that a suppression hides or hid, and one for each entry or decision without a finding.
 
-    ``source`` is code (a comment), configuration (the commit's Checkov file) or file (ours). ``state`` is active; ended
-    (the comment is gone, or the finding); expired; planned (not begun yet); unused (an entry that matches nothing at
+    ``source`` is code (a comment), configuration (the commit's Checkov file), file (ours) or triage. ``state`` is active;
+    ended (the comment is gone, or the finding, or it was undone); expired; planned (not begun yet); unused (an entry that matches nothing at
     the head). ``live`` says whether the finding is in the commit ``live``. The ``owner`` of a comment is the author of
     the commit that wrote it, None where that is not known: ``commit`` is then the first that is known to have it.
     """
@@ -71,22 +71,26 @@ def _in_file(
     rows: list[dict[str, Any]] = []
     for one in declared:
         about = {
-            "source": "file",
+            "source": one.source.value,
+            "kind": one.kind.value,
+            "by": one.by or None,
             "state": _state(one, day),
             "reason": one.reason,
             "owner": one.owner,
             "since": one.since.isoformat() if one.since else None,
-            "until": one.expires.isoformat(),
+            "until": (one.ended or one.expires).isoformat(),
         }
         matched = [(finding, span) for finding, span in still_open if one.matches(finding)]
         rows += [_row(finding, span, live) | about for finding, span in matched]
         if not matched:
-            named = {"check_id": one.check, "file_path": one.path, "resource": one.resource, "id": one.id}
-            rows.append(named | about | {"state": "unused", "live": False})
+            named = {"check_id": one.check, "file_path": one.path, "resource": one.resource, "id": one.shown_id}
+            rows.append(named | about | {"state": "ended" if one.ended else "unused", "live": False})
     return rows
 
 
 def _state(one: Suppression, day: date) -> str:
+    if one.ended is not None:
+        return "ended"
     if one.counts_on(day):
         return "active"
     return "expired" if one.expires < day else "planned"

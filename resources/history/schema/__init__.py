@@ -33,6 +33,7 @@ from resources.history.schema.messages import (
     pruned_messages,
 )
 from resources.history.schema.metadata import metadata
+from resources.history.schema.people import audit_log, audit_retention, triage_events
 from resources.history.schema.scans import (
     cross_scan_parts,
     findings,
@@ -48,6 +49,8 @@ from resources.history.schema.scans import (
 
 __all__ = [
     "approvals",
+    "audit_log",
+    "audit_retention",
     "change_requests",
     "commit_statuses",
     "commits",
@@ -80,5 +83,6 @@ __all__ = [
     "stages",
     "test_cases",
     "test_runs",
+    "triage_events",
     "trusted_configurations",
 ]

@@ -74,6 +74,8 @@ def _value(column: sa.Column) -> Any:
         return True
     if isinstance(kind, sa.DateTime):
         return NOW if kind.timezone else NOW.replace(tzinfo=None)
+    if isinstance(kind, sa.Date):
+        return NOW.date()
     if isinstance(kind, sa.JSON):
         return ["é", {"a": 1}]
     if isinstance(kind, sa.LargeBinary):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infraaudit.questions.ways_back import ways_back
+from infraaudit.questions.replay.ways_back import ways_back
 from infraaudit.scans.lifecycles import Line
 from infraaudit_domain.delivery.advice import Candidate, advise
 from infraaudit_domain.delivery.deployments import Deployment, Outcome

@@ -1,0 +1,1 @@
+"""Triage: recording what people decide of findings, and its exchange with files."""

@@ -1,0 +1,58 @@
+"""Who did what, when, from where. Deliberately absent: storing it, and refusing to change it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Via(StrEnum):
+    """By which door somebody came."""
+
+    CLI = "cli"
+    API = "api"
+    WEBHOOK = "webhook"
+    SERVICE = "service"
+    """The service by itself, for example its daily pruning."""
+
+
+class Act(StrEnum):
+    """What is logged."""
+
+    TRIAGE = "triage"
+    IMPORT = "triage import"
+    APPROVE = "approve"
+    APPROVE_BACK = "take back approval"
+    OVERRIDE_FREEZE = "override freeze"
+    REJECT = "reject"
+    REJECT_BACK = "take back rejection"
+    RUN = "run"
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    NARROW = "narrow"
+    ADD_PROJECT = "add project"
+    PRUNE = "prune"
+    PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody, and where they came from."""
+
+    name: str
+    via: Via
+    address: str = ""
+    """The address of a client, or the terminal and the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log."""
+
+    actor: Actor
+    act: Act
+    project: str
+    """Empty for what concerns the whole installation."""
+    subject: str
+    """What it was done to: a finding, a commit, a filter."""
+    details: str
+    at: datetime

@@ -1,0 +1,87 @@
+"""The names that findings had: a renamed file gives a finding another id, and leaves it the same finding."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from resources.history import schema
+from resources.history.store import History
+
+_AT_ONCE = 500
+_Life = tuple[str, str]
+"""A branch, and a life on it."""
+
+
+def names_of(history: History, project: str, seen: Collection[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """Every name of findings, each given by its id and a commit in which it was seen, by that id.
+
+    A name that another finding took over later is a name of that one alone.
+    """
+    found = _spans(history, project, {mark for mark, _ in seen}, "fingerprint")
+    positions = _positions(history, project, {sha for _, sha in seen})
+    by_mark = defaultdict[str, list[sa.RowMapping]](list)
+    for span in found:
+        by_mark[span["fingerprint"]].append(span)
+    lives = {mark: _lives_at(by_mark[mark], positions, sha) for mark, sha in seen}
+    wanted = {life for some in lives.values() for _, life in some}
+    every = _spans(history, project, wanted, "life")
+    holders = _last_holders([*every, *_spans(history, project, {span["fingerprint"] for span in every}, "fingerprint")])
+    named = defaultdict[_Life, set[str]](set)
+    for span in every:
+        life = (span["branch"], span["life"])
+        if holders[span["branch"], span["fingerprint"]] == span["life"]:
+            named[life].add(span["fingerprint"])
+    return {mark: frozenset({mark} if not some else set().union(*(named[life] for life in some)))
+            for mark, some in lives.items()}  # fmt: skip
+
+
+def _spans(history: History, project: str, values: Iterable[str], column: str) -> list[sa.RowMapping]:
+    table = schema.spans
+    names = ("branch", "fingerprint", "life", "start_position", "end_position")
+    lines = schema.line_commits
+    branches = sa.select(lines.c.branch).where(lines.c.project == project).distinct()  # its indexes begin with both
+    mine = (table.c.project == project) & table.c.branch.in_(branches)
+    query = sa.select(*(table.c[name] for name in names)).where(mine)
+    return [row for some in _parts(values) for row in history.rows(query.where(table.c[column].in_(some)))]
+
+
+def _positions(history: History, project: str, shas: Iterable[str]) -> dict[tuple[str, str], int]:
+    table = schema.line_commits
+    query = sa.select(table.c.branch, table.c.sha, table.c.position).where(table.c.project == project)
+    rows = (row for some in _parts(shas) for row in history.rows(query.where(table.c.sha.in_(some))))
+    return {(row["branch"], row["sha"]): row["position"] for row in rows}
+
+
+def _parts(values: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    every = sorted(set(values))
+    return (tuple(every[start : start + _AT_ONCE]) for start in range(0, len(every), _AT_ONCE))
+
+
+def _lives_at(spans: Iterable[sa.RowMapping], positions: Mapping[tuple[str, str], int], sha: str) -> set[_Life]:
+    """The life on each branch that had a name at a commit; the newest one where the commit is not on the branch."""
+    by_branch = defaultdict[str, list[Any]](list)
+    for span in spans:
+        by_branch[span["branch"]].append(span)
+    found = set()
+    for branch, some in by_branch.items():
+        at = positions.get((branch, sha))
+        there = [span for span in some if at is not None and _covers(span, at)]
+        newest = max(there or some, key=lambda span: span["start_position"])
+        found.add((branch, newest["life"]))
+    return found
+
+
+def _covers(span: Mapping[str, Any], position: int) -> bool:
+    return span["start_position"] <= position and (span["end_position"] is None or position < span["end_position"])
+
+
+def _last_holders(spans: Iterable[sa.RowMapping]) -> dict[tuple[str, str], str]:
+    """The life that had each name last, by branch and name."""
+    last: dict[tuple[str, str], sa.RowMapping] = {}
+    for span in spans:
+        place = (span["branch"], span["fingerprint"])
+        if place not in last or span["start_position"] > last[place]["start_position"]:
+            last[place] = span
+    return {place: span["life"] for place, span in last.items()}
