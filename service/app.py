@@ -66,8 +66,8 @@ class ServiceOptions:
     dagster_url: str = ""
     addresses: Mapping[str, int] = field(default_factory=dict)
     """How many addresses would be notified of a failing test, by project."""
-    keep_request: KeepRequest = lambda project, seen: None
-    """Stores a pull or merge request."""
+    keep_request: Mapping[str, KeepRequest] = field(default_factory=dict)
+    """Stores a pull or merge request, by each project that takes them."""
     spool: Path | None = None
     """A folder that exists, for large bodies; by default the system's for temporary files."""
     rules: Callable[[str], ProjectRules] = lambda _: ProjectRules()

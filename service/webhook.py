@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 from types import MappingProxyType
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -61,7 +62,7 @@ _READERS = 2
 """How many bodies that take long are read at a time; the API's threads stay free."""
 _Said = Sequence[MovedBranch] | ChangeRequest | NotAPush
 _Found = tuple[str, _Said]
-KeepRequest = Callable[[str, ChangeRequest], bool | None]
+KeepRequest = Callable[[ChangeRequest], bool]
 _LOG = logging.getLogger("infraaudit.webhook")
 
 
@@ -83,10 +84,10 @@ class Webhook:
         wake: Callable[[], None],
         spool: Path | None = None,
         urls: Mapping[str, str] = MappingProxyType({}),
-        keep_request: KeepRequest = lambda project, seen: None,
+        keep_request: Mapping[str, KeepRequest] = MappingProxyType({}),
     ) -> None:
         """``urls`` are the projects' repositories; a push that is certainly of another one is ignored. ``keep_request``
-        stores a request; it says whether that was news, and None where the project takes none."""
+        stores a request of each project that takes them, and says whether it was news."""
         self._urls, self._keep_request = urls, keep_request
         self._received, self._secrets, self._projects = received, secrets, frozenset(projects)
         self._rejected, self._wake, self._spool = rejected, wake, spool
@@ -121,7 +122,8 @@ class Webhook:
         with Body(self._spool, self._large) as body, Body(self._spool) as payload:
             await _receive(body, request)
             url = self._urls.get(project, "")
-            read = partial(_read, project, url, forge, headers, body, payload, None if trusted else secrets)
+            seen = change_request_of if project in self._keep_request else _no_request
+            read = partial(_read, project, url, forge, headers, body, payload, None if trusted else secrets, seen)
             beside = body.size > IN_MEMORY or is_form(headers.get("content-type", ""))
             given, branches = await self._beside(read) if beside else read()
         if isinstance(branches, ChangeRequest):
@@ -137,11 +139,9 @@ class Webhook:
 
     async def _take_request(self, project: str, seen: ChangeRequest) -> JSONResponse:
         try:
-            is_news = await run_in_threadpool(self._keep_request, project, seen)
+            is_news = await run_in_threadpool(self._keep_request[project], seen)
         except HistoryError as error:
             raise _Refused(503, "the request cannot be stored now; send it again", "not_stored") from error
-        if is_news is None:
-            return JSONResponse({"state": "ignored", "reason": "the project takes no requests (forge.requests)"})
         state = Arrival.STORED if is_news else Arrival.KNOWN
         return JSONResponse({"state": state.value, "request": seen.number}, status_code=202)
 
@@ -179,19 +179,25 @@ def _read(
     body: Body,
     payload: Body,
     secrets: Sequence[str] | None,
+    request_of: Callable[[str, Mapping[str, str], Any], ChangeRequest | None],
 ) -> _Found:
-    """The id of an authentic push and the branches that it moved; without ``secrets`` its sender is trusted already."""
+    """The id of an authentic push and the branches that it moved, or the request that it is about; without ``secrets``
+    its sender is trusted already."""
     try:
         content = _authentic_content(forge, headers, body, payload, secrets)
         if content is None:
             raise _Refused(401, "the signature is missing or wrong", "signature")
         said = read_json(content)
-        moved: _Said = change_request_of(forge, headers, said) or moved_branches(forge, headers, said)
+        moved: _Said = request_of(forge, headers, said) or moved_branches(forge, headers, said)
         if not isinstance(moved, NotAPush) and (other := other_repository(said, url)):
             moved = NotAPush(f"a push to {excerpt(without_password(other), 200)}; the repository here is {project}'s")
         return push_id(project, forge, headers, content), moved
     except MalformedPushError as error:
         raise _Refused(400, str(error), "malformed") from error
+
+
+def _no_request(forge: str, headers: Mapping[str, str], payload: Any) -> None:
+    """For a project that takes no requests: what is said of one is no push, however odd it is."""
 
 
 def _authentic_content(

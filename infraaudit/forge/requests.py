@@ -16,10 +16,8 @@ _SHORTENED = 12
 """Digits of the SHAs that Bitbucket Cloud sends."""
 
 
-def take_request(history: History, project: Project, seen: ChangeRequest) -> bool | None:
-    """Store what a forge says; returns whether that is news, and None where the project takes no requests."""
-    if not takes_requests(project):
-        return None
+def take_request(history: History, project: Project, seen: ChangeRequest) -> bool:
+    """Store what a forge says of a request to a project that takes them; returns whether that is news."""
     if not store_request(history, project.name, seen):
         return False
     if seen.state is RequestState.CLOSED:

@@ -5,6 +5,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,7 +112,7 @@ def page(
 
 def build_service(current: Settings, watch: bool = False) -> "Starlette":
     """The service of this installation; with ``watch`` it looks after what is live."""
-    from infraaudit.forge.requests import take_request
+    from infraaudit.forge.requests import take_request, takes_requests
     from infraaudit.operations.sweeping import sweep
     from infraaudit_assets.commands.scan import scanner_for
     from infraaudit_assets.commands.watch import watch_worker
@@ -145,7 +146,9 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
         },
         dagster_url=current.dagster_link,
         addresses={project.name: everyones(current, projects)(project.name).hear_failures for project in projects},
-        keep_request=lambda name, seen: take_request(history, by_name[name], seen),
+        keep_request={
+            project.name: partial(take_request, history, project) for project in projects if takes_requests(project)
+        },
         spool=current.state.path,
         rules=lambda name: _rules(current, by_name.get(name)),
     )
@@ -194,7 +197,6 @@ def _prune_worker(current: Settings) -> "PruneWorker | None":
 
 def _forge_worker(current: Settings, history: "History", projects: Sequence[Project]) -> "Background":
     from datetime import UTC, datetime
-    from functools import partial
 
     from infraaudit.gate import judge_commit
     from infraaudit_assets.commands.forge import token_of

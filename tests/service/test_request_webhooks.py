@@ -4,13 +4,14 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from infraaudit.forge.requests import take_request
+from infraaudit.forge.requests import take_request, takes_requests
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
@@ -39,7 +40,7 @@ def service(history: History, folder: Path, project: Project = SHOP) -> TestClie
         ["shop"],
         {"shop": [SECRET]},
         {"shop": project.url},
-        keep_request=lambda name, seen: take_request(history, project, seen),
+        keep_request={"shop": partial(take_request, history, project)} if takes_requests(project) else {},
     )
     return TestClient(build_app(history, options, received=Received(Inbox(folder / "inbox"), history)))
 
@@ -88,7 +89,7 @@ def test_a_project_that_does_not_ask_for_requests_takes_none(
     history: History, tmp_path: Path, forge: Forge | None
 ) -> None:
     answer = post(service(history, tmp_path, replace(SHOP, forge=forge)), "github", event("github"))
-    assert answer.json()["state"] == "ignored" and "forge.requests" in answer.json()["reason"]
+    assert answer.json()["state"] == "ignored" and answer.json()["reason"]
     assert request_rows(history, "shop") == [] and shown(history) == {}
 
 
@@ -105,9 +106,9 @@ def test_what_is_not_signed_or_malformed_or_of_another_repository_is_not_stored(
 
 
 def test_where_it_cannot_be_stored_the_forge_is_asked_to_send_it_again(history: History, tmp_path: Path) -> None:
-    def broken(_name: str, _seen: object) -> bool:
+    def broken(_seen: object) -> bool:
         raise HistoryError("the database is locked")
 
-    options = ServiceOptions(["shop"], {"shop": [SECRET]}, keep_request=broken)
+    options = ServiceOptions(["shop"], {"shop": [SECRET]}, keep_request={"shop": broken})
     client = TestClient(build_app(history, options, received=Received(Inbox(tmp_path / "inbox"), history)))
     assert post(client, "github", event("github")).status_code == 503
