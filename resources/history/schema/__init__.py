@@ -22,6 +22,7 @@ from resources.history.schema.messages import (
     git_events,
     notices,
     pruned_messages,
+    request_comments,
 )
 from resources.history.schema.metadata import metadata
 from resources.history.schema.scans import (
@@ -63,6 +64,7 @@ __all__ = [
     "projects",
     "pruned_messages",
     "rejections",
+    "request_comments",
     "scan_parts",
     "scans",
     "severities",
