@@ -20,7 +20,7 @@ from resources.history.forge.comments import (
     take_comment,
     want_comment,
 )
-from resources.history.forge.faults import note_fault
+from resources.history.forge.faults import forget_other_forges, note_fault
 from tests.resources.databases import DATABASES, fresh_history
 
 
@@ -89,3 +89,10 @@ def test_a_forge_that_is_left_alone_is_sent_none(history: History) -> None:
     note_fault(history, "shop", "HTTP 429", now(), 60.0)
     assert comments_due(history, now()) == [] and take_comment(history, "shop", now()) is None
     assert comments_due(history, now(timedelta(minutes=2))) == ["shop"]
+
+
+def test_what_waits_for_a_forge_that_was_removed_is_dropped(history: History) -> None:
+    for project in ("shop", "bank"):
+        want_comment(history, project, 7, "first")
+    forget_other_forges(history, ["bank"])
+    assert comments_due(history, now()) == ["bank"]
