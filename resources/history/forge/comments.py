@@ -106,6 +106,17 @@ def comment_row(history: History, project: str, number: int) -> dict[str, Any] |
     return dict(found[0]) if found else None
 
 
+def newest_comments(history: History, project: str, limit: int) -> list[dict[str, Any]]:
+    """What the comments of a project's requests are to say, newest first, as rows beside those of statuses."""
+    query = sa.select(_TABLE).where(_TABLE.c.project == project).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number)
+    return [
+        {"changed_at": row["changed_at"].isoformat(), "sha": "", "context": f"comment of request {row['number']}"}
+        | {"state": "", "words": f"{len(row['text'])} characters", "sent": row["sent_digest"] == row["digest"]}
+        | {"attempts": row["attempts"], "last_error": row["last_error"]}
+        for row in history.rows(query.limit(limit))
+    ]
+
+
 def _release(history: History, taken: TakenComment, change: dict[str, object], now: datetime) -> None:
     newer = sa.case((_TABLE.c.revision == taken.revision, None), else_=sa.literal(now, _TABLE.c.due_at.type))
     _write(history, taken, change | {"due_at": newer})

@@ -15,6 +15,7 @@ from resources.history.forge.comments import (
     comments_due,
     forget_comment,
     give_up_comment,
+    newest_comments,
     postpone_comment,
     settle_comment,
     take_comment,
@@ -45,7 +46,10 @@ def test_the_same_text_is_wanted_once_and_another_replaces_it(history: History) 
     assert sorted(comments_due(history, now())) == ["bank", "shop"]
     one = taken(history)
     assert (one.text, one.comment_id, one.was_tried) == ("second", "", False)
+    assert [row["sent"] for row in newest_comments(history, "shop", 9)] == [False]
     settle_comment(history, one, "1001", now())
+    (row,) = newest_comments(history, "shop", 9)
+    assert row["sent"] and row["context"] == "comment of request 7"
     assert comments_due(history, now()) == ["bank"] and take_comment(history, "shop", now()) is None
     assert want_comment(history, "shop", 7, "third")
     assert (taken(history).comment_id, comment_row(history, "shop", 7)["mark"]) == ("1001", one.mark)  # type: ignore[index]
