@@ -8,15 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 from infraaudit.forge.facts import stage_outcomes
-from infraaudit.gate import judge_request
+from infraaudit.gate import JudgedRequest, judge_request
 from infraaudit_domain.dagster_names import image_name
 from infraaudit_domain.errors import HistoryError, InfraAuditError
 from infraaudit_domain.forge.change_requests import ChangeRequest
+from infraaudit_domain.forge.comments import comment_of
 from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.forge.change_requests import record_verdict
+from resources.history.forge.comments import want_comment
 from resources.history.forge.statuses import want_statuses
 
 
@@ -55,8 +57,18 @@ def judge_head(
         new = len(judged.changes.new) + len(judged.changes.perhaps_new)
         found = RequestVerdict(against, result, reason, new, len(judged.changes.fixed), judged.not_live)
     want_statuses(history, project.name, sha, [status_of(project.name, found)])
+    if project.forge and project.forge.comments:
+        want_comment(history, project.name, request.number, _comment(project, sha, found, judged))
     record_verdict(history, project.name, request.number, request.head, found)
     return found
+
+
+def _comment(project: Project, sha: str, found: RequestVerdict, judged: JudgedRequest | None) -> str:
+    # Without a commit to compare with, all findings would be new.
+    if judged is None or not found.base:
+        return comment_of(project.name, sha, found)
+    changes = judged.changes
+    return comment_of(project.name, sha, found, (*changes.new, *changes.perhaps_new), changes.fixed)
 
 
 def images_of(project: Project, request: ChangeRequest) -> list[str]:

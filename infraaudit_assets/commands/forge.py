@@ -172,9 +172,12 @@ def list_statuses(
     from rich.table import Table
 
     from resources.history import open_history
+    from resources.history.forge.comments import newest_comments
     from resources.history.forge.statuses import newest_statuses
 
-    rows = newest_statuses(open_history(settings().history_url), find_project(project).name, limit)
+    asked = open_history(settings().history_url), find_project(project).name, limit
+    found = newest_statuses(*asked) + newest_comments(*asked)
+    rows = sorted(found, key=lambda row: row["changed_at"], reverse=True)[:limit]
     columns = ["changed_at", "sha", "context", "state", "words", "sent", "attempts", "last_error"]
     table = Table("changed", "commit", "context", "state", "words", "sent", "what the forge said")
     for row in rows:

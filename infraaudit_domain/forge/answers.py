@@ -29,6 +29,8 @@ class Answer:
     """What the forge said, shortened."""
     pause: float | None = None
     """Seconds that the forge asks to be left alone for."""
+    content: str = ""
+    """What it answered where it took the request."""
 
 
 LONGEST_PAUSE = 3600.0

@@ -32,6 +32,8 @@ class Forge:
     """The absolute path of a file that holds the token; None is that of the settings."""
     requests: bool = False
     """Whether the heads of its pull and merge requests are built, tested, scanned and judged."""
+    comments: bool = False
+    """Whether each of these has a comment that says what was found."""
 
     @property
     def parts(self) -> tuple[str, str]:

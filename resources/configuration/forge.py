@@ -28,16 +28,19 @@ class ForgeEntry(BaseModel):
     repository: str | None = None
     token_file: Annotated[str, AfterValidator(secret_file)] | None = None
     requests: bool = False
+    comments: bool = False
 
     def forge(self, url: str) -> Forge:
         """The forge of a repository with this URL. Raises ValueError."""
         kind = "gitea" if self.kind == "forgejo" else self.kind
         found = forge_of_url(url, ForgeKind(kind) if kind else None, self.api, self.repository, self.token_file)
-        return replace(found, requests=self.requests)
+        return replace(found, requests=self.requests, comments=self.comments)
 
 
 def _known(given: ForgeEntry | None, info: ValidationInfo) -> ForgeEntry | None:
     # A URL that is invalid itself is reported there.
+    if given is not None and given.comments and not given.requests:
+        raise ValueError("comments: needs requests: true; the comment is that of a pull or merge request")
     if given is not None and "url" in info.data:
         given.forge(info.data["url"])
     return given

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 """For a whole answer."""
-_LONGEST_ANSWER = 64 * 1024
 _WORDS = 200
 _ADAPTERS: Mapping[ForgeKind, ModuleType] = {
     ForgeKind.GITHUB: github,
@@ -120,10 +119,10 @@ class ForgeClient:
             body = b""
             async for part in response.aiter_raw():
                 body += part
-                if len(body) > _LONGEST_ANSWER:
+                if len(body) > request.longest:
                     break
             given = {name.lower(): value for name, value in response.headers.items()}
-            return self._read(response.status_code, given, body[:_LONGEST_ANSWER])
+            return self._read(response.status_code, given, body[: request.longest])
 
     def _read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         words = body.decode("utf-8", "replace")
@@ -136,7 +135,7 @@ class ForgeClient:
             said = "it answers with a page and not as an API: correct api in the projects file"
             return Answer(Result.DENIED, f"HTTP {status}: {said}")
         if result is Result.TAKEN:
-            return Answer(result)
+            return Answer(result, content=words)
         if 300 <= status < 400:
             place = headers.get("location", "")
             said = f"it sends us to another address, {self._without_token(place)}: correct the projects file"

@@ -1,11 +1,12 @@
 """GitHub and GitHub Enterprise Server: REST API 2022-11-28."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from infraaudit_domain.forge.answers import Result
 from infraaudit_domain.forge.statuses import CommitStatus
 from infraaudit_domain.reporting.forge_address import Forge
-from resources.forge.request import Request, path_of, without_empty
+from resources.forge.request import LONGEST_PAGE, PAGE, Comment, Request, path_of, without_empty
 
 NEEDS = (
     "a fine-grained token with 'Commit statuses: read and write' on this repository, or a classic one with repo:status"
@@ -31,6 +32,33 @@ def commit(forge: Forge, sha: str) -> Request:
 def status(forge: Forge, sha: str, status: CommitStatus, link: str) -> Request:
     body = without_empty(state=status.state.value, context=status.context, description=status.words, target_url=link)
     return Request("POST", path_of("repos", *forge.parts, "statuses", sha), body)
+
+
+def comments(forge: Forge, number: int, page: int) -> Request | None:
+    path = path_of("repos", *forge.parts, "issues", str(number), "comments")
+    return Request("GET", f"{path}?per_page={PAGE}&page={page + 1}", longest=LONGEST_PAGE)
+
+
+def new_comment(forge: Forge, number: int, text: str) -> Request:
+    path = path_of("repos", *forge.parts, "issues", str(number), "comments")
+    return Request("POST", path, {"body": text}, LONGEST_PAGE)
+
+
+def comment(forge: Forge, number: int, comment_id: str) -> Request:
+    return Request("GET", path_of("repos", *forge.parts, "issues", "comments", comment_id), longest=LONGEST_PAGE)
+
+
+def edited_comment(forge: Forge, number: int, comment: Comment, text: str) -> Request:
+    path = path_of("repos", *forge.parts, "issues", "comments", comment.id)
+    return Request("PATCH", path, {"body": text}, LONGEST_PAGE)
+
+
+def listed(content: Any) -> Iterable[Any]:
+    return list(content)
+
+
+def comment_in(content: Any) -> Comment | None:
+    return Comment(str(content["id"]), str(content["body"]))
 
 
 def read(status: int, words: str) -> Result | None:

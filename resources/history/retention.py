@@ -105,6 +105,8 @@ def prune_messages(history: History, project: str, before: datetime) -> int:
         unheard = (notices.c.project == project) & (notices.c.undelivered_at < before)
         gone += connection.execute(notices.delete().where(sent | unheard)).rowcount
         gone += connection.execute(statuses.delete().where(shown)).rowcount
+        comments, closed = schema.request_comments, sa.select(requests.c.number).where(over)
+        connection.execute(comments.delete().where(comments.c.project == project, comments.c.number.in_(closed)))
         gone += connection.execute(requests.delete().where(over)).rowcount
         gone += connection.execute(
             events.delete().where(events.c.project == project, events.c.seen_at < before)

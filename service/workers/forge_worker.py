@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from infraaudit.forge.commenting import send_comments
 from infraaudit.forge.facts import FactWatch, Judge
 from infraaudit.forge.sending import send_statuses
 from infraaudit_domain.errors import InfraAuditError
 from infraaudit_domain.projects import Project
 from resources.forge.client import ForgeClient, new_connections
 from resources.history import History
+from resources.history.forge.comments import comments_due
 from resources.history.forge.faults import forget_other_forges, note_fault
 from resources.history.forge.statuses import projects_due
 from service.faults import errors_logged
@@ -83,12 +85,17 @@ class ForgeWorker:
         loop = asyncio.get_running_loop()
         while True:
             with errors_logged(_LOG, "It could not be read what is to be sent to forges"):
-                due = await loop.run_in_executor(self._threads, projects_due, self._history, datetime.now(UTC))
-                for name in due:
+                for name in await loop.run_in_executor(self._threads, self._due, datetime.now(UTC)):
                     if name in self._projects and name not in self._sending:
                         self._sending.add(name)
                         tasks.create_task(self._send(self._projects[name], connections))
             await asyncio.sleep(ROUND_SECONDS)
+
+    def _due(self, now: datetime) -> set[str]:
+        """The projects that have something to send."""
+        # What waits from before comments were switched off goes on waiting.
+        commented = {name for name, one in self._projects.items() if one.forge and one.forge.comments}
+        return {*projects_due(self._history, now), *commented.intersection(comments_due(self._history, now))}
 
     async def _send(self, project: Project, connections: "httpx.AsyncClient") -> None:
         loop = asyncio.get_running_loop()
@@ -97,6 +104,8 @@ class ForgeWorker:
                 if project.forge and (token := await loop.run_in_executor(self._threads, self._token_of, project)):
                     client = ForgeClient(project.forge, token, connections)
                     await send_statuses(self._history, project.name, client, self._link(project), self._threads)
+                    if project.forge.comments:
+                        await send_comments(self._history, project.name, client, self._threads)
         finally:
             self._sending.discard(project.name)
 

@@ -68,7 +68,7 @@ def test_a_request_is_judged_before_it_is_merged_and_a_forks_waits(tmp_path: Pat
     work.git("push", "--quiet", "origin", "main")
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     with running(ForgeKind.GITHUB, [first]) as forge:
-        given = {"kind": "github", "api": forge.forge.api, "repository": REPOSITORY, "requests": True}
+        given = {"kind": "github", "api": forge.forge.api, "repository": REPOSITORY, "requests": True, "comments": True}
         project = {"name": "shop", "url": str(bare), "forge": given | {"token_file": str(tmp_path / "token")}}
         with _Whole(tmp_path / "home", [project | {"audit_only": True, "default": True}]) as installation:
             installation.wait_until_up()
@@ -86,6 +86,9 @@ def test_a_request_is_judged_before_it_is_merged_and_a_forks_waits(tmp_path: Pat
             eventually(lambda: forge.shown(head).get("infraaudit/shop/request") == "failure", 180, "it is judged")
             row = _row(history, 7)
             assert (row["verdict"], row["base"], row["fixed"]) == ("fails", first, 0) and row["new"] > 0
+            eventually(lambda: forge.board.texts(7), 30, "its comment is written")
+            (comment,) = forge.board.texts(7)
+            assert "**Would be stopped.**" in comment and head[:12] in comment and "main.tf:" in comment
 
             stranger = _beside_main(work, "# harmless\n", "refs/pull/8/head")
             _tell(installation, forge, 8, stranger, "stranger/shop")
@@ -95,6 +98,8 @@ def test_a_request_is_judged_before_it_is_merged_and_a_forks_waits(tmp_path: Pat
             words = ["forge", "allow", "--project", "shop", "--request", "8", "--commit", stranger]
             subprocess.run([BIN / "infraaudit", *words], env=installation.environment, check=True, capture_output=True)
             eventually(lambda: forge.shown(stranger).get("infraaudit/shop/request") == "success", 180, "it is judged")
+            eventually(lambda: forge.board.texts(8), 30, "its comment is written")
+            assert "**Would be let in.**" in forge.board.texts(8)[0] and len(forge.board.texts(7)) == 1
 
             assert latest.read_text() == shown, "it is still main's"
             assert {row["sha"] for row in newest_statuses(history, "shop", 99)} >= {head, stranger}

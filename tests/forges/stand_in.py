@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import jsonschema
 
 from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
+from tests.forges.board import Board
 
 _DESCRIPTIONS = Path(__file__).parent / "descriptions"
 TOKEN = "a-token-of-the-stand-in"
@@ -56,10 +57,11 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.kind, self.shas = kind, set(shas)
         self.description = json.loads((_DESCRIPTIONS / f"{kind.value}.json").read_text())
-        self.tokens = {TOKEN: {"read", "write"}}
+        self.tokens = {TOKEN: {"read", "write", "comment"}}
         self.received: list[Received] = []
         self.statuses: list[tuple[str, dict[str, Any]]] = []
         """(commit, body) of those that were taken, in order."""
+        self.board = Board(kind)
         self.scripts: list[Script] = []
         self.is_away = False
         self.closed: set[str] = set()
@@ -101,15 +103,19 @@ class StandIn(ThreadingHTTPServer):
             # GitHub alone takes a status of an unknown commit for an invalid one.
             unknown = self.kind is ForgeKind.GITHUB and request.method == "POST"
             return _error(422, f"No commit found for SHA: {fields['sha']}") if unknown else _error(404, "Not Found")
-        if request.method == "GET":
+        if request.method == "GET" and "number" not in fields and "comment" not in fields:
             return (200, {}, b"{}") if "read" in rights else _error(404, "Not Found")
         if fields.get("sha") in self.closed:
             return _error(403, "closed")
-        if "write" not in rights:
+        if request.method == "GET":
+            return self.board.read(fields, request.path)
+        if "write" not in rights or ("sha" not in fields and "comment" not in rights):
             return _error(403, "Resource not accessible by personal access token")
         wrong = next(iter(jsonschema.Draft202012Validator(schema).iter_errors(request.body)), None)
         if wrong is not None:
             return _error(self.description["refuses_with"], f"Validation Failed: {wrong.message}")
+        if "sha" not in fields:
+            return self.board.write(fields, request.body)
         return self._take(fields["sha"], request.body)
 
     def _take(self, sha: str, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
@@ -128,7 +134,7 @@ class StandIn(ThreadingHTTPServer):
     def _operation(self, request: Received) -> tuple[Any, dict[str, str] | None]:
         for template, methods in self.description["paths"].items():
             pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
-            found = re.fullmatch(self.description["base"] + pattern, request.path)
+            found = re.fullmatch(self.description["base"] + pattern, request.path.partition("?")[0])
             if found and request.method in methods:
                 return methods[request.method], {name: unquote(part) for name, part in found.groupdict().items()}
         return None, None
@@ -149,6 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
         self._answer()
 
     def _answer(self) -> None:

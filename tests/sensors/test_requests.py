@@ -15,6 +15,7 @@ from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.forge.change_requests import RequestState
 from infraaudit_domain.triggers import REQUESTED, GitEvent
+from resources.history.forge.comments import comment_row
 from resources.history.git_events import record_git_events, recorded_commits
 from resources.history.queries.events import failed_stages
 from sensors import requests
@@ -185,3 +186,24 @@ def test_the_jobs_of_requests_deploy_nothing_and_that_of_forks_runs_nothing(shop
         (replace(shop.project, forge=replace(FORGE, requests=False)),), Settings(home=Path("u"))
     )
     assert not any("request" in sensor.name for sensor in without.sensors or ())
+
+
+def test_a_verdict_is_said_in_the_requests_comment_where_it_is_asked_for(shop: Shop) -> None:
+    head = shop.branch("2")
+    shop.mirror.fetch()
+    shop.scanned(shop.base, finding("gone"))
+    shop.scanned(head, finding("new one"))
+    shop.tested(head)
+    shop.tell(head)
+    shop.tick()
+    assert shop.row["verdict"] == "fails" and comment_row(shop.history, "shop", 7) is None, "it is off"
+    shop.project = replace(shop.project, forge=replace(FORGE, comments=True))
+    later = shop.branch("3")
+    shop.mirror.fetch()
+    shop.scanned(later, finding("new one"))
+    shop.tested(later)
+    shop.tell(later)
+    shop.tick()
+    row = comment_row(shop.history, "shop", 7)
+    assert row and later[:12] in row["text"] and "**New**" in row["text"] and "**Fixed**" in row["text"]
+    assert "Open findings: 1 new, 1 fixed, 0 would go live." in row["text"] and row["due_at"] is not None

@@ -14,7 +14,7 @@ from resources.history import schema
 from resources.history.database import upsert
 from resources.history.store import History
 
-_FAULTS, _STATUSES = schema.forge_faults, schema.commit_statuses
+_FAULTS, _STATUSES, _COMMENTS = schema.forge_faults, schema.commit_statuses, schema.request_comments
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ def forget_other_forges(history: History, projects: Collection[str]) -> None:
         connection.execute(_FAULTS.delete().where(_FAULTS.c.project.not_in(projects)))
         waiting = _STATUSES.c.due_at.is_not(None) & _STATUSES.c.project.not_in(projects)
         connection.execute(_STATUSES.update().where(waiting).values(due_at=None, last_error="its project has no forge"))
+        unsaid = _COMMENTS.c.due_at.is_not(None) & _COMMENTS.c.project.not_in(projects)
+        connection.execute(_COMMENTS.update().where(unsaid).values(due_at=None, last_error="its project has no forge"))
 
 
 def faults(history: History) -> dict[str, ForgeFault]:

@@ -31,6 +31,7 @@ from resources.history.schema.messages import (
     git_events,
     notices,
     pruned_messages,
+    request_comments,
 )
 from resources.history.schema.metadata import metadata
 from resources.history.schema.people import audit_log, audit_retention, triage_events
@@ -76,6 +77,7 @@ __all__ = [
     "projects",
     "pruned_messages",
     "rejections",
+    "request_comments",
     "scan_parts",
     "scans",
     "severities",

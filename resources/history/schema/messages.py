@@ -127,3 +127,27 @@ change_requests = sa.Table(
 
 ``new`` and ``fixed`` are against ``base``, ``not_live`` against what is live; NULL is not known.
 """
+
+request_comments = sa.Table(
+    "request_comments",
+    metadata,
+    sa.Column("project", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("mark", sa.String(64), nullable=False),
+    sa.Column("comment_id", sa.String(64), nullable=False),
+    sa.Column("is_tried", sa.Boolean, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", UTCDateTime, nullable=False),
+    sa.Column("due_at", UTCDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_digest", sa.String(64), nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Index("ix_request_comments_due_at", "due_at"),
+)
+"""The comment of each request: what it is to say, and which one of the forge's it is.
+
+``mark`` is in the comment and nobody else knows it before: by it the comment is found where we died before ``comment_id``
+was stored, which ``is_tried`` without one says.
+"""

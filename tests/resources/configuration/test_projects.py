@@ -279,11 +279,13 @@ def test_routes_that_cannot_be_followed_are_refused(tmp_path: Path, routes: str,
 
 def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp_path: Path) -> None:
     text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}},"
-    text += " {name: c, url: 'https://github.com/a/c', forge: {requests: true}}]"
-    off, guessed, asked = read_projects(_file(tmp_path, text))
+    text += " {name: c, url: 'https://github.com/a/c', forge: {requests: true}},"
+    text += " {name: d, url: 'https://github.com/a/d', forge: {requests: true, comments: true}}]"
+    off, guessed, asked, told = read_projects(_file(tmp_path, text))
     assert off.forge is None
     assert guessed.forge == Forge(ForgeKind.GITLAB, "https://gitlab.com/api/v4", "g/s")
     assert not guessed.forge.requests and asked.forge and asked.forge.requests
+    assert not asked.forge.comments and told.forge and told.forge.comments
 
 
 @pytest.mark.parametrize(
@@ -295,6 +297,7 @@ def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp
         ("https://github.com/a/b", "{kind: sourcehut}", "projects[0].forge.kind"),
         ("https://github.com/a/b", "{api: 'http://api.github.com'}", "projects[0].forge"),
         ("https://github.com/a/b", "{repository: ../..}", "projects[0].forge"),
+        ("https://github.com/a/b", "{comments: true}", "projects[0].forge"),
     ],
 )
 def test_a_forge_that_is_wrong_is_named_and_the_project_keeps_the_rest(

@@ -22,6 +22,7 @@ from resources.history.forge.change_requests import (
     request_rows,
     store_request,
 )
+from resources.history.forge.comments import comment_row, want_comment
 from resources.history.retention import prune_messages
 from tests.resources.databases import DATABASES, fresh_history
 
@@ -119,7 +120,10 @@ def test_old_requests_are_pruned_once_they_are_closed(history: History) -> None:
     store_request(history, "shop", OURS)
     store_request(history, "shop", replace(OURS, number=8, state=RequestState.CLOSED))
     store_request(history, "bank", replace(OURS, number=9, state=RequestState.CLOSED))
+    for number in (7, 8):
+        want_comment(history, "shop", number, "what was found")
     assert prune_messages(history, "shop", NOW) == 0, "not yet"
     assert prune_messages(history, "shop", NOW + timedelta(seconds=1)) == 1
     assert [row["number"] for row in request_rows(history, "shop")] == [7]
     assert [row["number"] for row in request_rows(history, "bank")] == [9]
+    assert comment_row(history, "shop", 7) and comment_row(history, "shop", 8) is None
