@@ -12,6 +12,7 @@ from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
 from infraaudit_domain.delivery.image_sources import ImageSource
+from infraaudit_domain.delivery.test_plans import TestPlan
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.forge_address import Forge
 from infraaudit_domain.reporting.recipients import Address, Recipients
@@ -85,6 +86,8 @@ class Project:
     paths: Paths = field(default_factory=Paths)
     images: tuple[ImageSource, ...] = ()
     """Every image of the project, the first of which the tests run in; none is the one of ``paths``."""
+    tests: TestPlan = None
+    """How its commits are tested; None is pytest of ``paths.tests``."""
     environments: tuple[Environment, ...] = (Environment(),)
     """In the order of promotion; a commit is deployed to the first automatically."""
     default: bool = False

@@ -9,6 +9,7 @@ from infraaudit.tested import run_or_reuse_tests
 from infraaudit_assets.assets.checks import TESTS_PASS, check_result, partitioned_check
 from infraaudit_assets.assets.stage import RETRY, stage
 from infraaudit_assets.assets.tables import code, table
+from infraaudit_domain.delivery.test_plans import BY_CONFIGURATION, NO_TESTS, NoTests
 from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.errors import EngineError
 from infraaudit_domain.judging.gate import judge_tests
@@ -41,6 +42,11 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         past = history.connect()
         with stage(context, project, past) as current:
+            if isinstance(project.tests, NoTests):
+                current.skip(BY_CONFIGURATION)
+                passed = check_result(TESTS_PASS, key, judge_tests(None, project.tests))
+                yield dg.MaterializeResult(metadata={"tests": NO_TESTS}, check_results=[passed])
+                return
             image = past.image(project.name, current.sha)
             if image is None:
                 raise EngineError(f"{current.sha[:12]} has no image yet; materialize docker_image first.")
