@@ -18,7 +18,8 @@ from infraaudit.pages.grafana_dashboard import check_dashboard
 from infraaudit.scans.against_parent import CountedScan, counted_scan
 from infraaudit.scans.cross_scanning import Runner
 from infraaudit.scans.scan_commit import follow_up, store_scan
-from infraaudit_domain.errors import InfraAuditError
+from infraaudit_domain.delivery.test_plans import BY_CONFIGURATION, NoTests, TestCommand
+from infraaudit_domain.errors import InfraAuditError, excerpt
 from infraaudit_domain.judging.verdicts import Verdict
 from infraaudit_domain.projects import Environment, Project
 from infraaudit_domain.scans.findings import Scan
@@ -94,7 +95,7 @@ def files(mirror: Mirror, sha: str, project: Project, scratch: Path, gate_file: 
     if not project.audit_only:
         for source in (project.first_image, *project.further_images):
             yield _present(mirror, sha, source.dockerfile)
-        yield _tests(mirror, sha, paths.tests)
+        yield _tests(mirror, sha, project)
         for environment in project.environments:
             yield _manifests(mirror, sha, project, environment, scratch, gate_file)
     yield _file("monitoring", mirror, sha, paths.prometheus, lambda text: _prometheus(project, text))
@@ -107,7 +108,13 @@ def _present(mirror: Mirror, sha: str, path: str) -> Part:
     return Part("image", State.GOOD, f"{path} is there; it is not built here")
 
 
-def _tests(mirror: Mirror, sha: str, folder: str) -> Part:
+def _tests(mirror: Mirror, sha: str, project: Project) -> Part:
+    match project.tests:
+        case NoTests():
+            return Part("tests", State.GOOD, BY_CONFIGURATION)
+        case TestCommand(words):
+            return Part("tests", State.GOOD, f"the command {excerpt(' '.join(words), 100)}; it is not run here")
+    folder = project.paths.tests
     below = "" if folder.rstrip("/") == "." else f"{folder.rstrip('/')}/"
     found = [one for one in mirror.tree(sha) if one.path.startswith(below) and one.path.endswith(".py")]
     if not found:

@@ -12,6 +12,7 @@ from infraaudit_domain.delivery.approvals import ApprovalRule
 from infraaudit_domain.delivery.builds import BuildRules
 from infraaudit_domain.delivery.freezes import Between, Freeze
 from infraaudit_domain.delivery.image_sources import ImageSource
+from infraaudit_domain.delivery.test_plans import TestCommand, TestPlan
 from infraaudit_domain.kubernetes.drift_rules import IgnoreRule
 from infraaudit_domain.reporting.forge_address import Forge
 from infraaudit_domain.reporting.recipients import Address, Recipients
@@ -84,7 +85,9 @@ class Project:
     """Whether commits are scanned and nothing of them is built, tested or deployed, as of a repository of Terraform."""
     paths: Paths = field(default_factory=Paths)
     images: tuple[ImageSource, ...] = ()
-    """Every image of the project, the first of which the tests run in; none is the one of ``paths``."""
+    """Every image of the project, the first of which the tests run in where nothing else is said; none is the one of ``paths``."""
+    tests: TestPlan = None
+    """How its commits are tested; None is pytest of ``paths.tests``."""
     environments: tuple[Environment, ...] = (Environment(),)
     """In the order of promotion; a commit is deployed to the first automatically."""
     default: bool = False
@@ -125,12 +128,18 @@ class Project:
 
     @property
     def first_image(self) -> ImageSource:
-        """The image that the tests run in, and that stands for a commit where one is shown."""
+        """The image that stands for a commit where one is shown."""
         return self.images[0] if self.images else ImageSource("", self.paths.dockerfile, self.paths.context)
 
     @property
     def further_images(self) -> tuple[ImageSource, ...]:
         return self.images[1:]
+
+    @property
+    def tests_image(self) -> ImageSource:
+        """The image that the tests run in, or a stage of."""
+        named = self.tests.image if isinstance(self.tests, TestCommand) else ""
+        return next((image for image in self.images if image.name == named), self.first_image)
 
     @property
     def environment(self) -> Environment:

@@ -51,7 +51,8 @@ def judge_head(
     except InfraAuditError:
         judged = None
     against = (judged.against if judged else None) or ""
-    result, reason = result_of(stages, images, tests, judged.verdict if judged else None, against)
+    verdict = judged.verdict if judged else None
+    result, reason = result_of(stages, images, tests, verdict, against, project.tests)
     found = RequestVerdict(against, result, reason)
     if judged and against:
         new = len(judged.changes.new) + len(judged.changes.perhaps_new)

@@ -70,7 +70,7 @@ ONLY_AUDITED = "it is only audited (audit_only in its entry)"
 _OR_ONLY_AUDIT = "or set audit_only: true in its entry, so that it is only scanned"
 _REMEDIES = {
     "image": f"Add it, set paths.dockerfile, {_OR_ONLY_AUDIT}.",
-    "tests": f"Set paths.tests to the folder of its tests in pytest, {_OR_ONLY_AUDIT}.",
+    "tests": f"Set paths.tests to the folder of its tests in pytest, tests to its command or to none, {_OR_ONLY_AUDIT}.",
     "manifests": f"Set paths.manifests, {_OR_ONLY_AUDIT}.",
 }
 _USUAL = Paths()

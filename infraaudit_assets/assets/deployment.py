@@ -170,7 +170,7 @@ class _Turn:
         history, project, sha = self.stage.history, self.project, self.stage.sha
         before = project.before(self.environment)
         if before is None:
-            return judge_tests(history.test_run(project.name, sha))
+            return judge_tests(history.test_run(project.name, sha), project.tests)
         if deployed(history, project.name, before.name, sha):
             return Verdict()
         return Verdict((f"it was never healthy in {before.name}",))

@@ -47,7 +47,7 @@ def _build_asset(project: Project, source: ImageSource, common: dict) -> dg.Asse
                 return
             try:
                 engine = docker.connect()
-                image = _build(project, source, current, git, docker, engine)
+                image = build(project, source, current, git, docker, engine)
             except EngineUnavailableError as error:
                 if context.retry_number:
                     # The engine died during the build; a machine without one is skipped above.
@@ -70,9 +70,10 @@ def _build_asset(project: Project, source: ImageSource, common: dict) -> dg.Asse
     return docker_image
 
 
-def _build(
+def build(
     project: Project, source: ImageSource, current: Stage, git: GitResource, docker: DockerResource, engine: Engine
 ) -> Image:
+    """An image of the commit of a stage; see :func:`build_or_reuse`."""
     return build_or_reuse(
         engine,
         git.connect(project),

@@ -33,7 +33,7 @@ class Stage:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def skip(self, reason: str) -> None:
-        """Say that this stage does nothing for this commit, and why. The asset then yields no output."""
+        """Say that this stage does nothing for this commit, and why. As a rule the asset then yields no output."""
         self.outcome, self.reason = StageOutcome.SKIPPED, excerpt(reason, _LONGEST)
         self.log.warning("Skipped: %s", reason)
 

@@ -1,19 +1,23 @@
-"""The `test_results` asset: pytest of the commit's tests, inside its own image."""
+"""The `test_results` asset: the commit's tests, inside its own image: pytest, one command, or none."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from infraaudit.tested import run_or_reuse_tests
+from infraaudit.images import record_built
+from infraaudit.tested import built_image, not_built, run_or_reuse_tests, tests_source
 from infraaudit_assets.assets.checks import TESTS_PASS, check_result, partitioned_check
-from infraaudit_assets.assets.stage import RETRY, stage
+from infraaudit_assets.assets.image import build
+from infraaudit_assets.assets.stage import RETRY, Stage, stage
 from infraaudit_assets.assets.tables import code, table
+from infraaudit_domain.dagster_names import image_name
+from infraaudit_domain.delivery.test_plans import BY_CONFIGURATION, NO_TESTS, NoTests
 from infraaudit_domain.delivery.test_runs import TestRun
-from infraaudit_domain.errors import EngineError
+from infraaudit_domain.errors import BuildFailedError, excerpt
 from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.projects import Project
-from resources.dagster.resources import DockerResource, HistoryResource
+from resources.dagster.resources import DockerResource, GitResource, HistoryResource
 from resources.engine.limits import Limits
 
 
@@ -30,22 +34,23 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
         name="test_results",
-        description=f"pytest of {project.paths.tests} inside the image just built, without network.",
-        kinds={"python", "pytest"},
-        deps=[dg.AssetKey([*common["key_prefix"], "docker_image"])],
+        description=_description(project),
+        kinds={"python", "pytest"} if project.tests is None else {"shell"},
+        deps=[dg.AssetKey([*common["key_prefix"], image_name(project, project.tests_image)])],
         check_specs=[gate],
         retry_policy=RETRY,
     )
     def test_results(
-        context: dg.AssetExecutionContext, docker: DockerResource, history: HistoryResource
+        context: dg.AssetExecutionContext, git: GitResource, docker: DockerResource, history: HistoryResource
     ) -> Iterator[dg.MaterializeResult]:
         past = history.connect()
         with stage(context, project, past) as current:
-            image = past.image(project.name, current.sha)
-            if image is None:
-                raise EngineError(f"{current.sha[:12]} has no image yet; materialize docker_image first.")
-            limits = Limits(seconds=docker.test_seconds)
-            run = run_or_reuse_tests(docker.connect(), past, project, current.sha, image.image_id, limits)
+            if isinstance(project.tests, NoTests):
+                current.skip(BY_CONFIGURATION)
+                passed = check_result(TESTS_PASS, key, judge_tests(None, project.tests))
+                yield dg.MaterializeResult(metadata={"tests": NO_TESTS}, check_results=[passed])
+                return
+            run = _tested(project, current, git, docker)
             past.record_test_run(project.name, current.sha, run)
             if run.reused_from:
                 current.reason = (
@@ -57,6 +62,29 @@ def build_test_results(project: Project, common: dict) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(metadata=_metadata(run), check_results=[check_result(TESTS_PASS, key, verdict)])
 
     return test_results
+
+
+def _tested(project: Project, current: Stage, git: GitResource, docker: DockerResource) -> TestRun:
+    """The result of the commit's tests, in its image or in a stage of it that is built for them."""
+    image = built_image(current.history, project, current.sha)
+    engine, source = docker.connect(), tests_source(project)
+    if source is not None:
+        try:
+            image = build(project, source, current, git, docker, engine)
+        except BuildFailedError as error:
+            return not_built(source, error)
+        record_built(current.history, project, source, current.sha, image)
+    limits = Limits(seconds=docker.test_seconds)
+    return run_or_reuse_tests(engine, current.history, project, current.sha, image.image_id, limits)
+
+
+def _description(project: Project) -> str:
+    plan = project.tests
+    if isinstance(plan, NoTests):
+        return "No tests: the projects file says so."
+    what = f"pytest of {project.paths.tests}" if plan is None else " ".join(plan.words)
+    where = f"the stage {plan.target} of the image" if plan is not None and plan.target else "the image just built"
+    return f"{excerpt(what, 200)} inside {where}, without network."
 
 
 def _metadata(run: TestRun) -> dict[str, Any]:

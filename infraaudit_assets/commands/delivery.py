@@ -86,7 +86,7 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
     before = deployed(past, project.name, environment.name, sha)
     if before is not None:
         return Release(before.project, before.environment, before.sha, before.image, before.manifests)
-    image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha))
+    image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha), project.tests)
     if image is None or not tests.passed:
         raise InfraAuditError(
             f"{to} was never healthy in {environment.name}, and cannot be deployed now: "

@@ -104,7 +104,7 @@ def _source(
             raise InfraAuditError(f"{named} was never healthy in {previous.name}; deploy it there first.")
         return source.sha, source.image
     assert sha is not None  # only promotion has a default
-    image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha))
+    image, tests = past.image(project.name, sha), judge_tests(past.test_run(project.name, sha), project.tests)
     if image is None or not tests.passed:
         raise InfraAuditError(f"{sha[:12]} cannot be deployed: {tests if image else 'it has no image; run it first'}.")
     tip = mirror.branches().get(project.deploy_branch)

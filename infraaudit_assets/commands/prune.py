@@ -13,6 +13,7 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, chosen
 from infraaudit_assets.commands.person import me
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.dagster_names import former_names
+from infraaudit_domain.delivery.test_plans import TESTS_IMAGE
 from infraaudit_domain.errors import EngineUnavailableError, HistoryError
 from infraaudit_domain.judging.audit_log import Act
 from infraaudit_domain.projects import Project
@@ -114,7 +115,7 @@ def _delete_images(engine: "Engine | None", project: Project, shas: Collection[s
     from resources.engine.build_request import image_reference
     from resources.engine.old_images import forget_images
 
-    names = ["", *(source.name for source in project.further_images)]
+    names = ["", TESTS_IMAGE, *(source.name for source in project.further_images)]
     references = {image_reference(project.name, sha, name) for sha in shas for name in names}
     return forget_images(engine, references) if engine and shas else 0
 

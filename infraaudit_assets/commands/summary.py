@@ -11,6 +11,7 @@ from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.images import Image
+from infraaudit_domain.delivery.test_plans import NO_TESTS, told
 from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
@@ -27,7 +28,7 @@ def commit_row(row: CommitOverview, run_id: str) -> dict[str, Any]:
         "subject": row.subject,
         "image": None if image is None else _built(image),
         "further_images": {name: _built(one) for name, one in row.further_images.items()},
-        "tests": None if tests is None else tests.counts,
+        "tests": NO_TESTS if _has_no_tests(row) else None if tests is None else tests.counts,
         "findings": None
         if scan is None or changes is None
         else {
@@ -77,7 +78,7 @@ def _outcome(row: CommitOverview) -> str:
 def _word(row: CommitOverview) -> str:
     """The outcome as the audit page names it: what a gate did not let through was stopped."""
     refused = row.reasons.get("deployment", "").startswith(NOT_DEPLOYED)
-    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons)
+    is_stopped = refused or (row.tests is not None and "test_results" in row.reasons and not _has_no_tests(row))
     return "stopped" if is_stopped and _outcome(row) == Outcome.SKIPPED else _outcome(row)
 
 
@@ -95,7 +96,13 @@ def _image(row: CommitOverview) -> str:
     return f"as {row.image.reused_from[:7]}" if row.image.reused_from else f"{row.image.build_seconds:.1f} s"
 
 
+def _has_no_tests(row: CommitOverview) -> bool:
+    return told(row.reasons.get("test_results"))
+
+
 def _tests(row: CommitOverview) -> Text:
+    if _has_no_tests(row):
+        return Text(NO_TESTS, style="yellow")
     if row.tests is None:
         return Text("—")
     passed, bad = row.tests.count(CaseOutcome.PASSED), row.tests.bad

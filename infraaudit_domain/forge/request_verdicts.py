@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_plans import TestPlan
 from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.forge.statuses import CommitStatus, StatusState, context_of, one_line
 from infraaudit_domain.judging.gate import judge_tests
@@ -57,13 +58,18 @@ def have_ended(stages: Mapping[str, StageOutcome], images: Sequence[str]) -> boo
 
 
 def result_of(
-    stages: Mapping[str, StageOutcome], images: Sequence[str], tests: TestRun | None, gate: Verdict | None, base: str
+    stages: Mapping[str, StageOutcome],
+    images: Sequence[str],
+    tests: TestRun | None,
+    gate: Verdict | None,
+    base: str,
+    plan: TestPlan = None,
 ) -> tuple[RequestResult, str]:
     """Whether a head would be let in, and why not; ``gate`` is None where its scan could not be judged."""
     if failed := [name for name in images if stages.get(name) is StageOutcome.FAILED]:
         return RequestResult.FAILS, f"{failed[0]} could not be built"
-    tested = judge_tests(tests) if images else Verdict()
-    if images and tests is not None and tests.bad:
+    tested = judge_tests(tests, plan) if images else Verdict()
+    if not tested.passed and tests is not None and tests.bad:
         return RequestResult.FAILS, str(tested)
     if gate is not None and not gate.passed:
         return RequestResult.FAILS, str(gate)
@@ -75,7 +81,9 @@ def result_of(
         return RequestResult.UNKNOWN, f"{missing[0]} was not built"
     if not base:
         return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
-    return RequestResult.PASSES, "" if images else "by its scan alone; nothing of it was built or run"
+    return RequestResult.PASSES, "; ".join(
+        tested.notes
+    ) if images else "by its scan alone; nothing of it was built or run"
 
 
 def status_of(project: str, found: RequestVerdict) -> CommitStatus:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
+from infraaudit_domain.delivery.test_plans import NO_TESTS, NoTests
 from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.judging.verdicts import Verdict
@@ -98,7 +99,8 @@ def context_of(project: str, stage: str) -> str:
 
 def statuses_of(project: Project, facts: CommitFacts) -> list[CommitStatus]:
     """The statuses that the facts support; of what has not happened yet there is none."""
-    decided = {IMAGE: _image, TESTS: _tests, SCAN: _scan}
+    tests = _without_tests if isinstance(project.tests, NoTests) else _tests
+    decided = {IMAGE: _image, TESTS: tests, SCAN: _scan}
     said = [(stage, decided[stage](facts)) for stage in expected_of(project)]
     said += [(f"deploy-{one.environment}", _deployment(one)) for one in facts.environments]
     return [
@@ -149,6 +151,13 @@ def _tests(facts: CommitFacts) -> _Said:
     if outcome is StageOutcome.SUCCEEDED:
         return _SUCCESS, f"{run.counts['passed']} of {total} passed"
     return (_FAILURE, f"{run.bad} of {total} failed") if run.bad else (_ERROR, "They gave no result")
+
+
+def _without_tests(facts: CommitFacts) -> _Said:
+    """What a project says that has none; without an image as any other."""
+    if facts.stages.get("test_results") is StageOutcome.SKIPPED:
+        return _SUCCESS, NO_TESTS.capitalize()
+    return _tests(facts)
 
 
 def _scan(facts: CommitFacts) -> _Said:

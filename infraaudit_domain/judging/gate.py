@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from infraaudit_domain.delivery.test_plans import NO_TESTS, NoTests, TestPlan
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestRun
 from infraaudit_domain.judging.acceptances import AcceptedHiding
 from infraaudit_domain.judging.ages import Age
@@ -71,8 +72,10 @@ class Evidence:
     """The same of all open findings; a time of grace ends for those that stood before, too."""
 
 
-def judge_tests(run: TestRun | None) -> Verdict:
-    """Tests open the gate when at least one passed and none failed."""
+def judge_tests(run: TestRun | None, plan: TestPlan = None) -> Verdict:
+    """Tests open the gate when at least one passed and none failed, or when the pipeline's configuration has none."""
+    if isinstance(plan, NoTests):
+        return Verdict(notes=(NO_TESTS,))
     if run is None:
         return Verdict(("its tests have not been run",))
     if run.reason:

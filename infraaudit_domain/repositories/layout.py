@@ -123,7 +123,7 @@ def _tests(tree: Tree) -> Iterator[Sight]:
         if found := [path for path in inside if pattern.fullmatch(path)]:
             kind = f"{language}, {counted_files(len(found))}"
             yield Sight(Part.TESTS, posixpath.commonpath([posixpath.dirname(one) or "." for one in found]) or ".", kind,
-                        "cannot be run yet: only pytest is")  # fmt: skip
+                        "run by a command that you name: tests in its entry")  # fmt: skip
 
 
 def _manifests(tree: Tree) -> Iterator[Sight]:

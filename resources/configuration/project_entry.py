@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pathspec import GitIgnoreSpec
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from infraaudit_domain.dagster_names import doubled_environments
 from infraaudit_domain.delivery.analysis import Analysis, Threshold
@@ -21,6 +21,7 @@ from resources.configuration.entry import Entry, Inside
 from resources.configuration.forge import ForgeOf, secret_file
 from resources.configuration.freezes import FreezeEntry
 from resources.configuration.image_entry import BuildArgs, ImageList
+from resources.configuration.tests_entry import TestsOf, plan_of, with_image
 
 _FOLDED = {
     *("build_isolation", "build_egress", "build_limits", "build_secrets", "base_images"),  # into the rules of builds
@@ -164,6 +165,7 @@ class ProjectEntry(Entry):
     audit_only: bool = False
     paths: _Paths = _Paths()
     images: ImageList = ()
+    tests: TestsOf = None
     adopt: tuple[ObjectName, ...] = ()
     uses: tuple[ObjectName, ...] = ()
     ignore_drift: tuple[_IgnoredDrift, ...] = ()
@@ -196,6 +198,11 @@ class ProjectEntry(Entry):
             raise ValueError(f"environments are named {' and '.join(doubled)} ('-' and '_' count as equal); rename one")
         return given
 
+    @field_validator("tests")
+    @classmethod
+    def _tests_have_an_image(cls, given: TestsOf, info: ValidationInfo) -> TestsOf:
+        return with_image(given, [one.name for one in info.data.get("images", ())])
+
     def project(self, folder: Path) -> Project:
         """The domain's project; a relative local path counts from the projects file's folder."""
         fields = {name: getattr(self, name) for name in type(self).model_fields if name not in _FOLDED}
@@ -208,6 +215,7 @@ class ProjectEntry(Entry):
         )
         fields["paths"] = Paths(**self.paths.model_dump())
         fields["images"] = tuple(given.source() for given in self.images)
+        fields["tests"] = plan_of(self.tests)
         fields["environments"] = tuple(self._environment(given) for given in self.environments)
         fields["notify"] = addresses(self.notify)
         fields["routes"] = {owner: addresses(given) for owner, given in self.routes.items()}

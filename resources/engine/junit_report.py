@@ -8,7 +8,7 @@ takes gigabytes. Deliberately absent: trust in what it says.
 import io
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -24,25 +24,38 @@ _TAG_LIMIT = 2 * 1024 * 1024
 """Bytes that may pass without a tag or a text ending."""
 _PIECE = 64 * 1024
 _MESSAGE_LENGTH = 4000
+_DOCUMENTS_LIMIT = 2000
+# After the end of a report: within one the same words stand as text of a test.
+_DECLARATION = re.compile(rb"(?:(?<=</testsuite>)|(?<=</testsuites>))\s*(?=<\?xml )")
+# What CTest and GoogleTest say beside the elements, or instead of them.
+_OF_STATUS = {"fail": CaseOutcome.FAILED, "notrun": CaseOutcome.SKIPPED, "disabled": CaseOutcome.SKIPPED}
 _OUTCOMES = {"failure": CaseOutcome.FAILED, "error": CaseOutcome.ERROR, "skipped": CaseOutcome.SKIPPED}
 
 
 def read_report(content: bytes) -> tuple[TestCase, ...]:
     """The tests of a JUnit report. Raises TestRunError where it is empty, broken, too long, or not a report."""
     if not content.strip():
-        raise TestRunError("pytest wrote no report.")
+        raise TestRunError("The tests wrote no report.")
     if len(content) > REPORT_LIMIT:
         raise TestRunError(f"The tests' report is longer than {REPORT_LIMIT >> 20} MB.")
-    # pytest writes UTF-8 without a document type: entities could read files or fill the memory.
+    # No producer writes a document type: entities could read files or fill the memory.
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content or b"\0" in content:
-        raise TestRunError("The tests' report declares a document type, which pytest never does; it is not read.")
+        raise TestRunError("The tests' report declares a document type; it is not read.")
     declared = re.match(rb"\s*<\?xml[^>]{0,200}?encoding=[\"']([^\"']*)", content)
     if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
         raise TestRunError("The tests' report has another encoding than UTF-8; it is not read.")
     try:
-        return _Reader().read(content)
+        return _Reader().read(_documents(content))
     except (expat.ExpatError, ValueError) as error:
         raise TestRunError(f"The tests' report is no JUnit report: {excerpt(str(error), 300)}") from error
+
+
+def _documents(content: bytes) -> list[bytes]:
+    """The reports of a file: Surefire writes one for each class, which are put together with cat."""
+    pieces = _DECLARATION.split(content, maxsplit=_DOCUMENTS_LIMIT)
+    if len(pieces) > _DOCUMENTS_LIMIT:
+        raise ValueError(f"it consists of more than {_DOCUMENTS_LIMIT} documents")
+    return [piece for piece in pieces if piece.strip()]
 
 
 @dataclass
@@ -59,7 +72,12 @@ class _Reader:
     text: list[str] = field(default_factory=list)
     length: int = 0
 
-    def read(self, content: bytes) -> tuple[TestCase, ...]:
+    def read(self, documents: Sequence[bytes]) -> tuple[TestCase, ...]:
+        for content in documents:
+            self.read_one(content)
+        return tuple(self.cases)
+
+    def read_one(self, content: bytes) -> None:
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
@@ -69,7 +87,6 @@ class _Reader:
             if place + _PIECE - parser.CurrentByteIndex > _TAG_LIMIT:
                 raise ValueError(f"it has a tag of more than {_TAG_LIMIT >> 20} MB")
         parser.Parse(b"", True)
-        return tuple(self.cases)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         self.elements += 1
@@ -80,7 +97,11 @@ class _Reader:
         if name == "testcase":
             if len(self.cases) >= _CASES_LIMIT:
                 raise TestRunError(f"The tests' report lists more than {_CASES_LIMIT} tests.")
-            self.attributes, self.outcome, self.message = attributes, CaseOutcome.PASSED, ""
+            self.attributes, self.outcome, self.message = (
+                attributes,
+                _OF_STATUS.get(attributes.get("status", ""), CaseOutcome.PASSED),
+                "",
+            )
         elif self._is_result(name):
             self.heading, self.text, self.length = attributes.get("message", ""), [], 0
         self.path.append(name)
@@ -113,13 +134,15 @@ def _name(attributes: Mapping[str, str]) -> str:
     class_name = attributes.get("classname", "")
     if module and (class_name == module or class_name.startswith(f"{module}.")):
         class_name = class_name[len(module) + 1 :]
-    parts = [part for part in (file, class_name.replace(".", "::"), attributes.get("name", "")) if part]
+    if file.endswith(".py"):  # Elsewhere it is a package of Java, or an address of Go.
+        class_name = class_name.replace(".", "::")
+    parts = [part for part in (file, class_name, attributes.get("name", "")) if part]
     return excerpt("::".join(parts).replace("\n", " "), 500) or "(a test without a name)"
 
 
 def _seconds(time: str | None) -> float:
     try:
-        seconds = float((time or "0")[:40])
+        seconds = float((time or "0")[:40].replace(",", ""))  # Surefire writes 1,234.5
     except ValueError:
         return 0.0
     return seconds if 0 <= seconds < 1e7 else 0.0

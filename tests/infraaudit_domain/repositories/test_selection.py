@@ -92,7 +92,7 @@ def test_a_link_is_no_dockerfile() -> None:
 def test_tests_of_other_languages_are_named_and_not_run() -> None:
     files = {"Dockerfile": DOCKERFILE, "pkg/a_test.go": "", "pkg/api/b_test.go": "", "k8s/web.yaml": WORKLOAD}
     found = select(tree(files), Wanted())
-    assert of(found, "pkg").kind == "Go, 2 files" and "only pytest" in of(found, "pkg").remark
+    assert of(found, "pkg").kind == "Go, 2 files" and "a command that you name" in of(found, "pkg").remark
     assert found.missing == ("it has no tests in pytest",)
 
 
