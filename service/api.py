@@ -19,9 +19,11 @@ from infraaudit.questions.parameters import values_of
 from infraaudit.questions.question import Question
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
+from infraaudit_domain.judging.roles import Right
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
+from service.guard import require
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
@@ -74,6 +76,8 @@ def _route(question: Question, respond: Respond) -> Route:
 
 def _table(history: History, question: Question, rules: Rules, narrowing: NarrowWorker | None) -> Respond:
     def respond(request: Request) -> Response:
+        if question.name == "audit_log":
+            require(request, Right.AUDIT)
         refuse_unknown(request, {**question.parameters, **PAGE_PARAMETERS})
         limit, offset = page_of(request)
         asked = _asked(history, question, rules, request, limit, offset)

@@ -87,7 +87,14 @@ def _narrowing() -> dict[str, Any]:
         "parameters": _parameters(NARROW, PARAMETERS),
         "responses": {
             "202": {"description": "How far it is", "content": {"application/json": {"schema": state}}},
-            **_refused(_REFUSALS | {"401": "A write token is needed", "503": "Too many findings wait"}),
+            **_refused(
+                _REFUSALS
+                | {
+                    "401": "A token is needed",
+                    "403": "The token has not the right to narrow",
+                    "503": "Too many findings wait",
+                }
+            ),
         },
     }
 
@@ -102,7 +109,7 @@ def _approving() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "201": {"description": "How far its approvals are", "content": {"application/json": {"schema": done}}},
-            **_refused(_REFUSALS | {"401": "A token with a name is needed", "403": "It would not count",
+            **_refused(_REFUSALS | {"401": "A token is needed", "403": "The token has not the right to approve, or it would not count",
                                     "413": "The body is too large"}),
         },
     }  # fmt: skip

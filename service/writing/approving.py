@@ -1,6 +1,6 @@
 """`POST …/approvals`: let a commit into an environment. GET on the same path lists who let in what.
 
-Whoever approves is somebody: only a token with a name may (INFRAAUDIT_SERVICE_NAMED_TOKENS). The deployment itself
+Whoever approves is somebody: only a token with a name and its role may (INFRAAUDIT_SERVICE_NAMED_TOKENS). The deployment itself
 continues by the sensor that looks for it.
 """
 
@@ -21,6 +21,8 @@ from infraaudit.questions.question import Schema
 from infraaudit.questions.table import QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotAllowedError, RepositoryError
 from infraaudit_domain.judging.audit_log import Actor, Via
+from infraaudit_domain.judging.roles import Right
+from service.guard import require
 
 APPROVALS = next(question for question in QUESTIONS if question.name == "approvals")
 BODY: dict[str, Schema] = {
@@ -29,7 +31,6 @@ BODY: dict[str, Schema] = {
     "reason": {"type": "string", "maxLength": 2000, "pattern": "\\S"},
 }
 _MOST_BYTES = 16 * 1024
-_NO_NAME = "a token with a name is needed (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
 
 Approve = Callable[[str, str, str, Actor, str], Approved]
 """Of a project, an environment, a commit, a person and a reason. Raises InfraAuditError."""
@@ -39,9 +40,7 @@ def approve_route(approve: Approve) -> Route:
     """The route; what it does is given."""
 
     async def endpoint(request: Request) -> Response:
-        name = request.state.name
-        if not name:
-            raise HTTPException(401, _NO_NAME, {"WWW-Authenticate": "Bearer"})
+        name = require(request, Right.APPROVE)
         given = _values(await _body(request))
         project = str(request.path_params["project"])
         actor = Actor(name, Via.API, request.client.host if request.client else "")

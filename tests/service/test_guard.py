@@ -47,7 +47,8 @@ def test_only_a_write_token_stands_in_for_a_signature(closed: TestClient, histor
 
 
 def test_a_token_that_reads_cannot_use_another_method(closed: TestClient) -> None:
-    assert closed.post("/projects/shop", headers={"Authorization": "Bearer one"}).status_code == 401
+    assert closed.post("/projects/shop", headers={"Authorization": "Bearer one"}).status_code == 403
+    assert closed.post("/projects/shop", headers={"Authorization": basic("one")}).status_code == 401
     assert closed.post("/projects/shop", headers={"Authorization": "Bearer pen"}).status_code == 405
 
 
