@@ -1,4 +1,4 @@
-"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing and approvals. /api/v1/openapi.json describes it.
+"""The trend API under /api/v1: JSON or CSV, paged, written by narrowing, approvals and triage alone. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
@@ -30,6 +30,7 @@ from service.wanted import known_fingerprint, known_line, page_of
 from service.workers.narrow_worker import NarrowWorker
 from service.writing.approving import Approve, approve_route
 from service.writing.narrowing import NARROW, narrow_route, note
+from service.writing.triaging import triage_route
 
 Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]
@@ -55,6 +56,7 @@ def api_routes(
         Route("/api/v1/openapi.json", openapi),
         *([narrow_route(history, narrowing)] if narrowing else ()),
         *([approve_route(approve)] if approve else ()),
+        triage_route(history, rules),
         *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]

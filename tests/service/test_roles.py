@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ ALLOWED: dict[tuple[str, str], list[str]] = {
     ("GET", "/api/v1/openapi.json"): TOKENS,
     ("GET", f"{API}/audit-log"): ["password", "admin"],
     ("POST", f"{API}/approvals"): ["deployer", "admin"],
+    ("POST", f"{API}/triage"): ["triager", "admin"],
     ("POST", f"{API}/findings/{{fingerprint}}/narrow"): ["write", "triager", "deployer", "admin"],
 }
 """Whom it answers otherwise than 401 or 403."""
@@ -44,11 +46,16 @@ PAGES = ["/", "/projects/{project}", *(f"/projects/{{project}}/{name}" for name 
 ALLOWED |= {("GET", path): TOKENS for path in PAGES}
 _PUSH = {"ref": "refs/heads/main", "after": "a" * 40}
 _APPROVAL = {"environment": "production", "commit": SHAS[0], "reason": "fine"}
-BODIES = {"/webhooks/{project}": _PUSH, f"{API}/approvals": _APPROVAL}
+_RULING = {"action": "assign", "owner": "ada", "ids": [A.fingerprint], "dry_run": True}
+BODIES = {"/webhooks/{project}": _PUSH, f"{API}/approvals": _APPROVAL, f"{API}/triage": _RULING}
 
 
 def _approve(project: str, environment: str, commit: str, actor: Actor, reason: str) -> Approved:
     return Approved(project, environment, commit, actor.name, 1, 1)
+
+
+def _no_scanner() -> NoReturn:
+    raise AssertionError
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def service(history: History, received: Received) -> Starlette:
         named_tokens={f"{role}-person": Holder((f"of-{role}",), Role(role)) for role in NAMED},
         rules=lambda _: RULES,
     )
-    narrowing = NarrowWorker(history, [Project("shop", "unused")], _unreachable, lambda: None)  # type: ignore[arg-type]
+    narrowing = NarrowWorker(history, [Project("shop", "unused")], _unreachable, _no_scanner)
     return build_app(history, options, received=received, narrowing=narrowing, approve=_approve)
 
 
