@@ -23,6 +23,7 @@ from infraaudit_domain.errors import HistoryError, MalformedPushError, excerpt
 from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.forge.request_payloads import change_request_of
+from infraaudit_domain.judging.audit_log import Actor, Via
 from infraaudit_domain.judging.roles import Right
 from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
 from infraaudit_domain.repositories.urls import other_repository
@@ -131,6 +132,8 @@ class Webhook:
             return JSONResponse({"state": "ignored", "reason": branches.reason})
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
+        if stored is Arrival.STORED and trusted:
+            await run_in_threadpool(self._received.note, _sender(request), project, [one.branch for one in branches])
         if stored is Arrival.REPLAYED:
             self._rejected["replayed"] += 1
             _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
@@ -149,6 +152,11 @@ class Webhook:
     async def _beside(self, read: Callable[[], _Found]) -> _Found:
         async with self._readers:
             return await run_in_threadpool(read)
+
+
+def _sender(request: Request) -> Actor:
+    address = request.client.host if request.client else ""
+    return Actor(request.state.name or "a write token", Via.WEBHOOK, address)
 
 
 def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:

@@ -85,7 +85,8 @@ def test_what_is_wrong_is_refused_and_leaves_nothing(
 
 
 def test_neither_all_findings_nor_another_project_are_decided_of(client: TestClient) -> None:
-    for body in (BY_FILTER | {"filter": {}}, BY_FILTER | {"filter": {"status": "open"}}, [], "x", None):
+    bodies: list[Any] = [BY_FILTER | {"filter": {}}, BY_FILTER | {"filter": {"status": "open"}}, [], "x", None]
+    for body in bodies:
         assert posted(client, body).status_code == 400, body
     assert client.post(f"{API}/triage", headers=ADA, content=b"[" * 9000).status_code == 400
     assert client.post("/api/v1/projects/bank/triage", headers=ADA, json=ACCEPT).status_code == 404
