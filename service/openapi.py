@@ -79,13 +79,16 @@ def describe(secured: bool, can_narrow: bool = False, can_approve: bool = False)
 
 def _operation(question: Question, secured: bool) -> dict[str, Any]:
     parameters = {**question.parameters, **(PAGE_PARAMETERS if question.columns else {})}
+    refusals = {"401": "A token is needed"} if secured else {}
+    if secured and question.name == "audit_log":
+        refusals["403"] = "The token has not the right to read it"
     return {
         "summary": question.help,
         "operationId": "_".join(re.findall(r"\w+", question.path)),
         "parameters": _parameters(question, parameters),
         "responses": {
             "200": _page(question.columns) if question.columns else _DOCUMENT,
-            **_refused(_REFUSALS | ({"401": "A token is needed"} if secured else {})),
+            **_refused(_REFUSALS | refusals),
         },
     }
 

@@ -95,7 +95,9 @@ def test_neither_all_findings_nor_another_project_are_decided_of(client: TestCli
 
 
 def test_the_document_describes_it(client: TestClient) -> None:
-    path = client.get("/api/v1/openapi.json", headers=ADA).json()["paths"]["/api/v1/projects/{project}/triage"]
+    paths = client.get("/api/v1/openapi.json", headers=ADA).json()["paths"]
+    path = paths["/api/v1/projects/{project}/triage"]
+    assert "403" in paths["/api/v1/projects/{project}/audit-log"]["get"]["responses"]
     assert set(path) == {"get", "post"} and {"200", "201", "401", "403", "413"} <= path["post"]["responses"].keys()
     body = path["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["action"] and ACCEPT.keys() <= body["properties"].keys()
