@@ -6,10 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.judging.roles import Role
 from resources.machine.state_folder import StateFolder
 
 _HERE = Path(__file__).resolve().parent
@@ -22,6 +23,20 @@ def _not_blank(secret: SecretStr) -> SecretStr:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
+
+
+class NamedTokens(BaseModel):
+    """The tokens of a person or program, and what they may. A list alone is that of a deployer, as before there were roles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: list[Secret] = Field(min_length=1)
+    role: Role = Role.DEPLOYER
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, given: object) -> object:
+        return {"tokens": given} if isinstance(given, list) else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +112,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list: tokens that may also send pushes without a signature, and have findings narrowed",
     )
-    service_named_tokens: dict[str, list[Secret]] = Field(
+    service_named_tokens: dict[str, NamedTokens] = Field(
         default_factory=dict,
-        description="JSON: name of a person or program to its tokens, which may write; approvals are recorded under it",
+        description='JSON: name of a person or program to {"role": …, "tokens": […]}; the role is reader, triager, '
+        "deployer or admin, and a list of tokens alone is a deployer; what is done is recorded under the name",
     )
     prometheus_url: str | None = Field(None, description="a Prometheus to reload and ask")
     grafana_url: str | None = Field(None, description="a Grafana to provision")

@@ -1,4 +1,4 @@
-"""The trend API under /api/v1: JSON or CSV, paged, read only but for narrowing and approvals. /api/v1/openapi.json describes it.
+"""The trend API under /api/v1: JSON or CSV, paged, written by narrowing, approvals and triage alone. /api/v1/openapi.json describes it.
 
 A query parameter that a path does not know is refused: a filter that is misspelt would else silently be none.
 """
@@ -19,15 +19,18 @@ from infraaudit.questions.parameters import values_of
 from infraaudit.questions.question import Question
 from infraaudit.questions.table import EXPORT, EXPORT_TYPES, QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotScannedError, NotThereError, RepositoryError
+from infraaudit_domain.judging.roles import Right
 from resources.history import History
 from resources.history.stored_line import StoredLine
 from service.audit import rules_of
+from service.guard import require
 from service.openapi import describe
 from service.tables import PAGE_PARAMETERS, page_answer, refuse_unknown
 from service.wanted import known_fingerprint, known_line, page_of
 from service.workers.narrow_worker import NarrowWorker
 from service.writing.approving import Approve, approve_route
 from service.writing.narrowing import NARROW, narrow_route, note
+from service.writing.triaging import triage_route
 
 Rules = Callable[[str], ProjectRules]
 Respond = Callable[[Request], Response]
@@ -53,6 +56,7 @@ def api_routes(
         Route("/api/v1/openapi.json", openapi),
         *([narrow_route(history, narrowing)] if narrowing else ()),
         *([approve_route(approve)] if approve else ()),
+        triage_route(history, rules),
         *(_route(question, _table(history, question, rules, narrowing)) for question in QUESTIONS),
         _route(EXPORT, _document(history, rules)),
     ]
@@ -74,6 +78,8 @@ def _route(question: Question, respond: Respond) -> Route:
 
 def _table(history: History, question: Question, rules: Rules, narrowing: NarrowWorker | None) -> Respond:
     def respond(request: Request) -> Response:
+        if question.name == "audit_log":
+            require(request, Right.AUDIT)
         refuse_unknown(request, {**question.parameters, **PAGE_PARAMETERS})
         limit, offset = page_of(request)
         asked = _asked(history, question, rules, request, limit, offset)

@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.judging.roles import Holder
 from resources.history import History
 from resources.history.deployments import being_measured
 from resources.history.queries.environments import environments
@@ -61,8 +62,8 @@ class ServiceOptions:
     """The projects' repositories."""
     read_tokens: Sequence[str] = ()
     write_tokens: Sequence[str] = ()
-    named_tokens: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By the name of the person or program that has them; they may write, too."""
+    named_tokens: Mapping[str, Holder] = field(default_factory=dict)
+    """By the name of the person or program that has them."""
     dagster_url: str = ""
     addresses: Mapping[str, int] = field(default_factory=dict)
     """How many addresses would be notified of a failing test, by project."""

@@ -1,7 +1,7 @@
 """Who may use the service, and the security headers of every answer.
 
-A read token cannot write; a write token can also read, and so can one with a name, by which what is done with it is
-recorded. Browsers cannot send a bearer token by themselves, so for
+A read token cannot write; what a token with a name may is said by its role, and what is done with it is recorded under
+the name. What needs another right than reading asks for it itself (:func:`require`). Browsers cannot send a bearer token by themselves, so for
 reading a token is also accepted as the password of HTTP Basic; not for writing, since a browser would attach it to a
 request that another site made.
 """
@@ -12,10 +12,13 @@ import hmac
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infraaudit.pages.audit import STYLE_HASH
+from infraaudit_domain.judging.roles import EVERYBODY, NAMELESS, ONLY_READING, RIGHTS, Holder, Right, missing
 
 _POLICY = (
     f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -35,8 +38,8 @@ _READING = ("GET", "HEAD")
 class Guard:
     """With tokens set, every path except health and webhooks (which are signed) needs one; with none set, all are open.
 
-    A webhook that carries a write token counts as signed: ``scope["state"]["may_write"]``. ``scope["state"]["name"]`` is
-    whose named token came, or empty.
+    ``scope["state"]`` gets the ``rights`` of who asks and the ``name`` of the token, or an empty one. A webhook that
+    carries a token with the right to push counts as signed.
     """
 
     def __init__(
@@ -44,11 +47,15 @@ class Guard:
         app: ASGIApp,
         read: Sequence[str] = (),
         write: Sequence[str] = (),
-        named: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        named: Mapping[str, Holder] = MappingProxyType({}),
     ) -> None:
-        self._named = {name: tuple(tokens) for name, tokens in named.items()}
-        self._app, self._write = app, (*write, *(token for tokens in self._named.values() for token in tokens))
-        self._all = (*read, *self._write)
+        self._app = app
+        self._known = [
+            *((name, one.tokens, RIGHTS[one.role]) for name, one in named.items()),
+            ("", write, NAMELESS),
+            ("", read, frozenset({Right.READ})),
+        ]
+        self._is_closed = any(tokens for _, tokens, _ in self._known)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,25 +67,41 @@ class Guard:
                 message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
-        may_write = _is_among(_bearer(scope), self._write)
-        scope.setdefault("state", {}).update(may_write=may_write, name=self._whose(scope))
-        if self._is_open(scope["path"]) or may_write or self._may_read(scope):
+        name, rights = self._allowed(scope)
+        scope.setdefault("state", {}).update(name=name, rights=rights)
+        if self._is_open(scope["path"]) or (rights and (scope["method"] in _READING or rights - ONLY_READING)):
             await self._app(scope, receive, with_headers)
             return
-        refused = JSONResponse({"error": "a token is needed: Authorization: Bearer …"}, 401)
-        refused.raw_headers.append((b"www-authenticate", _CHALLENGE))
+        refused = JSONResponse({"error": "this token may only read"}, 403)
+        if not rights:
+            refused = JSONResponse({"error": "a token is needed: Authorization: Bearer …"}, 401)
+            refused.raw_headers.append((b"www-authenticate", _CHALLENGE))
         await refused(scope, receive, with_headers)
 
     def _is_open(self, path: str) -> bool:
-        return not self._all or path == "/healthz" or path.startswith("/webhooks/")
+        return not self._is_closed or path == "/healthz" or path.startswith("/webhooks/")
 
-    def _whose(self, scope: Scope) -> str:
-        given = _bearer(scope)
-        return next(iter([name for name, tokens in self._named.items() if _is_among(given, tokens)]), "")
+    def _allowed(self, scope: Scope) -> tuple[str, frozenset[Right]]:
+        """The name and the rights of who asks; a password has those that reading takes, and only for reading."""
+        if not self._is_closed:
+            return "", EVERYBODY
+        bearer, reads = _bearer(scope), scope["method"] in _READING
+        given = bearer or (_password(scope) if reads else b"")
+        # All are compared, so that the time does not tell which it was.
+        found = [(name, rights) for name, tokens, rights in self._known if _is_among(given, tokens)]
+        name, rights = found[0] if found else ("", frozenset[Right]())
+        return (name, rights) if bearer else ("", rights & ONLY_READING)
 
-    def _may_read(self, scope: Scope) -> bool:
-        given = _bearer(scope) or _password(scope)
-        return scope["method"] in _READING and _is_among(given, self._all)
+
+def require(request: Request, right: Right) -> str:
+    """The name of the token that has a right, or an empty one. Raises HTTPException 401 without a token, 403 without it."""
+    rights = request.state.rights
+    if right in rights:
+        return str(request.state.name)
+    if rights == EVERYBODY:
+        said = "a token is needed, and none is set (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
+        raise HTTPException(401, said, {"WWW-Authenticate": "Bearer"})
+    raise HTTPException(403, missing(right))
 
 
 def _is_among(given: bytes, tokens: Sequence[str]) -> bool:

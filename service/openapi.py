@@ -15,6 +15,8 @@ from service.tables import PAGE_PARAMETERS
 from service.workers.narrow_worker import NarrowState
 from service.writing.approving import APPROVALS, BODY
 from service.writing.narrowing import NARROW, PARAMETERS
+from service.writing.triaging import BODY as TRIAGE_BODY
+from service.writing.triaging import TRIAGE
 
 _IN_PATH: dict[str, Schema] = {
     "project": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
@@ -34,6 +36,14 @@ _APPROVED: dict[str, Schema] = {
     "approvals": {"type": "integer", "description": "That count so far"},
     "needed": {"type": "integer"},
     "enough": {"type": "boolean"},
+}
+_DECIDED: dict[str, Schema] = {
+    "action": {"type": "string"},
+    "findings": {"type": "integer", "description": "Of which it was recorded, or would be"},
+    "unchanged": {"type": "integer", "description": "For which it stands already"},
+    "recorded": {"type": "boolean"},
+    "first": {"type": "array", "items": {"type": "object"}},
+    "dry_run": {"type": "boolean"},
 }
 _DOCUMENT = {
     "description": "The whole document",
@@ -56,6 +66,7 @@ def describe(secured: bool, can_narrow: bool = False, can_approve: bool = False)
             "schemas": {"Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}}
         },
     }
+    document["paths"][f"/api/v1{TRIAGE.path}"]["post"] = _triaging()
     if can_narrow:
         document["paths"][f"/api/v1{NARROW.path}"]["post"] = _narrowing()
     if can_approve:
@@ -68,13 +79,16 @@ def describe(secured: bool, can_narrow: bool = False, can_approve: bool = False)
 
 def _operation(question: Question, secured: bool) -> dict[str, Any]:
     parameters = {**question.parameters, **(PAGE_PARAMETERS if question.columns else {})}
+    refusals = {"401": "A token is needed"} if secured else {}
+    if secured and question.name == "audit_log":
+        refusals["403"] = "The token has not the right to read it"
     return {
         "summary": question.help,
         "operationId": "_".join(re.findall(r"\w+", question.path)),
         "parameters": _parameters(question, parameters),
         "responses": {
             "200": _page(question.columns) if question.columns else _DOCUMENT,
-            **_refused(_REFUSALS | ({"401": "A token is needed"} if secured else {})),
+            **_refused(_REFUSALS | refusals),
         },
     }
 
@@ -87,7 +101,14 @@ def _narrowing() -> dict[str, Any]:
         "parameters": _parameters(NARROW, PARAMETERS),
         "responses": {
             "202": {"description": "How far it is", "content": {"application/json": {"schema": state}}},
-            **_refused(_REFUSALS | {"401": "A write token is needed", "503": "Too many findings wait"}),
+            **_refused(
+                _REFUSALS
+                | {
+                    "401": "A token is needed",
+                    "403": "The token has not the right to narrow",
+                    "503": "Too many findings wait",
+                }
+            ),
         },
     }
 
@@ -102,7 +123,25 @@ def _approving() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "201": {"description": "How far its approvals are", "content": {"application/json": {"schema": done}}},
-            **_refused(_REFUSALS | {"401": "A token with a name is needed", "403": "It would not count",
+            **_refused(_REFUSALS | {"401": "A token is needed", "403": "The token has not the right to approve, or it would not count",
+                                    "413": "The body is too large"}),
+        },
+    }  # fmt: skip
+
+
+def _triaging() -> dict[str, Any]:
+    body = {"type": "object", "required": ["action"], "properties": TRIAGE_BODY, "additionalProperties": False}
+    done = {"type": "object", "required": list(_DECIDED), "properties": _DECIDED}
+    said = {"application/json": {"schema": done}}
+    return {
+        "summary": "Decide of findings by ids, or of all that a filter finds; as `infraaudit triage` does.",
+        "operationId": "decide",
+        "parameters": _parameters(TRIAGE, {}),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "Nothing was recorded: a dry run, or it stands already", "content": said},
+            "201": {"description": "What was recorded", "content": said},
+            **_refused(_REFUSALS | {"401": "A token is needed", "403": "The token has not the right to triage",
                                     "413": "The body is too large"}),
         },
     }  # fmt: skip

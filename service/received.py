@@ -13,8 +13,10 @@ from itertools import islice
 from typing import Any
 
 from infraaudit_domain.errors import HistoryError, excerpt
+from infraaudit_domain.judging.audit_log import Act, Actor
 from infraaudit_domain.pushes import REPLAY_WINDOW, Arrival, of_the_same_body
 from resources.history import History
+from resources.history.decisions.audit_log import log_act
 from resources.history.pushes import Push, is_replayed, is_stored, store_pushes
 from resources.machine.inbox import Inbox
 
@@ -39,6 +41,13 @@ class Received:
         if self._is_replayed(given) and not self._inbox.has(given):
             return Arrival.REPLAYED
         return Arrival.STORED if self._inbox.put(given, json.dumps(rows).encode()) else Arrival.KNOWN
+
+    def note(self, sender: Actor, project: str, branches: Sequence[str]) -> None:
+        """Write to the audit log who sent a push without a signature; the push counts also where that cannot be written."""
+        try:
+            log_act(self._history, sender, Act.PUSH, project, " ".join(branches))
+        except HistoryError as error:
+            _LOG.warning("The push of %s to %s is not in the audit log: %s", sender.name, project, error)
 
     def move_to(self, history: History) -> int:
         """Move everything from the inbox into the history; returns how many pushes. Raises HistoryError."""

@@ -1,7 +1,7 @@
 """`POST /webhooks/{project}`: take a push, store it, answer. Nothing here waits for Git or Dagster.
 
 A request is refused, with a reason and before anything is stored, for an unknown project (404), a missing or wrong
-signature (401; a write token stands in for one), a body that is too large (413), too slow (408) or malformed (400), and
+signature (401; a token with the right to push stands in for one), a body that is too large (413), too slow (408) or malformed (400), and
 a large body where there are too many of them at a time (503).
 """
 
@@ -24,6 +24,8 @@ from infraaudit_domain.errors import HistoryError, MalformedPushError, excerpt
 from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.payloads import MovedBranch, NotAPush, moved_branches
 from infraaudit_domain.forge.request_payloads import change_request_of
+from infraaudit_domain.judging.audit_log import Actor, Via
+from infraaudit_domain.judging.roles import Right
 from infraaudit_domain.pushes import Arrival, forge_of, is_authentic, may_be_authentic, push_id, signs_the_payload
 from infraaudit_domain.repositories.urls import other_repository
 from resources.git.program import without_password
@@ -112,7 +114,7 @@ class Webhook:
     async def _take(self, project: str, request: Request) -> JSONResponse:
         if project not in self._projects:
             raise _Refused(404, "no such project", "unknown_project")
-        secrets, trusted = self._secrets.get(project, ()), request.state.may_write
+        secrets, trusted = self._secrets.get(project, ()), Right.PUSH in request.state.rights
         if not secrets and not trusted:
             raise _Refused(401, "no webhook secret is configured for this project", "no_secret")
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -132,6 +134,8 @@ class Webhook:
             return JSONResponse({"state": "ignored", "reason": branches.reason})
         stored = await run_in_threadpool(self._received.keep, given, _pushes(given, project, forge, branches))
         self._wake()
+        if stored is Arrival.STORED and trusted:
+            await run_in_threadpool(self._received.note, _sender(request), project, [one.branch for one in branches])
         if stored is Arrival.REPLAYED:
             self._rejected["replayed"] += 1
             _LOG.warning("Webhook of %s: a body that came before, under another delivery id; nothing is done.", project)
@@ -148,6 +152,11 @@ class Webhook:
     async def _beside(self, read: Callable[[], _Found]) -> _Found:
         async with self._readers:
             return await run_in_threadpool(read)
+
+
+def _sender(request: Request) -> Actor:
+    address = request.client.host if request.client else ""
+    return Actor(request.state.name or "a write token", Via.WEBHOOK, address)
 
 
 def _pushes(given: str, project: str, forge: str, branches: Sequence[MovedBranch]) -> list[Push]:

@@ -19,6 +19,7 @@ from infraaudit_assets.recipients import everyones
 from infraaudit_assets.settings import Settings, settings
 from infraaudit_domain.errors import HistoryError, NotThereError
 from infraaudit_domain.judging.audit_log import Actor
+from infraaudit_domain.judging.roles import Holder
 from infraaudit_domain.projects import Project
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def build_service(current: Settings, watch: bool = False) -> "Starlette":
         read_tokens=[token.get_secret_value() for token in current.service_tokens],
         write_tokens=[token.get_secret_value() for token in current.service_write_tokens],
         named_tokens={
-            name: [s.get_secret_value() for s in given] for name, given in current.service_named_tokens.items()
+            name: Holder(tuple(token.get_secret_value() for token in one.tokens), one.role)
+            for name, one in current.service_named_tokens.items()
         },
         dagster_url=current.dagster_link,
         addresses={project.name: everyones(current, projects)(project.name).hear_failures for project in projects},

@@ -1,10 +1,9 @@
 """`POST …/approvals`: let a commit into an environment. GET on the same path lists who let in what.
 
-Whoever approves is somebody: only a token with a name may (INFRAAUDIT_SERVICE_NAMED_TOKENS). The deployment itself
+Whoever approves is somebody: only a token with a name and its role may (INFRAAUDIT_SERVICE_NAMED_TOKENS). The deployment itself
 continues by the sensor that looks for it.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +20,9 @@ from infraaudit.questions.question import Schema
 from infraaudit.questions.table import QUESTIONS
 from infraaudit_domain.errors import ConfigurationError, NotAllowedError, RepositoryError
 from infraaudit_domain.judging.audit_log import Actor, Via
+from infraaudit_domain.judging.roles import Right
+from service.guard import require
+from service.writing.given import given_object
 
 APPROVALS = next(question for question in QUESTIONS if question.name == "approvals")
 BODY: dict[str, Schema] = {
@@ -28,8 +30,6 @@ BODY: dict[str, Schema] = {
     "commit": {"type": "string", "pattern": "^[0-9a-f]{7,64}$"},
     "reason": {"type": "string", "maxLength": 2000, "pattern": "\\S"},
 }
-_MOST_BYTES = 16 * 1024
-_NO_NAME = "a token with a name is needed (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
 
 Approve = Callable[[str, str, str, Actor, str], Approved]
 """Of a project, an environment, a commit, a person and a reason. Raises InfraAuditError."""
@@ -39,10 +39,8 @@ def approve_route(approve: Approve) -> Route:
     """The route; what it does is given."""
 
     async def endpoint(request: Request) -> Response:
-        name = request.state.name
-        if not name:
-            raise HTTPException(401, _NO_NAME, {"WWW-Authenticate": "Bearer"})
-        given = _values(await _body(request))
+        name = require(request, Right.APPROVE)
+        given = _values(await given_object(request, BODY))
         project = str(request.path_params["project"])
         actor = Actor(name, Via.API, request.client.host if request.client else "")
         done = await run_in_threadpool(_done, approve, project, given, actor)
@@ -60,21 +58,8 @@ def _done(approve: Approve, project: str, given: dict[str, str], actor: Actor) -
         raise HTTPException(404, str(error)) from error
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, f"the body has at most {_MOST_BYTES} bytes")
-    return body
-
-
-def _values(body: bytes) -> dict[str, str]:
-    try:
-        given: Any = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "the body is no JSON") from error
-    if not isinstance(given, dict) or set(given) != set(BODY):
+def _values(given: dict[str, Any]) -> dict[str, str]:
+    if set(given) != set(BODY):
         raise HTTPException(400, f"the body is an object with {', '.join(BODY)}")
     try:
         return {name: str(parsed(name, schema, _text(name, given[name]))) for name, schema in BODY.items()}

@@ -1,6 +1,6 @@
 """`POST …/findings/{fingerprint}/narrow`: have commits scanned until those of a finding can be named.
 
-The answer is the state, never the result: a scan takes seconds, and the worker makes one after the other. A write token
+The answer is the state, never the result: a scan takes seconds, and the worker makes one after the other. The right to narrow
 is needed, since it costs processor time. GET on the same path shows what is not known still.
 """
 
@@ -17,9 +17,11 @@ from infraaudit.questions.table import QUESTIONS
 from infraaudit.scans.unknown_events import one_finding
 from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.judging.audit_log import Act, Actor, Via
+from infraaudit_domain.judging.roles import Right
 from infraaudit_domain.lifecycles.narrowing import MOST_SCANS
 from resources.history import History
 from resources.history.decisions.audit_log import log_act
+from service.guard import require
 from service.tables import number, refuse_unknown
 from service.wanted import known_fingerprint, known_line
 from service.workers.narrow_worker import MOST_WAITING, Narrowing, NarrowWorker
@@ -35,14 +37,13 @@ def narrow_route(history: History, worker: NarrowWorker) -> Route:
     """The route; what is asked for is done by the worker."""
 
     async def endpoint(request: Request) -> Response:
-        if not request.state.may_write:
-            raise HTTPException(401, "a write token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+        name = require(request, Right.NARROW)
         project, finding, most = await run_in_threadpool(_wanted, history, request)
         asked = worker.ask(project, finding, most)
         if asked is None:
             raise HTTPException(503, f"{MOST_WAITING} findings wait already; try again later", {"Retry-After": "60"})
         client = request.client.host if request.client else ""
-        actor = Actor(request.state.name or "a write token", Via.API, client)
+        actor = Actor(name or "a write token", Via.API, client)
         await run_in_threadpool(log_act, history, actor, Act.NARROW, project, finding)
         return JSONResponse(asdict(asked), 202)
 

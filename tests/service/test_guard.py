@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from resources.history import History
+from resources.history.decisions.audit_log import log_rows
 from service.app import ServiceOptions, build_app
 from service.received import Received
 
@@ -44,10 +45,17 @@ def test_only_a_write_token_stands_in_for_a_signature(closed: TestClient, histor
         assert closed.post("/webhooks/shop", content=PUSH, headers={"Authorization": given}).status_code == 401, given
     taken = closed.post("/webhooks/shop", content=PUSH, headers={"Authorization": "Bearer pen"})
     assert taken.status_code == 202, taken.text
+    again = closed.post("/webhooks/shop", content=PUSH, headers={"Authorization": "Bearer pen"})
+    assert again.json()["state"] == "known"
+    _, rows = log_rows(history, "shop", act="push", most=9)
+    (row,) = rows
+    told = (row["actor"], row["via"], row["subject"], row["address"])
+    assert told == ("a write token", "webhook", "main", "testclient")
 
 
 def test_a_token_that_reads_cannot_use_another_method(closed: TestClient) -> None:
-    assert closed.post("/projects/shop", headers={"Authorization": "Bearer one"}).status_code == 401
+    assert closed.post("/projects/shop", headers={"Authorization": "Bearer one"}).status_code == 403
+    assert closed.post("/projects/shop", headers={"Authorization": basic("one")}).status_code == 401
     assert closed.post("/projects/shop", headers={"Authorization": "Bearer pen"}).status_code == 405
 
 
