@@ -100,11 +100,6 @@ def former_names(project: Project) -> frozenset[str]:
     return frozenset({f"{group_of(project)}_watch"})
 
 
-def place_names(project: Project) -> frozenset[str]:
-    """The names of what a project has in each environment on a target: its lock, its Lease, its volumes."""
-    return frozenset(f"{group_of(project)}_{_name(environment.name)}" for environment in project.environments)
-
-
 def doubled_environments(names: Sequence[str]) -> list[str]:
     """The names of environments, as they were given, that would be one to Dagster or on a target."""
     made = [_name(name) for name in names]

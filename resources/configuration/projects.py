@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError, model_validator
 
-from infraaudit_domain.dagster_names import claimed_names, group_of, place_names
+from infraaudit_domain.dagster_names import claimed_names, group_of
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Project
 from resources.configuration.document import Document, parse_document, read_document, read_text
@@ -49,16 +49,14 @@ class _Taken:
         group, names = group_of(project), claimed_names(project)
         wanted = {f"project {group}": project.name}
         wanted |= dict.fromkeys(names, project.name)
-        wanted |= {f"place {name}": project.name for name in place_names(project)}
         if f"project {group}" in self._owners:
             other = self._owners[f"project {group}"]
             return f"two projects are named {other} and {project.name} ('-' and '_' count as equal); rename one"
         if doubled := sorted(wanted.keys() & self._owners):
             owners = sorted({self._owners[name] for name in doubled})
-            made = ", ".join(name.removeprefix("place ") for name in doubled)
             return (
-                f"{project.name} and {', '.join(owners)}, or an environment of one of them, make the same name {made} in "
-                "Dagster or on a target; rename the project or the environment that is newer"
+                f"{project.name} and {', '.join(owners)}, or an environment of one of them, make the same name {', '.join(doubled)} in "
+                "Dagster; rename the project or the environment that is newer"
             )
         if project.default and self._has_default:
             return "only one project can be the default"
