@@ -8,15 +8,24 @@ infraaudit/deploying/deploy.py).
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from infraaudit_domain.errors import ClusterError, InfraAuditError
-from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried
+from resources.targets.cluster.connection import Cluster, retried
 
 DURATION_SECONDS = 20
 _RENEW_SECONDS = 5
+_ANSWER_SECONDS = 5
+"""One request without an answer must not last as long as the lease."""
+_CONFLICTS = 3
+"""Holders who renew write as often as that between a read and a write only where something is wrong."""
+
+
+def _now() -> float:
+    """A clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Lease:
@@ -28,13 +37,12 @@ class Lease:
         self._api = client.CoordinationV1Api(cluster.client)
         self.namespace, self.name, self.holder = namespace, name, holder
         self.lost = threading.Event()
-        self._renewed = time.monotonic()
+        self._renewed = _now()
 
     @contextmanager
     def held(self, wait_seconds: float, on_wait: Callable[[str], None]) -> Iterator[None]:
         """Hold the lease; ``lost`` is set if another takes it over meanwhile. Raises ClusterError after the wait."""
         self._acquire(time.monotonic() + wait_seconds, on_wait)
-        self._renewed = time.monotonic()
         done = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(done,), daemon=True)
         renewer.start()
@@ -50,17 +58,25 @@ class Lease:
 
         It does not rest on the renewing thread alone: where the whole process stood still, both wake up at once.
         """
-        if not self.lost.is_set() and time.monotonic() - self._renewed > 2 * _RENEW_SECONDS:
-            self._renew_once()
+        if not self.lost.is_set() and _now() - self._renewed > 2 * _RENEW_SECONDS:
+            self._confirm()
         if self.lost.is_set():
             raise ClusterError(f"{self.name} was taken over by another machine; run the step again.")
+
+    def _confirm(self) -> None:
+        """Ask whether it is still ours. Raises ClusterError where nobody answers, or others write all the time."""
+        for _ in range(_CONFLICTS):
+            if self._renew_once() or self.lost.is_set():
+                return
+        raise ClusterError(f"It could not be confirmed that {self.name} is still held here; run the step again.")
 
     def _acquire(self, deadline: float, on_wait: Callable[[str], None]) -> None:
         seen, unchanged_since = "", time.monotonic()
         while True:
-            found = self._read()
+            began, found = _now(), self._read()
             if found is None:
                 if self._create():
+                    self._renewed = began
                     return
                 continue
             if found.metadata.resource_version != seen:
@@ -68,6 +84,7 @@ class Lease:
                 if self._is_free(found) is False:
                     on_wait(f"waiting for {found.spec.holder_identity}, which is delivering to {self.name}")
             if (self._is_free(found) or time.monotonic() - unchanged_since > DURATION_SECONDS) and self._take(found):
+                self._renewed = began
                 return
             if time.monotonic() > deadline:
                 raise ClusterError(f"{found.spec.holder_identity} still delivers to {self.name}; run the step again.")
@@ -78,25 +95,28 @@ class Lease:
 
     def _renew(self, done: threading.Event) -> None:
         while not done.wait(_RENEW_SECONDS):
-            self._renew_once()
+            # Nobody who answers has taken it: check() asks again before anything is changed.
+            with suppress(InfraAuditError):
+                self._renew_once()
 
-    def _renew_once(self) -> None:
-        try:
-            found = self._read()
-            if found is not None and found.spec.holder_identity == self.holder and self._take(found):
-                self._renewed = time.monotonic()
-            elif found is None or found.spec.holder_identity != self.holder:
-                self.lost.set()
-        except InfraAuditError:
-            if time.monotonic() - self._renewed > DURATION_SECONDS:
-                self.lost.set()
+    def _renew_once(self) -> bool:
+        """Whether it was renewed; False also where another write came between. Raises ClusterError."""
+        began, found = _now(), self._read()
+        if found is None or found.spec.holder_identity != self.holder:
+            self.lost.set()
+            return False
+        if not self._take(found):
+            return False
+        # Before the request: where the process stood still after it, the lease may be another's by now.
+        self._renewed = began
+        return True
 
     def _read(self) -> Any | None:
         from kubernetes.client.exceptions import ApiException
 
         def read() -> Any:
             try:
-                return self._api.read_namespaced_lease(self.name, self.namespace, _request_timeout=REQUEST_SECONDS)
+                return self._api.read_namespaced_lease(self.name, self.namespace, _request_timeout=_ANSWER_SECONDS)
             except ApiException as error:
                 if error.status == 404:
                     return None
@@ -108,7 +128,7 @@ class Lease:
         body = {"metadata": {"name": self.name, "labels": {"app.kubernetes.io/managed-by": "infraaudit"}}}
         body["spec"] = self._spec(self.holder)
         return self._unless_conflict(
-            "making", lambda: self._api.create_namespaced_lease(self.namespace, body, _request_timeout=REQUEST_SECONDS)
+            "making", lambda: self._api.create_namespaced_lease(self.namespace, body, _request_timeout=_ANSWER_SECONDS)
         )
 
     def _take(self, found: Any) -> bool:
@@ -129,7 +149,7 @@ class Lease:
         return self._unless_conflict(
             "writing",
             lambda: self._api.replace_namespaced_lease(
-                self.name, self.namespace, body, _request_timeout=REQUEST_SECONDS
+                self.name, self.namespace, body, _request_timeout=_ANSWER_SECONDS
             ),
         )
 

@@ -60,9 +60,15 @@ class Clock:
     def date(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
+    def functions(self) -> dict[str, Any]:
+        return {
+            "monotonic": self.monotonic, "sleep": self.sleep, "clock_gettime": lambda which: self.monotonic(),
+            "CLOCK_BOOTTIME": None,
+        }  # fmt: skip
+
     def install(self, patch: pytest.MonkeyPatch) -> None:
         for module in (applying, connection, lease, owners, target, watching):
-            patch.setattr(module, "time", SimpleNamespace(monotonic=self.monotonic, sleep=self.sleep))
+            patch.setattr(module, "time", SimpleNamespace(**self.functions()))
         for module in (attempt, cut_off, deploying):
             patch.setattr(module, "datetime", SimpleNamespace(now=lambda zone: self.date()))
 
