@@ -51,7 +51,7 @@ class Answer:
 class Line(rest.RESTClientObject):  # type: ignore[misc]
     """Takes the place of the client's transport."""
 
-    def __init__(self, store: ObjectStore, fault: Fault | None, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: ObjectStore, fault: Fault | None, meanwhile: Callable[[], object] = int) -> None:
         self.store, self.fault, self.meanwhile = store, fault, meanwhile
         self.calls, self.is_dead, self.thread = 0, False, threading.get_ident()
 
@@ -90,7 +90,7 @@ class Line(rest.RESTClientObject):  # type: ignore[misc]
         raise KilledError
 
 
-def connected(store: ObjectStore, fault: Fault | None, meanwhile: Callable[[], None]) -> Cluster:
+def connected(store: ObjectStore, fault: Fault | None, meanwhile: Callable[[], object]) -> Cluster:
     """The real client on a line of its own."""
     settings = client.Configuration(host="https://object-store.test")
     api = client.ApiClient(settings)

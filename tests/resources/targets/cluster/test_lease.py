@@ -27,7 +27,7 @@ def store(clock: Clock) -> ObjectStore:
     return ObjectStore(clock.date)
 
 
-def lease(store: ObjectStore, holder: str, fault: Fault | None = None, meanwhile: Callable[[], None] = int) -> Lease:
+def lease(store: ObjectStore, holder: str, fault: Fault | None = None, meanwhile: Callable[[], object] = int) -> Lease:
     return Lease(connected(store, fault, meanwhile), "test", NAME, holder)
 
 
