@@ -80,6 +80,13 @@ def note_started(history: History, project: str, number: int, head: str, fault: 
         connection.execute(_TABLE.update().where(_is(project, number)).values(done))
 
 
+def note_stranger(history: History, project: str, number: int, head: str) -> None:
+    """Record that a head is on no branch of ours, whatever its forge says: it waits like a fork's."""
+    with history.writing() as connection:
+        still = _is(project, number) & (_TABLE.c.head == head)
+        connection.execute(_TABLE.update().where(still).values(is_fork=True))
+
+
 def record_verdict(history: History, project: str, number: int, head: str, found: RequestVerdict) -> None:
     """Record what was found of a head, unless there is a newer one."""
     still = _is(project, number) & (_TABLE.c.head == head)
