@@ -74,7 +74,7 @@ def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: i
         for one in known:
             if time.monotonic() - began > _SECONDS_A_TICK:
                 break
-            if one.judged_head != one.request.head and (run := look(one)):
+            if one.found is None and (run := look(one)):
                 wanted.append(run)
         keys = [run.partition_key for run in wanted if run.partition_key]
         return dg.SensorResult(

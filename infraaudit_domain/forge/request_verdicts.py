@@ -78,6 +78,17 @@ def result_of(
     return RequestResult.PASSES, "" if images else "by its scan alone; nothing of it was built or run"
 
 
+def status_of_all(project: str, found: Sequence[RequestVerdict | None]) -> CommitStatus:
+    """The worst verdict over the open requests of one head, which share its status; None is one that is not judged yet."""
+    judged = [one for one in found if one]
+    for result in (RequestResult.FAILS, RequestResult.UNKNOWN):
+        if worst := next((one for one in judged if one.verdict is result), None):
+            return status_of(project, worst)
+    if not judged or len(judged) < len(found):
+        return CommitStatus(context_of(project, CONTEXT), StatusState.PENDING, "To be judged for its target branch")
+    return status_of(project, judged[0])
+
+
 def status_of(project: str, found: RequestVerdict) -> CommitStatus:
     """The verdict in a line; it has numbers and the gate's reasons, and nothing that a tool printed."""
     counts = [(found.new, "new"), (found.fixed, "fixed"), (found.not_live, "would go live")]
