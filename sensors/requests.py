@@ -26,7 +26,7 @@ from infraaudit_domain.dagster_names import (
     requests_name,
     run_tags,
 )
-from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.errors import InfraAuditError, RepositoryError
 from infraaudit_domain.forge.change_requests import ChangeRequest, Step, next_step
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
@@ -74,8 +74,13 @@ def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: i
         for one in known:
             if time.monotonic() - began > _SECONDS_A_TICK:
                 break
-            if one.found is None and (run := look(one)):
-                wanted.append(run)
+            try:
+                run = look(one) if one.found is None else None
+            except InfraAuditError as error:
+                # What one request cannot have, the others do not wait for.
+                context.log.warning("Request %s of %s is tried again: %s", one.request.number, project.name, error)
+                continue
+            wanted += [run] if run else []
         keys = [run.partition_key for run in wanted if run.partition_key]
         return dg.SensorResult(
             run_requests=wanted,
@@ -97,8 +102,14 @@ def _look(
     sha = _read_head(past, mirror, project, request, step)
     if sha is None:
         return None
+    runs = _runs_of(instance, project, sha)
+    if step is Step.NOTHING and not runs:
+        # The tick that asked for it died: its key makes it once, however often it is asked for.
+        step = next_step(request, known.allowed_head, "")
+        if step is Step.WAIT or _head_in(mirror, request, step) is None:
+            return None
     # A branch that is watched has its own run, and so has what ran before it was requested.
-    is_over = step is Step.NOTHING and _is_over(instance, project, sha)
+    is_over = step is Step.NOTHING and all(run.is_finished for run in runs)
     found = judge_head(past, mirror, project, request, sha, gate_file, datetime.now(UTC), is_over)
     if found or step is Step.NOTHING:
         return None
@@ -157,10 +168,9 @@ def _head_in(mirror: Mirror, request: ChangeRequest, step: Step) -> str | None:
     return sha if is_ours else None
 
 
-def _is_over(instance: dg.DagsterInstance, project: Project, sha: str) -> bool:
-    """Whether a head had a run, and none of its runs goes on: what it left out never comes."""
-    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
-    return bool(runs) and all(run.is_finished for run in runs)
+def _runs_of(instance: dg.DagsterInstance, project: Project, sha: str) -> Sequence[dg.DagsterRun]:
+    """A head's runs: once none of them goes on, what they left out never comes."""
+    return instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
 
 
 def _cancel(instance: dg.DagsterInstance, past: History, project: Project, heads: Sequence[str]) -> None:

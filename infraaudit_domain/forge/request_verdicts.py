@@ -73,6 +73,9 @@ def result_of(
         return RequestResult.UNKNOWN, str(tested)
     if missing := [name for name in images if stages.get(name) is not StageOutcome.SUCCEEDED]:
         return RequestResult.UNKNOWN, f"{missing[0]} was not built"
+    if images and stages.get("test_results") is not StageOutcome.SUCCEEDED:
+        # A result may be left from a run before the newest.
+        return RequestResult.UNKNOWN, "its tests did not run to their end"
     if not base:
         return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
     return RequestResult.PASSES, "" if images else "by its scan alone; nothing of it was built or run"

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from infraaudit.forge.requests import take_request
+from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.forge.change_requests import RequestState
 from resources.history.forge.change_requests import known_request
 from sensors import requests
@@ -46,6 +48,26 @@ def test_another_target_is_judged_anew_and_nothing_is_said_until_then(shop: Shop
     assert (shop.row["verdict"], shop.said["request"][0]) == ("pending", "pending") and before[1] != "pending"
     shop.tick()
     assert (shop.row["verdict"], shop.row["base"], shop.said["request"][0]) == ("fails", shop.base, "failure")
+
+
+def test_what_one_request_cannot_have_the_others_do_not_wait_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = shop.branch("4", "other")
+    shop.mirror.fetch()
+    seen = known_request(shop.history, "shop", 7).request
+    assert take_request(shop.history, shop.project, replace(seen, number=8, head=good, source_branch="other"))
+    shop.tell(head_of(shop), target_branch="main")
+    judge = requests.judge_head
+
+    def broken(*given: Any) -> Any:
+        if given[3].number == 7:
+            raise RepositoryError("this one alone")
+        return judge(*given)
+
+    monkeypatch.setattr(requests, "judge_head", broken)
+    assert shop.tick() == [("shop_request", good)]
+    assert shop.tick() == [("shop_request", good)], "the tick before died with what it asked for"
+    shop.run()
+    assert shop.tick() == []
 
 
 def test_of_two_requests_with_one_head_the_worst_is_shown_until_it_is_closed(shop: Shop) -> None:

@@ -63,6 +63,8 @@ def test_when_all_that_is_to_come_has_come(
         (ALL, PASSED, None, BASE, RequestResult.UNKNOWN),
         (ALL | {"scan_report": BAD}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
         (ALL, PASSED, Verdict(), "", RequestResult.UNKNOWN),
+        (ALL | {"test_results": BAD}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
+        (ALL | {"test_results": SKIPPED}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
     ],
 )
 def test_what_is_not_known_never_passes(
