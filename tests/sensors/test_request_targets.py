@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from infraaudit.forge.request_judging import judge_head
 from infraaudit.forge.requests import take_request
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.forge.change_requests import RequestState
@@ -56,7 +57,7 @@ def test_what_one_request_cannot_have_the_others_do_not_wait_for(shop: Shop, mon
     seen = known_request(shop.history, "shop", 7).request
     assert take_request(shop.history, shop.project, replace(seen, number=8, head=good, source_branch="other"))
     shop.tell(head_of(shop), target_branch="main")
-    judge = requests.judge_head
+    judge = judge_head
 
     def broken(*given: Any) -> Any:
         if given[3].number == 7:
