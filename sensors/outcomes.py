@@ -11,7 +11,14 @@ import dagster as dg
 
 from infraaudit.notices.announcer import LOOK_BACK, Announcer
 from infraaudit.notices.outgoing import send_notices
-from infraaudit_domain.dagster_names import PARTITION, delivery_name, fork_name, pipeline_name, request_name
+from infraaudit_domain.dagster_names import (
+    PARTITION,
+    delivery_name,
+    fork_name,
+    is_of_request,
+    pipeline_name,
+    request_name,
+)
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.notices import Notice, run_failed
@@ -68,7 +75,8 @@ def _died(
             continue
         if project.forge and (sha := run.tags.get(PARTITION)):
             _show_end(past, project, sha)
-        if said_why:
+        # A request's run is told of by its statuses alone: it is no news of a branch of ours.
+        if said_why or is_of_request(project, run.job_name):
             continue
         commit = announcer.commit(project.name, run.tags.get(PARTITION, ""))
         yield run_failed(commit, run.run_id, why_it_failed(instance, run.run_id), announcer.run_link(run.run_id))

@@ -26,7 +26,7 @@ from infraaudit_domain.dagster_names import (
     requests_name,
     run_tags,
 )
-from infraaudit_domain.errors import RepositoryError
+from infraaudit_domain.errors import InfraAuditError, RepositoryError
 from infraaudit_domain.forge.change_requests import ChangeRequest, Step, next_step
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
@@ -37,7 +37,7 @@ from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submi
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.forge.change_requests import KnownRequest, note_started, open_requests
+from resources.history.forge.change_requests import KnownRequest, note_started, note_stranger, open_requests
 from resources.history.forge.expected import end_expected
 
 _SECONDS_A_TICK = 20.0
@@ -74,8 +74,13 @@ def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: i
         for one in known:
             if time.monotonic() - began > _SECONDS_A_TICK:
                 break
-            if one.judged_head != one.request.head and (run := look(one)):
-                wanted.append(run)
+            try:
+                run = look(one) if one.found is None else None
+            except InfraAuditError as error:
+                # What one request cannot have, the others do not wait for.
+                context.log.warning("Request %s of %s is tried again: %s", one.request.number, project.name, error)
+                continue
+            wanted += [run] if run else []
         keys = [run.partition_key for run in wanted if run.partition_key]
         return dg.SensorResult(
             run_requests=wanted,
@@ -94,11 +99,17 @@ def _look(
     step = next_step(request, known.allowed_head, known.started_head)
     if step is Step.WAIT:
         return None
-    sha = _read_head(past, mirror, project, request)
+    sha = _read_head(past, mirror, project, request, step)
     if sha is None:
         return None
+    runs = _runs_of(instance, project, sha)
+    if step is Step.NOTHING and not runs:
+        # The tick that asked for it died: its key makes it once, however often it is asked for.
+        step = next_step(request, known.allowed_head, "")
+        if step is Step.WAIT or _head_in(mirror, request, step) is None:
+            return None
     # A branch that is watched has its own run, and so has what ran before it was requested.
-    is_over = step is Step.NOTHING and _is_over(instance, project, sha)
+    is_over = step is Step.NOTHING and all(run.is_finished for run in runs)
     found = judge_head(past, mirror, project, request, sha, gate_file, datetime.now(UTC), is_over)
     if found or step is Step.NOTHING:
         return None
@@ -114,24 +125,30 @@ def _look(
     )
 
 
-def _read_head(past: History, mirror: Mirror, project: Project, request: ChangeRequest) -> str | None:
-    """The full SHA of a request's head, once the mirror has it; why it cannot be had is recorded, and tried again."""
-    if sha := _head_in(mirror, request):
+def _read_head(past: History, mirror: Mirror, project: Project, request: ChangeRequest, step: Step) -> str | None:
+    """The full SHA of a request's head, once the mirror has it; why it cannot be had is recorded, and tried again.
+
+    What is to be run has to be on the branch that it says it comes from, and is never fetched from elsewhere: a forge may
+    let strangers push what it shows as a request. What is still on no such branch at the second look waits like a fork's.
+    """
+    if sha := _head_in(mirror, request, step):
         return sha
     key = project.name, request.number, request.head
+    was_tried = key in _not_before
     if _not_before.get(key, 0.0) > time.monotonic():
         return None
     try:
         if _FETCHES.fetch(mirror, _FETCH_SECONDS):
             return None
-        if len(request.head) >= _FULL:
+        if request.is_fork and len(request.head) >= _FULL:
             bring_head(mirror, project, request.number, request.head)
-        if sha := _head_in(mirror, request):
+        if sha := _head_in(mirror, request, step):
             _not_before.pop(key, None)
             return sha
-        why = (
-            f"{request.source_branch} is no longer at {request.head}, or is a stranger's, which its forge does not show"
-        )
+        why = f"{request.head} is not on {request.source_branch} of {project.name}, or its forge does not show it"
+        if was_tried and step is Step.RUN and len(request.head) >= _FULL:
+            note_stranger(past, project.name, request.number, request.head)
+            show_step(past, project, request.head, Step.WAIT)
     except RepositoryError as error:
         why = str(error)
     _not_before[key] = time.monotonic() + _AGAIN_SECONDS
@@ -139,20 +156,21 @@ def _read_head(past: History, mirror: Mirror, project: Project, request: ChangeR
     return None
 
 
-def _head_in(mirror: Mirror, request: ChangeRequest) -> str | None:
+def _head_in(mirror: Mirror, request: ChangeRequest, step: Step) -> str | None:
     if not mirror.path.exists():
         return None
-    if len(request.head) >= _FULL:
-        return next(iter(mirror.existing([request.head])), None)
-    # Bitbucket Cloud shortens it: the branch says which it is.
     tip = mirror.branches().get(request.source_branch, "") if not request.is_fork else ""
-    return tip if tip.startswith(request.head) else None
+    if len(request.head) < _FULL:
+        # Bitbucket Cloud shortens it: the branch says which it is.
+        return tip if tip.startswith(request.head) else None
+    sha = next(iter(mirror.existing([request.head])), None)
+    is_ours = step is not Step.RUN or (sha and tip and mirror.is_ancestor(sha, tip))
+    return sha if is_ours else None
 
 
-def _is_over(instance: dg.DagsterInstance, project: Project, sha: str) -> bool:
-    """Whether a head had a run, and none of its runs goes on: what it left out never comes."""
-    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
-    return bool(runs) and all(run.is_finished for run in runs)
+def _runs_of(instance: dg.DagsterInstance, project: Project, sha: str) -> Sequence[dg.DagsterRun]:
+    """A head's runs: once none of them goes on, what they left out never comes."""
+    return instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
 
 
 def _cancel(instance: dg.DagsterInstance, past: History, project: Project, heads: Sequence[str]) -> None:

@@ -8,16 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 from infraaudit.forge.facts import stage_outcomes
+from infraaudit.forge.requests import show_verdict
 from infraaudit.gate import JudgedRequest, judge_request
 from infraaudit_domain.dagster_names import image_name
 from infraaudit_domain.errors import HistoryError, InfraAuditError
 from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.comments import comment_of
-from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of
+from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of_all
 from infraaudit_domain.projects import Project
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.forge.change_requests import record_verdict
+from resources.history.forge.change_requests import record_verdict, requests_of_head
 from resources.history.forge.comments import want_comment
 from resources.history.forge.statuses import want_statuses
 
@@ -57,10 +58,12 @@ def judge_head(
     if judged and against:
         new = len(judged.changes.new) + len(judged.changes.perhaps_new)
         found = RequestVerdict(against, result, reason, new, len(judged.changes.fixed), judged.not_live)
-    want_statuses(history, project.name, sha, [status_of(project.name, found)])
+    others = [one.found for one in requests_of_head(history, project.name, sha) if one.request.number != request.number]
+    want_statuses(history, project.name, sha, [status_of_all(project.name, [found, *others])])
     if project.forge and project.forge.comments:
         want_comment(history, project.name, request.number, _comment(project, sha, found, judged))
-    record_verdict(history, project.name, request.number, request.head, found)
+    if not record_verdict(history, project.name, request, found):
+        show_verdict(history, project, sha)
     return found
 
 

@@ -5,12 +5,13 @@ Deliberately absent: starting runs (sensors/requests.py).
 
 from infraaudit_domain.errors import ConfigurationError, NotThereError
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState, Step, next_step
+from infraaudit_domain.forge.request_verdicts import CONTEXT, status_of_all
 from infraaudit_domain.forge.statuses import QUEUED, SCAN, WAITS, CommitStatus, StatusState, context_of, expected_of
 from infraaudit_domain.projects import Project
 from resources.history import History
-from resources.history.forge.change_requests import allow_head, known_request, store_request
+from resources.history.forge.change_requests import allow_head, known_request, requests_of_head, store_request
 from resources.history.forge.expected import end_expected, expect_statuses
-from resources.history.forge.statuses import want_statuses
+from resources.history.forge.statuses import commits_shown, want_statuses
 
 _SHORTENED = 12
 """Digits of the SHAs that Bitbucket Cloud sends."""
@@ -20,12 +21,21 @@ def take_request(history: History, project: Project, seen: ChangeRequest) -> boo
     """Store what a forge says of a request to a project that takes them; returns whether that is news."""
     if not store_request(history, project.name, seen):
         return False
+    show_verdict(history, project, seen.head)
     if seen.state is RequestState.CLOSED:
         end_expected(history, project.name, seen.head, "Not run: its request was closed")
     elif len(seen.head) > _SHORTENED:
         known = known_request(history, project.name, seen.number)
         show_step(history, project, seen.head, next_step(seen, known.allowed_head, known.started_head))
     return True
+
+
+def show_verdict(history: History, project: Project, head: str) -> None:
+    """Have what is shown of a head's verdict be that of its open requests: one may be new, or have another target."""
+    for sha in commits_shown(history, project.name, head, context_of(project.name, CONTEXT)):
+        if open_ones := requests_of_head(history, project.name, sha):
+            shown = status_of_all(project.name, [one.found for one in open_ones])
+            want_statuses(history, project.name, sha, [shown])
 
 
 def takes_requests(project: Project) -> bool:

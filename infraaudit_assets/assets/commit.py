@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from infraaudit.intake.request_heads import bring_head
+from infraaudit.intake.request_heads import bring_head, require_ours
 from infraaudit.intake.take_in import take_in
 from infraaudit.scans.lifecycles import follow_deploy_branch
 from infraaudit_assets.assets.stage import RETRY, name_run, stage
 from infraaudit_assets.assets.tables import table
-from infraaudit_domain.dagster_names import REQUEST, is_of_request
+from infraaudit_domain.dagster_names import REQUEST, fork_name, is_of_request
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import REQUESTED, GitEvent
 from resources.dagster.resources import GitResource, HistoryResource
@@ -34,7 +34,10 @@ def build_commit(project: Project, common: dict) -> dg.AssetsDefinition:
                 began = GitEvent(REQUESTED, "", context.run.run_id, current.sha)
                 record_git_events(past, project.name, [began])
                 mirror.fetch()
-                bring_head(mirror, project, int(context.run.tags.get(REQUEST, "0")), current.sha)
+                if context.run.job_name == fork_name(project):
+                    bring_head(mirror, project, int(context.run.tags.get(REQUEST, "0")), current.sha)
+                else:
+                    require_ours(mirror, project, current.sha)
             found = take_in(past, mirror, project, current.sha)
             follow_deploy_branch(past, mirror, project)
             name_run(context, found)

@@ -44,7 +44,6 @@ def change_request_of(forge: str, headers: Mapping[str, str], payload: Any) -> C
 
 
 def _of_github(payload: Mapping[str, Any]) -> ChangeRequest:
-    """GitHub's, which is Gitea's too."""
     given = _inner(payload, "pull_request")
     head, base = _inner(given, "head"), _inner(given, "base")
     source, target = _repository(head, "repo", "full_name"), _repository(base, "repo", "full_name")
@@ -54,6 +53,14 @@ def _of_github(payload: Mapping[str, Any]) -> ChangeRequest:
     author = user.get("login") if isinstance(user, Mapping) else ""
     times = _time(given.get("updated_at"))
     return _request(given.get("number"), given, author, state, head, source, target, base.get("ref"), times)
+
+
+def _of_gitea(payload: Mapping[str, Any]) -> ChangeRequest:
+    """GitHub's, but for AGit: whoever may read the repository pushes to refs/for/main, and it looks like one of ours."""
+    found, head = _of_github(payload), _inner(_inner(payload, "pull_request"), "head")
+    ref, label = head.get("ref"), head.get("label")
+    is_branch = isinstance(ref, str) and not ref.startswith("refs/") and isinstance(label, str) and bool(label)
+    return found if is_branch else replace(found, is_fork=True)
 
 
 def _of_gitlab(payload: Mapping[str, Any]) -> ChangeRequest:
@@ -102,7 +109,7 @@ def _of_data_center(payload: Mapping[str, Any]) -> ChangeRequest:
 
 _READ: Mapping[str, Callable[[Mapping[str, Any]], ChangeRequest]] = {
     "github": _of_github,
-    "gitea": _of_github,
+    "gitea": _of_gitea,
     "gitlab": _of_gitlab,
     "bitbucket": _of_bitbucket,
     "bitbucket-dc": _of_data_center,

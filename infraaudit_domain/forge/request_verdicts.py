@@ -79,11 +79,25 @@ def result_of(
         return RequestResult.UNKNOWN, str(tested)
     if missing := [name for name in images if stages.get(name) is not StageOutcome.SUCCEEDED]:
         return RequestResult.UNKNOWN, f"{missing[0]} was not built"
+    if images and stages.get("test_results") is not StageOutcome.SUCCEEDED:
+        # A result may be left from a run before the newest.
+        return RequestResult.UNKNOWN, "its tests did not run to their end"
     if not base:
         return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
     return RequestResult.PASSES, "; ".join(
         tested.notes
     ) if images else "by its scan alone; nothing of it was built or run"
+
+
+def status_of_all(project: str, found: Sequence[RequestVerdict | None]) -> CommitStatus:
+    """The worst verdict over the open requests of one head, which share its status; None is one that is not judged yet."""
+    judged = [one for one in found if one]
+    for result in (RequestResult.FAILS, RequestResult.UNKNOWN):
+        if worst := next((one for one in judged if one.verdict is result), None):
+            return status_of(project, worst)
+    if not judged or len(judged) < len(found):
+        return CommitStatus(context_of(project, CONTEXT), StatusState.PENDING, "To be judged for its target branch")
+    return status_of(project, judged[0])
 
 
 def status_of(project: str, found: RequestVerdict) -> CommitStatus:

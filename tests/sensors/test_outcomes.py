@@ -9,7 +9,7 @@ import pytest
 
 from infraaudit.notices.announcer import Announcer
 from infraaudit.notices.sensor_watch import SensorWatch
-from infraaudit_domain.dagster_names import pipeline_name
+from infraaudit_domain.dagster_names import fork_name, pipeline_name, request_name
 from infraaudit_domain.delivery.deployments import Deployment, Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.errors import DagsterUnavailableError
@@ -48,7 +48,8 @@ def test_sixty_dead_runs_are_reported_in_one_tick_and_once(
     sensor = build_notice_sensor([project])
     with dg.DagsterInstance.ephemeral() as instance:
         runs = [_dead_run(instance, pipeline_name(project), sha) for _ in range(60)]
-        _dead_run(instance, "some_other_job", sha)
+        for job in ("some_other_job", request_name(project), fork_name(project)):
+            _dead_run(instance, job, sha)
         past.record_stage("shop", sha, "docker_image", StageOutcome.FAILED, NOW, NOW, runs[0], "no space left")
         for _ in range(2):
             sensor.evaluate_tick(dg.build_sensor_context(instance, sensor_name="notices", resources=resources))

@@ -9,10 +9,12 @@ import dagster as dg
 import pytest
 
 from infraaudit.forge.requests import allow
+from infraaudit.intake.request_heads import require_ours
 from infraaudit_assets.definitions import build_definitions
 from infraaudit_assets.settings import Settings
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome
+from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.forge.change_requests import RequestState
 from infraaudit_domain.triggers import REQUESTED, GitEvent
 from resources.history.forge.comments import comment_row
@@ -97,12 +99,13 @@ def test_where_nothing_before_was_scanned_nobody_knows(shop: Shop) -> None:
 
 
 def test_a_newer_head_takes_the_place_of_the_older_ones_queued_run(shop: Shop) -> None:
-    older, newer = shop.branch("2"), shop.branch("3")
+    older = shop.branch("2")
     shop.mirror.fetch()
-    shop.repository.git("update-ref", "refs/pull/7/head", older)
     shop.tell(older)
     assert shop.tick() == [("shop_request", older)]
     run = shop.run()
+    newer = shop.branch("3")
+    shop.mirror.fetch()
     shop.tell(newer)
     assert shop.tick() == [("shop_request", newer)]
     assert shop.status(run) == "CANCELED"
@@ -139,10 +142,31 @@ def test_a_head_that_cannot_be_had_is_told_of_and_tried_again_later(
 ) -> None:
     shop.mirror.fetch()
     shop.tell("e" * 40)
-    assert shop.tick() == [] and "refs/pull/7/head" in shop.row["reason"]
-    head = shop.fork("2")
+    assert shop.tick() == [] and "is not on topic" in shop.row["reason"]
+    head = shop.branch("2")
     shop.tell(head)
     assert shop.tick() == [("shop_request", head)] and shop.row["reason"] == ""
+
+
+@pytest.mark.parametrize("is_in_mirror", [True, False])
+def test_what_is_on_no_branch_of_ours_is_never_run_whatever_its_forge_says(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, is_in_mirror: bool
+) -> None:
+    monkeypatch.setattr(requests, "_AGAIN_SECONDS", 0.0)
+    shop.branch("3")
+    head = shop.fork("2")
+    shop.mirror.fetch()
+    if is_in_mirror:
+        shop.mirror.fetch_beside("refs/pull/7/head")
+    shop.tell(head)
+    assert [shop.tick() for _ in range(3)] == [[], [], []]
+    assert shop.row["verdict"] == "waits" and shop.mirror.existing([head]) == ([head] if is_in_mirror else [])
+    with pytest.raises(RepositoryError, match="no branch"):
+        require_ours(shop.mirror, shop.project, head)
+    require_ours(shop.mirror, shop.project, shop.base)
+    allow(shop.history, shop.project, 7, head, "eve")
+    shop.tell(head, title="as if it were ours again")
+    assert {run for _ in range(3) for run in shop.tick()} == {("shop_fork", head)}
 
 
 def test_a_run_that_died_is_not_waited_for(shop: Shop) -> None:

@@ -10,14 +10,17 @@ import sqlalchemy as sa
 
 from infraaudit_domain.errors import NotThereError, excerpt
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState, is_newer
-from infraaudit_domain.forge.request_verdicts import RequestVerdict
+from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict
 from resources.history import schema
 from resources.history.forge.statuses import insert_into
 from resources.history.store import History
 
 _TABLE = schema.change_requests
-_OURS = ("allowed_head", "allowed_by", "started_head", "fault", "judged_head", "base", "verdict", "reason")
+_OURS = ("allowed_head", "allowed_by", "started_head", "fault", "judged_head", "judged_target", "base",
+         "verdict", "reason")  # fmt: skip
 _LONGEST = 1000
+_SHORTEST = 12
+"""Digits of a SHA that Bitbucket Cloud sends."""
 MOST_OPEN = 500
 """Of a project: beyond that, the oldest are not looked after."""
 
@@ -30,9 +33,10 @@ class KnownRequest:
     allowed_head: str
     """The head of a fork that a member let in."""
     started_head: str
-    judged_head: str
     fault: str
     """Why its head cannot be read."""
+    found: RequestVerdict | None
+    """What was found of this head against this target branch; None where it is not judged."""
 
 
 def store_request(history: History, project: str, seen: ChangeRequest) -> bool:
@@ -55,6 +59,13 @@ def open_requests(history: History, project: str) -> list[KnownRequest]:
     mine = (_TABLE.c.project == project) & (_TABLE.c.state == RequestState.OPEN.value)
     query = sa.select(_TABLE).where(mine).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
     return [_known(row) for row in history.rows(query.limit(MOST_OPEN))]
+
+
+def requests_of_head(history: History, project: str, sha: str) -> list[KnownRequest]:
+    """The open requests of a project whose head a commit is, also where the forge shortened it."""
+    heads = [sha[:length] for length in range(_SHORTEST, len(sha) + 1)]
+    mine = (_TABLE.c.project == project) & (_TABLE.c.state == RequestState.OPEN.value) & _TABLE.c.head.in_(heads)
+    return [_known(row) for row in history.rows(sa.select(_TABLE).where(mine).order_by(_TABLE.c.number))]
 
 
 def known_request(history: History, project: str, number: int) -> KnownRequest:
@@ -80,12 +91,21 @@ def note_started(history: History, project: str, number: int, head: str, fault: 
         connection.execute(_TABLE.update().where(_is(project, number)).values(done))
 
 
-def record_verdict(history: History, project: str, number: int, head: str, found: RequestVerdict) -> None:
-    """Record what was found of a head, unless there is a newer one."""
-    still = _is(project, number) & (_TABLE.c.head == head)
+def note_stranger(history: History, project: str, number: int, head: str) -> None:
+    """Record that a head is on no branch of ours, whatever its forge says: it waits like a fork's."""
+    with history.writing() as connection:
+        still = _is(project, number) & (_TABLE.c.head == head)
+        connection.execute(_TABLE.update().where(still).values(is_fork=True))
+
+
+def record_verdict(history: History, project: str, request: ChangeRequest, found: RequestVerdict) -> bool:
+    """Record what was found of a request; returns whether its head and its target branch are still the same."""
+    still = _is(project, request.number) & (_TABLE.c.head == request.head)
+    still &= _TABLE.c.target_branch == request.target_branch
     row = asdict(found) | {"verdict": found.verdict.value, "reason": excerpt(found.reason, _LONGEST)}
     with history.writing() as connection:
-        connection.execute(_TABLE.update().where(still).values(row | {"judged_head": head}))
+        judged = {"judged_head": request.head, "judged_target": request.target_branch}
+        return bool(connection.execute(_TABLE.update().where(still).values(row | judged)).rowcount)
 
 
 def request_rows(history: History, project: str, state: str = "", limit: int | None = None) -> list[dict[str, Any]]:
@@ -101,7 +121,7 @@ def _shown(row: sa.RowMapping) -> dict[str, Any]:
              "is_fork", "allowed_by")  # fmt: skip
     shown = {name: row[name] for name in names} | {"changed_at": row["changed_at"].isoformat()}
     found = ("base", "verdict", "reason", "new", "fixed", "not_live")
-    if row["judged_head"] == row["head"]:
+    if _is_judged(row):
         return shown | {name: row[name] for name in found}
     verdict = "waits" if row["is_fork"] and row["allowed_head"] != row["head"] else "pending"
     verdict = verdict if row["state"] == RequestState.OPEN.value else ""
@@ -117,7 +137,14 @@ def _row(project: str, seen: ChangeRequest) -> dict[str, Any]:
 def _known(row: sa.RowMapping) -> KnownRequest:
     fields = {name: row[name] for name in ChangeRequest.__dataclass_fields__}
     request = ChangeRequest(**fields | {"state": RequestState(row["state"])})
-    return KnownRequest(request, row["allowed_head"], row["started_head"], row["judged_head"], row["fault"])
+    names = ("base", "reason", "new", "fixed", "not_live")
+    found = {name: row[name] for name in names} | {"verdict": RequestResult(row["verdict"])} if _is_judged(row) else {}
+    verdict = RequestVerdict(**found) if found else None
+    return KnownRequest(request, row["allowed_head"], row["started_head"], row["fault"], verdict)
+
+
+def _is_judged(row: sa.RowMapping) -> bool:
+    return bool(row["verdict"]) and (row["judged_head"], row["judged_target"]) == (row["head"], row["target_branch"])
 
 
 def _is(project: str, number: int) -> sa.ColumnElement[bool]:

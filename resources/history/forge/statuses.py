@@ -72,6 +72,12 @@ def status_row(history: History, project: str, sha: str, context: str) -> dict[s
     return dict(found[0]) if found else None
 
 
+def commits_shown(history: History, project: str, sha: str, context: str) -> list[str]:
+    """The commits that have a status of a context and whose SHAs begin so."""
+    mine = (_TABLE.c.project == project) & (_TABLE.c.context == context) & _TABLE.c.sha.startswith(sha)
+    return [row["sha"] for row in history.rows(sa.select(_TABLE.c.sha).where(mine))]
+
+
 def newest_statuses(history: History, project: str, limit: int) -> list[dict[str, Any]]:
     """What a project's forge is to show, newest first, as rows for people."""
     query = sa.select(_TABLE).where(_TABLE.c.project == project).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.context)

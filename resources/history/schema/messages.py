@@ -116,6 +116,7 @@ change_requests = sa.Table(
     sa.Column("started_head", sa.String(64), nullable=False),
     sa.Column("fault", sa.Text, nullable=False),
     sa.Column("judged_head", sa.String(64), nullable=False),
+    sa.Column("judged_target", sa.String(255), nullable=False),
     sa.Column("base", sa.String(64), nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),

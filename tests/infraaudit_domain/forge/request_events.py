@@ -49,6 +49,12 @@ def _github(number: Any, state: str, source: str | None, head: str, title: Any, 
     }  # fmt: skip
 
 
+def _gitea(number: Any, state: str, source: str | None, head: str, title: Any, changed: str) -> dict[str, Any]:
+    made = _github(number, state, source, head, title, changed)
+    made["pull_request"]["head"]["label"] = "topic"
+    return made
+
+
 def _gitlab(number: Any, state: str, source: str | None, head: str, title: Any, changed: str) -> dict[str, Any]:
     return {
         "object_kind": "merge_request",
@@ -94,7 +100,7 @@ def _data_center(number: Any, state: str, source: str | None, head: str, title: 
 
 _MADE = {
     "github": _github,
-    "gitea": _github,
+    "gitea": _gitea,
     "gitlab": _gitlab,
     "bitbucket": _bitbucket,
     "bitbucket-dc": _data_center,

@@ -44,6 +44,15 @@ def test_what_is_from_elsewhere_or_from_nowhere_is_a_forks(forge: str, source: s
 
 
 @pytest.mark.parametrize(
+    "odd", [{"ref": "refs/pull/7/head", "label": ""}, {"ref": "refs/pull/7/head"}, {"label": ""}, {"label": None}]
+)
+def test_what_anybody_may_push_for_a_request_of_gitea_is_a_forks(odd: dict[str, Any]) -> None:
+    payload = event("gitea")
+    payload["pull_request"]["head"] |= odd
+    assert read("gitea", payload).is_fork
+
+
+@pytest.mark.parametrize(
     ("forge", "state"), [("gitlab", "merged"), ("bitbucket", "MERGED"), ("bitbucket-dc", "MERGED")]
 )
 def test_merged_is_told_from_closed(forge: str, state: str) -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
-from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict, have_ended, result_of, status_of
+from infraaudit_domain.forge.request_verdicts import (
+    RequestResult,
+    RequestVerdict,
+    have_ended,
+    result_of,
+    status_of,
+    status_of_all,
+)
 from infraaudit_domain.forge.statuses import LONGEST_WORDS
 from infraaudit_domain.judging.verdicts import Verdict
 
@@ -56,6 +63,8 @@ def test_when_all_that_is_to_come_has_come(
         (ALL, PASSED, None, BASE, RequestResult.UNKNOWN),
         (ALL | {"scan_report": BAD}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
         (ALL, PASSED, Verdict(), "", RequestResult.UNKNOWN),
+        (ALL | {"test_results": BAD}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
+        (ALL | {"test_results": SKIPPED}, PASSED, Verdict(), BASE, RequestResult.UNKNOWN),
     ],
 )
 def test_what_is_not_known_never_passes(
@@ -76,6 +85,20 @@ def test_without_any_one_of_its_grounds_no_head_passes() -> None:
 def test_a_fork_passes_by_its_scan_and_it_is_said_that_nothing_was_run() -> None:
     found, reason = result_of({"scan_report": OK}, (), None, Verdict(), BASE)
     assert found is RequestResult.PASSES and "nothing of it was built" in reason
+
+
+@pytest.mark.parametrize(
+    ("results", "state"),
+    [
+        (["passes"], "success"), (["passes", "fails"], "failure"), (["passes", "unknown"], "error"),
+        (["unknown", "fails"], "failure"), (["passes", None], "pending"), ([None, "fails"], "failure"),
+        (["passes", "passes"], "success"), ([None], "pending"), ([], "pending"),
+    ],
+)  # fmt: skip
+def test_the_worst_of_a_heads_requests_is_shown(results: list[str | None], state: str) -> None:
+    found = [(one and RequestVerdict(BASE, RequestResult(one), "why")) or None for one in results]
+    for order in (found, found[::-1]):
+        assert status_of_all("shop", order).state.value == state
 
 
 def test_a_status_is_one_line_without_what_a_tool_printed() -> None:

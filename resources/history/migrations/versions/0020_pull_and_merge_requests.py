@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("is_fork", sa.Boolean(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("allowed_by", sa.String(255), nullable=False),
+        sa.Column("judged_target", sa.String(255), nullable=False),
         sa.Column("fault", sa.Text(), nullable=False),
         sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

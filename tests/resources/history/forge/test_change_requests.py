@@ -20,6 +20,7 @@ from resources.history.forge.change_requests import (
     open_requests,
     record_verdict,
     request_rows,
+    requests_of_head,
     store_request,
 )
 from resources.history.forge.comments import comment_row, want_comment
@@ -64,7 +65,7 @@ def test_deliveries_at_the_same_time_end_in_the_newest(history: History) -> None
 def test_what_is_known_of_a_head_outlives_a_new_title_and_not_a_new_head(history: History) -> None:
     store_request(history, "shop", OURS)
     note_started(history, "shop", 7, HEAD)
-    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, RequestResult.FAILS, "why", 2, 1, 3))
+    record_verdict(history, "shop", OURS, RequestVerdict(LATER, RequestResult.FAILS, "why", 2, 1, 3))
     store_request(history, "shop", at(1, title="a new title"))
     (row,) = request_rows(history, "shop")
     assert (row["title"], row["verdict"], row["new"], row["fixed"], row["not_live"]) == (
@@ -75,9 +76,22 @@ def test_what_is_known_of_a_head_outlives_a_new_title_and_not_a_new_head(history
         3,
     )
     store_request(history, "shop", at(2, head=LATER))
-    record_verdict(history, "shop", 7, HEAD, RequestVerdict(LATER, RequestResult.PASSES, ""))
+    record_verdict(history, "shop", OURS, RequestVerdict(LATER, RequestResult.PASSES, ""))
     (row,) = request_rows(history, "shop")
     assert (row["verdict"], row["new"], row["base"]) == ("pending", None, None)
+
+
+def test_what_was_found_counts_for_its_target_branch_alone(history: History) -> None:
+    store_request(history, "shop", OURS)
+    passes = RequestVerdict(LATER, RequestResult.PASSES, "")
+    assert record_verdict(history, "shop", OURS, passes)
+    assert [one.found for one in requests_of_head(history, "shop", HEAD)] == [passes]
+    other = at(1, target_branch="release")
+    store_request(history, "shop", other)
+    assert request_rows(history, "shop")[0]["verdict"] == "pending"
+    assert not record_verdict(history, "shop", OURS, passes), "it was judged for the branch before"
+    assert [one.found for one in requests_of_head(history, "shop", HEAD)] == [None]
+    assert requests_of_head(history, "shop", LATER) == []
 
 
 def test_a_fork_waits_again_with_every_head(history: History) -> None:
