@@ -52,9 +52,10 @@ def event_rows(history: History, project: str) -> list[tuple[Event, sa.RowMappin
     return [(_event(row), row) for row in history.rows(_all(project))]
 
 
-def newest_event(history: History, project: str) -> int:
-    """The number of the last event of a project; it changes with every decision."""
-    newest = sa.select(sa.func.max(_TABLE.c.id).label("id")).where(_TABLE.c.project == project)
+def newest_about_counting(history: History, project: str) -> int:
+    """The number of the last event of a project that may change which findings count: an assignment does not."""
+    counts = _TABLE.c.action != Action.ASSIGN.value
+    newest = sa.select(sa.func.max(_TABLE.c.id).label("id")).where(_TABLE.c.project == project, counts)
     return int(history.rows(newest)[0]["id"] or 0)
 
 
