@@ -71,6 +71,8 @@ def _sqlite(table: str, act: str, when: str = "") -> str:
 
 _SQLITE = (
     *(_sqlite(table, "UPDATE") for table in _TABLES),
+    # INSERT OR REPLACE deletes the row before without its trigger.
+    *(_sqlite(table, "INSERT", f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)") for table in _TABLES),
     *(_sqlite(table, "DELETE") for table in _KEPT),
     _sqlite(_LOG, "DELETE", 'WHEN NOT EXISTS (SELECT 1 FROM audit_retention WHERE "before" > OLD.at)'),
 )
