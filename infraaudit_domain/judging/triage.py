@@ -56,6 +56,19 @@ class Event:
     ruling: Ruling
     by: str
     at: datetime
+    imported: datetime | None = None
+    """When it was taken in from a file, which says ``by`` and ``at``; None where it was decided here."""
+    imported_by: str = ""
+
+    @property
+    def counts_from(self) -> datetime:
+        """No file changes what counted before it was taken in."""
+        return max(self.at, self.imported or self.at)
+
+    @property
+    def said_by(self) -> str:
+        """Who decided it, and whose word that is."""
+        return f"{self.by} (imported by {self.imported_by})" if self.imported_by else self.by
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ def last_day(today: date, days: int) -> date:
 
 
 def decisions(events: Iterable[Event], life_of: Mapping[str, str] | None = None) -> list[Decision]:
-    """The decisions of some events, in the order of time; undoing is none, but ends one.
+    """The decisions of some events, given in the order in which they were recorded; undoing is none, but ends one.
 
     ``life_of`` joins the names of one finding: what is decided under one name ends what was decided under another. An undo
     ends what hides a finding; where nothing does, its assignment.
@@ -108,14 +121,14 @@ def decisions(events: Iterable[Event], life_of: Mapping[str, str] | None = None)
     named = life_of or {}
     found: list[Decision] = []
     standing: dict[tuple[str, bool], int] = {}
-    for event in sorted(events, key=lambda one: one.at):
+    for event in events:
         life, action = named.get(event.fingerprint, event.fingerprint), event.ruling.action
         place = (life, action is not Action.ASSIGN)
         if action is Action.UNDO:
             place = place if place in standing else (life, False)
         before = standing.pop(place, None)
         if before is not None:
-            ended = {"ended": event.at, "ended_by": event.by, "was_undone": action is Action.UNDO}
+            ended = {"ended": event.counts_from, "ended_by": event.said_by, "was_undone": action is Action.UNDO}
             found[before] = replace(found[before], **ended)  # type: ignore[arg-type]
         if action is not Action.UNDO:
             standing[place] = len(found)
@@ -131,7 +144,7 @@ def suppressions_of(found: Iterable[Decision], names: Mapping[str, frozenset[str
     alike = defaultdict[tuple[Ruling, str, datetime, datetime | None], list[str]](list)
     for one in found:
         if one.event.ruling.action.value in _HIDING:
-            alike[one.event.ruling, one.event.by, one.event.at, one.ended].append(one.event.fingerprint)
+            alike[one.event.ruling, one.event.said_by, one.event.counts_from, one.ended].append(one.event.fingerprint)
     return [_suppression(key, marks, names) for key, marks in alike.items()]
 
 

@@ -74,6 +74,8 @@ def _row(project: str, event: Event, facts: Mapping[str, Any], actor: Actor) -> 
         "expires": event.ruling.expires,
         "decided_by": excerpt(event.by, 255),
         "at": event.at,
+        "imported_by": excerpt(event.imported_by, 255),
+        "imported_at": event.imported,
         "via": actor.via.value,
         "address": excerpt(actor.address, 255),
     } | {name: str(facts.get(name) or "") for name in _FACTS}
@@ -81,4 +83,5 @@ def _row(project: str, event: Event, facts: Mapping[str, Any], actor: Actor) -> 
 
 def _event(row: sa.RowMapping) -> Event:
     ruling = Ruling(Action(row["action"]), row["reason"], row["owner"], row["expires"])
-    return Event(row["fingerprint"], row["sha"], ruling, row["decided_by"], row["at"])
+    imported = row["imported_at"], row["imported_by"]
+    return Event(row["fingerprint"], row["sha"], ruling, row["decided_by"], row["at"], *imported)

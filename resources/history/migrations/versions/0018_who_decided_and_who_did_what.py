@@ -28,6 +28,8 @@ def upgrade() -> None:
         sa.Column("expires", sa.Date(), nullable=False),
         sa.Column("decided_by", sa.String(255), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("imported_by", sa.String(255), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("via", sa.String(16), nullable=False),
         sa.Column("address", sa.String(255), nullable=False),
     )
