@@ -17,6 +17,8 @@ from infraaudit_domain.judging.suppressions import Kind, Source, Suppression
 LONGEST_REASON, LONGEST_NAME = 2000, 255
 FOR_GOOD = date(9999, 12, 31)
 """The last day of what does not run out."""
+_Alike = tuple["Ruling", str, str, datetime, datetime | None]
+"""A ruling, its owner, whose word it is, from when it counts, and when it ended."""
 _HIDING = {"accept": Kind.ACCEPT, "false-positive": Kind.FALSE_POSITIVE}
 
 
@@ -141,21 +143,20 @@ def suppressions_of(found: Iterable[Decision], names: Mapping[str, frozenset[str
 
     ``names`` has every name of a finding by the one under which it was decided.
     """
-    alike = defaultdict[tuple[Ruling, str, datetime, datetime | None], list[str]](list)
+    alike = defaultdict[_Alike, list[str]](list)
     for one in found:
         if one.event.ruling.action.value in _HIDING:
-            alike[one.event.ruling, one.event.said_by, one.event.counts_from, one.ended].append(one.event.fingerprint)
+            event, owner = one.event, one.event.ruling.owner or one.event.by
+            alike[event.ruling, owner, event.said_by, event.counts_from, one.ended].append(event.fingerprint)
     return [_suppression(key, marks, names) for key, marks in alike.items()]
 
 
-def _suppression(
-    key: tuple[Ruling, str, datetime, datetime | None], marks: Sequence[str], names: Mapping[str, frozenset[str]]
-) -> Suppression:
-    ruling, by, at, ended = key
+def _suppression(key: _Alike, marks: Sequence[str], names: Mapping[str, frozenset[str]]) -> Suppression:
+    ruling, owner, by, at, ended = key
     every = frozenset[str]().union(*(names.get(mark, frozenset((mark,))) for mark in marks))
     return Suppression(
         reason=ruling.reason,
-        owner=ruling.owner or by,
+        owner=owner,
         expires=ruling.expires,
         since=at.astimezone(UTC).date(),
         kind=_HIDING[ruling.action.value],

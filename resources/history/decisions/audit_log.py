@@ -15,6 +15,8 @@ from resources.history.store import History
 
 _TABLE = schema.audit_log
 _LONGEST = 2000
+BEGUN = "begun; `infraaudit deployments` has the outcome"
+"""Details of what is logged before it is done, so that a line is there also where it breaks off."""
 
 
 def log(

@@ -116,7 +116,7 @@ def _lives_at(spans: Iterable[sa.RowMapping], positions: Mapping[tuple[str, str]
     return found
 
 
-def _covers(span: Mapping[str, Any], position: int) -> bool:
+def _covers(span: sa.RowMapping, position: int) -> bool:
     return span["start_position"] <= position and (span["end_position"] is None or position < span["end_position"])
 
 
