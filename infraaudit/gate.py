@@ -95,7 +95,7 @@ def _evidence(
     day = now.astimezone(UTC).date()
     suppressions = accepted.suppressions
     if standing is not None:
-        suppressions = beside_the_line(standing.line, sha, suppressions)
+        suppressions = beside_the_line(standing.line, standing.line.mirror, sha, suppressions)
     view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
     counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view, earlier)
     beside = _beside_live(history, mirror, project, environment, view, scan, standing)

@@ -107,7 +107,7 @@ def findings(asked: Asked) -> Page:
     sha = asked.commit_or_live()
     since = asked.commit("new_since") if asked.text("new_since") else ""
     if isinstance(asked.line, Line):
-        hiding = beside_the_line(asked.line, sha, asked.rules.suppressions)
+        hiding = beside_the_line(asked.line, asked.line.mirror, sha, asked.rules.suppressions)
         found = finding_rows(asked.line, sha, asked.now, since or None, hiding)
         rows, total = asked.cut(matching(found, wanted_findings(asked)))
     else:

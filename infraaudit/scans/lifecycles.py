@@ -5,7 +5,6 @@ not followed, and following starts again at the first such commit, so that any o
 result. Deliberately absent: the rules of a finding's life (infraaudit_domain/lifecycles/lifecycle.py).
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,12 +47,6 @@ class Line(StoredLine):
         while self._follow_some():
             pass
         return self
-
-    def fork(self, sha: str) -> int | None:
-        """The last position of the line that a commit beside it has in its past, -1 without one; None for one on the line."""
-        if sha in self.shas:
-            return None
-        return bisect_left(self.shas, True, key=lambda each: not self.mirror.is_ancestor(each, sha)) - 1
 
     def standing(self, sha: str) -> tuple[list[str], list[Span]]:
         """The line that ends in a commit, and the findings present there; also for a commit that is not on the
