@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from infraaudit.accepted import accepted_by
+from infraaudit.accepted import accepted_by, beside_the_line
 from infraaudit.scans.against_parent import CountedScan, counted_scan, up_to
 from infraaudit.scans.ages import age_of_span, opening_commits
 from infraaudit.scans.cross_scans import cross_scan
@@ -94,6 +94,8 @@ def _evidence(
         return Evidence(None), None
     day = now.astimezone(UTC).date()
     suppressions = accepted.suppressions
+    if standing is not None:
+        suppressions = beside_the_line(standing.line, standing.line.mirror, sha, suppressions)
     view = _GateView(mirror, project, _counting(history, mirror, project, policy, accepted, day))
     counted = counted_scan(history, mirror, project.name, scan, suppressions, day, view, earlier)
     beside = _beside_live(history, mirror, project, environment, view, scan, standing)

@@ -19,7 +19,7 @@ from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.decisions.judgements import last_judged, record_judgement
 from resources.history.decisions.rejections import rejected
-from resources.history.decisions.triage import newest_event
+from resources.history.decisions.triage import newest_about_counting
 from resources.history.outbox import write_notices
 from resources.history.scan_results import stored_ratings
 
@@ -75,7 +75,7 @@ def _judged(
 def rules_digest(history: History, project: Project, gate_file: Path, sha: str) -> str:
     """A digest of what a judgement depends on besides the commit's content: gate, acceptances, severities, rejection."""
     rules: list[object] = [rejected(history, project.name).get(sha), sorted(stored_ratings(history).items())]
-    rules.append(newest_event(history, project.name))
+    rules.append(newest_about_counting(history, project.name))
     try:
         rules += [read_gate(gate_file), read_accepted(gate_file.parent, project.name)]
     except ConfigurationError as error:

@@ -6,6 +6,7 @@ Deliberately absent: parsing and validating (parameters.py), paging addresses, a
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
+from infraaudit.accepted import beside_the_line
 from infraaudit.questions.asked import Asked, Page, Row
 from infraaudit.questions.coverage import coverage, coverage_gaps
 from infraaudit.questions.decided.answers import audit_log, triage
@@ -106,7 +107,8 @@ def findings(asked: Asked) -> Page:
     sha = asked.commit_or_live()
     since = asked.commit("new_since") if asked.text("new_since") else ""
     if isinstance(asked.line, Line):
-        found = finding_rows(asked.line, sha, asked.now, since or None, asked.rules.suppressions)
+        hiding = beside_the_line(asked.line, asked.line.mirror, sha, asked.rules.suppressions)
+        found = finding_rows(asked.line, sha, asked.now, since or None, hiding)
         rows, total = asked.cut(matching(found, wanted_findings(asked)))
     else:
         if since and since not in asked.line.positions():

@@ -14,9 +14,9 @@ import yaml
 
 from infraaudit.accepted import decided
 from infraaudit.scans.unknown_events import one_finding
-from infraaudit_domain.errors import NotThereError
+from infraaudit_domain.errors import ConfigurationError, NotThereError
 from infraaudit_domain.judging.audit_log import Act, Actor
-from infraaudit_domain.judging.triage import Action, Event, Ruling
+from infraaudit_domain.judging.triage import Action, Event, Ruling, checked
 from resources.configuration.suppressions import Written, read_written
 from resources.history import History
 from resources.history.decisions.triage import events_of, record_events
@@ -65,6 +65,7 @@ def take_in(history: History, line: StoredLine, file: Path, actor: Actor, now: d
     """Record the decisions of a file that are not known yet. Raises ConfigurationError, HistoryError."""
     written, patterns = read_written(file)
     known = events_of(history, line.project)
+    standing = [each.event for each in decided(history, line.project)[0] if each.ended is None]
     new: dict[str, list[Event]] = {}
     facts: dict[str, dict[str, Any]] = {}
     unknown = already = 0
@@ -74,7 +75,8 @@ def take_in(history: History, line: StoredLine, file: Path, actor: Actor, now: d
             unknown += 1
             continue
         event = _event(one, finding, actor, now)
-        if any(_is_same(event, before, one.at) for before in known):
+        # What has no moment is a new decision, where the same stood once and was undone.
+        if any(_is_same(event, before, one.at) for before in (known if one.at else standing)):
             already += 1
             continue
         facts[event.fingerprint] = finding
@@ -95,12 +97,28 @@ def _finding(line: StoredLine, given: str) -> dict[str, Any] | None:
 
 def _event(one: Written, finding: dict[str, Any], actor: Actor, now: datetime) -> Event:
     action = Action(one.suppression.kind.value) if one.suppression else Action.ASSIGN
-    by, since = one.by or actor.name, one.suppression.since if one.suppression else None
-    at = one.at or (datetime.combine(since, time.min, UTC) if since else now)
+    by = one.by or actor.name
+    at = _moment(one, now)
     # The owner of what needs none is whoever decided it; see _entry.
     owner = "" if action is Action.FALSE_POSITIVE and one.owner == by else one.owner
     ruling = Ruling(action, one.reason, owner, **({"expires": one.suppression.expires} if one.suppression else {}))
-    return Event(finding["fingerprint"], one.commit or finding["seen_in"], ruling, by, at)
+    try:
+        # What has run out since is recorded too: it hides nothing.
+        ruling = checked(ruling, at.date())
+    except ConfigurationError as error:
+        raise ConfigurationError(f"Nothing was imported. The entry of {one.id}: {error}") from error
+    return Event(finding["fingerprint"], one.commit or finding["seen_in"], ruling, by, at, now, actor.name)
+
+
+def _moment(one: Written, now: datetime) -> datetime:
+    since = one.suppression.since if one.suppression else None
+    at = one.at or (datetime.combine(since, time.min, UTC) if since else now)
+    if at > now:
+        raise ConfigurationError(
+            f"Nothing was imported. The entry of {one.id} was decided at {at:%Y-%m-%d %H:%M} UTC, which is still to come; "
+            "correct its `at` or `since`."
+        )
+    return at
 
 
 def _is_same(event: Event, known: Event, at: datetime | None) -> bool:

@@ -42,7 +42,7 @@ def rollback(
     No freeze and no missing approval keeps a commit from being put back that was healthy there before.
     """
     from infraaudit.deploying.holds import holds
-    from resources.history.decisions.audit_log import log_act
+    from resources.history.decisions.audit_log import BEGUN, log_act
     from resources.history.deployments import deployed
 
     found = find_project(project)
@@ -58,7 +58,7 @@ def rollback(
     release = _to_commit(found, environment, past, to) if to else _to_before(past, live)
     never_live = deployed(past, found.name, environment.name, release.sha) is None
     held = holds(past, mirror_of(found), found, environment, release.sha) if never_live else None
-    log_act(past, me(), Act.ROLLBACK, found.name, f"{live.sha} to {release.sha} in {environment.name}")
+    log_act(past, me(), Act.ROLLBACK, found.name, f"{live.sha} to {release.sha} in {environment.name}", BEGUN)
     done = deliver(found, environment, past, release, superseded=lambda _: "", held=held)
     finish(found, environment, done, chosen(form, as_json))
 

@@ -73,7 +73,7 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     from infraaudit.deploying.deploy import recorded_when_it_fails
     from infraaudit.deploying.holds import holds
     from infraaudit.deploying.release import build_release, further_references
-    from resources.history.decisions.audit_log import log_act
+    from resources.history.decisions.audit_log import BEGUN, log_act
 
     past, mirror = rated_history(), mirror_of(project)
     sha, image = _source(past, mirror, project, environment, sha)
@@ -83,7 +83,7 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     with recorded_when_it_fails(past, project.name, environment.name, sha):
         now, further = settings(), further_references(past, project, sha)
         release = build_release(mirror, now.state.checkouts, project, environment, sha, image, now.gate_file, further)
-    log_act(past, me(), Act.DEPLOY, project.name, f"{sha} in {environment.name}")
+    log_act(past, me(), Act.DEPLOY, project.name, f"{sha} in {environment.name}", BEGUN)
     held = holds(past, mirror, project, environment, sha)
     done = deliver(project, environment, past, release, _older(mirror, sha), held)
     finish(project, environment, done, how)

@@ -54,6 +54,8 @@ def prune(
     done, full = {}, 0 if dry_run else bytes_below(current.home)
     projects = read_projects(current.projects)
     if not dry_run:
+        # First: what was deleted is logged also where it breaks off.
+        log_act(past, me(), Act.PRUNE, "", f"what is older than {before:%Y-%m-%d}", f"begun, {len(projects)} projects")
         remove_boxes(current.state.boxes, [project.name for project in projects])
         sweep(current.state)
     engine = _engine(current)
@@ -70,7 +72,6 @@ def prune(
         done[project.name] = row
     freed = 0
     if not dry_run:
-        log_act(past, me(), Act.PRUNE, "", f"what is older than {before:%Y-%m-%d}", f"{len(done)} projects")
         if audit_log_days is not None:
             prune_log(past, datetime.now(UTC) - timedelta(days=audit_log_days), me())
         _shrink(current, past)

@@ -17,6 +17,8 @@ from infraaudit_domain.judging.suppressions import Kind, Source, Suppression
 LONGEST_REASON, LONGEST_NAME = 2000, 255
 FOR_GOOD = date(9999, 12, 31)
 """The last day of what does not run out."""
+_Alike = tuple["Ruling", str, str, datetime, datetime | None]
+"""A ruling, its owner, whose word it is, from when it counts, and when it ended."""
 _HIDING = {"accept": Kind.ACCEPT, "false-positive": Kind.FALSE_POSITIVE}
 
 
@@ -56,6 +58,19 @@ class Event:
     ruling: Ruling
     by: str
     at: datetime
+    imported: datetime | None = None
+    """When it was taken in from a file, which says ``by`` and ``at``; None where it was decided here."""
+    imported_by: str = ""
+
+    @property
+    def counts_from(self) -> datetime:
+        """No file changes what counted before it was taken in."""
+        return max(self.at, self.imported or self.at)
+
+    @property
+    def said_by(self) -> str:
+        """Who decided it, and whose word that is."""
+        return f"{self.by} (imported by {self.imported_by})" if self.imported_by else self.by
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,7 @@ def last_day(today: date, days: int) -> date:
 
 
 def decisions(events: Iterable[Event], life_of: Mapping[str, str] | None = None) -> list[Decision]:
-    """The decisions of some events, in the order of time; undoing is none, but ends one.
+    """The decisions of some events, given in the order in which they were recorded; undoing is none, but ends one.
 
     ``life_of`` joins the names of one finding: what is decided under one name ends what was decided under another. An undo
     ends what hides a finding; where nothing does, its assignment.
@@ -108,14 +123,14 @@ def decisions(events: Iterable[Event], life_of: Mapping[str, str] | None = None)
     named = life_of or {}
     found: list[Decision] = []
     standing: dict[tuple[str, bool], int] = {}
-    for event in sorted(events, key=lambda one: one.at):
+    for event in events:
         life, action = named.get(event.fingerprint, event.fingerprint), event.ruling.action
         place = (life, action is not Action.ASSIGN)
         if action is Action.UNDO:
             place = place if place in standing else (life, False)
         before = standing.pop(place, None)
         if before is not None:
-            ended = {"ended": event.at, "ended_by": event.by, "was_undone": action is Action.UNDO}
+            ended = {"ended": event.counts_from, "ended_by": event.said_by, "was_undone": action is Action.UNDO}
             found[before] = replace(found[before], **ended)  # type: ignore[arg-type]
         if action is not Action.UNDO:
             standing[place] = len(found)
@@ -128,21 +143,20 @@ def suppressions_of(found: Iterable[Decision], names: Mapping[str, frozenset[str
 
     ``names`` has every name of a finding by the one under which it was decided.
     """
-    alike = defaultdict[tuple[Ruling, str, datetime, datetime | None], list[str]](list)
+    alike = defaultdict[_Alike, list[str]](list)
     for one in found:
         if one.event.ruling.action.value in _HIDING:
-            alike[one.event.ruling, one.event.by, one.event.at, one.ended].append(one.event.fingerprint)
+            event, owner = one.event, one.event.ruling.owner or one.event.by
+            alike[event.ruling, owner, event.said_by, event.counts_from, one.ended].append(event.fingerprint)
     return [_suppression(key, marks, names) for key, marks in alike.items()]
 
 
-def _suppression(
-    key: tuple[Ruling, str, datetime, datetime | None], marks: Sequence[str], names: Mapping[str, frozenset[str]]
-) -> Suppression:
-    ruling, by, at, ended = key
+def _suppression(key: _Alike, marks: Sequence[str], names: Mapping[str, frozenset[str]]) -> Suppression:
+    ruling, owner, by, at, ended = key
     every = frozenset[str]().union(*(names.get(mark, frozenset((mark,))) for mark in marks))
     return Suppression(
         reason=ruling.reason,
-        owner=ruling.owner or by,
+        owner=owner,
         expires=ruling.expires,
         since=at.astimezone(UTC).date(),
         kind=_HIDING[ruling.action.value],

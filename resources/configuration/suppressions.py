@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.judging.acceptances import AcceptedGap, AcceptedHiding
 from infraaudit_domain.judging.suppressions import Kind, Suppression
+from infraaudit_domain.judging.triage import LONGEST_NAME, LONGEST_REASON
 from resources.configuration.acceptances import AcceptedGaps, AcceptedHidings, Day, Text
 from resources.configuration.document import read_document
 
@@ -61,7 +62,7 @@ Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{7,64})?$")]
 
 class _Suppression(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    reason: Text
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
     owner: Text
     expires: Day
     id: Id | None = None
@@ -70,7 +71,7 @@ class _Suppression(BaseModel):
     resource: Text | None = None
     since: Day | None = None
     kind: Kind = Kind.ACCEPT
-    by: Annotated[str, Field(max_length=255)] = ""
+    by: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     at: Moment | None = None
     commit: Commit = ""
 
@@ -85,8 +86,8 @@ class _Assignment(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: Id
     owner: Text
-    reason: Annotated[str, Field(max_length=2000)] = ""
-    by: Annotated[str, Field(max_length=255)] = ""
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
+    by: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     at: Moment | None = None
     commit: Commit = ""
 

@@ -5,6 +5,7 @@ The portable form of a history is an SQLite file. Deliberately absent: merging t
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,7 +20,7 @@ _NO_FACTS = (schema.projects, schema.severities, schema.looks)
 def copy_history(source: History, target: History, on_table: Callable[[str, int], None] = lambda _t, _n: None) -> int:
     """Copy every row into an empty history; returns how many. All or nothing, from one snapshot.
 
-    Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
+    Lines of the target's audit log stay; the copied ones follow them. Both must be migrated. Raises HistoryError where the target holds anything, or does not hold all at the end.
     """
     copied = 0
     with source.snapshot() as reading, target.writing() as writing:
@@ -46,28 +47,44 @@ def open_file(path: Path) -> History:
 
 
 def expect_empty(history: History) -> None:
-    """Raises HistoryError where a history holds a fact; the projects file's projects are none."""
+    """Raises HistoryError where a history holds a fact; the projects file's projects and the audit log are none.
+
+    `infraaudit projects add` writes a line of the log, and nothing may delete it.
+    """
     with history.reading() as connection:
         _expect_empty(connection, history)
 
 
 def _expect_empty(connection: sa.Connection, history: History) -> None:
     for table in schema.metadata.sorted_tables:
-        if table not in _NO_FACTS and connection.execute(sa.select(table).limit(1)).first() is not None:
+        if (
+            table not in (*_NO_FACTS, schema.audit_log)
+            and connection.execute(sa.select(table).limit(1)).first() is not None
+        ):
             raise HistoryError(f"{history.location} already holds a history ({table.name}). Use a new, empty database.")
 
 
 def _copy_table(reading: sa.Connection, writing: sa.Connection, table: sa.Table) -> int:
+    count = sa.select(sa.func.count()).select_from(table)
+    before, highest = writing.execute(count).scalar_one(), _highest_id(writing) if table is schema.audit_log else 0
     with reading.execute(sa.select(table).execution_options(yield_per=_ROWS)) as rows:
         number = 0
         for some in rows.mappings().partitions():
-            writing.execute(table.insert(), [dict(row) for row in some])
+            writing.execute(table.insert(), [_after(highest, dict(row)) for row in some])
             number += len(some)
-    stored = writing.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    stored = writing.execute(count).scalar_one() - before
     if stored != number:
         raise HistoryError(f"Only {stored} of {number} rows of {table.name} arrived; nothing was kept.")
     _go_on_counting(writing, table)
     return number
+
+
+def _highest_id(writing: sa.Connection) -> int:
+    return int(writing.execute(sa.select(sa.func.coalesce(sa.func.max(schema.audit_log.c.id), 0))).scalar_one())
+
+
+def _after(highest: int, row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"id": row["id"] + highest} if highest else row
 
 
 def _go_on_counting(writing: sa.Connection, table: sa.Table) -> None:

@@ -9,13 +9,16 @@ import pytest
 
 from infraaudit.live_gate import judge_live, judge_live_where_due
 from infraaudit_domain.errors import DagsterUnavailableError
+from infraaudit_domain.judging.audit_log import Actor, Via
 from infraaudit_domain.judging.live import LiveJudgement
+from infraaudit_domain.judging.triage import Action, Event, Ruling
 from infraaudit_domain.projects import Project
 from infraaudit_domain.scans.findings import Severity
 from resources.git.mirror import Mirror
 from resources.history import History
 from resources.history.decisions.judgements import judgement_rows
 from resources.history.decisions.rejections import reject
+from resources.history.decisions.triage import record_events
 from resources.history.outbox import waiting_notices
 from resources.history.scan_results import rate
 from service.exporter import HistoryCollector
@@ -79,6 +82,19 @@ def test_other_severities_and_a_rejection_are_changes_too(release: Release) -> N
     assert (low := look(release)) and low.passes
     reject(release.history, "p", sha, "it loses orders", "bob")
     assert (again := look(release)) and not again.passes and "it loses orders" in str(again)
+
+
+def test_a_decision_that_hides_is_a_change_and_an_assignment_is_none(release: Release) -> None:
+    sha = release.commit(finding("x"))
+    release.deploy(sha)
+    assert look(release)
+    mark, eve = finding("x").fingerprint, Actor("eve", Via.CLI)
+    for ruling, is_judged in (
+        (Ruling(Action.ASSIGN, owner="ada"), False),
+        (Ruling(Action.FALSE_POSITIVE, "no"), True),
+    ):
+        record_events(release.history, "p", [Event(mark, sha, ruling, "eve", NOW)], {}, eve, mark)
+        assert (look(release) is not None) == is_judged, ruling
 
 
 def test_a_gate_that_cannot_be_read_lets_nothing_pass(release: Release) -> None:

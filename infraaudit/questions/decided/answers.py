@@ -49,6 +49,8 @@ def _row(one: Decision, facts: Row, state: State) -> Row:
         "reason": ruling.reason or None,
         "until": None if ruling.expires == FOR_GOOD else ruling.expires.isoformat(),
         "by": event.by,
+        "imported_by": event.imported_by or None,
+        "imported_at": event.imported,
         "commit": event.sha,
         "ended_at": one.ended,
         "ended_by": one.ended_by or None,

@@ -15,7 +15,7 @@ QUESTIONS: tuple[Question, ...] = (
         typed(
             (
                 "at", "action", "state", "severity", "id", "check_id", "file_path", "resource", "owner", "reason", "until",
-                "days_left", "by", "via", "address", "commit", "ended_at", "ended_by",
+                "days_left", "by", "imported_by", "imported_at", "via", "address", "commit", "ended_at", "ended_by",
             ),
             integer="days_left",
         ),
@@ -32,7 +32,7 @@ QUESTIONS: tuple[Question, ...] = (
             },
         },
         command="triage list",
-        shown="at action state id check_id owner until by reason file_path resource",
+        shown="at action state id check_id owner until by imported_by reason file_path resource",
         needs_git=False,
     ),
     Question(

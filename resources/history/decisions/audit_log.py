@@ -15,6 +15,8 @@ from resources.history.store import History
 
 _TABLE = schema.audit_log
 _LONGEST = 2000
+BEGUN = "begun; `infraaudit deployments` has the outcome"
+"""Details of what is logged before it is done, so that a line is there also where it breaks off."""
 
 
 def log(
@@ -61,7 +63,7 @@ def log_rows(
     where += [_TABLE.c.actor == actor] if actor else []
     where += [_TABLE.c.at >= since] if since else []
     total = history.rows(sa.select(sa.func.count().label("n")).select_from(_TABLE).where(*where))[0]["n"]
-    query = sa.select(_TABLE).where(*where).order_by(_TABLE.c.id.desc()).offset(skip).limit(most)
+    query = sa.select(_TABLE).where(*where).order_by(_TABLE.c.at.desc(), _TABLE.c.id.desc()).offset(skip).limit(most)
     return total, [dict(row) for row in history.rows(query)]
 
 

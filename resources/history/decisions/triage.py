@@ -52,9 +52,10 @@ def event_rows(history: History, project: str) -> list[tuple[Event, sa.RowMappin
     return [(_event(row), row) for row in history.rows(_all(project))]
 
 
-def newest_event(history: History, project: str) -> int:
-    """The number of the last event of a project; it changes with every decision."""
-    newest = sa.select(sa.func.max(_TABLE.c.id).label("id")).where(_TABLE.c.project == project)
+def newest_about_counting(history: History, project: str) -> int:
+    """The number of the last event of a project that may change which findings count: an assignment does not."""
+    counts = _TABLE.c.action != Action.ASSIGN.value
+    newest = sa.select(sa.func.max(_TABLE.c.id).label("id")).where(_TABLE.c.project == project, counts)
     return int(history.rows(newest)[0]["id"] or 0)
 
 
@@ -73,6 +74,8 @@ def _row(project: str, event: Event, facts: Mapping[str, Any], actor: Actor) -> 
         "expires": event.ruling.expires,
         "decided_by": excerpt(event.by, 255),
         "at": event.at,
+        "imported_by": excerpt(event.imported_by, 255),
+        "imported_at": event.imported,
         "via": actor.via.value,
         "address": excerpt(actor.address, 255),
     } | {name: str(facts.get(name) or "") for name in _FACTS}
@@ -80,4 +83,5 @@ def _row(project: str, event: Event, facts: Mapping[str, Any], actor: Actor) -> 
 
 def _event(row: sa.RowMapping) -> Event:
     ruling = Ruling(Action(row["action"]), row["reason"], row["owner"], row["expires"])
-    return Event(row["fingerprint"], row["sha"], ruling, row["decided_by"], row["at"])
+    imported = row["imported_at"], row["imported_by"]
+    return Event(row["fingerprint"], row["sha"], ruling, row["decided_by"], row["at"], *imported)

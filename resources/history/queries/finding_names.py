@@ -37,6 +37,49 @@ def names_of(history: History, project: str, seen: Collection[tuple[str, str]]) 
             for mark, some in lives.items()}  # fmt: skip
 
 
+def names_beside(
+    history: History, project: str, seen: Collection[tuple[str, str]], branch: str, fork: int
+) -> dict[str, frozenset[str]]:
+    """The names that findings have in commits that left a branch after a position; see :func:`names_of`.
+
+    A finding has the name there that it had at the fork: what it was called before, or later, is another finding's name.
+    One that came to the branch later has those of its names that no finding had at the fork. What was decided in a commit
+    beside the branch is about the name that it was decided under.
+    """
+    found = _spans(history, project, {mark for mark, _ in seen}, "fingerprint")
+    positions = _positions(history, project, {sha for _, sha in seen})
+    mine = [span for span in found if span["branch"] == branch]
+    lives = {
+        (mark, sha): _lives_at([span for span in mine if span["fingerprint"] == mark], positions, sha)
+        for mark, sha in seen
+    }
+    every = _spans(history, project, {life for some in lives.values() for _, life in some}, "life")
+    every = [span for span in every if span["branch"] == branch]
+    same_names = _spans(history, project, {span["fingerprint"] for span in every}, "fingerprint")
+    taken = {span["fingerprint"] for span in same_names if span["branch"] == branch and _covers(span, fork)}
+    named = _named_at_fork(every, taken, fork)
+    names = defaultdict[str, set[str]](set)
+    for (mark, sha), some in lives.items():
+        is_beside = (branch, sha) not in positions
+        names[mark] |= {mark} if is_beside or not some else set()
+        names[mark] |= {name for _, life in some for name in named[life]}
+    return {mark: frozenset(some) for mark, some in names.items()}
+
+
+def _named_at_fork(spans: Iterable[sa.RowMapping], taken: Collection[str], fork: int) -> dict[str, set[str]]:
+    """The names of each life in a commit that left the branch at the fork."""
+    by_life = defaultdict[str, list[sa.RowMapping]](list)
+    for span in spans:
+        by_life[span["life"]].append(span)
+    named = defaultdict[str, set[str]](set)
+    for life, some in by_life.items():
+        if all(span["start_position"] > fork for span in some):
+            named[life] = {span["fingerprint"] for span in some} - set(taken)
+        else:
+            named[life] = {span["fingerprint"] for span in some if _covers(span, fork)}
+    return named
+
+
 def _spans(history: History, project: str, values: Iterable[str], column: str) -> list[sa.RowMapping]:
     table = schema.spans
     names = ("branch", "fingerprint", "life", "start_position", "end_position")
@@ -73,7 +116,7 @@ def _lives_at(spans: Iterable[sa.RowMapping], positions: Mapping[tuple[str, str]
     return found
 
 
-def _covers(span: Mapping[str, Any], position: int) -> bool:
+def _covers(span: sa.RowMapping, position: int) -> bool:
     return span["start_position"] <= position and (span["end_position"] is None or position < span["end_position"])
 
 

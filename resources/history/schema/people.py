@@ -26,6 +26,8 @@ triage_events = sa.Table(
     sa.Column("expires", sa.Date, nullable=False),
     sa.Column("decided_by", sa.String(255), nullable=False),
     sa.Column("at", UTCDateTime, nullable=False),
+    sa.Column("imported_by", sa.String(255), nullable=False),
+    sa.Column("imported_at", UTCDateTime),
     sa.Column("via", sa.String(16), nullable=False),
     sa.Column("address", sa.String(255), nullable=False),
     sa.Index("ix_triage_events_project_fingerprint", "project", "fingerprint"),

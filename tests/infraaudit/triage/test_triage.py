@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from infraaudit.triage.deciding import Decided, decide
 from infraaudit.triage.exchange import TakenIn, exported_decisions, take_in
 from infraaudit_domain.errors import ConfigurationError, HistoryError, NotThereError
 from infraaudit_domain.judging.audit_log import Actor, Via
-from infraaudit_domain.judging.triage import Action, Ruling
+from infraaudit_domain.judging.triage import LONGEST_REASON, Action, Ruling
 from infraaudit_domain.reporting.remedies import NO_REMEDIES
 from resources.history import History, schema
 from resources.history.decisions.audit_log import log_rows, prune_log
@@ -135,13 +136,22 @@ def test_what_stands_goes_to_a_file_and_comes_back_the_same_and_once(
         assert take_in(other, line, file, EVE, NOW, True).recorded == 3
         assert take_in(other, line, file, EVE, NOW, False) == TakenIn(3, 0, 0, 0)
         assert exported_decisions(other, "p") == text
-        assert triaged(other, "p") == triaged(release.history, "p")
+        here = [replace(one, by="eve (imported by eve)") for one in triaged(release.history, "p")]
+        assert triaged(other, "p") == here
         (fresh.configs / "suppressions/p.yaml").write_text(text)
         both = suppressions_by(other, fresh.configs, "p")
         assert sorted(one.source for one in both) == ["file", "file", "triage", "triage"]
         file.write_text("suppressions:\n- {id: abcdefabcdef, reason: r, owner: o, expires: 2027-01-01}\n"
                         "- {check: CKV_9, reason: r, owner: o, expires: 2027-01-01}\n")  # fmt: skip
         assert take_in(other, line, file, EVE, NOW, False) == TakenIn(0, 0, 1, 1)
+
+
+def test_the_longest_reason_goes_through_a_file_that_the_gate_reads(release: Release) -> None:
+    sha = release.commit(finding("x"))
+    ruled(release, replace(ACCEPT, reason="r" * LONGEST_REASON), finding("x").fingerprint)
+    (release.configs / "suppressions").mkdir(parents=True, exist_ok=True)
+    (release.configs / "suppressions/p.yaml").write_text(exported_decisions(release.history, "p"))
+    assert release.judge(sha, NOW).passed
 
 
 @pytest.mark.parametrize("table", [schema.triage_events, schema.audit_log, schema.audit_retention])
@@ -155,6 +165,19 @@ def test_the_database_lets_nobody_change_or_delete_what_was_done(release: Releas
     for statement in (table.update().values({column: "x"}), table.delete()):
         with pytest.raises(HistoryError, match="append-only"), release.history.writing() as connection:
             connection.execute(statement)
+    assert release.history.rows(sa.select(table)) == before
+
+
+@pytest.mark.parametrize("table", [schema.triage_events, schema.audit_log, schema.audit_retention])
+def test_no_row_takes_the_place_of_another(release: Release, table: sa.Table) -> None:
+    release.commit(finding("x"))
+    ruled(release, ACCEPT, finding("x").fingerprint)
+    prune_log(release.history, datetime(2000, 1, 1, tzinfo=UTC), EVE)
+    (row, *_) = before = release.history.rows(sa.select(table))
+    column = next(each.name for each in table.columns if isinstance(each.type, sa.String))
+    other = table.insert().prefix_with("OR REPLACE", dialect="sqlite").values(dict(row) | {column: "x"})
+    with pytest.raises(HistoryError), release.history.writing() as connection:
+        connection.execute(other)
     assert release.history.rows(sa.select(table)) == before
 
 

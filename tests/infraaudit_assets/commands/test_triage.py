@@ -10,8 +10,9 @@ from typer.testing import CliRunner, Result
 from infraaudit_assets.cli import app
 from infraaudit_assets.commands.person import person
 from infraaudit_assets.settings import settings
-from infraaudit_domain.errors import ConfigurationError
+from infraaudit_domain.errors import ConfigurationError, HistoryError
 from resources.history import History
+from resources.history.decisions.audit_log import log_rows
 from tests.conftest import Repository
 from tests.infraaudit.scans.made_scans import finding, scan
 from tests.resources.databases import migrated_history
@@ -76,3 +77,12 @@ def test_what_cannot_be_recorded_says_why_and_leaves_nothing(
     done = asked("triage", *words)
     assert isinstance(done.exception, ConfigurationError) and said in str(done.exception)
     assert json.loads(asked("triage", "list", "--json").stdout) == []
+
+
+def test_pruning_that_breaks_off_is_in_the_log(history: History) -> None:
+    with history.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE scan_parts RENAME TO gone")
+    done = CliRunner().invoke(app, ["prune", "--older-than", "30"])
+    assert isinstance(done.exception, HistoryError), done.output
+    _, (line,) = log_rows(history, "shop", most=9)
+    assert (line["act"], line["actor"]) == ("prune", person()) and "begun" in line["details"]

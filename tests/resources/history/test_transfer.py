@@ -9,7 +9,9 @@ import pytest
 
 from infraaudit.operations.backup import restore_backup, write_backup
 from infraaudit_domain.errors import ConfigurationError, HistoryError
+from infraaudit_domain.judging.audit_log import Act, Actor, Via
 from resources.history import History
+from resources.history.decisions.audit_log import log_act
 from resources.history.transfer import copy_history, open_file
 from tests.resources.history.filled import NOW, SHAS, content, deployment, fill, scan_of
 from tests.resources.history.filled import history as history
@@ -33,6 +35,20 @@ def test_a_history_is_never_mixed_with_another(history: History, other: History)
     with pytest.raises(HistoryError, match="already holds a history"):
         copy_history(history, other)
     assert content(other) == before
+
+
+def test_a_project_may_be_added_before_a_history_moves_in(history: History, other: History) -> None:
+    eve = Actor("eve", Via.CLI)
+    fill(history)
+    log_act(history, eve, Act.RUN, "p", "first")
+    log_act(history, eve, Act.RUN, "p", "second")
+    log_act(other, eve, Act.ADD_PROJECT, "p", "here")
+    copy_history(history, other)
+    log_act(other, eve, Act.PRUNE, "p", "later")
+    subjects = [row["subject"] for row in content(other)["audit_log"]]
+    assert sorted(subjects) == ["first", "here", "later", "second"]
+    moved, rest = content(other), content(history)
+    assert all(moved[name] == rows for name, rows in rest.items() if name != "audit_log")
 
 
 def test_what_is_written_meanwhile_is_not_half_in_the_copy(history: History, other: History) -> None:

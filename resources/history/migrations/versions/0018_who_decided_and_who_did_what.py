@@ -28,6 +28,8 @@ def upgrade() -> None:
         sa.Column("expires", sa.Date(), nullable=False),
         sa.Column("decided_by", sa.String(255), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("imported_by", sa.String(255), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("via", sa.String(16), nullable=False),
         sa.Column("address", sa.String(255), nullable=False),
     )
@@ -71,6 +73,8 @@ def _sqlite(table: str, act: str, when: str = "") -> str:
 
 _SQLITE = (
     *(_sqlite(table, "UPDATE") for table in _TABLES),
+    # INSERT OR REPLACE deletes the row before without its trigger.
+    *(_sqlite(table, "INSERT", f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)") for table in _TABLES),
     *(_sqlite(table, "DELETE") for table in _KEPT),
     _sqlite(_LOG, "DELETE", 'WHEN NOT EXISTS (SELECT 1 FROM audit_retention WHERE "before" > OLD.at)'),
 )
