@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infraaudit_domain.errors import ClusterError, InfraAuditError
-from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried
+from resources.targets.cluster.connection import Cluster, retried
 
 DURATION_SECONDS = 20
 _RENEW_SECONDS = 5
+_REQUEST_SECONDS = 5
+_TRIES = 3
+"""How often a renewal is tried that conflicts with another write."""
 
 
 class Lease:
@@ -28,13 +31,13 @@ class Lease:
         self._api = client.CoordinationV1Api(cluster.client)
         self.namespace, self.name, self.holder = namespace, name, holder
         self.lost = threading.Event()
-        self._renewed = time.monotonic()
+        self._renewed = 0.0
+        """The moment before the last write that succeeded was sent."""
 
     @contextmanager
     def held(self, wait_seconds: float, on_wait: Callable[[str], None]) -> Iterator[None]:
         """Hold the lease; ``lost`` is set if another takes it over meanwhile. Raises ClusterError after the wait."""
         self._acquire(time.monotonic() + wait_seconds, on_wait)
-        self._renewed = time.monotonic()
         done = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(done,), daemon=True)
         renewer.start()
@@ -46,14 +49,16 @@ class Lease:
             self._release()
 
     def check(self) -> None:
-        """Raises ClusterError once another machine has taken it over, or may have.
+        """Raises ClusterError once another machine has taken it over, or where that it is ours cannot be confirmed.
 
         It does not rest on the renewing thread alone: where the whole process stood still, both wake up at once.
         """
-        if not self.lost.is_set() and time.monotonic() - self._renewed > 2 * _RENEW_SECONDS:
-            self._renew_once()
+        is_fresh = _now() - self._renewed <= 2 * _RENEW_SECONDS
+        confirmed = not self.lost.is_set() and (is_fresh or self._renew_once())
         if self.lost.is_set():
             raise ClusterError(f"{self.name} was taken over by another machine; run the step again.")
+        if not confirmed:
+            raise ClusterError(f"That {self.name} is still ours could not be confirmed; run the step again.")
 
     def _acquire(self, deadline: float, on_wait: Callable[[str], None]) -> None:
         seen, unchanged_since = "", time.monotonic()
@@ -80,23 +85,26 @@ class Lease:
         while not done.wait(_RENEW_SECONDS):
             self._renew_once()
 
-    def _renew_once(self) -> None:
+    def _renew_once(self) -> bool:
+        """Whether it is ours for certain; silence of the API server says neither that it is nor that it was lost."""
         try:
-            found = self._read()
-            if found is not None and found.spec.holder_identity == self.holder and self._take(found):
-                self._renewed = time.monotonic()
-            elif found is None or found.spec.holder_identity != self.holder:
-                self.lost.set()
+            for _ in range(_TRIES):
+                found = self._read()
+                if found is None or found.spec.holder_identity != self.holder:
+                    self.lost.set()
+                    return False
+                if self._take(found):
+                    return True
         except InfraAuditError:
-            if time.monotonic() - self._renewed > DURATION_SECONDS:
-                self.lost.set()
+            return False
+        return False
 
     def _read(self) -> Any | None:
         from kubernetes.client.exceptions import ApiException
 
         def read() -> Any:
             try:
-                return self._api.read_namespaced_lease(self.name, self.namespace, _request_timeout=REQUEST_SECONDS)
+                return self._api.read_namespaced_lease(self.name, self.namespace, _request_timeout=_REQUEST_SECONDS)
             except ApiException as error:
                 if error.status == 404:
                     return None
@@ -108,7 +116,7 @@ class Lease:
         body = {"metadata": {"name": self.name, "labels": {"app.kubernetes.io/managed-by": "infraaudit"}}}
         body["spec"] = self._spec(self.holder)
         return self._unless_conflict(
-            "making", lambda: self._api.create_namespaced_lease(self.namespace, body, _request_timeout=REQUEST_SECONDS)
+            "making", lambda: self._api.create_namespaced_lease(self.namespace, body, _request_timeout=_REQUEST_SECONDS)
         )
 
     def _take(self, found: Any) -> bool:
@@ -129,7 +137,7 @@ class Lease:
         return self._unless_conflict(
             "writing",
             lambda: self._api.replace_namespaced_lease(
-                self.name, self.namespace, body, _request_timeout=REQUEST_SECONDS
+                self.name, self.namespace, body, _request_timeout=_REQUEST_SECONDS
             ),
         )
 
@@ -142,12 +150,19 @@ class Lease:
         from kubernetes.client.exceptions import ApiException
 
         def attempt() -> bool:
+            began = _now()
             try:
                 request()
             except ApiException as error:
                 if error.status == 409:
                     return False
                 raise
+            self._renewed = max(self._renewed, began)
             return True
 
         return retried(f"{doing} Lease/{self.name}", attempt)
+
+
+def _now() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
