@@ -3,7 +3,7 @@
 What an autoscaler scales and a Job that has finished are no drift. Deliberately absent: putting it right (target.py).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class Comparison:
     namespace: str
     manager: str
     ignored: Sequence[IgnoreRule] = ()
+    ask: Callable[[], None] = lambda: None
+    """Called before each change; raises where another machine delivers by now."""
 
     def differences(self, documents: Iterable[Document]) -> list[Difference]:
         """Every difference that counts."""
@@ -66,6 +68,8 @@ class Comparison:
             _, added = self._differing(document, live, scaled=scaled)
             ours = [keys for keys, _ in added if not self._is_ignored_place(document, keys, live)]
             patch = removals(live, ours)
+            if patch:
+                self.ask()
             taken.update(dict.fromkeys(one["path"] for one in patch))
             return patch
 

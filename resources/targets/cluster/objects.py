@@ -3,9 +3,10 @@
 Deliberately absent: rolling out (target.py), and comparing (drift.py). Nothing without our labels is ever deleted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from infraaudit_domain.delivery.deployments import Release
 from infraaudit_domain.kubernetes.manifests import Document, identity
 from infraaudit_domain.kubernetes.ownership import ENVIRONMENT, PROJECT
 from resources.targets.cluster.connection import REQUEST_SECONDS, Cluster, retried, translated
@@ -21,24 +22,30 @@ _PRUNED = (
 )  # fmt: skip
 
 
-def prune(cluster: Cluster, namespace: str, project: str, environment: str, documents: Sequence[Document]) -> list[str]:
-    """Delete the objects with the project's labels for the environment that are no longer among the documents."""
+def prune(
+    cluster: Cluster, namespace: str, release: Release, documents: Sequence[Document], ask: Callable[[], None]
+) -> list[str]:
+    """Delete the objects with the project's labels for the environment that are no longer among the documents.
+
+    ``ask`` is called before each of them is deleted, and raises where another machine delivers by now.
+    """
     kept = {identity(document) for document in documents}
     api, gone = discovered(cluster), []
-    selector = f"app.kubernetes.io/managed-by=infraaudit,{PROJECT}={project}"
+    selector = f"app.kubernetes.io/managed-by=infraaudit,{PROJECT}={release.project}"
     for api_version, kind in _PRUNED:
         found = _listed(api, api_version, kind, namespace, selector)
         for item in found:
             name, annotations = item["metadata"]["name"], item["metadata"].get("annotations") or {}
-            if annotations.get(ENVIRONMENT) != environment or f"{kind}/{name}" in kept:
+            if annotations.get(ENVIRONMENT) != release.environment or f"{kind}/{name}" in kept:
                 continue
+            ask()
             _delete(api.resources.get(api_version=api_version, kind=kind), name, namespace, f"pruning {kind}/{name}")
             gone.append(f"{kind}/{name}")
             kept.add(f"{kind}/{name}")  # A cluster that serves two versions of an API lists an object under both.
     return gone
 
 
-def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> str | None:
+def unblock(cluster: Cluster, namespace: str, document: Document, sha: str, ask: Callable[[], None]) -> str | None:
     """Delete one unready pod of a StatefulSet that is of another commit; returns its name, if any.
 
     The controller waits for such a pod before it continues, for ever where it crashes, so that not even the earlier
@@ -58,6 +65,7 @@ def unblock(cluster: Cluster, namespace: str, document: Document, sha: str) -> s
         leaving = pod.metadata.deletion_timestamp is not None
         keeps = name.rpartition("-")[2].isdecimal() and int(name.rpartition("-")[2]) < partition
         if document["metadata"]["name"] in owners and commit_of(pod) != sha and not (ready or leaving or keeps):
+            ask()
             remove_pod(cluster, namespace, name)
             return name
     return None

@@ -69,15 +69,23 @@ def _read_patiently(api: Any, namespace: str, document: Document, end: float) ->
             time.sleep(0.2)
 
 
-def hand_over(api: Any, namespace: str, documents: Iterable[Document], project: str) -> None:
-    """Let the project's own field manager have what our former one applied; nothing else of the objects changes."""
+def hand_over(api: Any, namespace: str, documents: Iterable[Document], project: str, ask: Callable[[], None]) -> None:
+    """Let the project's own field manager have what our former one applied; nothing else of the objects changes.
+
+    ``ask`` is called before each change, and raises where another machine delivers by now.
+    """
     for document in documents:
-        change_object(api, namespace, document, f"taking {identity(document)} over", partial(_handed_over, project))
+        change_object(
+            api, namespace, document, f"taking {identity(document)} over", partial(_handed_over, project, ask)
+        )
 
 
-def _handed_over(project: str, live: dict[str, Any]) -> list[dict[str, Any]]:
+def _handed_over(project: str, ask: Callable[[], None], live: dict[str, Any]) -> list[dict[str, Any]]:
     managed = handed_over(live["metadata"].get("managedFields") or [], project)
-    return [{"op": "replace", "path": "/metadata/managedFields", "value": managed}] if managed is not None else []
+    if managed is None:
+        return []
+    ask()
+    return [{"op": "replace", "path": "/metadata/managedFields", "value": managed}]
 
 
 def change_object(

@@ -124,7 +124,7 @@ class KubernetesTarget:
         if not rollout.healthy:
             return rollout
         if self.prune:
-            gone = prune(self.cluster, self.namespace, release.project, release.environment, documents)
+            gone = prune(self.cluster, self.namespace, release, documents, self.check_exclusive)
             on_progress(f"pruned: {', '.join(gone) or 'nothing'}")
         return replace(rollout, url=url_of(self.cluster, self.namespace, documents))
 
@@ -180,13 +180,13 @@ class KubernetesTarget:
             claimed = claim(api, self.namespace, every, release.project, release.environment, self.adopt)
             if claimed.refused:
                 raise _RefusedError("\n".join(["Nothing was changed.", *claimed.refused]))
-            hand_over(api, self.namespace, claimed.former, release.project)
+            hand_over(api, self.namespace, claimed.former, release.project, self.check_exclusive)
             steps = [left_to_autoscalers(api, self.namespace, step, claimed.live, documents) for step in steps]
             force = self.force or self.self_heal
             applying = Applying(api, self.namespace, release.project, claimed.live, claimed.adopted, force, self.lease)
             applying.check([*_flat(steps), *beside])
-            patience = self.unschedulable_seconds
-            watch = Watch.of(self.cluster, self.namespace, release.sha, documents, claimed.live, patience)
+            patience, ask = self.unschedulable_seconds, self.check_exclusive
+            watch = Watch.of(self.cluster, self.namespace, release.sha, documents, claimed.live, patience, ask)
         except RejectedByClusterError as error:
             raise _RefusedError(f"{error} Nothing was changed.") from error
         return applying, steps, watch
@@ -219,8 +219,8 @@ class KubernetesTarget:
         return self._comparison(documents).differences(documents)
 
     def _comparison(self, documents: list[Document]) -> Comparison:
-        project = next((owner_of(document).project for document in documents), "")
-        return Comparison(discovered(self.cluster), self.namespace, field_manager(project), self.ignored)
+        manager = field_manager(next((owner_of(document).project for document in documents), ""))
+        return Comparison(discovered(self.cluster), self.namespace, manager, self.ignored, self.check_exclusive)
 
     def logs(self, project: str, environment: str, since: datetime | None) -> Iterable[LogLine]:
         """Lines of every pod of the project, including the instance before a restart."""

@@ -50,16 +50,25 @@ class Watch:
     answered: float = field(default_factory=time.monotonic)
     """When the API server answered last without refusing us."""
     began: float = field(default_factory=time.monotonic)
+    ask: Callable[[], None] = lambda: None
+    """Called before each pod that is deleted; raises where another machine delivers by now."""
     seen: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
-        cls, cluster: Cluster, namespace: str, sha: str, documents: Iterable[Document], live: Live, unschedulable: float
+        cls,
+        cluster: Cluster,
+        namespace: str,
+        sha: str,
+        documents: Iterable[Document],
+        live: Live,
+        unschedulable: float,
+        ask: Callable[[], None],
     ) -> "Watch":
         """Look at what is there, before anything is applied."""
         waited_for = [document for document in documents if document["kind"] in _WAITED_FOR]
-        watch = cls(cluster, namespace, sha, waited_for, unschedulable)
+        watch = cls(cluster, namespace, sha, waited_for, unschedulable, ask=ask)
         for document in waited_for:
             if document["kind"] in WORKLOADS and live.get(identity(document)):
                 look = partial(observe.status_of, cluster, namespace, document, sha)
@@ -143,6 +152,7 @@ class Watch:
                 status, pods = observe.status_of(self.cluster, self.namespace, document, self.sha)
                 if status.generation == before.generation:
                     for name in {pod.pod for pod in pods if pod.uid in self.hopeless}:
+                        self.ask()
                         remove_pod(self.cluster, self.namespace, name)
         except ClusterError:  # They are not judged in any case.
             return
@@ -169,7 +179,8 @@ class Watch:
             job, pods = observe.status_of_job(self.cluster, self.namespace, document["metadata"]["name"])
             self.ended |= {identity(document)} if job.complete else set()
             return judge_job(job, self._since_then(pods), unschedulable_seconds=limit)
-        if document["kind"] == "StatefulSet" and (gone := unblock(self.cluster, self.namespace, document, self.sha)):
+        is_ordered = document["kind"] == "StatefulSet"
+        if is_ordered and (gone := unblock(self.cluster, self.namespace, document, self.sha, self.ask)):
             return Judgement("progressing", f"{gone} blocked its StatefulSet and was deleted")
         status, pods = observe.status_of(self.cluster, self.namespace, document, self.sha)
         before = self.before.get(identity(document))

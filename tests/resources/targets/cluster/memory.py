@@ -56,7 +56,10 @@ class _Kind:
     memory: Memory
     kind: str
 
-    def get(self, name: str, **_: Any) -> Any:
+    def get(self, name: str = "", **_: Any) -> Any:
+        if not name:
+            of_kind = [one for one in self.memory.objects.values() if one["kind"] == self.kind]
+            return SimpleNamespace(to_dict=lambda: {"items": copy.deepcopy(of_kind)})
         return _answer(self._found(name))
 
     def delete(self, name: str, **_: Any) -> None:
