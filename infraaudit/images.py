@@ -16,7 +16,7 @@ from resources.engine.build_request import BuildRequest, image_reference
 from resources.engine.builder import build_image
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.queries.further_images import find_further_image, record_further_image
+from resources.history.queries.further_images import find_further_image, further_images, record_further_image
 
 _FILE_LIMIT = 1024 * 1024
 _REFERENCE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,500}", re.ASCII)
@@ -76,7 +76,12 @@ def find_built(history: History, project: Project, source: ImageSource, digest: 
 
 
 def record_built(history: History, project: Project, source: ImageSource, sha: str, image: Image) -> None:
-    if source == project.first_image:
+    """Keep an image of a commit; what it was pushed as stays known where the same image is recorded again."""
+    first = source == project.first_image
+    earlier = history.image(project.name, sha) if first else further_images(history, project.name, sha).get(source.name)
+    if image.digest is None and earlier is not None and earlier.image_id == image.image_id:
+        image = replace(image, digest=earlier.digest)
+    if first:
         history.record_image(project.name, sha, image)
     else:
         record_further_image(history, project.name, sha, source.name, image)

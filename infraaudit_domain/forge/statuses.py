@@ -4,10 +4,12 @@ Forges show statuses to whoever may read the repository. So a status says number
 says; never what a tool, an engine or a cluster printed. Deliberately absent: sending them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
+from infraaudit_domain.dagster_names import image_name
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.stage import StageOutcome
 from infraaudit_domain.delivery.test_plans import NO_TESTS, NoTests
@@ -99,8 +101,11 @@ def context_of(project: str, stage: str) -> str:
 
 def statuses_of(project: Project, facts: CommitFacts) -> list[CommitStatus]:
     """The statuses that the facts support; of what has not happened yet there is none."""
-    tests = _without_tests if isinstance(project.tests, NoTests) else _tests
-    decided = {IMAGE: _image, TESTS: tests, SCAN: _scan}
+    decided: Mapping[str, Callable[[CommitFacts], _Said]] = {
+        IMAGE: partial(_image, further=[image_name(project, one) for one in project.further_images]),
+        TESTS: _without_tests if isinstance(project.tests, NoTests) else _tests,
+        SCAN: _scan,
+    }
     said = [(stage, decided[stage](facts)) for stage in expected_of(project)]
     said += [(f"deploy-{one.environment}", _deployment(one)) for one in facts.environments]
     return [
@@ -116,14 +121,18 @@ def one_line(text: str, limit: int = LONGEST_WORDS) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
-def _image(facts: CommitFacts) -> _Said:
-    further = sorted(name for name in facts.stages if name.startswith(f"{_BUILD}_"))
-    outcomes = {name: facts.stages[name] for name in further}
+def _image(facts: CommitFacts, further: Sequence[str]) -> _Said:
+    """What is said of the images that the project has now; one that it had is nobody's concern."""
+    outcomes = {name: facts.stages.get(name) for name in further}
     if bad := [name for name in further if outcomes[name] is StageOutcome.FAILED]:
         return _FAILURE, f"{bad[0]} could not be built"
     match facts.stages.get(_BUILD):
         case StageOutcome.SUCCEEDED if StageOutcome.RETRIED in outcomes.values():
             return _PENDING, "Tried again"
+        case StageOutcome.SUCCEEDED if skipped := [n for n in further if outcomes[n] is StageOutcome.SKIPPED]:
+            return _ERROR, f"{skipped[0]} was not built"
+        case StageOutcome.SUCCEEDED if None in outcomes.values():
+            return None
         case StageOutcome.SUCCEEDED:
             return _SUCCESS, "Built"
         case StageOutcome.FAILED:

@@ -61,7 +61,7 @@ def render_manifests(
     ``documents`` are (path, document) pairs. The built image goes into the chosen container, and wherever the image that
     it was written with is named again: an init container, another workload, a CronJob. Raises ManifestError that lists
     every refusal with its path. ``uses`` are the objects (``Kind/name``) that they may refer to besides their own;
-    ``listed`` are all images of a project that has several, with what each is called, in place of ``image``.
+    ``listed`` are all images of a project that lists them, with what each is called, in place of ``image``.
     """
     faults = list(refusals(documents, namespace, policy, uses))
     if not any(isinstance(document, dict) and str(document.get("kind")) in WORKLOADS for _, document in documents):
@@ -69,11 +69,13 @@ def render_manifests(
     if faults:
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in faults))
     parsed = [document for _, document in documents]
-    if len(listed) > 1:
-        built = _images_to_run(parsed, listed)
+    containers = [found for document in parsed for found in containers_of(pod_spec(document) or {})]
+    if listed:
+        built = _images_to_run(containers, listed)
     else:
         workloads = [document for document in parsed if document["kind"] in WORKLOADS]
-        built = [(name, image) for name in _names_of_the_built_image(workloads, container)]
+        names = _names_of_the_built_image(workloads, container)
+        built = {_place(found): image for found in containers if found.get("image") in names}
     labels = {"app.kubernetes.io/managed-by": "infraaudit", "infraaudit/project": project}
     annotations = {"infraaudit/commit": sha, "infraaudit/environment": environment}
     rendered = [_render(document, namespace, labels, annotations) for _, document in documents]
@@ -85,7 +87,7 @@ def render_manifests(
     if (
         foreign := []
         if "otherImages" in policy.allow
-        else list(_foreign_images(rendered, project, [given for _, given in built]))
+        else list(_foreign_images(rendered, project, list(built.values())))
     ):
         raise ManifestError("The manifests are refused:\n" + "\n".join(f"  {fault}" for fault in foreign))
     return sorted(rendered, key=lambda document: rank(document["kind"]))
@@ -169,35 +171,41 @@ def _foreign_images(documents: Sequence[Document], project: str, own: Sequence[s
                     )
 
 
-def _replace_images(spec: Document, built: Sequence[tuple[object, str]]) -> None:
+_Place = tuple[str, str]
+"""A container by its name, and the image that it is written with."""
+
+
+def _place(container: Mapping[str, object]) -> _Place:
+    return str(container.get("name")), str(container.get("image"))
+
+
+def _replace_images(spec: Document, built: Mapping[_Place, str]) -> None:
     for found in containers_of(spec):
-        for written, image in built:
-            if found.get("image") == written:
-                _give_image(found, image)
-                break
+        if (image := built.get(_place(found))) is not None:
+            _give_image(found, image)
 
 
-def _images_to_run(documents: Sequence[Document], listed: Sequence[tuple[Listed, str]]) -> list[tuple[object, str]]:
-    """What the manifests call each image, with what was built: (as it is written, its reference) pairs.
+def _images_to_run(containers: Sequence[Document], listed: Sequence[tuple[Listed, str]]) -> dict[_Place, str]:
+    """What was built for each container; another container with the same written image keeps it, unless it is chosen.
 
     Refuses to guess: an image that no container runs, and a container that two images are for. Raises ManifestError.
     """
-    containers = [found for document in documents for found in containers_of(pod_spec(document) or {})]
-    given: dict[object, tuple[str, str]] = {}
+    given: dict[_Place, tuple[str, str]] = {}
     faults: list[str] = []
     for source, reference in listed:
-        chosen = [one for one in containers if source.runs(str(one.get("name")), str(one.get("image")))]
+        chosen = {_place(one): None for one in containers if source.runs(*_place(one))}
         if not chosen and source.used_in != ():
             faults.append(f"no container runs the image {source.name}; set its used_in to a container or a reference")
-        for written in {str(one.get("image")) for one in chosen}:
-            other, _ = given.setdefault(written, (source.name, reference))
+        for name, written in chosen:
+            other, _ = given.setdefault((name, written), (source.name, reference))
             if other != source.name:
                 faults.append(
-                    f"{excerpt(written, 120)} would be both image {other} and image {source.name}; set their used_in"
+                    f"container {excerpt(name, 80)} ({excerpt(written, 120)}) would be both image {other} "
+                    f"and image {source.name}; set their used_in"
                 )
     if faults:
         raise ManifestError("The images do not fit the manifests:\n" + "\n".join(f"  {one}" for one in faults))
-    return [(written, reference) for written, (_, reference) in given.items()]
+    return {place: reference for place, (_, reference) in given.items()}
 
 
 def _give_image(container: Document, image: str) -> None:

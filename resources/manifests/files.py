@@ -51,7 +51,7 @@ def render_release(
         container=project.container,
         policy=policy,
         uses=frozenset(environment.uses),
-        listed=list(zip((project.first_image, *project.further_images), (image, *further), strict=True)),
+        listed=list(zip(project.images, (image, *further), strict=True)) if project.images else [],
     )
     return yaml.safe_dump_all(rendered, sort_keys=False, allow_unicode=True)
 

@@ -50,7 +50,7 @@ def test_each_container_runs_its_image_and_a_database_its_own(
     web: str, worker: str, used_in: tuple[str, ...] | None
 ) -> None:
     sources = (
-        ImageSource("web", "a", used_in=("front",) if used_in else None),
+        ImageSource("web", "a", used_in=("front", "before") if used_in else None),
         ImageSource("worker", "b", used_in=used_in),
     )
     documents = (
@@ -65,7 +65,7 @@ def test_each_container_runs_its_image_and_a_database_its_own(
     ("containers", "sources", "words"),
     [
         ([("web", "acme/web")], PLAIN, "no container runs the image worker; set its used_in"),
-        ([("web", "worker")], PLAIN, "worker would be both image web and image worker"),
+        ([("web", "worker")], PLAIN, r"container web \(worker\) would be both image web and image worker"),
     ],
 )  # fmt: skip
 def test_nothing_is_guessed(
@@ -73,6 +73,28 @@ def test_nothing_is_guessed(
 ) -> None:
     with pytest.raises(ManifestError, match=words):
         run_by(deployment("a", *containers), web=sources[0], worker=sources[1])
+
+
+def test_a_container_chosen_by_name_leaves_others_of_the_same_image_alone() -> None:
+    sources = ImageSource("web", "a", used_in=("front",)), ImageSource("mig", "b", used_in=("migrate",))
+    document = deployment("a", ("front", "x"), ("db", "postgres:16"), init=("migrate", "postgres:16"))
+    found = run_by(document, web=sources[0], worker=sources[1])
+    assert found == {"front": WEB, "db": "postgres:16", "migrate": WORKER}
+
+
+def test_two_containers_of_one_placeholder_run_their_own_images() -> None:
+    sources = ImageSource("web", "a", used_in=("a",)), ImageSource("worker", "b", used_in=("b",))
+    found = run_by(deployment("a", ("a", "x"), ("b", "x")), web=sources[0], worker=sources[1])
+    assert found == {"a": WEB, "b": WORKER}
+
+
+def test_used_in_of_an_only_image_is_heeded() -> None:
+    rendered = render_manifests(
+        [("a.yaml", deployment("a", ("proxy", "nginx"), ("app", "x")))],
+        project="p", sha="a" * 40, environment="production", namespace="shop", image=WEB,
+        listed=[(ImageSource("web", "a", used_in=("app",)), WEB)],
+    )  # fmt: skip
+    assert [one["image"] for one in containers_of(pod_spec(rendered[0]) or {})] == ["nginx", WEB]
 
 
 def test_an_image_may_be_run_by_nothing() -> None:
