@@ -82,7 +82,7 @@ def record_built(history: History, project: Project, source: ImageSource, sha: s
     if image.digest is None and earlier is not None and earlier.image_id == image.image_id:
         image = replace(image, digest=earlier.digest)
     if first:
-        history.record_image(project.name, sha, image)
+        history.record_image(project.name, sha, image, source.name)
     else:
         record_further_image(history, project.name, sha, source.name, image)
 

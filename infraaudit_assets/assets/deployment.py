@@ -18,7 +18,7 @@ import dagster as dg
 from infraaudit.deploying.analysing import analyser_of
 from infraaudit.deploying.deploy import deploy, in_order, recorded_when_it_fails
 from infraaudit.deploying.holds import holds
-from infraaudit.deploying.release import build_release, further_references
+from infraaudit.deploying.release import build_release, first_reference, further_references
 from infraaudit.gate import judge_commit
 from infraaudit.scans.cross_scanning import Runner, prepare_judgement
 from infraaudit_assets.assets.checks import RELEASE_GATE, check_result, partitioned_check
@@ -27,7 +27,7 @@ from infraaudit_assets.assets.tables import code, table
 from infraaudit_domain.commits import Commit
 from infraaudit_domain.dagster_names import deployment_name, image_name
 from infraaudit_domain.delivery.deployments import HELD, NOWHERE, Deployment, Outcome
-from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, ManifestError, excerpt
+from infraaudit_domain.errors import ClusterUnavailableError, EngineUnavailableError, excerpt
 from infraaudit_domain.judging.gate import judge_tests
 from infraaudit_domain.judging.verdicts import Verdict, all_of
 from infraaudit_domain.projects import Environment, Project
@@ -195,13 +195,10 @@ class _Turn:
     ) -> Deployment:
         """Deliver the commit's manifests with its image. ``timeout`` is in seconds."""
         history, sha = self.stage.history, self.stage.sha
-        image = history.image(self.project.name, sha)
-        if image is None:
-            raise ManifestError(f"{sha[:12]} has no image; materialize docker_image first.")
-        name = image.digest or image.reference
+        name = first_reference(history, self.project, sha)
         with self.recorded():
             analyse = analyser_of(history, self.environment, prometheus_url)
-            further = further_references(history, self.project, sha)
+            further = further_references(history, self.project, self.environment, sha)
             release = build_release(
                 self.mirror, scratch, self.project, self.environment, sha, name, self.gate_file, further
             )

@@ -77,7 +77,7 @@ def _to_before(past: "History", live: Deployment) -> Release:
 def _to_commit(project: Project, environment: Environment, past: "History", to: str) -> Release:
     """A commit as it was deployed then; one that never was, as it would be now, through the tests and the gate."""
     from infraaudit.deploying.deploy import recorded_when_it_fails
-    from infraaudit.deploying.release import build_release, further_references
+    from infraaudit.deploying.release import build_release, first_reference, further_references
     from infraaudit_domain.judging.gate import judge_tests
     from resources.history.deployments import deployed
 
@@ -93,9 +93,9 @@ def _to_commit(project: Project, environment: Environment, past: "History", to: 
             f"{tests if image else 'it has no image'}. `infraaudit rollback --advise` names a commit."
         )
     require_gate(past, mirror, project, environment, sha)
-    name = image.digest or image.reference
+    name = first_reference(past, project, sha)
     with recorded_when_it_fails(past, project.name, environment.name, sha):
-        now, further = settings(), further_references(past, project, sha)
+        now, further = settings(), further_references(past, project, environment, sha)
         return build_release(mirror, now.state.checkouts, project, environment, sha, name, now.gate_file, further)
 
 

@@ -81,7 +81,7 @@ def _bring(project: Project, environment: Environment, sha: str | None, override
     if override is not None:
         override_freeze(past, project, environment, sha, person(), override, me())
     with recorded_when_it_fails(past, project.name, environment.name, sha):
-        now, further = settings(), further_references(past, project, sha)
+        now, further = settings(), further_references(past, project, environment, sha)
         release = build_release(mirror, now.state.checkouts, project, environment, sha, image, now.gate_file, further)
     log_act(past, me(), Act.DEPLOY, project.name, f"{sha} in {environment.name}", BEGUN)
     held = holds(past, mirror, project, environment, sha)
@@ -93,6 +93,7 @@ def _source(
     past: "History", mirror: "Mirror", project: Project, environment: Environment, sha: str | None
 ) -> tuple[str, str]:
     """The commit and its image. Raises InfraAuditError where it may not be brought to the environment."""
+    from infraaudit.deploying.release import first_reference
     from infraaudit_domain.judging.gate import judge_tests
     from resources.history.deployments import deployed
 
@@ -110,7 +111,7 @@ def _source(
     tip = mirror.branches().get(project.deploy_branch)
     if tip is None or not mirror.is_ancestor(sha, tip):
         raise InfraAuditError(f"{sha[:12]} is not on {project.deploy_branch}, which alone is deployed.")
-    return sha, image.digest or image.reference
+    return sha, first_reference(past, project, sha)
 
 
 def _older(mirror: "Mirror", sha: str) -> Callable[[Deployment], str]:

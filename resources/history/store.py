@@ -53,8 +53,9 @@ class History(Access):
         parents = [key | {"position": position, "parent": parent} for position, parent in enumerate(commit.parents)]
         self._write((schema.commits, [row]), (schema.parents, parents))
 
-    def record_image(self, project: str, sha: str, image: Image) -> None:
-        self._write((schema.images, [{"project": project, "sha": sha} | asdict(image)]))
+    def record_image(self, project: str, sha: str, image: Image, name: str = "") -> None:
+        """Record the first image of a commit; ``name`` is what the project calls it where it lists its images."""
+        self._write((schema.images, [{"project": project, "sha": sha, "name": name} | asdict(image)]))
 
     def image(self, project: str, sha: str) -> Image | None:
         row = self.row(_of_commit(schema.images, project, sha))

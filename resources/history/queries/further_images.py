@@ -1,4 +1,4 @@
-"""The further images of commits: of a project that has several, all but the first."""
+"""The images of commits of projects that list several: how the first was named, and all further ones."""
 
 from dataclasses import asdict
 
@@ -22,6 +22,13 @@ def further_images(history: History, project: str, sha: str) -> dict[str, Image]
     """The further images of a commit that were built, by name."""
     query = sa.select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.sha == sha).order_by(_TABLE.c.name)
     return {row["name"]: image_of(row) for row in history.rows(query)}
+
+
+def first_image_name(history: History, project: str, sha: str) -> str | None:
+    """How the first image of a commit was named when it was built; None where there is none."""
+    table = schema.images
+    row = history.row(sa.select(table.c.name).where(table.c.project == project, table.c.sha == sha))
+    return None if row is None else str(row["name"])
 
 
 def find_further_image(history: History, project: str, name: str, inputs_digest: str) -> tuple[str, Image] | None:

@@ -48,6 +48,7 @@ images = sa.Table(
     sa.Column("inputs_digest", sa.String(64), nullable=False),
     sa.Column("digest", sa.Text),
     sa.Column("reused_from", sa.String(64)),
+    sa.Column("name", sa.String(64), nullable=False, server_default=""),
     sa.Index("ix_images_project_inputs_digest", "project", "inputs_digest"),
 )
 

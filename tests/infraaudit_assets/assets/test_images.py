@@ -94,7 +94,7 @@ def test_a_commit_that_touches_one_service_builds_one_image(
     assert shop.build(first) == (True, {"web": "", "worker": ""})
     assert shop.build(second) == (True, {"web": first, "worker": ""})
 
-    further = further_references(shop.history, shop.project, second)
+    further = further_references(shop.history, shop.project, shop.project.environment, second)
     assert further == [f"infraaudit/{PROJECT}/worker:{second[:12]}"]
     web = f"infraaudit/{PROJECT}:{second[:12]}"
     release = build_release(
@@ -117,7 +117,7 @@ def test_a_commit_that_touches_one_service_builds_one_image(
     (reason,) = shop.history.reasons(PROJECT, third).values()
     assert reason.startswith("image worker: worker/Dockerfile of")
     with pytest.raises(ManifestError, match="has no image worker; materialize docker_image_worker first"):
-        further_references(shop.history, shop.project, third)
+        further_references(shop.history, shop.project, shop.project.environment, third)
 
 
 def test_the_deployment_waits_for_every_image(repository: Repository, tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def test_the_tests_run_in_a_stage_of_the_image(engine: Engine, repository: Repos
     image, own = history.image(PROJECT, first), further_images(history, PROJECT, first)["tests"]
     assert image is not None and image.image_id != own.image_id and own.reused_from is None
     assert engine.run("run", "--rm", "--network=none", image.reference, "ls").text.split() == ["app.txt"]
-    assert further_references(history, project, first) == [], "the image of the tests is not deployed"
+    assert further_references(history, project, project.environment, first) == [], (
+        "the image of the tests is not deployed"
+    )
 
     second = repository.write({"README.md": "words"}, "words alone")
     assert judge_tests(tested(second)).passed

@@ -8,6 +8,7 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
+    op.add_column("images", sa.Column("name", sa.String(64), nullable=False, server_default=""))
     op.create_table(
         "further_images",
         sa.Column("project", sa.String(64), nullable=False),
@@ -27,3 +28,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("further_images")
+    with op.batch_alter_table("images") as table:
+        table.drop_column("name")
