@@ -13,7 +13,7 @@ from infraaudit_domain.delivery.deployments import Deployment, Outcome, Release
 from infraaudit_domain.errors import InfraAuditError
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.deployments import cut_off
+from resources.history.deployments import cut_off, is_any_running
 from resources.machine.locks import locked_within
 from resources.targets.target import Target, TidyingTarget
 
@@ -35,7 +35,7 @@ def note_killed(history: History, project: str, environment: str) -> list[Deploy
 def close_dead(history: History, mirror: Mirror, project: str, environment: str) -> None:
     """Note attempts as killed that are recorded as under way although nobody has their lock; the caller knows that they
     are older than an attempt can be, as one of another machine may have another lock file."""
-    if any(one.outcome is Outcome.RUNNING for one in cut_off(history, project, environment)):
+    if is_any_running(history, project, environment):
         with locked_within(lock_of(mirror, project, environment), 0) as is_free:
             if is_free:
                 note_killed(history, project, environment)
@@ -62,9 +62,11 @@ def tidied(
     before = release_of(live) if live else None
     stays = release_of(done) if done.is_live else before
     lines: list[str] = []
-    for attempt in left:
-        if attempt.target == target.name and attempt.manifests:
-            lines += _tidied(target, attempt, stays, before)
+    at_target = [one for one in left if one.target == target.name and one.manifests]
+    # Of several attempts with the same release, the first says since when its objects were made.
+    first = {(one.sha, one.manifests): one for one in reversed(at_target)}
+    for attempt in reversed(first.values()):
+        lines += _tidied(target, attempt, stays, before)
     if not lines:
         return done
     on_progress("; ".join(lines))

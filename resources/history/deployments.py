@@ -12,6 +12,9 @@ from resources.history.decisions.rejections import rejected
 from resources.history.rows import DEPLOYMENT_COLUMNS, changed_nothing, deployment_of
 from resources.history.store import History
 
+_MOST_CUT_OFF = 20
+"""Each costs a look at all of its objects, under the lock of the environment."""
+
 
 def deployed(history: History, project: str, environment: str, sha: str | None = None) -> Deployment | None:
     """The newest deployment that became healthy; of one commit where it is given."""
@@ -53,13 +56,21 @@ def is_under_way(history: History, project: str, environment: str, since: dateti
 
 def cut_off(history: History, project: str, environment: str) -> list[Deployment]:
     """The attempts since the last one that knew what it left: those that are under way, were interrupted, or failed, as
-    their way back may have failed, too; with their manifests, oldest first."""
+    their way back may have failed, too; with their manifests, oldest first, and of many the newest."""
     table = schema.deployments
     mine = (table.c.project == project) & (table.c.environment == environment) & ~changed_nothing()
     certain = mine & table.c.outcome.in_(list(TRIED - IN_DOUBT))
     settled = sa.select(sa.func.max(table.c.id)).where(certain).scalar_subquery()
     ended = table.c.outcome.in_([Outcome.RUNNING, *IN_DOUBT]) & (table.c.id > sa.func.coalesce(settled, 0))
-    return [deployment_of(row) for row in history.rows(sa.select(table).where(mine, ended).order_by(table.c.id))]
+    rows = history.rows(sa.select(table).where(mine, ended).order_by(table.c.id.desc()).limit(_MOST_CUT_OFF))
+    return [deployment_of(row) for row in reversed(rows)]
+
+
+def is_any_running(history: History, project: str, environment: str) -> bool:
+    """Whether an attempt is recorded as under way, however long ago it began."""
+    table = schema.deployments
+    mine = (table.c.project == project) & (table.c.environment == environment)
+    return bool(history.rows(sa.select(table.c.id).where(mine, table.c.outcome == Outcome.RUNNING.value).limit(1)))
 
 
 def being_measured(history: History, project: str, environment: str) -> Deployment | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,6 +160,20 @@ def test_what_never_reached_a_target_hides_nothing_of_what_an_attempt_before_it_
         )
     assert [one.sha for one in cut_off(shop.history, "shop", "production")] == [shop.shas[0]]
     assert last_tried(shop.history, "shop", "production") is None
+
+
+def test_of_many_attempts_that_failed_alike_one_is_put_in_order_and_of_many_others_the_newest(shop: Shop) -> None:
+    shop.target = target = KilledTarget(set())
+    shop.deliver(0, manifests="zero")
+    began = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(40):
+        sha = shop.shas[1] if number < 30 else f"{number:040x}"
+        failed = Deployment("shop", "production", sha, "scripted", Outcome.FAILED, began, began, manifests="kind: A")
+        shop.history.record_deployment(replace(failed, started_at=began + timedelta(minutes=number)))
+    assert len(cut_off(shop.history, "shop", "production")) <= 20
+    shop.deliver(2, manifests="two")
+    order = [sha for sha, _, _ in target.put_in_order]
+    assert order == [shop.shas[1], *(f"{number:040x}" for number in range(30, 40))]
 
 
 @pytest.mark.parametrize("is_held", [False, True])
