@@ -75,7 +75,7 @@ def _died(
             continue
         if project.forge and (sha := run.tags.get(PARTITION)):
             _show_end(past, project, sha)
-        # A request's run is told of by its statuses alone: it is no news of a branch of ours.
+        # A request's run is reported by its statuses alone: it is no news of a branch of ours.
         if said_why or is_of_request(project, run.job_name):
             continue
         commit = announcer.commit(project.name, run.tags.get(PARTITION, ""))

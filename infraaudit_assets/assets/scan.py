@@ -74,7 +74,7 @@ def build_scan_report(project: Project, common: dict) -> dg.AssetsDefinition:
             remedies = history.explanations()
             link = notifier.commit_link(project.name, current.sha)
             notice = _notice(past, mirror, project, done, remedies, verdict, link)
-            # What a request would bring is told where it was made.
+            # What a request would bring is said where it was made.
             if notice is not None and not is_of_request(project, context.run.job_name):
                 write_notices(past, [notice])
             yield dg.MaterializeResult(

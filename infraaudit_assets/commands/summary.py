@@ -11,7 +11,7 @@ from infraaudit.questions.overview import CommitOverview
 from infraaudit_assets.commands.terminal import standard_output
 from infraaudit_domain.delivery.deployments import Outcome
 from infraaudit_domain.delivery.images import Image
-from infraaudit_domain.delivery.test_plans import NO_TESTS, told
+from infraaudit_domain.delivery.test_plans import NO_TESTS, says_no_tests
 from infraaudit_domain.delivery.test_runs import CaseOutcome
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.reporting.notices import NOT_DEPLOYED
@@ -97,7 +97,7 @@ def _image(row: CommitOverview) -> str:
 
 
 def _has_no_tests(row: CommitOverview) -> bool:
-    return told(row.reasons.get("test_results"))
+    return says_no_tests(row.reasons.get("test_results"))
 
 
 def _tests(row: CommitOverview) -> Text:

@@ -33,6 +33,6 @@ TestPlan = NoTests | TestCommand | None
 """None is pytest of the folder that the project's paths name."""
 
 
-def told(reason: str | None) -> bool:
+def says_no_tests(reason: str | None) -> bool:
     """Whether the reason of a stage says that there are no tests."""
     return reason == BY_CONFIGURATION

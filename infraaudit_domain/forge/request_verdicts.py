@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from infraaudit_domain.delivery.stage import StageOutcome
-from infraaudit_domain.delivery.test_plans import TestPlan
+from infraaudit_domain.delivery.test_plans import NoTests, TestPlan
 from infraaudit_domain.delivery.test_runs import TestRun
 from infraaudit_domain.forge.statuses import CommitStatus, StatusState, context_of, one_line
 from infraaudit_domain.judging.gate import judge_tests
@@ -79,14 +79,13 @@ def result_of(
         return RequestResult.UNKNOWN, str(tested)
     if missing := [name for name in images if stages.get(name) is not StageOutcome.SUCCEEDED]:
         return RequestResult.UNKNOWN, f"{missing[0]} was not built"
-    if images and stages.get("test_results") is not StageOutcome.SUCCEEDED:
+    if images and not isinstance(plan, NoTests) and stages.get("test_results") is not StageOutcome.SUCCEEDED:
         # A result may be left from a run before the newest.
         return RequestResult.UNKNOWN, "its tests did not run to their end"
     if not base:
         return RequestResult.UNKNOWN, "nothing before its branch was scanned, so that nobody knows what is new"
-    return RequestResult.PASSES, "; ".join(
-        tested.notes
-    ) if images else "by its scan alone; nothing of it was built or run"
+    said = "; ".join(tested.notes) if images else "by its scan alone; nothing of it was built or run"
+    return RequestResult.PASSES, said
 
 
 def status_of_all(project: str, found: Sequence[RequestVerdict | None]) -> CommitStatus:

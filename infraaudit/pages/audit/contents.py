@@ -14,7 +14,7 @@ from infraaudit.pages.audit.verdict import verdict_of
 from infraaudit.questions.asked import ProjectRules
 from infraaudit.questions.decided.answers import decisions_of
 from infraaudit.questions.one_finding.helping import help_for
-from infraaudit_domain.delivery.test_plans import told
+from infraaudit_domain.delivery.test_plans import says_no_tests
 from infraaudit_domain.forge.change_requests import RequestState
 from infraaudit_domain.judging.suppressions import Suppression
 from resources.history.decisions.approvals import approval_rows
@@ -145,7 +145,7 @@ def commit_of(line: StoredLine, sha: str, links: Links) -> dict[str, Any] | None
         "coverage": coverage_of(line, sha, scanned_parts(line.history, line.project, sha)),
         "stages": stages,
         "further_images": further_images(line.history, line.project, sha),
-        "without_tests": any(row["stage"] == "test_results" and told(row["reason"]) for row in stages),
+        "without_tests": any(row["stage"] == "test_results" and says_no_tests(row["reason"]) for row in stages),
         "tests": test_case_rows(line.history, line.project, sha),
         "deployments": deployment_page(line.history, line.project, sha=sha, limit=20)[1],
         "approvals": approval_rows(line.history, line.project, sha=sha),

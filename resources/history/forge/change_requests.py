@@ -1,4 +1,4 @@
-"""Pull and merge requests: what their forge last told of them, and what was done with their heads.
+"""Pull and merge requests: what their forge last said of them, and what was done with their heads.
 
 Deliberately absent: what may be done with one (infraaudit_domain/forge/change_requests.py).
 """

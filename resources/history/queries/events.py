@@ -14,7 +14,7 @@ from resources.history.store import History
 
 def failed_stages(history: History, since: datetime) -> Sequence[sa.RowMapping]:
     """Stages that failed for good, oldest first; without those of a tried deployment, whose own row says more, and those
-    of requests, which are told of where they were made."""
+    of requests, which are reported where they were made."""
     stages, tried = schema.stages, schema.deployments
     has_deployment_row = sa.exists().where(
         tried.c.project == stages.c.project,

@@ -124,7 +124,7 @@ change_requests = sa.Table(
     sa.Column("fixed", sa.Integer),
     sa.Column("not_live", sa.Integer),
 )
-"""Pull and merge requests as their forge last told of them; which head was let in and started, and what was found of it.
+"""Pull and merge requests as their forge last said of them; which head was let in and started, and what was found of it.
 
 ``new`` and ``fixed`` are against ``base``, ``not_live`` against what is live; NULL is not known.
 """

@@ -14,7 +14,18 @@ from infraaudit_assets.commands.catalog import COMMANDS
 from infraaudit_assets.commands.lazy import load
 from infraaudit_assets.settings import settings
 
-WITHOUT_ROWS = ("demo", "up", "page", "export", "serve", "watch", "dashboard", "projects example", "webhook test")
+WITHOUT_ROWS = (
+    "demo",
+    "up",
+    "page",
+    "export",
+    "serve",
+    "watch",
+    "dashboard",
+    "projects example",
+    "webhook test",
+    "triage export",
+)
 """They start something, or write a file or a document: they print no rows and no result."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from infraaudit_domain.delivery.stage import StageOutcome
-from infraaudit_domain.delivery.test_plans import BY_CONFIGURATION, NoTests, TestCommand, TestPlan, told
+from infraaudit_domain.delivery.test_plans import BY_CONFIGURATION, NoTests, TestCommand, TestPlan, says_no_tests
 from infraaudit_domain.delivery.test_runs import CaseOutcome, TestCase, TestRun
 from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict, result_of, status_of
 from infraaudit_domain.forge.statuses import TESTS, CommitFacts, context_of, statuses_of
@@ -39,7 +39,7 @@ def test_absent_ones_stop_under_any_other_configuration(plan: TestPlan) -> None:
 
 
 @pytest.mark.parametrize("plan", [*OTHERS, NoTests()])
-def test_the_forge_is_told(plan: TestPlan) -> None:
+def test_the_forge_is_shown(plan: TestPlan) -> None:
     project, context = replace(Project("shop", "x"), tests=plan), context_of("shop", TESTS)
     words = {one.context: (one.state.value, one.words) for one in statuses_of(project, CommitFacts(STAGES))}
     expected = ("success", "No tests") if isinstance(plan, NoTests) else ("error", "They gave no result")
@@ -47,6 +47,6 @@ def test_the_forge_is_told(plan: TestPlan) -> None:
 
 
 def test_no_other_reason_says_that_there_are_none() -> None:
-    assert told(BY_CONFIGURATION)
+    assert says_no_tests(BY_CONFIGURATION)
     for reason in (None, "", "no test passed (all were skipped, or none was found)", f"{BY_CONFIGURATION} or so"):
-        assert not told(reason)
+        assert not says_no_tests(reason)
