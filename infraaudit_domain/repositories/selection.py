@@ -173,7 +173,7 @@ def _file(seen: Sequence[Sight], part: Part, usual: str) -> str:
 
 def _missing(seen: Sequence[Sight], dockerfile: str, tests: str, manifests: Sequence[str]) -> list[str]:
     several = {
-        Part.IMAGE: "it has several Dockerfiles, and a project has one image: choose by --dockerfile",
+        Part.IMAGE: "it has several Dockerfiles: choose one by --dockerfile, or list them all below images:",
         Part.TESTS: "it has tests in several folders: choose by --tests",
         Part.MANIFESTS: "it has several sets of manifests: choose by --manifests",
     }
