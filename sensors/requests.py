@@ -19,7 +19,6 @@ from infraaudit.intake.request_heads import bring_head
 from infraaudit_domain.dagster_names import (
     PARTITION,
     REQUEST,
-    RUN_KEY,
     fork_name,
     request_key,
     request_name,
@@ -31,6 +30,7 @@ from infraaudit_domain.forge.change_requests import ChangeRequest, Step, next_st
 from infraaudit_domain.projects import Project
 from infraaudit_domain.triggers import is_watched
 from resources.dagster.jobs import AssetJob
+from resources.dagster.lost_runs import begins_again
 from resources.dagster.partitions import commits_of
 from resources.dagster.resources import GitResource, HistoryResource
 from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submit_forgotten
@@ -46,6 +46,7 @@ _FETCH_SECONDS = 5.0
 _AGAIN_SECONDS = 60.0
 _FULL = 40
 """Digits of a SHA that is not shortened."""
+_CANCELLED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 _FETCHES = Fetches()
 _not_before: dict[tuple[str, int, str], float] = {}
 """When a head that could not be read is tried again."""
@@ -102,14 +103,15 @@ def _look(
     sha = _read_head(past, mirror, project, request, step)
     if sha is None:
         return None
-    runs = _runs_of(instance, project, sha)
+    job = (fork_name if request.is_fork else request_name)(project)
+    runs, cancelled = _runs_of(instance, job, sha)
     if step is Step.NOTHING and not runs:
-        # The tick that asked for it died: its key makes it once, however often it is asked for.
+        # The tick that asked for it died, or it was cancelled: its key makes it once, however often it is asked for.
         step = next_step(request, known.allowed_head, "")
         if step is Step.WAIT or _head_in(mirror, request, step) is None:
             return None
     # A branch that is watched has its own run, and so has what ran before it was requested.
-    is_over = step is Step.NOTHING and all(run.is_finished for run in runs)
+    is_over = step is Step.NOTHING and all(_is_over(instance, run) for run in runs)
     found = judge_head(past, mirror, project, request, sha, gate_file, datetime.now(UTC), is_over)
     if found or step is Step.NOTHING:
         return None
@@ -118,8 +120,8 @@ def _look(
         return None
     show_step(past, project, sha, step)
     return dg.RunRequest(
-        job_name=(request_name if step is Step.RUN else fork_name)(project),
-        run_key=request_key(project, sha),
+        job_name=job,
+        run_key=f"{request_key(project, sha)}:{job}:{cancelled}",
         partition_key=sha,
         tags={**run_tags(sha), REQUEST: str(request.number)},
     )
@@ -168,9 +170,16 @@ def _head_in(mirror: Mirror, request: ChangeRequest, step: Step) -> str | None:
     return sha if is_ours else None
 
 
-def _runs_of(instance: dg.DagsterInstance, project: Project, sha: str) -> Sequence[dg.DagsterRun]:
-    """A head's runs: once none of them goes on, what they left out never comes."""
-    return instance.get_runs(dg.RunsFilter(tags={RUN_KEY: request_key(project, sha)}))
+def _runs_of(instance: dg.DagsterInstance, job: str, sha: str) -> tuple[list[dg.RunRecord], int]:
+    """A job's runs of a head, and how many more were cancelled: such a run says nothing of the head, and is made again."""
+    found = instance.get_run_records(dg.RunsFilter(job_name=job, tags={PARTITION: sha}))
+    runs = [one for one in found if one.dagster_run.status not in _CANCELLED]
+    return runs, len(found) - len(runs)
+
+
+def _is_over(instance: dg.DagsterInstance, run: dg.RunRecord) -> bool:
+    """Once none of a head's runs goes on or begins again, what they left out never comes."""
+    return run.dagster_run.is_finished and not begins_again(instance, run)
 
 
 def _cancel(instance: dg.DagsterInstance, past: History, project: Project, heads: Sequence[str]) -> None:

@@ -178,6 +178,21 @@ def test_a_run_that_died_is_not_waited_for(shop: Shop) -> None:
     assert shop.tick() == [] and shop.row["verdict"] == "unknown"
 
 
+def test_a_head_whose_run_was_cancelled_is_run_again_when_its_request_is_opened_again(shop: Shop) -> None:
+    head = shop.branch("2")
+    shop.mirror.fetch()
+    shop.tell(head)
+    shop.tick()
+    run = shop.run()
+    shop.tell(head, state=RequestState.CLOSED)
+    shop.tick()
+    assert shop.status(run) == "CANCELED"
+    shop.tell(head)
+    assert shop.tick() == [("shop_request", head)] and shop.row["verdict"] == "pending"
+    assert shop.status(shop.run()) == "QUEUED"
+    assert shop.tick() == [] and shop.row["verdict"] == "pending"
+
+
 def test_a_branch_that_is_watched_has_its_own_run(shop: Shop) -> None:
     head = shop.branch("2")
     shop.mirror.fetch()
