@@ -11,7 +11,7 @@ from infraaudit_domain.projects import Project
 from resources.history import History
 from resources.history.forge.change_requests import allow_head, known_request, requests_of_head, store_request
 from resources.history.forge.expected import end_expected, expect_statuses
-from resources.history.forge.statuses import commits_shown, want_statuses
+from resources.history.forge.statuses import commits_shown, statuses_of_commit, want_statuses
 
 _SHORTENED = 12
 """Digits of the SHAs that Bitbucket Cloud sends."""
@@ -23,7 +23,7 @@ def take_request(history: History, project: Project, seen: ChangeRequest) -> boo
         return False
     show_verdict(history, project, seen.head)
     if seen.state is RequestState.CLOSED:
-        end_expected(history, project.name, seen.head, "Not run: its request was closed")
+        _end(history, project, seen)
     elif len(seen.head) > _SHORTENED:
         known = known_request(history, project.name, seen.number)
         show_step(history, project, seen.head, next_step(seen, known.allowed_head, known.started_head))
@@ -47,13 +47,36 @@ def show_step(history: History, project: Project, head: str, step: Step) -> None
     match step:
         case Step.RUN:
             expect_statuses(history, project.name, [head], expected_of(project))
-        case Step.SCAN:
+        case Step.SCAN if _speaks_for(history, project, head):
             want_statuses(history, project.name, head, [_scan(project, QUEUED)])
-        case Step.WAIT:
+        case Step.WAIT if _speaks_for(history, project, head):
             words = f"{WAITS} for a member who lets the head of this fork be read"
             want_statuses(history, project.name, head, [_scan(project, words)])
-        case Step.NOTHING:
+        case _:
             return
+
+
+def _end(history: History, project: Project, closed: ChangeRequest) -> None:
+    """Take back what is shown to come of a head that no open request has any more."""
+    words = "Not run: its request was closed"
+    if requests_of_head(history, project.name, closed.head):
+        return
+    if not closed.is_fork:
+        end_expected(history, project.name, closed.head, words)
+    elif (said := _scan_status(history, project, closed.head)) and said.words.startswith(WAITS):
+        want_statuses(history, project.name, closed.head, [CommitStatus(said.context, StatusState.ERROR, words)])
+
+
+def _speaks_for(history: History, project: Project, head: str) -> bool:
+    """Whether a fork's request may say something of a commit: nothing else has been said of its scan. The head of a
+    stranger's request may be a commit of ours."""
+    said = _scan_status(history, project, head)
+    return said is None or said.words.startswith(WAITS)
+
+
+def _scan_status(history: History, project: Project, head: str) -> CommitStatus | None:
+    context = context_of(project.name, SCAN)
+    return next((one for one in statuses_of_commit(history, project.name, head) if one.context == context), None)
 
 
 def allow(history: History, project: Project, number: int, head: str, by: str) -> None:

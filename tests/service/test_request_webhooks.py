@@ -13,11 +13,12 @@ from starlette.testclient import TestClient
 
 from infraaudit.forge.requests import take_request, takes_requests
 from infraaudit_domain.errors import HistoryError
+from infraaudit_domain.forge.statuses import CommitStatus, StatusState
 from infraaudit_domain.projects import Project
 from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from resources.history import History
 from resources.history.forge.change_requests import request_rows
-from resources.history.forge.statuses import newest_statuses
+from resources.history.forge.statuses import newest_statuses, want_statuses
 from resources.machine.inbox import Inbox
 from service.app import ServiceOptions, build_app
 from service.received import Received
@@ -112,3 +113,17 @@ def test_where_it_cannot_be_stored_the_forge_is_asked_to_send_it_again(history: 
     options = ServiceOptions(["shop"], {"shop": [SECRET]}, keep_request={"shop": broken})
     client = TestClient(build_app(history, options, received=Received(Inbox(tmp_path / "inbox"), history)))
     assert post(client, "github", event("github")).status_code == 503
+
+
+@pytest.mark.parametrize("state", [StatusState.SUCCESS, StatusState.PENDING])
+def test_a_strangers_request_says_nothing_of_a_commit_that_is_ours(
+    history: History, tmp_path: Path, state: StatusState
+) -> None:
+    own = CommitStatus("infraaudit/shop/scan", state, "Queued")
+    want_statuses(history, "shop", HEAD, [own])
+    client = service(history, tmp_path)
+    assert post(client, "github", event("github", source="eve/shop")).status_code == 202
+    assert shown(history) == {own.context: own.words}
+    closed = event("github", CLOSED["github"], source="eve/shop", changed="2026-03-02T10:00:00Z")
+    assert post(client, "github", closed).status_code == 202
+    assert newest_statuses(history, "shop", 9)[0]["state"] == state.value
