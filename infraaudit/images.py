@@ -106,8 +106,9 @@ def commit_inputs_digest(
     """What a build of the commit would read, as a digest. Raises BuildFailedError where there is no Dockerfile."""
     text = mirror.read(sha, source.dockerfile, _FILE_LIMIT)
     if text is None:
+        key = f"the dockerfile of the image {source.name}" if project.images else "paths.dockerfile"
         raise BuildFailedError(
-            f"{sha[:12]} has no {source.dockerfile}: add one, or set the dockerfile of the project {project.name}."
+            f"{sha[:12]} has no {source.dockerfile}: add one, or set {key} of the project {project.name}."
         )
     inputs = BuildInputs(
         sha,

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from infraaudit_domain.errors import HistoryError
 from infraaudit_domain.judging.roles import Holder
@@ -177,4 +177,12 @@ async def _refuse(request: Request, error: Exception) -> Response:
     page = request.url.path == "/" or request.url.path.startswith("/projects/")
     answer = refusal_page(status, reason) if page else JSONResponse({"error": reason}, status)
     answer.headers.update(headers or {})
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(_methods_at(request))
     return answer
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods of a path over all of its routes: each of them alone names its own."""
+    matching = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matching for method in route.methods or ()})

@@ -117,3 +117,9 @@ def test_the_page_of_a_finding_shows_what_was_decided_and_how_to_decide(client: 
     assert HOSTILE not in after and "why &lt;script&gt;" in after
     assert posted(client, {"action": "undo", "ids": [B.fingerprint]}).status_code == 201
     assert "accept, undone" in page(B.fingerprint)
+
+
+def test_a_wrong_method_is_answered_with_all_that_the_path_has(client: TestClient) -> None:
+    answer = client.request("DELETE", f"{API}/triage", headers=ADA)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert client.request("POST", f"{API}/findings", headers=ADA).headers["allow"] == "GET, HEAD"
