@@ -37,7 +37,13 @@ from resources.dagster.run_queue import cancel_queued, requeue_unlaunched, submi
 from resources.git.fetches import Fetches
 from resources.git.mirror import Mirror
 from resources.history import History
-from resources.history.forge.change_requests import KnownRequest, note_started, note_stranger, open_requests
+from resources.history.forge.change_requests import (
+    KnownRequest,
+    note_started,
+    note_stranger,
+    requests_of_head,
+    unjudged_requests,
+)
 from resources.history.forge.expected import end_expected
 
 _SECONDS_A_TICK = 20.0
@@ -68,15 +74,14 @@ def build_request_sensors(project: Project, jobs: Sequence[AssetJob], seconds: i
         submit_forgotten(context.instance, requests_name(project))
         requeue_unlaunched(context.instance, requests_name(project))
         past, mirror, began = history.connect(), git.connect(project), time.monotonic()
-        known = open_requests(past, project.name)
-        _cancel(context.instance, past, project, [one.request.head for one in known])
+        _cancel(context.instance, past, project)
         look = partial(_look, context.instance, past, mirror, project, Path(history.gate_file))
         wanted: list[dg.RunRequest] = []
-        for one in known:
+        for one in unjudged_requests(past, project.name):
             if time.monotonic() - began > _SECONDS_A_TICK:
                 break
             try:
-                run = look(one) if one.found is None else None
+                run = look(one)
             except InfraAuditError as error:
                 # What one request cannot have, the others do not wait for.
                 context.log.warning("Request %s of %s is tried again: %s", one.request.number, project.name, error)
@@ -182,12 +187,12 @@ def _is_over(instance: dg.DagsterInstance, run: dg.RunRecord) -> bool:
     return run.dagster_run.is_finished and not begins_again(instance, run)
 
 
-def _cancel(instance: dg.DagsterInstance, past: History, project: Project, heads: Sequence[str]) -> None:
+def _cancel(instance: dg.DagsterInstance, past: History, project: Project) -> None:
     """Cancel queued runs whose head no open request has any more: it was closed, or something newer was pushed."""
     for job in (request_name(project), fork_name(project)):
         for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])):
             sha = run.tags.get(PARTITION, "")
-            if any(sha.startswith(head) for head in heads):
+            if requests_of_head(past, project.name, sha):
                 continue
             reason = "no open request has it as its head"
             if cancel_queued(instance, run, f"{sha[:12]}: {reason}."):

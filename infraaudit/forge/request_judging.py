@@ -11,7 +11,7 @@ from infraaudit.forge.facts import stage_outcomes
 from infraaudit.forge.requests import show_verdict
 from infraaudit.gate import JudgedRequest, judge_request
 from infraaudit_domain.dagster_names import image_name
-from infraaudit_domain.errors import HistoryError, InfraAuditError
+from infraaudit_domain.errors import ConfigurationError, InfraAuditError
 from infraaudit_domain.forge.change_requests import ChangeRequest
 from infraaudit_domain.forge.comments import comment_of
 from infraaudit_domain.forge.request_verdicts import RequestVerdict, have_ended, result_of, status_of_all
@@ -35,7 +35,8 @@ def judge_head(
 ) -> RequestVerdict | None:
     """Record and show what is found of a request's head, whose full SHA is given; None until its stages have ended.
 
-    ``is_over`` is whether no run of it goes on: what it left out is not waited for.
+    ``is_over`` is whether no run of it goes on: what it left out is not waited for. Raises what may be otherwise at the next look:
+    ConfigurationError, and errors that are retryable.
     """
     stages, images = stage_outcomes(history, project.name, sha), images_of(project, request)
     if not is_over and not have_ended(stages, images):
@@ -45,11 +46,9 @@ def judge_head(
         tip = mirror.branches().get(request.target_branch)
         base = mirror.merge_base(tip, sha) if tip else None
         judged = judge_request(history, mirror, project, sha, base or "", gate_file, now)
-    except HistoryError as error:
-        if error.retryable:
+    except InfraAuditError as error:
+        if error.retryable or type(error) is ConfigurationError:  # The site's own file is right again some time.
             raise
-        judged = None
-    except InfraAuditError:
         judged = None
     against = (judged.against if judged else None) or ""
     verdict = judged.verdict if judged else None

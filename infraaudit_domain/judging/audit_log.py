@@ -1,7 +1,6 @@
 """Who did what, when, from where. Deliberately absent: storing it, and refusing to change it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 
@@ -11,8 +10,6 @@ class Via(StrEnum):
     CLI = "cli"
     API = "api"
     WEBHOOK = "webhook"
-    SERVICE = "service"
-    """The service by itself, for example its daily pruning."""
 
 
 class Act(StrEnum):
@@ -42,17 +39,3 @@ class Actor:
     via: Via
     address: str = ""
     """The address of a client, or the terminal and the host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the log."""
-
-    actor: Actor
-    act: Act
-    project: str
-    """Empty for what concerns the whole installation."""
-    subject: str
-    """What it was done to: a finding, a commit, a filter."""
-    details: str
-    at: datetime

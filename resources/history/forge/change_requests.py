@@ -21,8 +21,8 @@ _OURS = ("allowed_head", "allowed_by", "started_head", "fault", "judged_head", "
 _LONGEST = 1000
 _SHORTEST = 12
 """Digits of a SHA that Bitbucket Cloud sends."""
-MOST_OPEN = 500
-"""Of a project: beyond that, the oldest are not looked after."""
+MOST_AT_ONCE = 500
+"""Requests of a project in one look; the oldest of more have their turn once newer ones are judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,18 @@ def store_request(history: History, project: str, seen: ChangeRequest) -> bool:
     return True
 
 
-def open_requests(history: History, project: str) -> list[KnownRequest]:
-    """The open requests of a project, the newest first."""
+def unjudged_requests(history: History, project: str) -> list[KnownRequest]:
+    """The open requests of a project that are to be judged, the newest first: of forks, those that a member let in.
+
+    So that strangers cannot crowd out members, however many requests they open.
+    """
     mine = (_TABLE.c.project == project) & (_TABLE.c.state == RequestState.OPEN.value)
-    query = sa.select(_TABLE).where(mine).order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
-    return [_known(row) for row in history.rows(query.limit(MOST_OPEN))]
+    judged = (_TABLE.c.verdict != "") & (_TABLE.c.judged_head == _TABLE.c.head)
+    judged &= _TABLE.c.judged_target == _TABLE.c.target_branch
+    waits = _TABLE.c.is_fork & (_TABLE.c.allowed_head != _TABLE.c.head)
+    query = sa.select(_TABLE).where(mine, ~judged, ~waits)
+    query = query.order_by(_TABLE.c.changed_at.desc(), _TABLE.c.number.desc())
+    return [_known(row) for row in history.rows(query.limit(MOST_AT_ONCE))]
 
 
 def requests_of_head(history: History, project: str, sha: str) -> list[KnownRequest]:

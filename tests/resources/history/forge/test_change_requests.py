@@ -13,15 +13,16 @@ from infraaudit_domain.errors import NotThereError
 from infraaudit_domain.forge.change_requests import ChangeRequest, RequestState
 from infraaudit_domain.forge.request_verdicts import RequestResult, RequestVerdict
 from resources.history import History
+from resources.history.forge import change_requests
 from resources.history.forge.change_requests import (
     allow_head,
     known_request,
     note_started,
-    open_requests,
     record_verdict,
     request_rows,
     requests_of_head,
     store_request,
+    unjudged_requests,
 )
 from resources.history.forge.comments import comment_row, want_comment
 from resources.history.retention import prune_messages
@@ -49,10 +50,10 @@ def test_deliveries_in_any_order_and_twice_end_in_the_newest(history: History) -
         for one in random.Random(seed).sample(told * 2, 8):
             store_request(history, "shop", replace(one, number=number))
         assert known_request(history, "shop", number).request == replace(told[3], number=number)
-    assert open_requests(history, "shop") == []
+    assert unjudged_requests(history, "shop") == []
     assert not store_request(history, "shop", replace(told[0], number=10))
     assert store_request(history, "shop", replace(at(9), number=10)), "it was opened again"
-    assert [known.request.number for known in open_requests(history, "shop")] == [10]
+    assert [known.request.number for known in unjudged_requests(history, "shop")] == [10]
 
 
 def test_deliveries_at_the_same_time_end_in_the_newest(history: History) -> None:
@@ -103,6 +104,22 @@ def test_a_fork_waits_again_with_every_head(history: History) -> None:
     store_request(history, "shop", replace(FORK, head=LATER, changed_at=NOW + timedelta(seconds=1)))
     assert [(row["verdict"], row["allowed_by"]) for row in request_rows(history, "shop")] == [("waits", "")]
     assert not allow_head(history, "shop", 7, HEAD, "eve"), "that head is gone"
+
+
+def test_only_what_is_to_be_judged_is_looked_at_however_many_strangers_wait(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_requests, "MOST_AT_ONCE", 2)
+    store_request(history, "shop", replace(OURS, number=1))
+    for number in range(2, 9):
+        store_request(history, "shop", replace(FORK, number=number, changed_at=NOW + timedelta(seconds=number)))
+    assert [one.request.number for one in unjudged_requests(history, "shop")] == [1]
+    assert allow_head(history, "shop", 3, HEAD, "eve")
+    assert [one.request.number for one in unjudged_requests(history, "shop")] == [3, 1]
+    record_verdict(history, "shop", replace(OURS, number=1), RequestVerdict(LATER, RequestResult.PASSES, ""))
+    assert [one.request.number for one in unjudged_requests(history, "shop")] == [3]
+    store_request(history, "shop", replace(at(20, target_branch="release"), number=1))
+    assert [one.request.number for one in unjudged_requests(history, "shop")] == [1, 3], "for another branch it is not"
 
 
 def test_a_closed_one_is_let_in_no_more(history: History) -> None:
