@@ -12,6 +12,7 @@ from infraaudit.forge.request_judging import judge_head
 from infraaudit.forge.requests import take_request
 from infraaudit_domain.errors import RepositoryError
 from infraaudit_domain.forge.change_requests import RequestState
+from resources.dagster.resources import HistoryResource
 from resources.history.forge.change_requests import known_request
 from sensors import requests
 from tests.conftest import Repository
@@ -83,3 +84,15 @@ def test_of_two_requests_with_one_head_the_worst_is_shown_until_it_is_closed(sho
     closed = replace(second, state=RequestState.CLOSED)
     assert take_request(shop.history, shop.project, closed)
     assert shop.said["request"] == first
+
+
+def test_a_gate_file_that_is_wrong_for_a_while_is_no_verdict(shop: Shop, tmp_path: Path) -> None:
+    shop.tell(head_of(shop), target_branch="main")
+    good = shop.stored
+    (tmp_path / "gate.yaml").write_text("new: [")
+    shop.stored = HistoryResource(url=good.url, gate_file=str(tmp_path / "gate.yaml"))
+    shop.tick()
+    assert shop.row["verdict"] == "pending"
+    shop.stored = good
+    shop.tick()
+    assert shop.row["verdict"] == "fails"
