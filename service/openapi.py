@@ -134,7 +134,7 @@ def _triaging() -> dict[str, Any]:
     done = {"type": "object", "required": list(_DECIDED), "properties": _DECIDED}
     said = {"application/json": {"schema": done}}
     return {
-        "summary": "Decide of findings by ids, or of all that a filter finds; as `infraaudit triage` does.",
+        "summary": "Decide on findings by ids, or on all that a filter finds; as `infraaudit triage` does.",
         "operationId": "decide",
         "parameters": _parameters(TRIAGE, {}),
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},

@@ -44,6 +44,8 @@ def _is_there(line: StoredLine, needs: Needs, environment: str, sha: str) -> boo
             return ran(schema.test_runs)
         case Needs.SCAN:
             return _is_scanned(line)
+        case Needs.REQUEST:
+            return _has_rows(history, schema.change_requests, schema.change_requests.c.project == project)
         case _:
             return _has_deployment(line, environment, _OUTCOMES[needs])
 
@@ -57,6 +59,9 @@ def _missing(line: StoredLine, needs: Needs, environment: str, sha: str) -> str:
         case Needs.SCAN:
             scan = f"infraaudit scan --project {project} --commit {branch}"
             return f"no scan yet: no commit of {branch} of {project} has been scanned. Run: {scan}"
+        case Needs.REQUEST:
+            taken = "they are taken with `requests: true` below `forge:` of its entry"
+            return f"no request yet: the forge of {project} has sent none; {taken}. Run: infraaudit forge test --project {project}"
         case Needs.COMMIT:
             what = f"no commit yet: none of {branch} of {project} has been recorded"
         case Needs.RUN:

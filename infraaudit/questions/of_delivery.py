@@ -124,6 +124,7 @@ QUESTIONS: tuple[Question, ...] = (
         "that stand in nothing that is live. A verdict is of the head that is shown: passes, fails, unknown, pending, or "
         "waits, for a member who lets a fork's head be read (infraaudit forge allow).",
         needs_git=False,
+        needs=(Needs.REQUEST,),
         panel=_DELIVER,
     ),
     Question(

@@ -31,6 +31,8 @@ class Needs(StrEnum):
     """One that was tried, in the environment where one is named."""
     HEALTHY_DEPLOYMENT = "healthy deployment"
     """One that became healthy, in the environment that is asked for or the first one."""
+    REQUEST = "request"
+    """One that its forge has sent."""
     LIVE = "live"
     """One that became healthy, in the environment where one is named."""
 

@@ -1,4 +1,4 @@
-"""Record what somebody decides of findings: of those that are named, or of all that a filter finds.
+"""Record what somebody decides on findings: on those that are named, or on all that a filter finds.
 
 Deliberately absent: who may (service/writing), and what a decision means (infraaudit_domain/judging).
 """
@@ -30,7 +30,7 @@ class Decided:
 
     action: str
     findings: int
-    """That it was recorded of, or would be."""
+    """That it was recorded for, or would be."""
     unchanged: int
     """For which the same stands already; of undo, on which nothing is decided."""
     recorded: bool
@@ -73,7 +73,7 @@ def _named(asked: Asked, ids: Sequence[str]) -> list[Row]:
 def _filtered(asked: Asked, action: Action) -> list[Row]:
     if not any(asked.text(name) for name in FILTERS if name != "status"):
         raise ConfigurationError(
-            "Say of which findings: ids, or a filter (severity, framework, check, path or q); --dry-run shows how many."
+            "Name the findings: ids, or a filter (severity, framework, check, path or q); --dry-run shows how many."
         )
     status = asked.text("status") or ("any" if action is Action.UNDO else "open")
     rows, total = findings(replace(asked, given={**asked.given, "status": status}, limit=MOST, offset=0))

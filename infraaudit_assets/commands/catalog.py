@@ -79,7 +79,7 @@ COMMANDS: Mapping[str, Entry] = {
     "gate": Entry("gate:app", "Try the gate's policy on what was deployed before.", "Ask the history"),
     "triage": Entry(
         "triage:app",
-        "Decide of findings: accept them for a time, call them wrong, give them to somebody, or take that back.",
+        "Decide on findings: accept them for a time, call them false positives, assign them, or take that back.",
         "Ask the history",
     ),
     "severities": Entry(

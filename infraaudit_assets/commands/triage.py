@@ -1,4 +1,4 @@
-"""`infraaudit triage`: accept findings, call them wrong, give them to somebody, and take that back."""
+"""`infraaudit triage`: accept findings, call them false positives, assign them, and take that back."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,29 +14,29 @@ from infraaudit_assets.commands.options import AsJson, Form, Format, ProjectName
 from infraaudit_assets.commands.person import me
 from infraaudit_assets.commands.projects import find_project
 from infraaudit_domain.errors import ConfigurationError
-from infraaudit_domain.judging.triage import FOR_GOOD, Action, Ruling, last_day
+from infraaudit_domain.judging.triage import FOR_GOOD, Action, Ruling, counted_findings, last_day
 
 if TYPE_CHECKING:
     from infraaudit.triage.deciding import Decided
 
-_HELP = "Decide of findings: accept them for a time, call them wrong, give them to somebody, or take that back."
+_HELP = "Decide on findings: accept them for a time, call them false positives, assign them, or take that back."
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 app.command("list")(command_of("triage list"))
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of findings, or their beginnings; or give a filter.")]
 Reason = Annotated[str, typer.Option(help="Why; whoever asks later reads this.")]
 Owner = Annotated[str, typer.Option(help="Who answers for it.")]
-Severity = Annotated[str, typer.Option(help="Of all with this severity.")]
-Check = Annotated[str, typer.Option(help="Of all of this check, for example CKV_AWS_18.")]
-PathOf = Annotated[str, typer.Option("--path", help="Of all in this file or folder, or in what a pattern matches.")]
-Status = Annotated[str, typer.Option(help="Of all with this status: open (by default, but for undo), suppressed, any.")]
-Part = Annotated[str, typer.Option("--q", help="Of all where this is part of the check, the file or the resource.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say of how many, and of which first.")]
+Severity = Annotated[str, typer.Option(help="All with this severity.")]
+Check = Annotated[str, typer.Option(help="All of this check, for example CKV_AWS_18.")]
+PathOf = Annotated[str, typer.Option("--path", help="All in this file or folder, or in what a pattern matches.")]
+Status = Annotated[str, typer.Option(help="All with this status: open (by default, but for undo), suppressed, any.")]
+Part = Annotated[str, typer.Option("--q", help="All where this is part of the check, the file or the resource.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Record nothing: say how many, and show the first.")]
 
 
 @app.callback()
 def triage() -> None:
-    """Decide of findings: accept them for a time, call them wrong, give them to somebody, or take that back."""
+    """Decide on findings: accept them for a time, call them false positives, assign them, or take that back."""
 
 
 @app.command("accept")
@@ -79,7 +79,7 @@ def false_positive(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Say that findings are wrong: they count as suppressed until that is undone."""  # fmt: skip
+    """Call findings false positives: they count as suppressed until that is undone."""  # fmt: skip
     ruling = Ruling(Action.FALSE_POSITIVE, reason)
     _decide(project, ids, ruling, _filter(severity, check, path, status, q), dry_run, chosen(form, as_json))
 
@@ -99,7 +99,7 @@ def assign(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Give findings to somebody, who sees to them; they count as before."""  # fmt: skip
+    """Assign findings to somebody; they count as before."""  # fmt: skip
     ruling = Ruling(Action.ASSIGN, reason, owner)
     _decide(project, ids, ruling, _filter(severity, check, path, status, q), dry_run, chosen(form, as_json))
 
@@ -118,7 +118,7 @@ def undo(
     form: Form = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Take back what hides findings, or, where nothing does, to whom they were given; the past keeps what counted then."""  # fmt: skip
+    """Take back what hides findings, or, where nothing does, to whom they were assigned; the past keeps what counted then."""  # fmt: skip
     ruling = Ruling(Action.UNDO, reason)
     _decide(project, ids, ruling, _filter(severity, check, path, status, q), dry_run, chosen(form, as_json))
 
@@ -194,7 +194,7 @@ def _sentence(done: "Decided", ruling: Ruling, dry_run: bool) -> str:
     until = f", until {ruling.expires}" if ruling.expires != FOR_GOOD else ""
     would = "would be recorded" if dry_run else "recorded"
     left = f" {done.unchanged} stay as they are." if done.unchanged else ""
-    lines = [f"{done.action}: {would} of {done.findings} findings{until}.{left}"]
+    lines = [f"{done.action}: {would} for {counted_findings(done.findings)}{until}.{left}"]
     lines += [f"  {one['severity']:8} {one['id'][:12]} {one['check_id']} {one['file_path']}" for one in done.first]
     if done.findings > len(done.first):
         lines.append(f"  and {done.findings - len(done.first)} more")

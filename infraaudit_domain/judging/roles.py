@@ -12,7 +12,7 @@ class Right(StrEnum):
     NARROW = "narrow"
     """Have commits scanned, which costs processor time."""
     TRIAGE = "triage"
-    """Decide of findings."""
+    """Decide on findings."""
     APPROVE = "approve"
     """Let commits into environments."""
     PUSH = "push"

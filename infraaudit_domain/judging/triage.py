@@ -167,3 +167,8 @@ def _suppression(key: _Alike, marks: Sequence[str], names: Mapping[str, frozense
         names=every,
         ids=tuple(sorted(marks)),
     )
+
+
+def counted_findings(number: int) -> str:
+    """So many findings, in words."""
+    return "1 finding" if number == 1 else f"{number} findings"

@@ -17,7 +17,7 @@ QUESTIONS: tuple[Question, ...] = (
                 "at", "action", "state", "severity", "id", "check_id", "file_path", "resource", "owner", "reason", "until",
                 "days_left", "by", "imported_by", "imported_at", "via", "address", "commit", "ended_at", "ended_by",
             ),
-            integer="days_left",
+            integer="days_left", owner="owner",
         ),
         {
             "state": one_of(State, "Only decisions in this state."),

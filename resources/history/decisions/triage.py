@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from infraaudit_domain.errors import excerpt
 from infraaudit_domain.judging.audit_log import Act, Actor
-from infraaudit_domain.judging.triage import Action, Event, Ruling
+from infraaudit_domain.judging.triage import Action, Event, Ruling, counted_findings
 from resources.history import schema
 from resources.history.decisions.audit_log import log
 from resources.history.store import History
@@ -34,9 +34,8 @@ def record_events(
     rows = [_row(project, event, facts.get(event.fingerprint, {}), actor) for event in events]
     ruling = events[0].ruling
     said = ", ".join(filter(None, (ruling.reason, ruling.owner and f"owner {ruling.owner}")))
-    details = (
-        f"{len(events)} findings" if act is Act.IMPORT else f"{ruling.action.value}, {len(events)} findings: {said}"
-    )
+    many = counted_findings(len(events))
+    details = many if act is Act.IMPORT else f"{ruling.action.value}, {many}: {said}"
     with history.writing() as connection:
         connection.execute(_TABLE.insert(), rows)
         log(connection, actor, act, project, subject, details)

@@ -91,7 +91,7 @@ def test_a_file_that_is_renamed_takes_its_decisions_along_and_a_new_one_of_its_n
 
 def test_in_bulk_by_a_filter_and_never_without_one(release: Release) -> None:
     sha = release.commit(*(finding(name) for name in "abc"), finding("d", path="other.tf"))
-    with pytest.raises(ConfigurationError, match="Say of which findings"):
+    with pytest.raises(ConfigurationError, match="Name the findings"):
         ruled(release, ACCEPT, status="open")
     assert ruled(release, ACCEPT, path="main.tf", dry_run=True).findings == 3
     assert ruled(release, ACCEPT, path="main.tf").findings == 3

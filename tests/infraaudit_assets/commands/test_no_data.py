@@ -27,7 +27,7 @@ from tests.conftest import Repository
 OF_SCANS = [("trends",), ("sla",), ("blame", "--check", "CKV_1")]
 OF_DEPLOYMENTS = [("exposure",), ("exposure", "--of", "commits"), ("dora",), ("log-counts",), ("logs", "--no-collect")]
 
-HAS_ROWS = {"projects", "commits", "scanned", "rejections", "approvals", "requests", "triage", "audit_log"}
+HAS_ROWS = {"projects", "commits", "scanned", "rejections", "approvals", "triage", "audit_log"}
 """Questions that have an answer then: the project's one commit is recorded, and nobody has decided or asked anything."""
 GIVEN = {
     "exposed": {"check": "CKV_1"},

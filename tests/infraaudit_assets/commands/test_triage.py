@@ -42,7 +42,7 @@ def test_what_is_accepted_is_suppressed_in_every_answer_and_logged(history: Hist
     mark = finding("a").fingerprint
     dry = json.loads(asked("triage", *ACCEPT, "--path", "main.tf", "--dry-run", "--json").stdout)
     assert (dry["findings"], dry["recorded"]) == (2, False)
-    assert "recorded of 1 findings" in asked("triage", *ACCEPT, mark[:10]).stdout
+    assert "recorded for 1 finding" in asked("triage", *ACCEPT, mark[:10]).stdout
     rows = {row["id"]: row for row in json.loads(asked("findings", "--json").stdout)}
     assert (rows[mark]["status"], rows[mark]["hidden_by"]) == ("suppressed", "triage")
     assert rows[finding("b").fingerprint]["status"] == "open"
@@ -63,7 +63,7 @@ def test_what_is_accepted_is_suppressed_in_every_answer_and_logged(history: Hist
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (ACCEPT, "Say of which"),
+        (ACCEPT, "Name the findings"),
         ((*ACCEPT[:-2], "ffffffff"), "--expires or --days"),
         ((*ACCEPT[:-2], "--expires", "tomorrow", "ffffffff"), "is a day"),
         ((*ACCEPT, "ffffffff"), "ever had a finding"),
