@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,6 +52,12 @@ def changed(history: Path, sha: str) -> set[str]:
 def test_the_commits_are_the_promised_ones_in_order(shas: dict[str, str]) -> None:
     promised = [BASE, ADDS, FIXES, MOVES, COPIES, FAILS, REPAIRS, NEVER_READY, READY_AGAIN, DOCUMENTS]
     assert list(shas) == promised
+
+
+def test_the_readme_names_them(shas: dict[str, str]) -> None:
+    """So do docs/answers.md and the pictures: a byte of the sample is a change of them all."""
+    shown = re.findall(r"^    ([0-9a-f]{7})   \S", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert shown == [sha[:7] for sha in shas.values()]
 
 
 def test_every_machine_makes_the_same_repository(
