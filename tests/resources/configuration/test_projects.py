@@ -10,10 +10,9 @@ from infraaudit_domain.dagster_names import claimed_names
 from infraaudit_domain.delivery.builds import BuildLimits, Egress, Isolation
 from infraaudit_domain.errors import ConfigurationError
 from infraaudit_domain.projects import Environment, Paths, Project
-from infraaudit_domain.reporting.forge_address import Forge, ForgeKind
 from infraaudit_domain.reporting.recipients import Address
 from resources.configuration import projects as module
-from resources.configuration.projects import add_entry, add_project, load_projects, read_projects
+from resources.configuration.projects import load_projects, read_projects
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -68,71 +67,11 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         read_projects(tmp_path / "projects.yaml")
 
 
-@pytest.mark.parametrize(
-    "text", [None, "projects: []\n", "projects:\n- {name: a, url: x}\n", "# kept\nprojects:\n  - {name: a, url: x}\n"]
-)
-def test_adding_keeps_what_is_there(tmp_path: Path, text: str | None) -> None:
-    path = tmp_path / "projects.yaml" if text is None else _file(tmp_path, text)
-    before = len(read_projects(path)) if text else 0
-    added = add_project(path, "new", "https://example.org/new.git", "trunk")
-    assert added.deploy_branch == "trunk" and added.branches == ("trunk",)
-    assert len(read_projects(path)) == before + 1
-    assert ("# kept" in path.read_text()) == bool(text and "# kept" in text)
-    with pytest.raises(ConfigurationError, match="two projects"):
-        add_project(path, "new", "y")
-    assert len(read_projects(path)) == before + 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "# only a comment\n",
-        "projects: []  # none yet\n",
-        "projects:\r\n- {name: a, url: x}\r\n",
-        "\ufeffprojects:\n- {name: a, url: x}",
-        "projects:\n- name: a\n  url: x\n  paths:\n    manifests:\n    - k8s\n\n# the end\n\n",
-        "projects:\n    -   name: a\n        url: x\n",
-    ],
-)
-def test_an_entry_is_appended_to_any_block_of_entries(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "projects.yaml"
-    path.write_bytes(text.encode())
-    before = [project.name for project in read_projects(path)]
-    odd = {"name": "new", "url": "u", "paths": {"dockerfile": "[a]: {b} # c/\u00e9 'd' \"e\" *x &y !z"}}
-    added = add_entry(path, odd)
-    assert added.paths.dockerfile == odd["paths"]["dockerfile"]  # type: ignore[index]
-    assert [project.name for project in read_projects(path)] == [*before, "new"]
-    grown = path.read_bytes()
-    assert grown.count(b"\r\n") in (0, grown.count(b"\n")), "lines end as they did"
-
-
-@pytest.mark.parametrize(
-    "text", ["projects: [{name: a, url: x}]\n", "projects:\n- {name: a, url: x}\n...\n", "projects: &a\n- {name: a, url: x}\nx: *a\n",
-             "projects: [\n"]
-)  # fmt: skip
-def test_where_nothing_can_be_appended_the_entry_is_shown_and_the_file_stays(tmp_path: Path, text: str) -> None:
-    path = _file(tmp_path, text)
-    with pytest.raises(ConfigurationError, match=r"Add this entry yourself:\n- name: new|no YAML"):
-        add_entry(path, {"name": "new", "url": "u"})
-    assert path.read_text() == text
-
-
 @pytest.mark.parametrize("url", ["~nobody-of-that-name/shop", '"a\\0b"'])
 def test_an_address_that_is_no_path_here_stops_no_other_project(tmp_path: Path, url: str) -> None:
     path = _file(tmp_path, f"projects:\n- {{name: odd, url: {url}}}\n- {{name: good, url: x}}\n")
     odd, good = load_projects(path)
     assert "no path on this machine" in odd.fault and good.fault == ""
-
-
-def test_what_the_file_links_to_is_written_and_its_rights_stay(tmp_path: Path) -> None:
-    real = _file(tmp_path, "projects: []\n")
-    real.chmod(0o600)
-    link = tmp_path / "link.yaml"
-    link.symlink_to(real)
-    add_entry(link, {"name": "new", "url": "u"})
-    assert link.is_symlink() and real.stat().st_mode & 0o777 == 0o600
-    assert [project.name for project in read_projects(real)] == ["new"]
 
 
 def test_the_shipped_file_shows_every_field(tmp_path: Path) -> None:
@@ -272,37 +211,3 @@ def test_addresses_by_owner_and_what_they_collect_are_read(tmp_path: Path) -> No
 def test_routes_that_cannot_be_followed_are_refused(tmp_path: Path, routes: str, fault: str) -> None:
     with pytest.raises(ConfigurationError, match=fault):
         read_projects(_file(tmp_path, f"projects: [{{name: a, url: x, routes: {routes}}}]"))
-
-
-def test_a_forge_is_off_unless_it_is_given_and_guessed_where_the_url_says_it(tmp_path: Path) -> None:
-    text = "projects: [{name: a, url: 'https://github.com/a/b'}, {name: b, url: 'git@gitlab.com:g/s.git', forge: {}},"
-    text += " {name: c, url: 'https://github.com/a/c', forge: {requests: true}},"
-    text += " {name: d, url: 'https://github.com/a/d', forge: {requests: true, comments: true}}]"
-    off, guessed, asked, told = read_projects(_file(tmp_path, text))
-    assert off.forge is None
-    assert guessed.forge == Forge(ForgeKind.GITLAB, "https://gitlab.com/api/v4", "g/s")
-    assert not guessed.forge.requests and asked.forge and asked.forge.requests
-    assert not asked.forge.comments and told.forge and told.forge.comments
-
-
-@pytest.mark.parametrize(
-    ("url", "forge", "key"),
-    [
-        ("https://git.example.org/a/b", "{}", "projects[0].forge"),
-        ("https://github.com/a/b", "{token: secret}", "projects[0].forge.token"),
-        ("https://github.com/a/b", "{token_file: token}", "projects[0].forge.token_file"),
-        ("https://github.com/a/b", "{kind: sourcehut}", "projects[0].forge.kind"),
-        ("https://github.com/a/b", "{api: 'http://api.github.com'}", "projects[0].forge"),
-        ("https://github.com/a/b", "{repository: ../..}", "projects[0].forge"),
-        ("https://github.com/a/b", "{comments: true}", "projects[0].forge"),
-    ],
-)
-def test_a_forge_that_is_wrong_is_named_and_the_project_keeps_the_rest(
-    tmp_path: Path, url: str, forge: str, key: str
-) -> None:
-    path = _file(tmp_path, f"projects: [{{name: a, url: '{url}', forge: {forge}}}]")
-    with pytest.raises(ConfigurationError) as caught:
-        read_projects(path)
-    assert [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]] == [key]
-    (project,) = load_projects(path)
-    assert project.fault and project.forge is None and project.url == url
