@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infraaudit.pages.audit import STYLE_HASH
-from infraaudit_domain.judging.roles import EVERYBODY, NAMELESS, ONLY_READING, RIGHTS, Holder, Right, missing
+from infraaudit_domain.judging.roles import NAMELESS, ONLY_READING, RIGHTS, Holder, Right, missing
 
 _POLICY = (
     f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -38,8 +38,8 @@ _READING = ("GET", "HEAD")
 class Guard:
     """With tokens set, every path except health and webhooks (which are signed) needs one; with none set, all are open.
 
-    ``scope["state"]`` gets the ``rights`` of who asks and the ``name`` of the token, or an empty one. A webhook that
-    carries a token with the right to push counts as signed.
+    ``scope["state"]`` gets the ``rights`` of who asks, the ``name`` of the token or an empty one, and whether any token is
+    set (``is_closed``). A webhook that carries a token with the right to push counts as signed.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Guard:
             await send(message)
 
         name, rights = self._allowed(scope)
-        scope.setdefault("state", {}).update(name=name, rights=rights)
+        scope.setdefault("state", {}).update(name=name, rights=rights, is_closed=self._is_closed)
         if self._is_open(scope["path"]) or (rights and (scope["method"] in _READING or rights - ONLY_READING)):
             await self._app(scope, receive, with_headers)
             return
@@ -84,7 +84,7 @@ class Guard:
     def _allowed(self, scope: Scope) -> tuple[str, frozenset[Right]]:
         """The name and the rights of who asks; a password has those that reading takes, and only for reading."""
         if not self._is_closed:
-            return "", EVERYBODY
+            return "", ONLY_READING
         bearer, reads = _bearer(scope), scope["method"] in _READING
         given = bearer or (_password(scope) if reads else b"")
         # All are compared, so that the time does not tell which it was.
@@ -95,10 +95,9 @@ class Guard:
 
 def require(request: Request, right: Right) -> str:
     """The name of the token that has a right, or an empty one. Raises HTTPException 401 without a token, 403 without it."""
-    rights = request.state.rights
-    if right in rights:
+    if right in request.state.rights:
         return str(request.state.name)
-    if rights == EVERYBODY:
+    if not request.state.is_closed:
         said = "a token is needed, and none is set (INFRAAUDIT_SERVICE_NAMED_TOKENS): Authorization: Bearer …"
         raise HTTPException(401, said, {"WWW-Authenticate": "Bearer"})
     raise HTTPException(403, missing(right))

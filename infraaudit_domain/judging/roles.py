@@ -37,9 +37,8 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 """Whoever delivers does not decide what the gate looks away from, and the other way round; an admin may do both."""
 NAMELESS = frozenset({Right.READ, Right.NARROW, Right.PUSH})
 """Of a token that may write and has no name: nothing that is recorded under one."""
-EVERYBODY = frozenset({Right.READ, Right.AUDIT})
-"""Of whoever comes where no tokens are set."""
 ONLY_READING = frozenset({Right.READ, Right.AUDIT})
+"""What may be asked with a password in a browser, and by whoever comes where no tokens are set."""
 
 
 @dataclass(frozen=True, slots=True)
